@@ -1,0 +1,82 @@
+//! What a function is told by its environment: read once, typed, and an error names the variable.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A variable that is missing or wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {name} {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    problem: String,
+}
+
+/// Where variables come from: a function's environment, or the template as the local stack reads it.
+pub trait Vars {
+    /// The variable's value.
+    fn get(&self, name: &str) -> Option<String>;
+
+    /// A value that has to be there.
+    fn text(&self, name: &'static str) -> Result<String, ConfigError> {
+        self.get(name)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| ConfigError { name, problem: "is not set".to_owned() })
+    }
+
+    /// A number that has to be there.
+    fn number<T: FromStr>(&self, name: &'static str) -> Result<T, ConfigError> {
+        let text = self.text(name)?;
+        text.parse().map_err(|_| ConfigError { name, problem: format!("is no such number: {text:?}") })
+    }
+}
+
+/// The process's own environment.
+pub struct Environment;
+
+impl Vars for Environment {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+impl Vars for std::collections::BTreeMap<String, String> {
+    fn get(&self, name: &str) -> Option<String> {
+        self.get(name).cloned()
+    }
+}
+
+/// How long events, deliveries and attempts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention(Duration);
+
+impl Retention {
+    /// From `DELIVERY_RETENTION_DAYS`.
+    pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
+        let days: u64 = vars.number("DELIVERY_RETENTION_DAYS")?;
+        Ok(Self(Duration::from_secs(days * 24 * 60 * 60)))
+    }
+
+    /// The moment from which on something made at `at` is no longer kept, in seconds since the epoch as DynamoDB's TTL
+    /// wants it.
+    #[must_use]
+    pub fn expiry(self, at: domain::timestamp::Timestamp) -> u64 {
+        (at + self.0).as_secs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_variable() {
+        let mut vars = BTreeMap::new();
+        let missing = Retention::read(&vars).unwrap_err();
+        assert_eq!(missing.to_string(), "the environment variable DELIVERY_RETENTION_DAYS is not set");
+        vars.insert("DELIVERY_RETENTION_DAYS".to_owned(), "a month".to_owned());
+        assert!(Retention::read(&vars).unwrap_err().to_string().contains("a month"));
+    }
+}

@@ -1,0 +1,96 @@
+//! Events and destinations for a batch of deliveries, in one `BatchGetItem` over two tables.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use domain::messages::DeliveryMessage;
+use domain::ports::{Clock, Context, Contexts, Result, Unavailable};
+
+use super::destinations::{destination_key, parse_destination};
+use super::events::{EVENT, event_key, parse_event};
+use super::item::Item;
+
+/// Rounds for keys that the tables had no capacity for.
+const MAX_ROUNDS: usize = 3;
+
+/// The two tables.
+#[derive(Clone)]
+pub struct ContextTables {
+    client: Client,
+    destinations: String,
+    delivery_log: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl ContextTables {
+    /// Over the tables of those names.
+    #[must_use]
+    pub fn new(client: Client, destinations: String, delivery_log: String, clock: Arc<dyn Clock>) -> Self {
+        Self { client, destinations, delivery_log, clock }
+    }
+
+    async fn read(&self, mut wanted: HashMap<String, KeysAndAttributes>) -> Result<HashMap<Key, Item>> {
+        let mut found = HashMap::new();
+        for _ in 0..MAX_ROUNDS {
+            let answer = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(wanted))
+                .send()
+                .await
+                .map_err(|error| Unavailable::new("read a batch", error.into_service_error()))?;
+            let items = answer.responses.unwrap_or_default().into_values().flatten();
+            found.extend(items.filter_map(|item| Some((key_of(&item)?, item))));
+            wanted = answer.unprocessed_keys.unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+        }
+        Err(Unavailable::new("read a batch", "the tables had no capacity for all of it"))
+    }
+}
+
+/// Partition and sort key.
+type Key = (String, String);
+
+fn key_of(item: &Item) -> Option<Key> {
+    let part = |name| item.get(name)?.as_s().ok().cloned();
+    Some((part("pk")?, part("sk")?))
+}
+
+/// Keys of one table, each once, as `BatchGetItem` demands.
+fn keys(keys: impl Iterator<Item = Item>) -> Result<KeysAndAttributes> {
+    let distinct: HashMap<_, _> = keys.filter_map(|key| Some((key_of(&key)?, key))).collect();
+    // An event can be milliseconds old, and a destination that was just disabled must not be sent to.
+    KeysAndAttributes::builder()
+        .consistent_read(true)
+        .set_keys(Some(distinct.into_values().collect::<Vec<HashMap<String, AttributeValue>>>()))
+        .build()
+        .map_err(|error| Unavailable::new("read a batch", error))
+}
+
+impl Contexts for ContextTables {
+    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Result<Vec<Context>> {
+        let event_of = |message: &DeliveryMessage| {
+            message.delivery_id.event_id().map(|event| event_key(&message.account_id, &event, EVENT))
+        };
+        let destination_of =
+            |message: &DeliveryMessage| destination_key(&message.account_id, &message.destination_id);
+        let wanted = HashMap::from([
+            (self.destinations.clone(), keys(deliveries.iter().map(|message| destination_of(message)))?),
+            (self.delivery_log.clone(), keys(deliveries.iter().filter_map(|message| event_of(message)))?),
+        ]);
+        let found = self.read(wanted).await?;
+        let get = |key: &Item| key_of(key).and_then(|key| found.get(&key)).cloned();
+        let now = self.clock.now();
+        let context = |message: &&DeliveryMessage| {
+            let account = &message.account_id;
+            let event = event_of(message).and_then(|key| get(&key)).map(|item| parse_event(item, account, now));
+            let destination = get(&destination_of(message)).map(|item| parse_destination(item, account));
+            Ok(Context { event: event.transpose()?.flatten(), destination: destination.transpose()? })
+        };
+        deliveries.iter().map(context).collect()
+    }
+}

@@ -1,0 +1,234 @@
+//! Records of conversations, and the events that their ends fix.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
+use bytes::Bytes;
+use domain::completion::{Ended, LateSignal};
+use domain::conversation::{Conversation, Details};
+use domain::event::LifecycleEvent;
+use domain::ids::{AccountId, ConversationId, EventId};
+use domain::ports::{Clock, ConversationLookup, Conversations, EventOutbox, Result, Saved, Unavailable};
+use domain::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::conditions::refused_by_transaction;
+use super::events::{ANNOUNCED, EVENT, event_item, event_key};
+use super::item::{Item, compress, decompress, from_item, key, n, partition, to_item};
+use crate::config::Retention;
+
+/// Sort key of a conversation's record.
+const RECORD: &str = "record";
+
+/// The conversations table, to look records up.
+#[derive(Clone)]
+pub struct ConversationTable {
+    client: Client,
+    table: String,
+}
+
+/// The conversations table, to keep records, and the delivery log for the events that their ends fix.
+#[derive(Clone)]
+pub struct ConversationTables {
+    conversations: ConversationTable,
+    delivery_log: String,
+    retention: Retention,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConversationRow {
+    /// The fields that the platform set, as compressed JSON.
+    details: Bytes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<Ended>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    late_signals: Vec<LateSignal>,
+    created_at: u64,
+    updated_at: u64,
+    version: u64,
+}
+
+#[derive(Serialize)]
+struct AnnouncedRow {
+    expires_at: u64,
+}
+
+impl ConversationTable {
+    /// Over the table of that name.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// A write of the record on the condition that its version is the one that was loaded; `None` if it is too large.
+    fn put(&self, conversation: &Conversation) -> Result<Option<Put>> {
+        let Some(item) = to_record(conversation)? else { return Ok(None) };
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = match conversation.version {
+            0 => put.condition_expression("attribute_not_exists(pk)"),
+            loaded => put
+                .condition_expression("version = :loaded")
+                .expression_attribute_values(":loaded", n(loaded)),
+        };
+        put.build().map(Some).map_err(|error| Unavailable::new("write a conversation", error))
+    }
+}
+
+impl ConversationTables {
+    /// Events go to the table of the name `delivery_log`.
+    #[must_use]
+    pub fn new(
+        conversations: ConversationTable,
+        delivery_log: String,
+        retention: Retention,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { conversations, delivery_log, retention, clock }
+    }
+
+    fn client(&self) -> &Client {
+        &self.conversations.client
+    }
+}
+
+fn conversation_key(account: &AccountId, id: &ConversationId) -> Item {
+    key(partition(account, id), RECORD)
+}
+
+fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
+    let Some(details) = compress(conversation.details.to_json().as_bytes())? else { return Ok(None) };
+    let mut item = to_item(&ConversationRow {
+        details: details.into(),
+        ended: conversation.ended.clone(),
+        late_signals: conversation.late_signals.clone(),
+        created_at: conversation.created_at.as_millis(),
+        updated_at: conversation.updated_at.as_millis(),
+        version: conversation.version + 1,
+    })?;
+    item.extend(conversation_key(&conversation.account_id, &conversation.id));
+    Ok(Some(item))
+}
+
+fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<Conversation> {
+    let corrupt = |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a conversation", error);
+    let row: ConversationRow = from_item(item)?;
+    let fields = serde_json::from_slice(&decompress(&row.details)?).map_err(|error| corrupt(error.into()))?;
+    Ok(Conversation {
+        account_id: account.clone(),
+        id: id.clone(),
+        details: Details::parse(fields).map_err(|error| corrupt(error.into()))?,
+        ended: row.ended,
+        late_signals: row.late_signals,
+        created_at: Timestamp::from_millis(row.created_at),
+        updated_at: Timestamp::from_millis(row.updated_at),
+        version: row.version,
+    })
+}
+
+impl ConversationLookup for ConversationTable {
+    async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(conversation_key(account, id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Unavailable::new("read a conversation", error.into_service_error()))?;
+        answer.item.map(|item| parse_record(item, account, id)).transpose()
+    }
+}
+
+impl ConversationLookup for ConversationTables {
+    async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
+        self.conversations.load(account, id).await
+    }
+}
+
+impl Conversations for ConversationTables {
+    async fn save(&self, conversation: &Conversation) -> Result<Saved> {
+        let Some(put) = self.conversations.put(conversation)? else { return Ok(Saved::TooLarge) };
+        let result = self
+            .client()
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_values(put.expression_attribute_values)
+            .send()
+            .await;
+        match result.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Saved::Yes),
+            Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(Saved::Conflict),
+            Err(error) => Err(Unavailable::new("write a conversation", error)),
+        }
+    }
+
+    async fn end(&self, conversation: &Conversation, event: &LifecycleEvent) -> Result<Saved> {
+        let expires_at = self.retention.expiry(event.accepted_at);
+        let (Some(record), Some(event)) = (self.conversations.put(conversation)?, event_item(event, expires_at)?) else {
+            return Ok(Saved::TooLarge);
+        };
+        let event = Put::builder()
+            .table_name(&self.delivery_log)
+            .set_item(Some(event))
+            .build()
+            .map_err(|error| Unavailable::new("write an event", error))?;
+        let result = self
+            .client()
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(record).build())
+            .transact_items(TransactWriteItem::builder().put(event).build())
+            .send()
+            .await;
+        match result.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Saved::Yes),
+            Err(error) if refused_by_transaction(&error).is_some() => Ok(Saved::Conflict),
+            Err(error) => Err(Unavailable::new("end a conversation", error)),
+        }
+    }
+}
+
+impl EventOutbox for ConversationTables {
+    async fn is_announced(&self, account: &AccountId, event: &EventId) -> Result<bool> {
+        // The sort keys only: the event itself can be large.
+        let wanted = KeysAndAttributes::builder()
+            .consistent_read(true)
+            .keys(event_key(account, event, EVENT))
+            .keys(event_key(account, event, ANNOUNCED))
+            .projection_expression("sk")
+            .build()
+            .map_err(|error| Unavailable::new("read an event", error))?;
+        let answer = self
+            .client()
+            .batch_get_item()
+            .request_items(&self.delivery_log, wanted)
+            .send()
+            .await
+            .map_err(|error| Unavailable::new("read an event", error.into_service_error()))?;
+        if answer.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+            return Err(Unavailable::new("read an event", "the table had no capacity for it"));
+        }
+        let rows: Vec<Item> = answer.responses.unwrap_or_default().into_values().flatten().collect();
+        let has = |name: &str| rows.iter().any(|row| row.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == name)));
+        Ok(has(ANNOUNCED) || !has(EVENT))
+    }
+
+    async fn mark_announced(&self, account: &AccountId, event: &EventId) -> Result<()> {
+        let mut item = to_item(&AnnouncedRow { expires_at: self.retention.expiry(self.clock.now()) })?;
+        item.extend(event_key(account, event, ANNOUNCED));
+        self.client()
+            .put_item()
+            .table_name(&self.delivery_log)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map_err(|error| Unavailable::new("mark an event as sent", error.into_service_error()))?;
+        Ok(())
+    }
+}

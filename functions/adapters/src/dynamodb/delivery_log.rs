@@ -1,0 +1,179 @@
+//! Searching the Delivery Logs: a merge of an index's shards, newest first.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use domain::delivery::{Delivery, Record, Standing, Summary};
+use domain::delivery_log::{Filter, Page, Position, Search, sort_prefix};
+use domain::ids::{AccountId, DeliveryId, EventId};
+use domain::ports::{Clock, DeliveryLog, Result, Unavailable};
+use futures_util::future::try_join_all;
+
+use super::history::History;
+use super::item::{from_item, n, s};
+use super::record::{ListedRow, SHARDS, account_shard, destination_shard};
+
+/// Rows that one search looks at. Where a filter fits few of them, a page may come back short, with a position to go
+/// on from; so no search takes long, however large the log is.
+const MAX_EXAMINED: usize = 2000;
+
+/// Sorts after every position: digits come before letters.
+const AFTER_ALL: &str = "z";
+
+/// The delivery-log table as the Delivery Logs read it.
+#[derive(Clone)]
+pub struct DeliveryLogTable {
+    client: Client,
+    table: String,
+    clock: Arc<dyn Clock>,
+    history: History,
+}
+
+/// One partition of an index, read from its newest row on.
+struct Shard {
+    index: &'static str,
+    attribute: &'static str,
+    partition: String,
+    low: String,
+    high: String,
+    rows: VecDeque<Summary>,
+    exhausted: bool,
+}
+
+impl DeliveryLogTable {
+    /// Over the table of that name.
+    #[must_use]
+    pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
+        let history = History::new(client.clone(), table.clone(), Arc::clone(&clock));
+        Self { client, table, clock, history }
+    }
+
+    fn shards(account: &AccountId, Search { filter, after, .. }: &Search) -> Vec<Shard> {
+        let low = filter.from.map_or_else(String::new, sort_prefix);
+        let to = filter.to.map_or_else(|| AFTER_ALL.to_owned(), sort_prefix);
+        let high = after.as_ref().map_or_else(|| to.clone(), |after| after.sort_key().min(to.clone()));
+        let shard = |number| {
+            let (index, attribute, partition) = match &filter.destination {
+                Some(destination) => {
+                    ("by_destination", "destination_shard", destination_shard(account, destination, number))
+                }
+                None => ("by_account", "account_shard", account_shard(account, number)),
+            };
+            let (low, high) = (low.clone(), high.clone());
+            Shard { index, attribute, partition, low, high, rows: VecDeque::new(), exhausted: false }
+        };
+        (0..SHARDS).map(shard).collect()
+    }
+
+    /// Reads on where nothing is at hand.
+    async fn refill(&self, account: &AccountId, shard: &mut Shard, rows: usize) -> Result<()> {
+        while shard.rows.is_empty() && !shard.exhausted && shard.low < shard.high {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name(shard.index)
+                .key_condition_expression(format!("{} = :shard AND #position BETWEEN :low AND :high", shard.attribute))
+                .filter_expression("expires_at > :now")
+                .expression_attribute_names("#position", "position")
+                .expression_attribute_values(":shard", s(&shard.partition))
+                .expression_attribute_values(":low", s(&shard.low))
+                .expression_attribute_values(":high", s(&shard.high))
+                .expression_attribute_values(":now", n(self.clock.now().as_secs()))
+                .scan_index_forward(false)
+                .limit(i32::try_from(rows).unwrap_or(i32::MAX))
+                .send()
+                .await
+                .map_err(|error| Unavailable::new("search the delivery log", error.into_service_error()))?;
+            let last = answer.last_evaluated_key;
+            let rows = answer.items.unwrap_or_default().into_iter().map(|item| from_item::<ListedRow>(item)?.parse(account));
+            // `BETWEEN` includes its bounds, and the upper one is the row that was seen last.
+            let seen = std::mem::take(&mut shard.high);
+            shard.rows = rows.filter(|row| row.as_ref().map_or(true, |row| position(row).sort_key() != seen)).collect::<Result<_>>()?;
+            match last.and_then(|mut key| key.remove("position")).and_then(|position| position.as_s().ok().cloned()) {
+                Some(position) => shard.high = position,
+                None => shard.exhausted = true,
+            }
+        }
+        Ok(())
+    }
+
+    async fn merge(&self, account: &AccountId, search: &Search) -> Result<Page> {
+        let mut shards = Self::shards(account, search);
+        let rows = 1 + search.limit / usize::from(SHARDS) * 2;
+        let mut page = Page::default();
+        let mut examined = 0;
+        let mut last = None;
+        loop {
+            try_join_all(shards.iter_mut().map(|shard| self.refill(account, shard, rows))).await?;
+            let newest = shards.iter_mut().filter(|shard| !shard.rows.is_empty()).max_by_key(|shard| shard.rows.front().map(position));
+            let Some(summary) = newest.and_then(|shard| shard.rows.pop_front()) else {
+                return Ok(page); // all shards are at their end
+            };
+            if page.deliveries.len() == search.limit || examined == MAX_EXAMINED {
+                page.next = last; // there is more than fits
+                return Ok(page);
+            }
+            examined += 1;
+            last = Some(position(&summary));
+            if search.filter.admits(&summary) {
+                page.deliveries.push(summary);
+            }
+        }
+    }
+
+    /// A conversation ends once, so its deliveries are those of one event.
+    async fn of_event(&self, account: &AccountId, event: &EventId, search: &Search) -> Result<Page> {
+        let mut found: Vec<_> = summaries(self.history.of_event(account, event).await?)
+            .into_iter()
+            .filter(|summary| search.filter.admits(summary))
+            .filter(|summary| search.after.as_ref().is_none_or(|after| position(summary) < *after))
+            .collect();
+        found.sort_unstable_by_key(|summary| std::cmp::Reverse(position(summary)));
+        let more = found.len() > search.limit;
+        found.truncate(search.limit);
+        let next = found.last().map(position).filter(|_| more);
+        Ok(Page { deliveries: found, next })
+    }
+}
+
+fn position(summary: &Summary) -> Position {
+    let Delivery { created_at, id, .. } = &summary.delivery;
+    Position { created_at: *created_at, delivery_id: id.clone() }
+}
+
+/// Records, delivery by delivery, as one summary each.
+fn summaries(records: Vec<(Delivery, Record)>) -> Vec<Summary> {
+    records
+        .chunk_by(|(a, _), (b, _)| a.id == b.id)
+        .filter_map(|of_one| {
+            let (delivery, _) = of_one.first()?;
+            let records: Vec<_> = of_one.iter().map(|(_, record)| record.clone()).collect();
+            Some(Summary { delivery: delivery.clone(), standing: Standing::of(&records)? })
+        })
+        .collect()
+}
+
+impl DeliveryLog for DeliveryLogTable {
+    async fn search(&self, account: &AccountId, search: &Search) -> Result<Page> {
+        let Filter { conversation, .. } = &search.filter;
+        match conversation {
+            Some(conversation) => {
+                self.of_event(account, &EventId::of_conversation(account, conversation), search).await
+            }
+            None => self.merge(account, search).await,
+        }
+    }
+
+    async fn history(
+        &self,
+        account: &AccountId,
+        delivery: &DeliveryId,
+    ) -> Result<Option<(Summary, Vec<Record>)>> {
+        let history = self.history.of_delivery(account, delivery).await?;
+        let records: Vec<_> = history.iter().map(|(_, record)| record.clone()).collect();
+        let summary = summaries(history).pop();
+        Ok(summary.map(|summary| (summary, records)))
+    }
+}

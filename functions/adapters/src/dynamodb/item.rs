@@ -1,0 +1,87 @@
+//! Rows as items and back.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ports::{Result, Unavailable};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// An item as the SDK has it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// What zstd makes of JSON at this level is close to its best, in a fraction of the time.
+const COMPRESSION_LEVEL: i32 = 3;
+
+/// An item holds 400 KB, names and all other attributes included.
+const MAX_COMPRESSED_BYTES: usize = 390 * 1024;
+
+/// A compressed text of ours is never larger than this when unpacked: twice the largest record, which leaves room for
+/// the payload's other keys.
+const MAX_UNPACKED_BYTES: usize = 2 * domain::conversation::MAX_RECORD_BYTES;
+
+/// A key of a table: all of ours have a `pk` and an `sk`.
+pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    HashMap::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))])
+}
+
+/// The partition of what belongs to one thing of an account.
+pub(super) fn partition(account: &domain::ids::AccountId, of: impl std::fmt::Display) -> String {
+    format!("{account}#{of}")
+}
+
+pub(super) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(super) fn n(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A row as an item.
+pub(super) fn to_item(row: &impl Serialize) -> Result<Item> {
+    serde_dynamo::to_item(row).map_err(|error| Unavailable::new("write a row", error))
+}
+
+/// One attribute of a row.
+pub(super) fn to_attribute(value: &impl Serialize) -> Result<AttributeValue> {
+    serde_dynamo::to_attribute_value(value).map_err(|error| Unavailable::new("write a row", error))
+}
+
+/// An item as a row.
+pub(super) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T> {
+    serde_dynamo::from_item(item).map_err(|error| Unavailable::new("read a row", error))
+}
+
+/// A text that may be long; `None` if an item cannot hold it.
+pub(super) fn compress(text: &[u8]) -> Result<Option<Vec<u8>>> {
+    let packed = zstd::bulk::compress(text, COMPRESSION_LEVEL)
+        .map_err(|error| Unavailable::new("compress a record", error))?;
+    Ok((packed.len() <= MAX_COMPRESSED_BYTES).then_some(packed))
+}
+
+/// The text that was compressed.
+pub(super) fn decompress(packed: &[u8]) -> Result<Vec<u8>> {
+    zstd::bulk::decompress(packed, MAX_UNPACKED_BYTES)
+        .map_err(|error| Unavailable::new("unpack a record", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compressed_comes_back_and_what_does_not_fit_is_told() {
+        let text = b"transcript ".repeat(100_000);
+        let packed = compress(&text).unwrap().unwrap();
+        assert_eq!(decompress(&packed).unwrap(), text);
+        // A linear congruential generator: nothing a compressor could shorten.
+        let noise: Vec<u8> = (0..500_000u32)
+            .scan(1u32, |state, _| {
+                *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                Some((*state >> 24) as u8)
+            })
+            .collect();
+        assert_eq!(compress(&noise).unwrap(), None);
+    }
+}

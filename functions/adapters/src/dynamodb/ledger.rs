@@ -1,0 +1,243 @@
+//! The ledger: a record for each attempt, put before the request and completed after it.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse, Put,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use domain::delivery::{Delivery, DeliveryStatus, Entry, Record, Standing};
+use domain::ids::{AccountId, DeliveryId};
+use domain::ledger::{Claim, Claimed, Closing};
+use domain::ports::{Clock, Ledger, Result, Unavailable};
+use domain::timestamp::Timestamp;
+
+use super::conditions::refused_by_transaction;
+use super::expression::Expression;
+use super::history::History;
+use super::item::{Item, from_item, s, to_attribute, to_item};
+use super::record::{AttemptMap, IndexKeys, RecordRow, StandingRow, record_key};
+use crate::config::Retention;
+
+/// The delivery-log table as the dispatcher uses it.
+#[derive(Clone)]
+pub struct LedgerTable {
+    client: Client,
+    table: String,
+    retention: Retention,
+    history: History,
+}
+
+impl LedgerTable {
+    /// Over the table of that name.
+    #[must_use]
+    pub fn new(client: Client, table: String, retention: Retention, clock: Arc<dyn Clock>) -> Self {
+        let history = History::new(client.clone(), table.clone(), clock);
+        Self { client, table, retention, history }
+    }
+
+    fn item(&self, delivery: &Delivery, record: &Record) -> Result<Item> {
+        RecordRow::item(delivery, record, self.retention.expiry(delivery.created_at))
+    }
+
+    /// A claim as a PartiQL statement: several of them can travel in one call and succeed or fail each by itself.
+    fn insert(&self, claim: &Claim) -> Result<BatchStatementRequest> {
+        let entry = Entry::Inflight { owner: claim.owner.clone(), lease_until: claim.lease_until };
+        let record = Record { number: claim.number, at: claim.at, entry };
+        let (names, values): (Vec<_>, Vec<_>) = self.item(&claim.delivery, &record)?.into_iter().unzip();
+        let places: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
+        BatchStatementRequest::builder()
+            .statement(format!("INSERT INTO \"{}\" VALUE {{{}}}", self.table, places.join(", ")))
+            .set_parameters(Some(values))
+            .build()
+            .map_err(|error| Unavailable::new("claim attempts", error))
+    }
+
+    async fn try_claim(&self, claims: &[Claim]) -> Result<Vec<Result<Claimed>>> {
+        let inserts = claims.iter().map(|claim| self.insert(claim)).collect::<Result<Vec<_>>>()?;
+        let answer = self
+            .client
+            .batch_execute_statement()
+            .set_statements(Some(inserts))
+            .send()
+            .await
+            .map_err(|error| Unavailable::new("claim attempts", error.into_service_error()))?;
+        Ok(answer.responses.unwrap_or_default().into_iter().map(claimed).collect())
+    }
+
+    /// The completion of an attempt's record, on the condition that it is in flight and its owner's.
+    fn completion(&self, closing: &Closing, besides: Item) -> Result<Update> {
+        let mut set = Item::from([("attempt".to_owned(), to_attribute(&AttemptMap::from(closing.attempted.clone()))?)]);
+        set.extend(besides);
+        let key = record_key(&closing.delivery, closing.number)?;
+        let expression = Expression::new(set, &["lease_until", "owner"]).with("owner", s(closing.owner.as_str()));
+        self.update(key, expression, Some("#owner = :owner"))
+    }
+
+    /// Where a delivery stands, on its row numbered 1.
+    fn head(&self, delivery: &Delivery, set: Item, remove: &[&str]) -> Result<Update> {
+        self.update(record_key(delivery, 1)?, Expression::new(set, remove), None)
+    }
+
+    fn update(&self, key: Item, expression: Expression, condition: Option<&str>) -> Result<Update> {
+        Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .update_expression(expression.text)
+            .set_condition_expression(condition.map(str::to_owned))
+            .set_expression_attribute_names(Some(expression.names))
+            .set_expression_attribute_values(Some(expression.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| Unavailable::new("write a record", error))
+    }
+
+    async fn write_alone(&self, update: Update) -> Result<Written> {
+        let result = self
+            .client
+            .update_item()
+            .table_name(update.table_name)
+            .set_key(Some(update.key))
+            .update_expression(update.update_expression)
+            .set_condition_expression(update.condition_expression)
+            .set_expression_attribute_names(update.expression_attribute_names)
+            .set_expression_attribute_values(update.expression_attribute_values)
+            .set_return_values_on_condition_check_failure(update.return_values_on_condition_check_failure)
+            .send()
+            .await;
+        match result.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Written::Yes),
+            Err(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                Ok(Written::Refused(refused.item.unwrap_or_default()))
+            }
+            Err(error) => Err(Unavailable::new("complete an attempt", error)),
+        }
+    }
+
+    async fn put_alone(&self, row: Item) -> Result<Written> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(row)).condition_expression(NEW);
+        match put.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Written::Yes),
+            Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(Written::Refused(Item::new())),
+            Err(error) => Err(Unavailable::new("close a delivery", error)),
+        }
+    }
+
+    /// A record and where it leaves the delivery: both or neither.
+    async fn write_with_head(&self, record: TransactWriteItem, head: Update) -> Result<Written> {
+        let result = self
+            .client
+            .transact_write_items()
+            .transact_items(record)
+            .transact_items(TransactWriteItem::builder().update(head).build())
+            .send()
+            .await;
+        match result.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Written::Yes),
+            Err(error) => match refused_by_transaction(&error) {
+                Some(item) => Ok(Written::Refused(item)),
+                None => Err(Unavailable::new("write a record", error)),
+            },
+        }
+    }
+}
+
+/// No row of that key.
+const NEW: &str = "attribute_not_exists(pk)";
+
+enum Written {
+    Yes,
+    /// The condition did not hold; what is stored instead.
+    Refused(Item),
+}
+
+impl Ledger for LedgerTable {
+    async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
+        match self.try_claim(claims).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                let text = DisplayErrorContext(&error).to_string();
+                claims.iter().map(|_| Err(Unavailable::new("claim attempts", text.clone()))).collect()
+            }
+        }
+    }
+
+    async fn records(&self, account: &AccountId, delivery: &DeliveryId) -> Result<Vec<Record>> {
+        let history = self.history.of_delivery(account, delivery).await?;
+        Ok(history.into_iter().map(|(_, record)| record).collect())
+    }
+
+    async fn complete(&self, closing: &Closing) -> Result<bool> {
+        let (standing, unset) = StandingRow::from(closing.standing()).into_update()?;
+        let written = if closing.number == 1 {
+            // The one write that lists a delivery: not before, so that a first-try success costs four write units.
+            let mut besides = standing;
+            besides.extend(to_item(&IndexKeys::of(&closing.delivery))?);
+            self.write_alone(self.completion(closing, besides)?).await?
+        } else {
+            let completion = self.completion(closing, Item::new())?;
+            let head = self.head(&closing.delivery, standing, &unset)?;
+            self.write_with_head(TransactWriteItem::builder().update(completion).build(), head).await?
+        };
+        match written {
+            Written::Yes => Ok(true),
+            Written::Refused(item) => Ok(is_applied(closing, item)),
+        }
+    }
+
+    async fn close(
+        &self,
+        delivery: &Delivery,
+        number: u8,
+        status: DeliveryStatus,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Claimed> {
+        let record = Record { number, at, entry: Entry::Closed { status, reason: reason.to_owned() } };
+        let mut row = self.item(delivery, &record)?;
+        let written = if number == 1 {
+            if let Some(standing) = Standing::of(&[record]) {
+                row.extend(to_item(&StandingRow::from(standing))?);
+            }
+            row.extend(to_item(&IndexKeys::of(delivery))?);
+            self.put_alone(row).await?
+        } else {
+            let put = Put::builder().table_name(&self.table).set_item(Some(row)).condition_expression(NEW);
+            let put = put.build().map_err(|error| Unavailable::new("close a delivery", error))?;
+            let set = Item::from([
+                ("status".to_owned(), to_attribute(&status)?),
+                ("error".to_owned(), s(reason)),
+                ("updated_at".to_owned(), to_attribute(&at.as_millis())?),
+            ]);
+            let head = self.head(delivery, set, &["next_at"])?;
+            self.write_with_head(TransactWriteItem::builder().put(put).build(), head).await?
+        };
+        Ok(match written {
+            Written::Yes => Claimed::Granted,
+            Written::Refused(_) => Claimed::Taken,
+        })
+    }
+}
+
+/// An answer to one `INSERT`. A row that exists is no error: someone else has the attempt.
+fn claimed(response: BatchStatementResponse) -> Result<Claimed> {
+    match response.error {
+        None => Ok(Claimed::Granted),
+        Some(error) if error.code == Some(BatchStatementErrorCodeEnum::DuplicateItem) => Ok(Claimed::Taken),
+        Some(error) => {
+            let code = error.code.as_ref().map_or("no code", BatchStatementErrorCodeEnum::as_str).to_owned();
+            Err(Unavailable::new("claim an attempt", code))
+        }
+    }
+}
+
+/// A completion that was refused because it had been applied before and its answer lost.
+fn is_applied(closing: &Closing, stored: Item) -> bool {
+    from_item::<RecordRow>(stored)
+        .and_then(|row| row.parse(&closing.delivery.account_id))
+        .is_ok_and(|(_, record)| record.entry == Entry::Attempted(closing.attempted.clone()))
+}

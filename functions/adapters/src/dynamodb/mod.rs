@@ -1,0 +1,31 @@
+//! The tables. Start at [`ledger`], where the attempts are; [`item`] is how a row becomes an item.
+//!
+//! | table | partition key | sort key |
+//! | --- | --- | --- |
+//! | destinations | account | `account`, `destination#<id>` |
+//! | destinations | `key#<id>` | `key` |
+//! | conversations | account`#`conversation | `record` |
+//! | delivery-log | account`#`event | `event`, `announced`, delivery`#`number |
+//!
+//! The account is part of every key, so another account's id addresses nothing. All records of an event share a
+//! partition: its deliveries are one query, and a delivery's id, which holds the event's, is address enough.
+
+mod accounts;
+mod conditions;
+mod context;
+mod conversations;
+mod delivery_log;
+mod destinations;
+mod events;
+mod expression;
+mod history;
+mod item;
+mod ledger;
+mod record;
+
+pub use accounts::AccountTable;
+pub use context::ContextTables;
+pub use conversations::{ConversationTable, ConversationTables};
+pub use delivery_log::DeliveryLogTable;
+pub use destinations::DestinationTable;
+pub use ledger::LedgerTable;

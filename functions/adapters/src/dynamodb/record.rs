@@ -1,0 +1,265 @@
+//! One record of a delivery's history as an item.
+
+use domain::delivery::{Attempted, Delivery, DeliveryStatus, Entry, Record, Standing, Summary, Trigger};
+use domain::event::EventKind;
+use domain::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use domain::ledger::Owner;
+use domain::outcome::{Outcome, OutcomeClass};
+use domain::ports::{Result, Unavailable};
+use domain::delivery_log::Position;
+use domain::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::item::{Item, key, partition, to_item};
+
+/// Partitions that an index spreads an account's deliveries over: one key takes 1,000 writes a second.
+pub(super) const SHARDS: u8 = 8;
+
+/// A record's row. The row numbered 1 also carries where the delivery stands, and the keys of the indexes: a delivery
+/// is listed once, and from the end of its first attempt on.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RecordRow {
+    sk: String,
+    destination_id: DestinationId,
+    conversation_id: ConversationId,
+    event: EventKind,
+    trigger: Trigger,
+    created_at: u64,
+    at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<Owner>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lease_until: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<AttemptMap>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed: Option<ClosedMap>,
+    expires_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct AttemptMap {
+    #[serde(flatten)]
+    outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_at: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trimmed: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClosedMap {
+    status: DeliveryStatus,
+    reason: String,
+}
+
+/// Where a delivery stands, as attributes of the row numbered 1.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StandingRow {
+    status: DeliveryStatus,
+    attempts: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outcome: Option<OutcomeClass>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_at: Option<u64>,
+    updated_at: u64,
+}
+
+/// What an index has of a delivery.
+#[derive(Deserialize)]
+pub(super) struct ListedRow {
+    sk: String,
+    destination_id: DestinationId,
+    conversation_id: ConversationId,
+    event: EventKind,
+    trigger: Trigger,
+    created_at: u64,
+    #[serde(flatten)]
+    standing: StandingRow,
+}
+
+/// What the sort keys of all deliveries start with.
+pub(super) const DELIVERY_PREFIX: &str = "dlv_";
+
+/// The partition that holds all of a delivery's records; `None` for an id that is not one of ours.
+pub(super) fn delivery_partition(account: &AccountId, delivery: &DeliveryId) -> Option<String> {
+    Some(event_partition(account, &delivery.event_id()?))
+}
+
+pub(super) fn event_partition(account: &AccountId, event: &EventId) -> String {
+    partition(account, event)
+}
+
+fn sort_key(delivery: &DeliveryId, number: u8) -> String {
+    format!("{delivery}#{number}")
+}
+
+pub(super) fn record_key(delivery: &Delivery, number: u8) -> Result<Item> {
+    let pk = delivery_partition(&delivery.account_id, &delivery.id)
+        .ok_or_else(|| Unavailable::new("address a record", "its delivery's id is not one of ours"))?;
+    Ok(key(pk, sort_key(&delivery.id, number)))
+}
+
+impl RecordRow {
+    fn new(delivery: &Delivery, record: &Record, expires_at: u64) -> Self {
+        let mut row = Self {
+            sk: sort_key(&delivery.id, record.number),
+            destination_id: delivery.destination_id.clone(),
+            conversation_id: delivery.conversation_id.clone(),
+            event: delivery.event,
+            trigger: delivery.trigger,
+            created_at: delivery.created_at.as_millis(),
+            at: record.at.as_millis(),
+            owner: None,
+            lease_until: None,
+            attempt: None,
+            closed: None,
+            expires_at,
+        };
+        match record.entry.clone() {
+            Entry::Inflight { owner, lease_until } => {
+                row.owner = Some(owner);
+                row.lease_until = Some(lease_until.as_millis());
+            }
+            Entry::Attempted(attempted) => row.attempt = Some(attempted.into()),
+            Entry::Closed { status, reason } => row.closed = Some(ClosedMap { status, reason }),
+        }
+        row
+    }
+
+    /// The whole item, its key included.
+    pub(super) fn item(delivery: &Delivery, record: &Record, expires_at: u64) -> Result<Item> {
+        let mut item = to_item(&Self::new(delivery, record, expires_at))?;
+        item.extend(record_key(delivery, record.number)?);
+        Ok(item)
+    }
+
+    pub(super) fn parse(self, account: &AccountId) -> Result<(Delivery, Record)> {
+        let (id, number) = parse_sort_key(&self.sk)?;
+        let entry = match (self.attempt, self.closed, self.owner) {
+            (Some(attempt), _, _) => Entry::Attempted(attempt.into()),
+            (_, Some(ClosedMap { status, reason }), _) => Entry::Closed { status, reason },
+            (_, _, Some(owner)) => {
+                let lease_until = Timestamp::from_millis(self.lease_until.unwrap_or_default());
+                Entry::Inflight { owner, lease_until }
+            }
+            (None, None, None) => return Err(Unavailable::new("read a record", "it says nothing")),
+        };
+        let delivery = Delivery {
+            account_id: account.clone(),
+            id,
+            destination_id: self.destination_id,
+            conversation_id: self.conversation_id,
+            event: self.event,
+            trigger: self.trigger,
+            created_at: Timestamp::from_millis(self.created_at),
+        };
+        Ok((delivery, Record { number, at: Timestamp::from_millis(self.at), entry }))
+    }
+}
+
+impl ListedRow {
+    pub(super) fn parse(self, account: &AccountId) -> Result<Summary> {
+        let (id, _) = parse_sort_key(&self.sk)?;
+        let delivery = Delivery {
+            account_id: account.clone(),
+            id,
+            destination_id: self.destination_id,
+            conversation_id: self.conversation_id,
+            event: self.event,
+            trigger: self.trigger,
+            created_at: Timestamp::from_millis(self.created_at),
+        };
+        let StandingRow { status, attempts, outcome, http_status, error, next_at, updated_at } = self.standing;
+        let standing = Standing {
+            status,
+            attempts,
+            outcome,
+            http_status,
+            error,
+            next_at: next_at.map(Timestamp::from_millis),
+            updated_at: Timestamp::from_millis(updated_at),
+        };
+        Ok(Summary { delivery, standing })
+    }
+}
+
+fn parse_sort_key(sk: &str) -> Result<(DeliveryId, u8)> {
+    sk.split_once('#')
+        .and_then(|(id, number)| Some((DeliveryId::parse(id).ok()?, number.parse().ok()?)))
+        .ok_or_else(|| Unavailable::new("read a record", "its key is not one of ours"))
+}
+
+impl From<Attempted> for AttemptMap {
+    fn from(Attempted { outcome, next_at, trimmed }: Attempted) -> Self {
+        Self { outcome, next_at: next_at.map(Timestamp::as_millis), trimmed }
+    }
+}
+
+impl From<AttemptMap> for Attempted {
+    fn from(AttemptMap { outcome, next_at, trimmed }: AttemptMap) -> Self {
+        Self { outcome, next_at: next_at.map(Timestamp::from_millis), trimmed }
+    }
+}
+
+impl StandingRow {
+    /// As attributes to set, and those to remove because they no longer apply.
+    pub(super) fn into_update(self) -> Result<(Item, Vec<&'static str>)> {
+        let set = to_item(&self)?;
+        let unset = ["outcome", "http_status", "error", "next_at"].into_iter().filter(|name| !set.contains_key(*name));
+        let unset = unset.collect();
+        Ok((set, unset))
+    }
+}
+
+impl From<Standing> for StandingRow {
+    fn from(standing: Standing) -> Self {
+        let Standing { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
+        Self {
+            status,
+            attempts,
+            outcome,
+            http_status,
+            error,
+            next_at: next_at.map(Timestamp::as_millis),
+            updated_at: updated_at.as_millis(),
+        }
+    }
+}
+
+/// The keys of the indexes for one delivery.
+#[derive(Serialize)]
+pub(super) struct IndexKeys {
+    account_shard: String,
+    destination_shard: String,
+    position: String,
+}
+
+impl IndexKeys {
+    pub(super) fn of(delivery: &Delivery) -> Self {
+        let Delivery { account_id, id, destination_id, created_at, .. } = delivery;
+        let shard = shard_of(id);
+        Self {
+            account_shard: account_shard(account_id, shard),
+            destination_shard: destination_shard(account_id, destination_id, shard),
+            position: Position { created_at: *created_at, delivery_id: id.clone() }.sort_key(),
+        }
+    }
+}
+
+pub(super) fn account_shard(account: &AccountId, shard: u8) -> String {
+    partition(account, shard)
+}
+
+pub(super) fn destination_shard(account: &AccountId, destination: &DestinationId, shard: u8) -> String {
+    partition(account, format_args!("{destination}#{shard}"))
+}
+
+/// A delivery's id ends in digits of a digest, so its last one spreads evenly.
+fn shard_of(id: &DeliveryId) -> u8 {
+    id.as_str().bytes().last().map_or(0, |digit| char::from(digit).to_digit(16).unwrap_or(0) as u8 % SHARDS)
+}

@@ -1,0 +1,31 @@
+//! What the functions have in common.
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use serde_json::Value;
+
+use crate::http::{Reply, Request};
+use crate::problem::Problem;
+
+/// Why an invocation fails as a whole: Lambda reports it to whoever invoked the function.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Whether an invocation is a request to the HTTP API. What is not one came in by another way.
+#[must_use]
+pub fn is_http(event: &Value) -> bool {
+    event.get("routeKey").is_some()
+}
+
+/// Answers a request to the HTTP API. A problem is an answer too.
+pub async fn answer<F>(event: Value, route: impl FnOnce(Request) -> F) -> Result<Value, Error>
+where
+    F: Future<Output = Result<Reply, Problem>>,
+{
+    let event: ApiGatewayV2httpRequest = serde_json::from_value(event)?;
+    let reply = match Request::read(event) {
+        // Boxed, because a route is a deep nest of futures, and the compiler gives up on its layout.
+        Ok(request) => Box::pin(route(request)).await.unwrap_or_else(Reply::from),
+        Err(problem) => problem.reply(),
+    };
+    let response: ApiGatewayV2httpResponse = reply.into_response();
+    Ok(serde_json::to_value(response)?)
+}

@@ -1,0 +1,141 @@
+//! HTTP as API Gateway's HTTP API hands it to a function (payload format 2.0), and back.
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use domain::conversation::MAX_RECORD_BYTES;
+use domain::invalid::Invalid;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// Larger bodies are refused: no record is larger.
+pub const MAX_BODY_BYTES: usize = MAX_RECORD_BYTES;
+
+/// One request, as far as our routes look at it.
+pub struct Request {
+    route: String,
+    path: std::collections::HashMap<String, String>,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Request {
+    /// Takes apart what API Gateway sends.
+    pub fn read(event: ApiGatewayV2httpRequest) -> Result<Self, Problem> {
+        let body = event.body.unwrap_or_default();
+        let body = if event.is_base64_encoded {
+            STANDARD
+                .decode(body)
+                .map_err(|_| Problem::bad_request(&Invalid::new("body", "is not the base64 that it claims to be")))?
+        } else {
+            body.into_bytes()
+        };
+        if body.len() > MAX_BODY_BYTES {
+            return Err(Problem::too_large());
+        }
+        let query = event.raw_query_string.unwrap_or_default();
+        Ok(Self {
+            route: event.route_key.unwrap_or_default(),
+            path: event.path_parameters,
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            headers: event.headers,
+            body: body.into(),
+        })
+    }
+
+    /// The route that API Gateway matched, such as `GET /v1/deliveries/{delivery_id}`.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// A parameter of the path; empty if the route has none of that name.
+    #[must_use]
+    pub fn path(&self, name: &str) -> &str {
+        self.path.get(name).map_or("", String::as_str)
+    }
+
+    /// The query's parameters, in order.
+    #[must_use]
+    pub fn query(&self) -> &[(String, String)] {
+        &self.query
+    }
+
+    /// A header's value, if it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let rule = match error.classify() {
+                serde_json::error::Category::Data => format!("does not fit: {error}"),
+                _ => format!("is not JSON: {error}"),
+            };
+            Problem::bad_request(&Invalid::new("body", rule))
+        })
+    }
+}
+
+/// One response.
+pub struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Reply {
+    /// A JSON body.
+    #[must_use]
+    pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        let body = serde_json::to_string(body).unwrap_or_default(); // our types always serialize
+        Self::text(status, body).with_header("content-type", "application/json")
+    }
+
+    /// A body that is JSON already.
+    #[must_use]
+    pub fn raw_json(status: StatusCode, body: String) -> Self {
+        Self::text(status, body).with_header("content-type", "application/json")
+    }
+
+    /// No body.
+    #[must_use]
+    pub fn empty(status: StatusCode) -> Self {
+        Self::text(status, String::new())
+    }
+
+    fn text(status: StatusCode, body: String) -> Self {
+        Self { status, headers: HeaderMap::new(), body }
+    }
+
+    /// Sets a header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        self
+    }
+
+    /// As API Gateway reads it.
+    #[must_use]
+    pub fn into_response(self) -> ApiGatewayV2httpResponse {
+        let mut response = ApiGatewayV2httpResponse::default();
+        response.status_code = i64::from(self.status.as_u16());
+        response.headers = self.headers;
+        response.body = (!self.body.is_empty()).then_some(Body::Text(self.body));
+        response
+    }
+}
+
+impl From<Problem> for Reply {
+    fn from(problem: Problem) -> Self {
+        problem.reply()
+    }
+}

@@ -1,0 +1,130 @@
+//! The queues.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use domain::messages::{DeliveryMessage, EventMessage, Message};
+use domain::ports::{DeliveryQueue, EventQueue, Receipt, Result, Unavailable, Visibility};
+use futures_util::future::try_join_all;
+
+/// `SendMessageBatch` takes ten entries.
+const BATCH: usize = 10;
+
+/// A message can be delayed by 15 minutes.
+const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
+
+/// Rounds for the entries of a batch that the queue refused.
+const MAX_ROUNDS: usize = 3;
+
+/// One queue.
+#[derive(Clone)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+impl Queue {
+    /// The queue of that URL.
+    #[must_use]
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Whether a message's `eventSourceARN` names this queue: an ARN and a URL both end in its name.
+    #[must_use]
+    pub fn is_source(&self, arn: &str) -> bool {
+        arn.rsplit(':').next() == self.url.rsplit('/').next()
+    }
+
+    async fn send_batch(&self, messages: &[DeliveryMessage], delay: i32) -> Result<()> {
+        let mut left = messages
+            .iter()
+            .enumerate()
+            .map(|(index, message)| entry(index, message, delay))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Unavailable::new("send deliveries", error))?;
+        for _ in 0..MAX_ROUNDS {
+            let sent = self
+                .client
+                .send_message_batch()
+                .queue_url(&self.url)
+                .set_entries(Some(left.clone()))
+                .send()
+                .await
+                .map_err(|error| Unavailable::new("send deliveries", error.into_service_error()))?;
+            left.retain(|entry| sent.failed.iter().any(|failed| failed.id == entry.id));
+            if left.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Unavailable::new("send deliveries", format!("the queue refused {} of them", left.len())))
+    }
+}
+
+/// The group is the destination, so that SQS's fair queues keep one destination's backlog from the others.
+fn entry(
+    index: usize,
+    message: &DeliveryMessage,
+    delay: i32,
+) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
+    SendMessageBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message_body(Message::Delivery(message.clone()).body())
+        .message_group_id(message.destination_id.as_str())
+        .delay_seconds(delay)
+        .build()
+}
+
+impl EventQueue for Queue {
+    async fn send(&self, message: &EventMessage) -> Result<()> {
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(Message::Event(message.clone()).body())
+            .message_group_id(message.account_id.as_str())
+            .send()
+            .await
+            .map_err(|error| Unavailable::new("send an event", error.into_service_error()))?;
+        Ok(())
+    }
+}
+
+impl DeliveryQueue for Queue {
+    async fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> Result<()> {
+        let delay = whole_seconds(delay.min(MAX_DELAY));
+        try_join_all(messages.chunks(BATCH).map(|batch| self.send_batch(batch, delay))).await?;
+        Ok(())
+    }
+}
+
+impl Visibility for Queue {
+    async fn postpone(&self, receipt: &Receipt, delay: Duration) -> Result<()> {
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(&receipt.0)
+            .visibility_timeout(whole_seconds(delay))
+            .send()
+            .await
+            .map_err(|error| Unavailable::new("change a message's visibility", error.into_service_error()))?;
+        Ok(())
+    }
+}
+
+/// Rounded up: a message must not come back before its time.
+fn whole_seconds(span: Duration) -> i32 {
+    i32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_rounded_up() {
+        for (millis, seconds) in [(0, 0), (1, 1), (9_990, 10), (10_000, 10), (10_001, 11)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a caller says of a destination. Each field is checked by itself, so that an error names it.
+
+use std::collections::BTreeMap;
+
+use domain::address::AddressPolicy;
+use domain::destination::{
+    Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
+};
+use domain::event::EventKind;
+use domain::ids::{AccountId, DestinationId};
+use domain::invalid::Invalid;
+use domain::json::Fields;
+use domain::signature::SigningSecret;
+use domain::target_url::TargetUrl;
+use domain::timestamp::Timestamp;
+
+const FIELDS: [&str; 6] = ["name", "url", "request_type", "status", "events", "headers"];
+
+/// The fields that are given. `null` is a wrong value for all of them.
+pub(crate) struct Form {
+    name: Option<DestinationName>,
+    url: Option<TargetUrl>,
+    request_type: Option<RequestType>,
+    status: Option<DestinationStatus>,
+    events: Option<EventChoice>,
+    headers: Option<ExtraHeaders>,
+}
+
+impl Form {
+    pub(crate) fn parse(fields: &Fields, addresses: AddressPolicy) -> Result<Self, Invalid> {
+        fields.allow_only(&FIELDS)?;
+        let name: Option<String> = fields.optional("name", "must be a string")?;
+        let url: Option<String> = fields.optional("url", "must be a string")?;
+        let events: Option<Vec<EventKind>> = fields.optional(
+            "events",
+            "must be an array of conversation.completed, conversation.disconnected, conversation.failed",
+        )?;
+        let headers: Option<BTreeMap<String, String>> =
+            fields.optional("headers", "must be an object of header names and string values")?;
+        Ok(Self {
+            name: name.map(|name| DestinationName::parse(&name)).transpose()?,
+            url: url.map(|url| TargetUrl::parse(&url, addresses)).transpose()?,
+            request_type: fields.optional("request_type", "must be GET, POST, PATCH or PUT")?,
+            status: fields.optional("status", "must be enabled or disabled")?,
+            events: events.map(EventChoice::try_from).transpose()?,
+            headers: headers.map(ExtraHeaders::try_from).transpose()?,
+        })
+    }
+
+    /// A new destination; name and URL have to be given.
+    pub(crate) fn create(
+        self,
+        account_id: AccountId,
+        id: DestinationId,
+        secret: SigningSecret,
+        now: Timestamp,
+    ) -> Result<Destination, Invalid> {
+        let missing = |field| Invalid::new(field, "is missing");
+        Ok(Destination {
+            account_id,
+            id,
+            name: self.name.ok_or_else(|| missing("name"))?,
+            url: self.url.ok_or_else(|| missing("url"))?,
+            request_type: self.request_type.unwrap_or(RequestType::Post),
+            status: self.status.unwrap_or(DestinationStatus::Enabled),
+            events: self.events.unwrap_or_default(),
+            headers: self.headers.unwrap_or_default(),
+            secrets: vec![secret],
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// The destination with what is given changed.
+    pub(crate) fn change(self, loaded: &Destination, now: Timestamp) -> Destination {
+        let mut changed = loaded.clone();
+        fn set<T>(field: &mut T, given: Option<T>) {
+            if let Some(given) = given {
+                *field = given;
+            }
+        }
+        set(&mut changed.name, self.name);
+        set(&mut changed.url, self.url);
+        set(&mut changed.request_type, self.request_type);
+        set(&mut changed.status, self.status);
+        set(&mut changed.events, self.events);
+        set(&mut changed.headers, self.headers);
+        // A write is told from the one before by its time, also within one millisecond.
+        changed.updated_at = now.max(Timestamp::from_millis(loaded.updated_at.as_millis() + 1));
+        changed
+    }
+}

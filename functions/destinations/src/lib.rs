@@ -1,0 +1,95 @@
+//! HTTP to destinations; direct invocation to accounts and API keys.
+//!
+//! Accounts are made by whoever may invoke the function (IAM), never over HTTP.
+
+mod accounts;
+mod form;
+mod routes;
+mod view;
+
+use std::sync::Arc;
+
+use adapters::aws::Clients;
+use adapters::caller::authenticate;
+use adapters::config::{ConfigError, Vars};
+use adapters::dynamodb::{AccountTable, DestinationTable};
+use adapters::function::{Error, answer, is_http};
+use adapters::http::{Reply, Request};
+use adapters::problem::Problem;
+use domain::address::AddressPolicy;
+use domain::api_key::Scope;
+use domain::ports::{Chance, Clock};
+use lambda_runtime::LambdaEvent;
+use serde_json::Value;
+
+/// What the function's environment says.
+pub struct Config {
+    destinations_table: String,
+}
+
+impl Config {
+    /// Reads all of it, or names the variable that is missing.
+    pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
+        Ok(Self { destinations_table: vars.text("DESTINATIONS_TABLE")? })
+    }
+}
+
+/// The function.
+pub struct Manage {
+    accounts: AccountTable,
+    destinations: DestinationTable,
+    /// Where destinations may be.
+    addresses: AddressPolicy,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+}
+
+impl Manage {
+    /// Wires the function, once per process.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        clients: Clients,
+        addresses: AddressPolicy,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+    ) -> Self {
+        let Clients { dynamodb, .. } = clients;
+        Self {
+            accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
+            destinations: DestinationTable::new(dynamodb, config.destinations_table),
+            addresses,
+            clock,
+            chance,
+        }
+    }
+
+    /// One invocation.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
+        if is_http(&event.payload) {
+            answer(event.payload, |request| self.route(request)).await
+        } else {
+            self.direct(event.payload).await
+        }
+    }
+
+    async fn route(&self, request: Request) -> Result<Reply, Problem> {
+        let caller = authenticate(&request, &self.accounts, Scope::Manage).await?;
+        let account = &caller.account_id;
+        match request.route() {
+            "POST /v1/destinations" => self.create(account, &request).await,
+            "GET /v1/destinations" => self.list(account).await,
+            "GET /v1/destinations/{destination_id}" => self.show(account, &request).await,
+            "PATCH /v1/destinations/{destination_id}" => self.change(account, &request).await,
+            "DELETE /v1/destinations/{destination_id}" => self.delete(account, &request).await,
+            _ => Err(Problem::not_found("route")),
+        }
+    }
+
+    /// Bytes that nobody can guess.
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.chance.fill(&mut bytes);
+        bytes
+    }
+}

@@ -1,0 +1,63 @@
+//! A destination as the API shows it: everything but its secrets.
+
+use std::collections::BTreeMap;
+
+use domain::destination::{Destination, DestinationName, DestinationStatus, EventChoice, RequestType};
+use domain::ids::DestinationId;
+use domain::signature::SigningSecret;
+use domain::timestamp::Timestamp;
+use serde::Serialize;
+
+/// What stands where a header's value was given.
+const HIDDEN: &str = "********";
+
+/// All destinations of an account.
+#[derive(Serialize)]
+pub(crate) struct List<'a> {
+    destinations: Vec<View<'a>>,
+}
+
+/// One destination.
+#[derive(Serialize)]
+pub(crate) struct View<'a> {
+    id: &'a DestinationId,
+    name: &'a DestinationName,
+    url: &'a str,
+    request_type: RequestType,
+    status: DestinationStatus,
+    events: &'a EventChoice,
+    headers: BTreeMap<&'a str, &'static str>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    /// Shown once, when the destination is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+impl<'a> List<'a> {
+    pub(crate) fn new(destinations: &'a [Destination]) -> Self {
+        Self { destinations: destinations.iter().map(View::new).collect() }
+    }
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(destination: &'a Destination) -> Self {
+        Self {
+            id: &destination.id,
+            name: &destination.name,
+            url: destination.url.as_url().as_str(),
+            request_type: destination.request_type,
+            status: destination.status,
+            events: &destination.events,
+            headers: destination.headers.iter().map(|(name, _)| (name, HIDDEN)).collect(),
+            created_at: destination.created_at,
+            updated_at: destination.updated_at,
+            secret: None,
+        }
+    }
+
+    pub(crate) fn with_secret(mut self, secret: &SigningSecret) -> Self {
+        self.secret = Some(secret.reveal());
+        self
+    }
+}

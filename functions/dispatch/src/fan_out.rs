@@ -1,0 +1,45 @@
+//! A batch of the queue `events`.
+
+use std::collections::HashSet;
+
+use adapters::dynamodb::{DestinationTable, LedgerTable};
+use adapters::log_unavailable;
+use adapters::sqs::Queue;
+use domain::fan_out::FanOut;
+use domain::isolate::isolate;
+use domain::ledger::RETRY_AFTER;
+use domain::messages::Message;
+use domain::ports::Visibility;
+use futures_util::future::join_all;
+
+use crate::batch::{Batch, Item};
+
+/// The ids of the messages that are done with.
+pub(crate) async fn run<'a>(
+    step: &FanOut<DestinationTable, Queue, LedgerTable>,
+    queue: &Queue,
+    batch: &'a Batch,
+) -> HashSet<&'a str> {
+    let fanned_out = batch.messages.iter().map(|item| one(step, queue, item));
+    join_all(fanned_out).await.into_iter().flatten().collect()
+}
+
+async fn one<'a>(
+    step: &FanOut<DestinationTable, Queue, LedgerTable>,
+    queue: &Queue,
+    item: &'a Item,
+) -> Option<&'a str> {
+    // A delivery in the queue of events was put there by hand: it fails like any body that is not ours.
+    let Message::Event(event) = &item.message else { return None };
+    match isolate(step.run(event)).await {
+        Ok(()) => Some(&item.id),
+        Err(error) => {
+            log_unavailable(&error);
+            // Best effort: without it, the message comes back at the queue's own visibility timeout.
+            if let Err(error) = queue.postpone(&item.receipt, RETRY_AFTER).await {
+                log_unavailable(&error);
+            }
+            None
+        }
+    }
+}

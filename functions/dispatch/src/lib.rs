@@ -1,0 +1,106 @@
+//! SQS to fan-out, delivery attempts and reconciled dead letters.
+//!
+//! One function for three queues: a batch is told apart by the queue that it came from. [`batch`] is what they share.
+
+mod batch;
+mod deadline;
+mod deliver;
+mod fan_out;
+mod reconcile;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::aws::Clients;
+use adapters::config::{ConfigError, Retention, Vars};
+use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable};
+use adapters::function::Error;
+use adapters::sender::HttpSender;
+use adapters::sqs::Queue;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::deliver::{Deliver, Invocation};
+use domain::fan_out::FanOut;
+use domain::ports::Clock;
+use domain::reconcile::Reconcile;
+use lambda_runtime::LambdaEvent;
+
+use crate::batch::Batch;
+
+/// What the function's environment says.
+pub struct Config {
+    events_queue_url: String,
+    deliveries_queue_url: String,
+    dead_letters_queue_url: String,
+    destinations_table: String,
+    delivery_log_table: String,
+    retention: Retention,
+    timeout: Duration,
+}
+
+impl Config {
+    /// Reads all of it, or names the variable that is missing.
+    pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
+        Ok(Self {
+            events_queue_url: vars.text("EVENTS_QUEUE_URL")?,
+            deliveries_queue_url: vars.text("DELIVERIES_QUEUE_URL")?,
+            dead_letters_queue_url: vars.text("DEAD_LETTERS_QUEUE_URL")?,
+            destinations_table: vars.text("DESTINATIONS_TABLE")?,
+            delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
+            retention: Retention::read(vars)?,
+            timeout: Duration::from_secs(vars.number("FUNCTION_TIMEOUT_SECONDS")?),
+        })
+    }
+}
+
+/// The function.
+pub struct Dispatch {
+    events: Queue,
+    deliveries: Queue,
+    dead_letters: Queue,
+    fan_out: FanOut<DestinationTable, Queue, LedgerTable>,
+    deliver: Deliver<LedgerTable, ContextTables, HttpSender, Queue>,
+    reconcile: Reconcile<LedgerTable, Queue, Queue>,
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl Dispatch {
+    /// Wires the function, once per process.
+    #[must_use]
+    pub fn new(config: Config, clients: Clients, sender: HttpSender, clock: Arc<dyn Clock>) -> Self {
+        let Clients { dynamodb, sqs } = clients;
+        let queue = |url| Queue::new(sqs.clone(), url);
+        let events = queue(config.events_queue_url);
+        let deliveries = queue(config.deliveries_queue_url);
+        let log = config.delivery_log_table;
+        let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention, Arc::clone(&clock));
+        let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
+        let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
+        Self {
+            fan_out: FanOut::new(destinations, deliveries.clone(), ledger.clone(), Arc::clone(&clock)),
+            deliver: Deliver::new(ledger.clone(), context, sender, deliveries.clone(), Arc::clone(&clock)),
+            reconcile: Reconcile::new(ledger, deliveries.clone(), events.clone(), Arc::clone(&clock)),
+            events,
+            deliveries,
+            dead_letters: queue(config.dead_letters_queue_url),
+            timeout: config.timeout,
+            clock,
+        }
+    }
+
+    /// One invocation: a batch of one queue. What is not named in the answer is deleted from it.
+    pub async fn handle(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
+        let batch = Batch::read(event.payload)?;
+        let invocation = Invocation {
+            id: event.context.request_id.clone(),
+            deadline: deadline::of(&event.context, self.timeout, self.clock.now()),
+        };
+        let done = match batch.source.as_str() {
+            arn if self.deliveries.is_source(arn) => deliver::run(&self.deliver, &batch, &invocation).await,
+            arn if self.events.is_source(arn) => fan_out::run(&self.fan_out, &self.events, &batch).await,
+            arn if self.dead_letters.is_source(arn) => reconcile::run(&self.reconcile, &batch).await,
+            arn => return Err(format!("a batch came from {arn}, which is none of our queues").into()),
+        };
+        Ok(batch.answer(&done))
+    }
+}

@@ -1,0 +1,24 @@
+//! A batch of the dead-letter queue. What fails here stays there, and alarms.
+
+use std::collections::HashSet;
+
+use adapters::dynamodb::LedgerTable;
+use adapters::log_unavailable;
+use adapters::sqs::Queue;
+use domain::isolate::isolate;
+use domain::reconcile::Reconcile;
+use futures_util::future::join_all;
+
+use crate::batch::Batch;
+
+/// The ids of the letters that are done with.
+pub(crate) async fn run<'a>(
+    step: &Reconcile<LedgerTable, Queue, Queue>,
+    batch: &'a Batch,
+) -> HashSet<&'a str> {
+    let reconciled = batch.messages.iter().map(async |item| {
+        let reconciled = isolate(step.run(&item.message)).await;
+        reconciled.inspect_err(log_unavailable).is_ok().then_some(item.id.as_str())
+    });
+    join_all(reconciled).await.into_iter().flatten().collect()
+}

@@ -1,0 +1,463 @@
+//! One batch of deliveries: claim, send, complete. This is what Ringback is for.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::delivery::{Delivery, DeliveryStatus};
+use crate::destination::Destination;
+use crate::event::LifecycleEvent;
+use crate::isolate::isolate;
+use crate::ledger::{Claim, Claimed, Closing, LEASE_MARGIN, Owner, RETRY_AFTER, Step, next_step};
+use crate::messages::DeliveryMessage;
+use crate::outcome::{Outcome, OutcomeClass};
+use crate::ports::{
+    Clock, Context, Contexts, Ledger, Receipt, Result, Unavailable, Visibility, WebhookSender,
+};
+use crate::timestamp::Timestamp;
+use crate::wire;
+
+/// One limit over a whole attempt: name resolution, connection, TLS, headers and body.
+pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
+
+/// What an invocation must have left to start its batch: an attempt, and the table calls around it.
+pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 3);
+
+/// Steps that one delivery may take in one invocation. Each one but the last follows from someone else's write, so
+/// more of them than records can exist means that something is wrong.
+const MAX_STEPS: usize = 8;
+
+/// Delivers.
+pub struct Deliver<L, C, S, V> {
+    ledger: L,
+    contexts: C,
+    sender: S,
+    visibility: V,
+    clock: Arc<dyn Clock>,
+}
+
+/// A delivery's message as the queue handed it over.
+pub struct Received {
+    /// The message.
+    pub message: DeliveryMessage,
+    /// What the queue knows it by.
+    pub receipt: Receipt,
+    /// How often it was handed out, this time included. Counts receives, not requests.
+    pub receive_count: u32,
+}
+
+/// The invocation that a batch came with.
+pub struct Invocation {
+    /// Its id; no other has it.
+    pub id: String,
+    /// When it is killed.
+    pub deadline: Timestamp,
+}
+
+/// Whether a message is done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can be deleted.
+    Done,
+    /// It must be handed out again.
+    Again,
+}
+
+/// One delivery of the batch.
+struct Item<'a> {
+    received: &'a Received,
+    delivery: Delivery,
+    /// What to send and where to, or why there is no sending it.
+    sendable: Result<(&'a LifecycleEvent, &'a Destination), &'static str>,
+    /// A first receive claims without a read. Receives are no proof; the claim's own condition decides.
+    claims_at_once: bool,
+    owner: Owner,
+    lease_until: Timestamp,
+}
+
+impl Item<'_> {
+    fn claim(&self, number: u8, now: Timestamp) -> Claim {
+        let (delivery, owner) = (self.delivery.clone(), self.owner.clone());
+        Claim { delivery, number, owner, at: now, lease_until: self.lease_until }
+    }
+}
+
+/// What a delivery's turn in this invocation came to.
+enum Turn {
+    /// It has ended.
+    Ended,
+    /// There is nothing to do before then.
+    NotBefore(Timestamp),
+}
+
+impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V> {
+    /// Over the ledger, the store of events and destinations, the sender and the queue.
+    pub fn new(ledger: L, contexts: C, sender: S, visibility: V, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger, contexts, sender, visibility, clock }
+    }
+
+    /// One verdict for each message, in order. None can take another down.
+    pub async fn run(&self, batch: &[Received], invocation: &Invocation) -> Vec<Verdict> {
+        if invocation.deadline.since(self.clock.now()) < TIME_NEEDED {
+            tracing::warn!(items = batch.len(), "batch.handed_back");
+            join_all(batch.iter().map(|received| self.postpone(&received.receipt, Duration::ZERO))).await;
+            return vec![Verdict::Again; batch.len()];
+        }
+        let messages: Vec<_> = batch.iter().map(|received| &received.message).collect();
+        match self.contexts.load(&messages).await {
+            Ok(contexts) => self.deliver_all(batch, &contexts, invocation).await,
+            Err(error) => join_all(batch.iter().map(|received| self.failed(received, &error))).await,
+        }
+    }
+
+    async fn deliver_all(
+        &self,
+        batch: &[Received],
+        contexts: &[Context],
+        invocation: &Invocation,
+    ) -> Vec<Verdict> {
+        // A table call refuses two writes of one item; the second copy of a message follows the first one's record.
+        let mut seen = HashSet::new();
+        let items: Vec<_> = batch
+            .iter()
+            .zip(contexts)
+            .enumerate()
+            .map(|(index, (received, context))| {
+                let sendable = sendable(context);
+                let claims_at_once = sendable.is_ok()
+                    && received.receive_count <= 1
+                    && seen.insert(&received.message.delivery_id);
+                let delivery = received.message.delivery();
+                let owner = Owner::new(&invocation.id, index);
+                let lease_until = invocation.deadline + LEASE_MARGIN;
+                Item { received, delivery, sendable, claims_at_once, owner, lease_until }
+            })
+            .collect();
+        let mut first_claims = self.claim_first_receives(&items).await.into_iter();
+        let turns = items.iter().map(|item| {
+            let claimed = if item.claims_at_once { first_claims.next() } else { None };
+            async move {
+                match isolate(self.turn(item, claimed)).await {
+                    Ok(Turn::Ended) => Verdict::Done,
+                    Ok(Turn::NotBefore(until)) => {
+                        self.postpone(&item.received.receipt, until.since(self.clock.now())).await;
+                        Verdict::Again
+                    }
+                    Err(error) => self.failed(item.received, &error).await,
+                }
+            }
+        });
+        join_all(turns).await
+    }
+
+    /// All of a batch in one call.
+    async fn claim_first_receives(&self, items: &[Item<'_>]) -> Vec<Result<Claimed>> {
+        let now = self.clock.now();
+        let first = items.iter().filter(|item| item.claims_at_once);
+        let claims: Vec<_> = first.map(|item| item.claim(1, now)).collect();
+        if claims.is_empty() { Vec::new() } else { self.ledger.claim(&claims).await }
+    }
+
+    async fn turn(&self, item: &Item<'_>, first_claim: Option<Result<Claimed>>) -> Result<Turn> {
+        match (first_claim.transpose()?, item.sendable) {
+            (Some(Claimed::Granted), Ok(sendable)) => self.attempt(item, sendable, 1).await,
+            _ => self.follow_the_records(item).await,
+        }
+    }
+
+    /// Someone was here before, or there is no sending it: the records say what to do.
+    async fn follow_the_records(&self, item: &Item<'_>) -> Result<Turn> {
+        for _ in 0..MAX_STEPS {
+            let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
+            let now = self.clock.now();
+            match (next_step(&records, Some(&item.owner), now), item.sendable) {
+                (Step::Acknowledge, _) => return Ok(Turn::Ended),
+                (Step::Wait { until }, _) => return Ok(Turn::NotBefore(until)),
+                (Step::CloseUnknown { number, owner, claimed_at }, _) => {
+                    let closing = Closing::unknown(item.delivery.clone(), number, owner, claimed_at, now);
+                    if self.ledger.complete(&closing).await? {
+                        log_attempt(&closing);
+                    }
+                }
+                (Step::Claim { number }, Ok(sendable)) => {
+                    let claimed = self.ledger.claim(&[item.claim(number, now)]).await;
+                    if claimed.into_iter().next().transpose()? == Some(Claimed::Granted) {
+                        return self.attempt(item, sendable, number).await;
+                    }
+                }
+                (Step::Claim { number }, Err(reason)) => self.cancel(item, number, reason, now).await?,
+                (Step::Send { number }, Ok(sendable)) => return self.attempt(item, sendable, number).await,
+                (Step::Send { .. }, Err(_)) => return Ok(Turn::NotBefore(item.lease_until)),
+            }
+        }
+        Err(Unavailable::new("follow a delivery's records", "they kept changing"))
+    }
+
+    /// One HTTP request between a claim that is ours and the completion of its record.
+    async fn attempt(
+        &self,
+        item: &Item<'_>,
+        (event, destination): (&LifecycleEvent, &Destination),
+        number: u8,
+    ) -> Result<Turn> {
+        let claim = item.claim(number, self.clock.now());
+        let (outcome, trimmed) = match wire::request(event, destination, &item.delivery.id, number, claim.at) {
+            Ok(request) => {
+                let trimmed = request.trimmed;
+                (self.sender.send(request).await, trimmed)
+            }
+            Err(too_long) => {
+                (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[][..])
+            }
+        };
+        let closing = Closing::new(claim, outcome, trimmed, self.clock.now());
+        log_attempt(&closing);
+        if !self.ledger.complete(&closing).await? {
+            // Our lease ran out while we were sending, and the record says `unknown` by now.
+            tracing::warn!(delivery_id = %closing.delivery.id, attempt = number, "attempt.lost");
+            return Ok(Turn::NotBefore(self.clock.now() + RETRY_AFTER));
+        }
+        Ok(match (closing.status, closing.attempted.next_at) {
+            (_, Some(next_at)) => Turn::NotBefore(next_at),
+            (DeliveryStatus::Delivered, None) => Turn::Ended,
+            // Failed for good. Not acknowledged: it ends as a dead letter, which is counted and then reconciled.
+            (_, None) => Turn::NotBefore(closing.at),
+        })
+    }
+
+    async fn cancel(&self, item: &Item<'_>, number: u8, reason: &str, now: Timestamp) -> Result<()> {
+        let status = DeliveryStatus::Cancelled;
+        if self.ledger.close(&item.delivery, number, status, reason, now).await? == Claimed::Granted {
+            tracing::info!(delivery_id = %item.delivery.id, reason, "delivery.cancelled");
+        }
+        Ok(())
+    }
+
+    async fn failed(&self, received: &Received, error: &Unavailable) -> Verdict {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(
+            delivery_id = %received.message.delivery_id,
+            error = %error,
+            cause,
+            "delivery.failed"
+        );
+        self.postpone(&received.receipt, RETRY_AFTER).await;
+        Verdict::Again
+    }
+
+    /// Best effort: without it, the message comes back at the queue's own visibility timeout.
+    async fn postpone(&self, receipt: &Receipt, delay: Duration) {
+        if let Err(error) = self.visibility.postpone(receipt, delay).await {
+            tracing::warn!(error = %error, "visibility.unchanged");
+        }
+    }
+}
+
+/// What to send and where to, or why there is no sending it.
+fn sendable(context: &Context) -> Result<(&LifecycleEvent, &Destination), &'static str> {
+    let event = context.event.as_ref().ok_or("The event is no longer kept.")?;
+    let destination = context.destination.as_ref().ok_or("The destination was deleted.")?;
+    if destination.is_active() { Ok((event, destination)) } else { Err("The destination was disabled.") }
+}
+
+/// One wide line for each attempt: ids and numbers, never a URL, a header or a payload.
+fn log_attempt(closing: &Closing) {
+    let Closing { delivery, number, attempted, status, .. } = closing;
+    tracing::info!(
+        account_id = %delivery.account_id,
+        delivery_id = %delivery.id,
+        destination_id = %delivery.destination_id,
+        conversation_id = %delivery.conversation_id,
+        event = delivery.event.as_str(),
+        attempt = number,
+        outcome = attempted.outcome.class.as_str(),
+        http_status = attempted.outcome.http_status,
+        error = attempted.outcome.error,
+        duration_ms = u64::try_from(attempted.outcome.duration.as_millis()).unwrap_or(u64::MAX),
+        next_at = attempted.next_at.map(tracing::field::display),
+        status = status.as_str(),
+        "delivery.attempted"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{Entry, Standing};
+    use crate::destination::DestinationStatus;
+    use crate::fakes::{
+        ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, ScriptedSender, sample,
+    };
+    use crate::ids::DestinationId;
+
+    /// One worker over fakes, whose verbs make the tests read as sentences.
+    struct World {
+        clock: ManualClock,
+        destinations: MemoryDestinations,
+        ledger: MemoryLedger,
+        sender: ScriptedSender,
+        visibility: MemoryVisibility,
+    }
+
+    impl World {
+        fn answering(script: &[u16]) -> Self {
+            let destinations = MemoryDestinations::default();
+            destinations.put(sample::destination("dst_1"));
+            destinations.put_event(sample::event("{}"));
+            Self {
+                clock: ManualClock::new(1_000_000),
+                destinations,
+                ledger: MemoryLedger::default(),
+                sender: ScriptedSender::new(script),
+                visibility: MemoryVisibility::default(),
+            }
+        }
+
+        async fn receive(&self, batch: &[Received]) -> Vec<Verdict> {
+            self.receive_with(batch, Duration::from_secs(30)).await
+        }
+
+        async fn receive_with(&self, batch: &[Received], time_left: Duration) -> Vec<Verdict> {
+            let deliver = Deliver::new(
+                self.ledger.clone(),
+                self.destinations.clone(),
+                self.sender.clone(),
+                self.visibility.clone(),
+                Arc::new(self.clock.clone()),
+            );
+            let deadline = self.clock.now() + time_left;
+            let id = format!("invocation-{}", self.clock.now().as_millis());
+            deliver.run(batch, &Invocation { id, deadline }).await
+        }
+
+        fn standing(&self) -> Standing {
+            Standing::of(&self.ledger.records_of(&sample::delivery().id)).unwrap()
+        }
+    }
+
+    fn received(receive_count: u32) -> Received {
+        Received { message: sample::delivery_message(), receipt: Receipt("r".to_owned()), receive_count }
+    }
+
+    fn to(destination: &str) -> Received {
+        let destination_id = DestinationId::parse(destination).unwrap();
+        let id = crate::ids::DeliveryId::of(&sample::event("").id, &destination_id);
+        let delivery = Delivery { id, destination_id, ..sample::delivery() };
+        Received { message: delivery.into(), receipt: Receipt(destination.to_owned()), receive_count: 1 }
+    }
+
+    #[tokio::test]
+    async fn a_success_is_acknowledged_and_never_sent_again() {
+        let world = World::answering(&[200]);
+        assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done]);
+        assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done], "the same message once more");
+        assert_eq!(world.sender.sent().len(), 1);
+        assert_eq!(world.standing().status, DeliveryStatus::Delivered);
+    }
+
+    #[tokio::test]
+    async fn four_failures_exhaust_a_delivery() {
+        let world = World::answering(&[500; 9]);
+        for receive in 1..=6 {
+            world.receive(&[received(receive)]).await;
+            world.clock.advance(RETRY_AFTER);
+        }
+        let standing = world.standing();
+        assert_eq!((standing.status, standing.attempts), (DeliveryStatus::Exhausted, 4));
+        assert_eq!(world.sender.sent().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_failure_comes_back_after_ten_seconds_and_not_before() {
+        let world = World::answering(&[500, 200]);
+        assert_eq!(world.receive(&[received(1)]).await, [Verdict::Again]);
+        assert_eq!(world.visibility.asked()[0].1, RETRY_AFTER);
+        world.clock.advance(Duration::from_secs(4));
+        assert_eq!(world.receive(&[received(2)]).await, [Verdict::Again], "the queue was early");
+        assert_eq!(world.visibility.asked()[1].1, Duration::from_secs(6));
+        world.clock.advance(Duration::from_secs(6));
+        assert_eq!(world.receive(&[received(3)]).await, [Verdict::Done]);
+        assert_eq!(world.sender.sent().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_claim_whose_owner_died_becomes_unknown_and_the_next_number_is_sent() {
+        let world = World::answering(&[200]);
+        let lease_until = world.clock.now() + Duration::from_secs(30);
+        let owner = Owner::new("dead", 0);
+        let claim =
+            Claim { delivery: sample::delivery(), number: 1, owner, at: world.clock.now(), lease_until };
+        world.ledger.claim(&[claim]).await;
+        assert_eq!(world.receive(&[received(2)]).await, [Verdict::Again], "its lease lives");
+        world.clock.advance(Duration::from_secs(30));
+        assert_eq!(world.receive(&[received(3)]).await, [Verdict::Done]);
+        let records = world.ledger.records_of(&sample::delivery().id);
+        let classes: Vec<_> = records
+            .iter()
+            .map(|record| match &record.entry {
+                Entry::Attempted(attempted) => attempted.outcome.class,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(classes, [OutcomeClass::Unknown, OutcomeClass::Success]);
+    }
+
+    #[tokio::test]
+    async fn two_copies_in_one_batch_send_once() {
+        let world = World::answering(&[200]);
+        let verdicts = world.receive(&[received(1), received(1)]).await;
+        assert_eq!(verdicts[0], Verdict::Done);
+        assert_eq!(world.sender.sent().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_one_item_fails_that_item_only() {
+        let world = World::answering(&[0, 200]);
+        world.destinations.put(sample::destination("dst_2"));
+        let verdicts = world.receive(&[to("dst_1"), to("dst_2")]).await;
+        assert_eq!(verdicts, [Verdict::Again, Verdict::Done]);
+    }
+
+    #[tokio::test]
+    async fn with_no_time_left_the_batch_is_handed_back_unclaimed() {
+        let world = World::answering(&[200]);
+        let verdicts = world.receive_with(&[received(1)], TIME_NEEDED - Duration::from_millis(1)).await;
+        assert_eq!(verdicts, [Verdict::Again]);
+        assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
+        assert_eq!(world.visibility.asked()[0].1, Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_destination_that_is_gone_cancels_what_is_left() {
+        for disable in [true, false] {
+            let world = World::answering(&[500, 200]);
+            world.receive(&[received(1)]).await;
+            if disable {
+                let status = DestinationStatus::Disabled;
+                world.destinations.put(Destination { status, ..sample::destination("dst_1") });
+            } else {
+                world.destinations.remove(&sample::delivery().destination_id);
+            }
+            world.clock.advance(RETRY_AFTER);
+            assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
+            let standing = world.standing();
+            assert_eq!((standing.status, standing.attempts), (DeliveryStatus::Cancelled, 1));
+            assert_eq!(world.sender.sent().len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_cannot_be_made_is_one_attempt_for_good() {
+        let world = World::answering(&[]);
+        let get = Destination { request_type: crate::destination::RequestType::Get, ..sample::destination("dst_1") };
+        world.destinations.put(get);
+        world.destinations.put_event(sample::event(&format!(r#"{{"notes":"{}"}}"#, "x".repeat(9000))));
+        world.receive(&[received(1)]).await;
+        let standing = world.standing();
+        assert_eq!(standing.outcome, Some(OutcomeClass::UrlTooLong));
+        assert_eq!(standing.status, DeliveryStatus::Exhausted);
+        assert!(world.sender.sent().is_empty());
+    }
+}

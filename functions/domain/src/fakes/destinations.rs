@@ -1,0 +1,55 @@
+//! Destinations, and the events to send them, in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::lock;
+use crate::destination::Destination;
+use crate::event::LifecycleEvent;
+use crate::ids::{AccountId, DestinationId, EventId};
+use crate::messages::DeliveryMessage;
+use crate::ports::{Context, Contexts, Destinations, Result};
+
+#[derive(Default)]
+struct State {
+    destinations: BTreeMap<DestinationId, Destination>,
+    events: BTreeMap<EventId, LifecycleEvent>,
+}
+
+/// Destinations and events of any account.
+#[derive(Clone, Default)]
+pub struct MemoryDestinations(Arc<Mutex<State>>);
+
+impl MemoryDestinations {
+    /// Stores or replaces one.
+    pub fn put(&self, destination: Destination) {
+        lock(&self.0).destinations.insert(destination.id.clone(), destination);
+    }
+
+    /// Forgets one.
+    pub fn remove(&self, id: &DestinationId) {
+        lock(&self.0).destinations.remove(id);
+    }
+
+    /// Stores an event.
+    pub fn put_event(&self, event: LifecycleEvent) {
+        lock(&self.0).events.insert(event.id.clone(), event);
+    }
+}
+
+impl Destinations for MemoryDestinations {
+    async fn of_account(&self, account: &AccountId) -> Result<Vec<Destination>> {
+        Ok(lock(&self.0).destinations.values().filter(|d| d.account_id == *account).cloned().collect())
+    }
+}
+
+impl Contexts for MemoryDestinations {
+    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Result<Vec<Context>> {
+        let state = lock(&self.0);
+        let context = |message: &&DeliveryMessage| Context {
+            event: message.delivery_id.event_id().and_then(|id| state.events.get(&id).cloned()),
+            destination: state.destinations.get(&message.destination_id).cloned(),
+        };
+        Ok(deliveries.iter().map(context).collect())
+    }
+}

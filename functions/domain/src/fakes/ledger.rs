@@ -1,0 +1,70 @@
+//! The ledger in memory.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::lock;
+use crate::delivery::{Delivery, DeliveryStatus, Entry, Record};
+use crate::ids::{AccountId, DeliveryId};
+use crate::ledger::{Claim, Claimed, Closing};
+use crate::ports::{Ledger, Result};
+use crate::timestamp::Timestamp;
+
+/// Records of any account's deliveries.
+#[derive(Clone, Default)]
+pub struct MemoryLedger(Arc<Mutex<HashMap<DeliveryId, Vec<Record>>>>);
+
+impl MemoryLedger {
+    /// A delivery's records.
+    #[must_use]
+    pub fn records_of(&self, delivery: &DeliveryId) -> Vec<Record> {
+        lock(&self.0).get(delivery).cloned().unwrap_or_default()
+    }
+
+    fn insert(&self, delivery: &DeliveryId, record: Record) -> Claimed {
+        let mut records = lock(&self.0);
+        let records = records.entry(delivery.clone()).or_default();
+        if records.iter().any(|written| written.number == record.number) {
+            return Claimed::Taken;
+        }
+        records.push(record);
+        Claimed::Granted
+    }
+}
+
+impl Ledger for MemoryLedger {
+    async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
+        let insert = |claim: &Claim| {
+            let Claim { number, owner, lease_until, at, .. } = claim.clone();
+            Ok(self.insert(&claim.delivery.id, Record { number, at, entry: Entry::Inflight { owner, lease_until } }))
+        };
+        claims.iter().map(insert).collect()
+    }
+
+    async fn records(&self, _account: &AccountId, delivery: &DeliveryId) -> Result<Vec<Record>> {
+        Ok(self.records_of(delivery))
+    }
+
+    async fn complete(&self, closing: &Closing) -> Result<bool> {
+        let mut records = lock(&self.0);
+        let record = records.get_mut(&closing.delivery.id).and_then(|records| {
+            records.iter_mut().find(|record| {
+                record.number == closing.number
+                    && matches!(&record.entry, Entry::Inflight { owner, .. } if *owner == closing.owner)
+            })
+        });
+        Ok(record.map(|record| record.entry = Entry::Attempted(closing.attempted.clone())).is_some())
+    }
+
+    async fn close(
+        &self,
+        delivery: &Delivery,
+        number: u8,
+        status: DeliveryStatus,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Claimed> {
+        let entry = Entry::Closed { status, reason: reason.to_owned() };
+        Ok(self.insert(&delivery.id, Record { number, at, entry }))
+    }
+}

@@ -1,0 +1,23 @@
+//! In-memory stand-ins for the ports: what the rules are tested against, and a statement of what an adapter owes.
+
+mod clock;
+mod conversations;
+mod destinations;
+mod ledger;
+mod queue;
+pub mod sample;
+mod sender;
+
+pub use clock::ManualClock;
+pub use conversations::MemoryConversations;
+pub use destinations::MemoryDestinations;
+pub use ledger::MemoryLedger;
+pub use queue::{MemoryQueue, MemoryVisibility};
+pub use sender::ScriptedSender;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A fake stays usable after a test's panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

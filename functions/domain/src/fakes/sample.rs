@@ -1,0 +1,82 @@
+//! One of each noun, for tests that need some.
+#![expect(clippy::unwrap_used, reason = "constants that are known to be good")]
+
+use crate::delivery::{Delivery, Trigger};
+use crate::destination::{Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType};
+use crate::event::{EventKind, LifecycleEvent};
+use crate::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use crate::messages::{DeliveryMessage, EventMessage};
+use crate::signature::SigningSecret;
+use crate::target_url::TargetUrl;
+use crate::timestamp::Timestamp;
+
+/// An account.
+#[must_use]
+pub fn account() -> AccountId {
+    AccountId::parse("acc_1").unwrap()
+}
+
+/// A conversation's id.
+#[must_use]
+pub fn conversation_id() -> ConversationId {
+    ConversationId::parse("a28e7071-508e-4d45-8887-085531aafaba").unwrap()
+}
+
+/// An enabled destination that is sent POST requests.
+#[must_use]
+pub fn destination(id: &str) -> Destination {
+    Destination {
+        account_id: account(),
+        id: DestinationId::parse(id).unwrap(),
+        name: DestinationName::parse("CRM").unwrap(),
+        url: TargetUrl::from_stored("https://example.com/hooks?tenant=7").unwrap(),
+        request_type: RequestType::Post,
+        status: DestinationStatus::Enabled,
+        events: EventChoice::default(),
+        headers: ExtraHeaders::default(),
+        secrets: vec![SigningSecret::new([7; 32])],
+        created_at: Timestamp::from_millis(1),
+        updated_at: Timestamp::from_millis(1),
+    }
+}
+
+/// The event of [`conversation_id`].
+#[must_use]
+pub fn event(payload: &str) -> LifecycleEvent {
+    LifecycleEvent {
+        account_id: account(),
+        id: EventId::of_conversation(&account(), &conversation_id()),
+        conversation_id: conversation_id(),
+        kind: EventKind::Completed,
+        accepted_at: Timestamp::from_millis(1_756_720_060_200),
+        payload: payload.to_owned().into(),
+    }
+}
+
+/// The message that announces [`event`].
+#[must_use]
+pub fn event_message() -> EventMessage {
+    EventMessage::from(&event("{}"))
+}
+
+/// The delivery of [`event`] to the destination `dst_1`.
+#[must_use]
+pub fn delivery() -> Delivery {
+    let event = event("{}");
+    let destination_id = DestinationId::parse("dst_1").unwrap();
+    Delivery {
+        account_id: account(),
+        id: DeliveryId::of(&event.id, &destination_id),
+        destination_id,
+        conversation_id: conversation_id(),
+        event: EventKind::Completed,
+        trigger: Trigger::Lifecycle,
+        created_at: event.accepted_at,
+    }
+}
+
+/// The message of [`delivery`].
+#[must_use]
+pub fn delivery_message() -> DeliveryMessage {
+    delivery().into()
+}

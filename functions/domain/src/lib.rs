@@ -1,0 +1,33 @@
+//! The rules of webhook delivery: no AWS, no HTTP client, no clock.
+//!
+//! Start at [`deliver`], which is what Ringback is for; it reads as the way of one delivery. [`completion`] is how an
+//! event comes to be, [`fan_out`] how it becomes deliveries, [`ledger`] why their counts are exact, [`reconcile`] what
+//! becomes of dead letters. [`ports`] lists what the rules need from the outside.
+
+pub mod address;
+pub mod api_key;
+pub mod completion;
+pub mod conversation;
+pub mod deliver;
+pub mod delivery;
+pub mod delivery_log;
+pub mod destination;
+pub mod event;
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;
+pub mod fan_out;
+pub mod ids;
+pub mod invalid;
+pub mod isolate;
+pub mod json;
+pub mod ledger;
+pub mod messages;
+pub mod outcome;
+pub mod payload;
+pub mod ports;
+pub mod reconcile;
+pub mod signature;
+pub mod target_url;
+pub mod timestamp;
+pub mod update;
+pub mod wire;

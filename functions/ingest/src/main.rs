@@ -1,0 +1,17 @@
+//! The function as Lambda runs it.
+
+use std::sync::Arc;
+
+use adapters::aws::Clients;
+use adapters::config::Environment;
+use adapters::system::SystemClock;
+use ingest::{Config, Ingest};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    adapters::telemetry::start();
+    let clients = Clients::from_environment().await;
+    let ingest = Ingest::new(Config::read(&Environment)?, clients, Arc::new(SystemClock));
+    run(service_fn(|event: LambdaEvent<_>| ingest.handle(event))).await
+}

@@ -1,0 +1,21 @@
+//! The latest full record of one conversation.
+
+use adapters::caller::Caller;
+use adapters::http::{Reply, Request};
+use adapters::problem::Problem;
+use domain::ids::ConversationId;
+use domain::ports::ConversationLookup;
+use http::StatusCode;
+
+/// `GET /v1/public/conversations/{conversation_id}`.
+pub(crate) async fn show(
+    conversations: &impl ConversationLookup,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    // A text that is no id names nothing, as does an id that nobody has.
+    let none = || Problem::not_found("conversation");
+    let id = ConversationId::parse(request.path("conversation_id")).map_err(|_| none())?;
+    let conversation = conversations.load(&caller.account_id, &id).await?.ok_or_else(none)?;
+    Ok(Reply::raw_json(StatusCode::OK, conversation.public_json()).with_header("cache-control", "no-store"))
+}

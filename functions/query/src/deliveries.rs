@@ -1,0 +1,114 @@
+//! The Delivery Logs.
+
+use adapters::caller::Caller;
+use adapters::http::{Reply, Request};
+use adapters::problem::Problem;
+use domain::delivery::DeliveryStatus;
+use domain::delivery_log::{DEFAULT_PAGE, Filter, MAX_PAGE, Search, seal, unseal};
+use domain::event::EventKind;
+use domain::ids::{ConversationId, DeliveryId, DestinationId};
+use domain::invalid::Invalid;
+use domain::outcome::OutcomeClass;
+use domain::ports::DeliveryLog;
+use domain::timestamp::Timestamp;
+use http::StatusCode;
+
+use crate::view;
+
+/// `GET /v1/deliveries`: newest first.
+pub(crate) async fn list(log: &impl DeliveryLog, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+    let Caller { account_id, cursor_secret } = caller;
+    let Asked { filter, cursor, limit } = Asked::read(request.query())?;
+    let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose()?;
+    let search = Search { filter, after, limit };
+    let page = log.search(account_id, &search).await?;
+    let next = page.next.map(|position| seal(&position, account_id, &search.filter, cursor_secret));
+    Ok(Reply::json(StatusCode::OK, &view::Page::new(&page.deliveries, next)).with_header("cache-control", "no-store"))
+}
+
+/// `GET /v1/deliveries/{delivery_id}`: one delivery with all its attempts.
+pub(crate) async fn show(log: &impl DeliveryLog, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+    let none = || Problem::not_found("delivery");
+    let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
+    let (summary, records) = log.history(&caller.account_id, &id).await?.ok_or_else(none)?;
+    let body = view::Detail::new(&summary, &records);
+    Ok(Reply::json(StatusCode::OK, &body).with_header("cache-control", "no-store"))
+}
+
+/// What the query asks for.
+struct Asked {
+    filter: Filter,
+    cursor: Option<String>,
+    limit: usize,
+}
+
+impl Asked {
+    fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
+        let mut asked = Self { filter: Filter::default(), cursor: None, limit: DEFAULT_PAGE };
+        let filter = &mut asked.filter;
+        for (name, value) in query {
+            match name.as_str() {
+                "destination_id" => filter.destination = Some(DestinationId::parse(value)?),
+                "conversation_id" => filter.conversation = Some(ConversationId::parse(value)?),
+                "event" => filter.event = Some(one_of("event", value, &EventKind::ALL, EventKind::as_str)?),
+                "status" => filter.status = Some(one_of("status", value, &DeliveryStatus::ALL, DeliveryStatus::as_str)?),
+                "outcome" => filter.outcome = Some(one_of("outcome", value, &OutcomeClass::ALL, OutcomeClass::as_str)?),
+                "from" => filter.from = Some(time("from", value)?),
+                "to" => filter.to = Some(time("to", value)?),
+                "cursor" => asked.cursor = Some(value.clone()),
+                "limit" => asked.limit = limit(value)?,
+                _ => return Err(Invalid::new(name.clone(), "is no parameter of this search")),
+            }
+        }
+        Ok(asked)
+    }
+}
+
+/// The value of that name, or an error that lists all of them.
+fn one_of<T: Copy>(field: &'static str, given: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, Invalid> {
+    all.iter().copied().find(|&value| name(value) == given).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|&value| name(value)).collect();
+        Invalid::new(field, format!("must be one of {}", names.join(", ")))
+    })
+}
+
+fn time(name: &'static str, value: &str) -> Result<Timestamp, Invalid> {
+    Timestamp::parse(value).ok_or_else(|| Invalid::new(name, "must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))
+}
+
+fn limit(value: &str) -> Result<usize, Invalid> {
+    let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
+    limit.ok_or_else(|| Invalid::new("limit", "must be a number from 1 to 100"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<Asked, Invalid> {
+        Asked::read(&[(name.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_named() {
+        for (name, value) in [
+            ("status", "broken"),
+            ("event", "conversation.started"),
+            ("outcome", "500"),
+            ("from", "yesterday"),
+            ("limit", "0"),
+            ("limit", "101"),
+            ("destination", "dst_1"),
+        ] {
+            assert_eq!(read(name, value).err().unwrap().field, name);
+        }
+        assert!(read("status", "x").err().unwrap().rule.contains("exhausted"));
+    }
+
+    #[test]
+    fn good_parameters_are_taken() {
+        assert_eq!(read("limit", "100").unwrap().limit, 100);
+        assert_eq!(read("status", "delivered").unwrap().filter.status, Some(DeliveryStatus::Delivered));
+        assert_eq!(read("outcome", "http_error").unwrap().filter.outcome, Some(OutcomeClass::HttpError));
+    }
+}

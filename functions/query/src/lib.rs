@@ -1,0 +1,77 @@
+//! HTTP to Delivery Logs and conversations. Reads only.
+
+mod conversation;
+mod deliveries;
+mod view;
+
+use std::sync::Arc;
+
+use adapters::aws::Clients;
+use adapters::caller::authenticate;
+use adapters::config::{ConfigError, Vars};
+use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable};
+use adapters::function::{Error, answer, is_http};
+use adapters::http::{Reply, Request};
+use adapters::problem::Problem;
+use domain::api_key::Scope;
+use domain::ports::Clock;
+use lambda_runtime::LambdaEvent;
+use serde_json::Value;
+
+/// What the function's environment says.
+pub struct Config {
+    destinations_table: String,
+    conversations_table: String,
+    delivery_log_table: String,
+}
+
+impl Config {
+    /// Reads all of it, or names the variable that is missing.
+    pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
+        Ok(Self {
+            destinations_table: vars.text("DESTINATIONS_TABLE")?,
+            conversations_table: vars.text("CONVERSATIONS_TABLE")?,
+            delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
+        })
+    }
+}
+
+/// The function.
+pub struct Query {
+    accounts: AccountTable,
+    conversations: ConversationTable,
+    log: DeliveryLogTable,
+}
+
+impl Query {
+    /// Wires the function, once per process.
+    #[must_use]
+    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>) -> Self {
+        let dynamodb = clients.dynamodb;
+        Self {
+            accounts: AccountTable::new(dynamodb.clone(), config.destinations_table),
+            conversations: ConversationTable::new(dynamodb.clone(), config.conversations_table),
+            log: DeliveryLogTable::new(dynamodb, config.delivery_log_table, clock),
+        }
+    }
+
+    /// One invocation.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
+        if !is_http(&event.payload) {
+            return Err("this function is invoked by the HTTP API".into());
+        }
+        answer(event.payload, |request| self.route(request)).await
+    }
+
+    async fn route(&self, request: Request) -> Result<Reply, Problem> {
+        let caller = authenticate(&request, &self.accounts, Scope::Read).await?;
+        match request.route() {
+            "GET /v1/deliveries" => deliveries::list(&self.log, &caller, &request).await,
+            "GET /v1/deliveries/{delivery_id}" => deliveries::show(&self.log, &caller, &request).await,
+            "GET /v1/public/conversations/{conversation_id}" => {
+                conversation::show(&self.conversations, &caller, &request).await
+            }
+            _ => Err(Problem::not_found("route")),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Deliveries as the API shows them.
+
+use domain::delivery::{Attempted, DeliveryStatus, Entry, Record, Standing, Summary, Trigger};
+use domain::event::EventKind;
+use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
+use domain::outcome::OutcomeClass;
+use domain::timestamp::Timestamp;
+use serde::Serialize;
+
+/// A page of the log.
+#[derive(Serialize)]
+pub(crate) struct Page<'a> {
+    deliveries: Vec<Delivery<'a>>,
+    next_cursor: Option<String>,
+}
+
+impl<'a> Page<'a> {
+    pub(crate) fn new(deliveries: &'a [Summary], next_cursor: Option<String>) -> Self {
+        Self { deliveries: deliveries.iter().map(Delivery::new).collect(), next_cursor }
+    }
+}
+
+/// A delivery and where it stands.
+#[derive(Serialize)]
+struct Delivery<'a> {
+    id: &'a DeliveryId,
+    event_id: Option<EventId>,
+    event: EventKind,
+    conversation_id: &'a ConversationId,
+    destination_id: &'a DestinationId,
+    trigger: Trigger,
+    status: DeliveryStatus,
+    attempts: u8,
+    outcome: Option<OutcomeClass>,
+    http_status: Option<u16>,
+    error: Option<&'a str>,
+    next_attempt_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl<'a> Delivery<'a> {
+    fn new(summary: &'a Summary) -> Self {
+        let Summary { delivery, standing } = summary;
+        let Standing { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
+        Self {
+            id: &delivery.id,
+            event_id: delivery.id.event_id(),
+            event: delivery.event,
+            conversation_id: &delivery.conversation_id,
+            destination_id: &delivery.destination_id,
+            trigger: delivery.trigger,
+            status: *status,
+            attempts: *attempts,
+            outcome: *outcome,
+            http_status: *http_status,
+            error: error.as_deref(),
+            next_attempt_at: *next_at,
+            created_at: delivery.created_at,
+            updated_at: *updated_at,
+        }
+    }
+}
+
+/// A delivery with all its attempts.
+#[derive(Serialize)]
+pub(crate) struct Detail<'a> {
+    #[serde(flatten)]
+    delivery: Delivery<'a>,
+    attempt_log: Vec<Attempt<'a>>,
+}
+
+impl<'a> Detail<'a> {
+    pub(crate) fn new(summary: &'a Summary, records: &'a [Record]) -> Self {
+        Self { delivery: Delivery::new(summary), attempt_log: records.iter().filter_map(Attempt::new).collect() }
+    }
+}
+
+/// One HTTP request. While it is under way, nothing is known but its start.
+#[derive(Serialize)]
+struct Attempt<'a> {
+    number: u8,
+    started_at: Timestamp,
+    outcome: Option<OutcomeClass>,
+    http_status: Option<u16>,
+    error: Option<&'a str>,
+    duration_ms: Option<u64>,
+    next_attempt_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    payload_trimmed: &'a [String],
+    response: Option<Response<'a>>,
+}
+
+#[derive(Serialize)]
+struct Response<'a> {
+    headers: std::collections::BTreeMap<&'a str, &'a str>,
+    body: &'a str,
+    body_truncated: bool,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(record: &'a Record) -> Option<Self> {
+        let empty = Self {
+            number: record.number,
+            started_at: record.at,
+            outcome: None,
+            http_status: None,
+            error: None,
+            duration_ms: None,
+            next_attempt_at: None,
+            payload_trimmed: &[],
+            response: None,
+        };
+        match &record.entry {
+            Entry::Closed { .. } => None, // says why there is no request
+            Entry::Inflight { .. } => Some(empty),
+            Entry::Attempted(Attempted { outcome, next_at, trimmed }) => Some(Self {
+                outcome: Some(outcome.class),
+                http_status: outcome.http_status,
+                error: outcome.error.as_deref(),
+                duration_ms: u64::try_from(outcome.duration.as_millis()).ok(),
+                next_attempt_at: *next_at,
+                payload_trimmed: trimmed,
+                response: outcome.response.as_ref().map(|response| Response {
+                    headers: response.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+                    body: &response.body,
+                    body_truncated: response.truncated,
+                }),
+                ..empty
+            }),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A certificate authority of this machine's own, so that the example receiver speaks real TLS.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
+
+/// The names that the receiver can be reached by.
+const SERVER_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+const CERTIFICATE_FILE: &str = "ca.pem";
+const KEY_FILE: &str = "ca-key.pem";
+
+/// Signs certificates that are good wherever [`Authority::pem`] is trusted.
+pub struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate could not be made, read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// It could not be made, or a kept key could not be read.
+    #[error("certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// It is not PEM.
+    #[error("certificate: {0:?}")]
+    Pem(pem::Error),
+    /// It is not good for TLS.
+    #[error("certificate: {0}")]
+    Tls(#[from] rustls::Error),
+    /// It could not be read from the data directory or written there.
+    #[error("certificate file: {0}")]
+    File(#[from] io::Error),
+}
+
+impl Authority {
+    /// A new one, known to nobody.
+    pub fn new() -> Result<Self, CertificateError> {
+        let key = KeyPair::generate()?;
+        let pem = params().self_signed(&key)?.pem();
+        Ok(Self { pem, issuer: Issuer::new(params(), key) })
+    }
+
+    /// The one kept in this directory, or a new one that is kept there: who has come to trust it still does after a
+    /// restart.
+    pub fn load_or_create(directory: &Path) -> Result<Self, CertificateError> {
+        let (certificate, key) = (directory.join(CERTIFICATE_FILE), directory.join(KEY_FILE));
+        if certificate.try_exists()? && key.try_exists()? {
+            let key = KeyPair::from_pem(&fs::read_to_string(key)?)?;
+            return Ok(Self { pem: fs::read_to_string(certificate)?, issuer: Issuer::new(params(), key) });
+        }
+        let authority = Self::new()?;
+        write_private(&key, &authority.issuer.key().serialize_pem())?;
+        fs::write(certificate, &authority.pem)?;
+        Ok(authority)
+    }
+
+    /// Its certificate, for whoever is to trust it.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The same in DER.
+    pub fn der(&self) -> Result<Vec<u8>, CertificateError> {
+        der(&self.pem)
+    }
+
+    /// TLS for a server on this machine, with a new certificate.
+    pub fn server_config(&self) -> Result<Arc<ServerConfig>, CertificateError> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new(SERVER_NAMES.map(str::to_owned).to_vec())?;
+        params.distinguished_name.push(DnType::CommonName, "Ringback example receiver");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)?;
+        Ok(Arc::new(config))
+    }
+}
+
+/// The same at every start, so that a kept key still belongs to the kept certificate's name.
+/// A certificate in PEM as DER.
+pub fn der(pem: &str) -> Result<Vec<u8>, CertificateError> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(CertificateError::Pem)?;
+    Ok(der.to_vec())
+}
+
+fn params() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.distinguished_name.push(DnType::CommonName, "Ringback on this machine");
+    params
+}
+
+/// For the owner alone: who has the key can pose as any host to whoever trusts the certificate.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    io::Write::write_all(&mut options.open(path)?, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_kept_with_its_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = Authority::load_or_create(directory.path()).unwrap();
+        let kept = Authority::load_or_create(directory.path()).unwrap();
+        assert_eq!(made.pem(), kept.pem());
+        assert_eq!(made.issuer.key().serialize_der(), kept.issuer.key().serialize_der());
+        assert_ne!(Authority::new().unwrap().pem(), made.pem());
+    }
+}

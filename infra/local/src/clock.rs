@@ -1,0 +1,110 @@
+//! Time as the local stack sees it: the machine's own, or one that a test moves by hand.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+/// Tells the time in epoch milliseconds and waits for a time to come.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Manual(watch::Receiver<u64>),
+}
+
+/// Moves the manual [`Clock`] it was made with. While nobody moves it, that clock stands still.
+#[derive(Debug)]
+pub struct Hand(watch::Sender<u64>);
+
+impl Clock {
+    /// The machine's wall clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start_ms` (epoch milliseconds) until its hand moves it.
+    #[must_use]
+    pub fn manual(start_ms: u64) -> (Self, Hand) {
+        let (hand, face) = watch::channel(start_ms);
+        (Self(Source::Manual(face)), Hand(hand))
+    }
+
+    /// Epoch milliseconds.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock of the local stack")]
+    pub fn now_ms(&self) -> u64 {
+        match &self.0 {
+            Source::System => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            Source::Manual(face) => *face.borrow(),
+        }
+    }
+
+    /// Returns once this clock shows `at_ms` or later; at once if it already does.
+    pub async fn wait_until(&self, at_ms: u64) {
+        match &self.0 {
+            Source::System => {
+                // A sleep counts monotonic time and the wall clock may be set meanwhile, so look again.
+                while let Some(left) = at_ms.checked_sub(self.now_ms()).filter(|left| *left > 0) {
+                    tokio::time::sleep(Duration::from_millis(left)).await;
+                }
+            }
+            Source::Manual(face) => {
+                if face.clone().wait_for(|now| *now >= at_ms).await.is_err() {
+                    // The hand is gone, so this clock stands still for ever.
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+}
+
+impl domain::ports::Clock for Clock {
+    fn now(&self) -> domain::timestamp::Timestamp {
+        domain::timestamp::Timestamp::from_millis(self.now_ms())
+    }
+}
+
+impl Hand {
+    /// Moves the clock forward and wakes whoever waited for a time it has now passed.
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.0.send_modify(|now| *now = now.saturating_add(by));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_stands_still_until_its_hand_moves_it() {
+        let (clock, hand) = Clock::manual(1_000);
+        assert_eq!(clock.now_ms(), 1_000);
+        hand.advance(Duration::from_secs(2));
+        assert_eq!(clock.now_ms(), 3_000);
+    }
+
+    #[test]
+    fn a_wait_ends_when_the_hand_passes_its_end() {
+        let (clock, hand) = Clock::manual(0);
+        let mut wait = Box::pin(clock.wait_until(500));
+        assert!(wait.as_mut().now_or_never().is_none());
+        hand.advance(Duration::from_millis(499));
+        assert!(wait.as_mut().now_or_never().is_none());
+        hand.advance(Duration::from_millis(1));
+        assert!(wait.as_mut().now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_wait_for_the_past_is_over_at_once() {
+        assert!(Clock::manual(10).0.wait_until(9).now_or_never().is_some());
+        assert!(Clock::system().wait_until(0).now_or_never().is_some());
+    }
+}

@@ -1,0 +1,66 @@
+//! DynamoDB on one machine: dynoxide, on a thread of its own, because it works on whatever thread it is called on.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use dynoxide::Database;
+use tokio::sync::oneshot;
+
+/// How often rows past their time are removed; AWS takes up to days.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// A running endpoint. Stops when dropped.
+pub struct DynamoDb {
+    address: SocketAddr,
+    /// Dropped with this, which ends the thread.
+    _stop: oneshot::Sender<()>,
+}
+
+impl DynamoDb {
+    /// Tables in memory, or in this file.
+    pub fn start(file: Option<&Path>) -> io::Result<Self> {
+        let database = match file {
+            Some(file) => Database::new(&file.to_string_lossy()),
+            None => Database::memory(),
+        };
+        let database = database.map_err(io::Error::other)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new()
+            .name("dynamodb".to_owned())
+            .spawn(move || runtime.block_on(serve(listener, database, stopped)))?;
+        Ok(Self { address, _stop: stop })
+    }
+
+    /// Where the SDK finds it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+async fn serve(listener: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "dynamodb.not_served"),
+    };
+    tokio::select! {
+        () = dynoxide::server::serve_on(listener, database.clone()) => {}
+        () = sweep(&database) => {}
+        _ = stopped => {}
+    }
+}
+
+async fn sweep(database: &Database) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        if let Err(error) = database.sweep_ttl() {
+            tracing::warn!(%error, "dynamodb.not_swept");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The four functions of the template: in this process, or as processes of their own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use adapters::aws::Clients;
+use adapters::config::Environment;
+use adapters::function::Error;
+use adapters::sender::HttpSender;
+use adapters::system::{SystemChance, SystemClock};
+use destinations::Manage;
+use dispatch::Dispatch;
+use domain::address::AddressPolicy;
+use ingest::Ingest;
+use lambda_runtime::{LambdaEvent, service_fn};
+use query::Query;
+use serde_json::Value;
+
+use crate::certificates::Authority;
+use crate::clock::Clock;
+use crate::lambda::front::Functions;
+use crate::lambda::function::{Deployed, Function};
+use crate::lambda::in_process::InProcess;
+use crate::lambda::process::{Bootstrap, Processes};
+use crate::provision::Resources;
+use crate::template::{self, Template};
+
+/// Invocations of one function at a time, where they are processes.
+const MAX_PROCESSES: usize = 10;
+
+/// Here, destinations may be on this machine. No binary that Lambda runs can be told so.
+pub const ADDRESSES: AddressPolicy = AddressPolicy::PublicAndLoopback;
+
+/// How functions run.
+pub enum Runs {
+    /// In this process.
+    InProcess,
+    /// As the `bootstrap` binaries in this directory.
+    AsProcesses(PathBuf),
+}
+
+/// What the functions are given.
+pub struct Launch<'a> {
+    /// Which functions there are.
+    pub template: &'a Template,
+    /// The queues and tables that their variables name.
+    pub resources: &'a Resources,
+    /// The clients of those in this process.
+    pub clients: &'a Clients,
+    /// The variables that point those in other processes at the endpoints.
+    pub endpoints: BTreeMap<String, String>,
+    /// The certificate authority of destinations on this machine.
+    pub authority: &'a Authority,
+    /// Their time.
+    pub clock: &'a Clock,
+}
+
+impl Launch<'_> {
+    /// All functions, ready to be invoked.
+    pub fn run(&self, how: &Runs) -> Result<Functions, Error> {
+        let mut functions = Functions::new();
+        for function in &self.template.functions {
+            let variables = function.environment(self.resources)?;
+            let running = match how {
+                Runs::InProcess => self.in_process(function, &variables)?,
+                Runs::AsProcesses(directory) => Arc::new(self.process(function, &variables, directory)?),
+            };
+            let deployed =
+                Deployed { function: running, timeout: function.timeout, clock: self.clock.clone() };
+            functions.insert(function.id.clone(), deployed);
+        }
+        Ok(functions)
+    }
+
+    fn in_process(
+        &self,
+        function: &template::Function,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Arc<dyn Function>, Error> {
+        let clients = self.clients.clone();
+        let clock: Arc<dyn domain::ports::Clock> = Arc::new(self.clock.clone());
+        match function.binary.as_str() {
+            "ingest" => {
+                let function = Ingest::new(ingest::Config::read(variables)?, clients, clock);
+                Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
+            }
+            "query" => {
+                let function = Query::new(query::Config::read(variables)?, clients, clock);
+                Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
+            }
+            "destinations" => {
+                let config = destinations::Config::read(variables)?;
+                let function = Manage::new(config, clients, ADDRESSES, clock, Arc::new(SystemChance));
+                Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
+            }
+            "dispatch" => {
+                let sender = HttpSender::new(ADDRESSES, &[self.authority.der()?])?;
+                let function = Dispatch::new(dispatch::Config::read(variables)?, clients, sender, clock);
+                Ok(self.wrap(function, |function, event: LambdaEvent<Value>| async move {
+                    let batch = LambdaEvent::new(serde_json::from_value(event.payload)?, event.context);
+                    Ok(serde_json::to_value(function.handle(batch).await?)?)
+                }))
+            }
+            other => Err(format!("the template names a function {other:?} that is not built here").into()),
+        }
+    }
+
+    fn wrap<T, F>(&self, function: T, handle: fn(Arc<T>, LambdaEvent<Value>) -> F) -> Arc<dyn Function>
+    where
+        T: Send + Sync + 'static,
+        F: Future<Output = Result<Value, Error>> + Send + 'static,
+    {
+        let function = Arc::new(function);
+        let handler = move |event| handle(Arc::clone(&function), event);
+        Arc::new(InProcess::new(handler, self.clock.clone()))
+    }
+
+    /// Ingest and query are the binaries that Lambda runs. The two that have to do with addresses are this program, which
+    /// runs the same code with the one value that lets it reach this machine.
+    fn process(
+        &self,
+        function: &template::Function,
+        variables: &BTreeMap<String, String>,
+        directory: &Path,
+    ) -> Result<Processes, Error> {
+        let name = function.binary.as_str();
+        let (binary, arguments) = match name {
+            "destinations" | "dispatch" => {
+                let arguments = ["bootstrap".to_owned(), name.to_owned(), self.authority.pem().to_owned()];
+                (std::env::current_exe()?, arguments.to_vec())
+            }
+            _ => (directory.join(name), Vec::new()),
+        };
+        if !binary.try_exists()? {
+            let binary = binary.display();
+            return Err(format!("there is no {binary}; build the functions first: cargo build --workspace").into());
+        }
+        let mut environment = variables.clone();
+        environment.extend(self.endpoints.clone());
+        let bootstrap = Bootstrap {
+            name: function.id.clone(),
+            arn: format!("arn:aws:lambda:us-east-1:000000000000:function:{}", function.id),
+            binary,
+            arguments,
+            memory_mib: function.memory_mib,
+            environment,
+        };
+        Ok(Processes::new(bootstrap, MAX_PROCESSES, self.clock.clone()))
+    }
+}
+
+/// The function of that name as a process of its own, for as long as the Runtime API has work for it.
+pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
+    adapters::telemetry::start();
+    let clients = Clients::from_environment().await;
+    let clock = Arc::new(SystemClock);
+    match name {
+        "destinations" => {
+            let config = destinations::Config::read(&Environment)?;
+            let function = Manage::new(config, clients, ADDRESSES, clock, Arc::new(SystemChance));
+            lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
+        }
+        "dispatch" => {
+            let sender = HttpSender::new(ADDRESSES, &[crate::certificates::der(authority_pem)?])?;
+            let function = Dispatch::new(dispatch::Config::read(&Environment)?, clients, sender, clock);
+            lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
+        }
+        other => Err(format!("{other:?} is not run this way").into()),
+    }
+}

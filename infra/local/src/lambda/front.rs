@@ -1,0 +1,113 @@
+//! The HTTP front: what the HTTP API does between a request and a function.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, Response, StatusCode};
+use axum::routing::{MethodFilter, on};
+use bytes::Bytes;
+
+use super::function::{Deployed, InvokeError};
+use super::http_event;
+use super::http_response::{problem, respond};
+use super::invoke_api;
+use crate::template::Route;
+
+/// Lambda takes a payload of up to 6 MB, and the HTTP API passes nothing larger on.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub(super) const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+
+/// Functions by logical id.
+pub type Functions = BTreeMap<String, Deployed>;
+
+/// Why the template's routes cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// HTTP has no such method.
+    #[error("{0}: no such method")]
+    Method(String),
+    /// The route names a function that is not there.
+    #[error("{0}: no such function")]
+    Function(String),
+}
+
+/// A route with the function it leads to.
+struct Target {
+    route_key: String,
+    function: Deployed,
+}
+
+/// Serves the template's routes, and Lambda's own API for direct invocation. Serve it with
+/// `into_make_service_with_connect_info::<SocketAddr>()`, so that events name the caller's address.
+pub fn router(routes: &[Route], functions: &Functions) -> Result<Router, RouteError> {
+    let mut router = Router::new();
+    for route in routes {
+        let method = method_filter(&route.method).ok_or_else(|| RouteError::Method(route.key()))?;
+        let function = functions.get(&route.function).ok_or_else(|| RouteError::Function(route.key()))?;
+        let target = Arc::new(Target { route_key: route.key(), function: function.clone() });
+        router = router.route(&route.path, on(method, handle).with_state(target));
+    }
+    Ok(router
+        .merge(invoke_api::router(functions.clone()))
+        .method_not_allowed_fallback(not_found)
+        .fallback(not_found))
+}
+
+fn method_filter(name: &str) -> Option<MethodFilter> {
+    let method = Method::from_bytes(name.as_bytes()).ok()?;
+    MethodFilter::try_from(method).ok()
+}
+
+/// The HTTP API does not tell a wrong method from a wrong path.
+async fn not_found() -> Response<Body> {
+    problem(StatusCode::NOT_FOUND, "Not Found")
+}
+
+async fn handle(
+    State(target): State<Arc<Target>>,
+    parameters: RawPathParams,
+    request: Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long");
+    };
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let event = http_event::Request {
+        parts: &parts,
+        body: &body,
+        route_key: &target.route_key,
+        path_parameters: parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        source_ip: source_ip(&parts),
+        request_id: &request_id,
+        time_ms: target.function.clock.now_ms(),
+    };
+    match target.function.invoke(Bytes::from(event.event().to_string())).await {
+        Ok(answer) => respond(&answer),
+        Err(error) => failed(&target.route_key, &error),
+    }
+}
+
+fn source_ip(parts: &Parts) -> IpAddr {
+    let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    connection.map_or(Ipv4Addr::LOCALHOST.into(), |ConnectInfo(address)| address.ip())
+}
+
+/// The caller learns no more than that it failed; the log says why.
+fn failed(route: &str, error: &InvokeError) -> Response<Body> {
+    tracing::warn!(route, %error, "front.function_failed");
+    match error {
+        InvokeError::Throttled => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+        InvokeError::Failed { .. } | InvokeError::Crashed(_) | InvokeError::TimedOut => {
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

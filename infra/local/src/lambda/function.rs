@@ -1,0 +1,78 @@
+//! A function as whatever invokes it sees it: bytes in, bytes or an error out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+
+/// Something that can be invoked the way Lambda invokes a function.
+pub trait Function: Send + Sync {
+    /// Invokes it once. `deadline_ms` is the moment, in milliseconds since the epoch, at which it is killed.
+    fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>>;
+}
+
+/// Why an invocation has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    /// The handler returned an error.
+    #[error("{kind}: {message}")]
+    Failed {
+        /// The error's type, as the runtime reports it.
+        kind: String,
+        /// The error's text.
+        message: String,
+    },
+    /// It died: a panic, an exit, a signal.
+    #[error("crashed: {0}")]
+    Crashed(String),
+    /// It was killed at its deadline.
+    #[error("timed out")]
+    TimedOut,
+    /// It was not started, for too many of its kind were running.
+    #[error("throttled")]
+    Throttled,
+}
+
+impl InvokeError {
+    /// The error document that Lambda answers with.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let kind = match self {
+            Self::Failed { kind, .. } => kind,
+            Self::Crashed(_) => "Runtime.ExitError",
+            Self::TimedOut => "Sandbox.Timedout",
+            Self::Throttled => "TooManyRequestsException",
+        };
+        let message = match self {
+            Self::Failed { message, .. } => message.clone(),
+            other => other.to_string(),
+        };
+        json!({ "errorType": kind, "errorMessage": message })
+    }
+}
+
+/// A function with its settings: what a front or a mapping invokes.
+#[derive(Clone)]
+pub struct Deployed {
+    /// What runs.
+    pub function: Arc<dyn Function>,
+    /// How long an invocation may take.
+    pub timeout: Duration,
+    /// Where deadlines are counted from.
+    pub clock: Clock,
+}
+
+impl Deployed {
+    /// Invokes it with a deadline of now + timeout. The invocation goes on when its caller does not wait for it.
+    pub async fn invoke(&self, payload: Bytes) -> Result<Bytes, InvokeError> {
+        let timeout_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+        let deadline_ms = self.clock.now_ms().saturating_add(timeout_ms);
+        let function = Arc::clone(&self.function);
+        let invocation = tokio::spawn(async move { function.invoke(payload, deadline_ms).await });
+        invocation.await.unwrap_or_else(|error| Err(InvokeError::Crashed(error.to_string())))
+    }
+}

@@ -1,0 +1,143 @@
+//! A function whose handler runs in this process, as Lambda would run it: by itself, and only until its deadline.
+
+use std::any::Any;
+use std::future::Future;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+use tokio::task::JoinError;
+
+use super::function::{Function, InvokeError};
+use crate::clock::Clock;
+
+/// What a handler returns when it fails.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A handler that runs in this process.
+pub struct InProcess<H> {
+    handler: H,
+    clock: Clock,
+}
+
+impl<H> InProcess<H> {
+    /// Wraps a handler: the same function that `lambda_runtime` is given in the deployed binary.
+    pub const fn new(handler: H, clock: Clock) -> Self {
+        Self { handler, clock }
+    }
+}
+
+impl<H, F> Function for InProcess<H>
+where
+    H: Fn(LambdaEvent<Value>) -> F + Send + Sync,
+    F: Future<Output = Result<Value, BoxError>> + Send + 'static,
+{
+    fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>> {
+        Box::pin(async move {
+            let event = LambdaEvent::new(parse(&payload)?, context(deadline_ms));
+            // A task of its own: its panic is its own crash.
+            let mut task = tokio::spawn((self.handler)(event));
+            tokio::select! {
+                biased;
+                ended = &mut task => answer(ended),
+                () = self.clock.wait_until(deadline_ms) => {
+                    task.abort();
+                    // Only when it has stopped can the caller rely on it doing nothing more.
+                    let _ = task.await;
+                    Err(InvokeError::TimedOut)
+                }
+            }
+        })
+    }
+}
+
+fn parse(payload: &[u8]) -> Result<Value, InvokeError> {
+    serde_json::from_slice(payload).map_err(|error| failed(&error))
+}
+
+fn context(deadline_ms: u64) -> Context {
+    let mut context = Context::default();
+    context.request_id = uuid::Uuid::new_v4().to_string();
+    context.deadline = deadline_ms;
+    context
+}
+
+fn answer(ended: Result<Result<Value, BoxError>, JoinError>) -> Result<Bytes, InvokeError> {
+    match ended {
+        Ok(Ok(value)) => Ok(Bytes::from(value.to_string())),
+        Ok(Err(error)) => Err(failed(&*error)),
+        Err(error) => Err(InvokeError::Crashed(panic_text(error))),
+    }
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> InvokeError {
+    // The whole chain: what helps is usually the cause.
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message = format!("{message}: {error}");
+        cause = error.source();
+    }
+    InvokeError::Failed { kind: "Error".to_owned(), message }
+}
+
+fn panic_text(error: JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => text_of(&*panic).unwrap_or("panicked").to_owned(),
+        Err(cancelled) => cancelled.to_string(),
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    const START_MS: u64 = 1_000;
+    const DEADLINE_MS: u64 = 31_000;
+
+    async fn handle(event: LambdaEvent<Value>) -> Result<Value, BoxError> {
+        match event.payload["do"].as_str() {
+            Some("fail") => Err("no such table".into()),
+            Some("panic") => panic!("index out of bounds"),
+            Some("hang") => std::future::pending().await,
+            _ => Ok(json!({ "deadline": event.context.deadline })),
+        }
+    }
+
+    async fn invoke(clock: Clock, what: &str) -> Result<Bytes, InvokeError> {
+        let payload = Bytes::from(json!({ "do": what }).to_string());
+        InProcess::new(handle, clock).invoke(payload, DEADLINE_MS).await
+    }
+
+    #[tokio::test]
+    async fn a_handler_is_told_its_deadline() {
+        let (clock, _hand) = Clock::manual(START_MS);
+        assert_eq!(invoke(clock, "answer").await.unwrap(), r#"{"deadline":31000}"#);
+    }
+
+    #[tokio::test]
+    async fn an_error_is_not_a_crash() {
+        let (clock, _hand) = Clock::manual(START_MS);
+        let error = invoke(clock.clone(), "fail").await.unwrap_err();
+        assert_eq!(error.to_json(), json!({"errorType": "Error", "errorMessage": "no such table"}));
+        let error = invoke(clock, "panic").await.unwrap_err();
+        assert_eq!(error, InvokeError::Crashed("index out of bounds".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_hangs_is_killed_at_its_deadline() {
+        let (clock, hand) = Clock::manual(START_MS);
+        let hanging = tokio::spawn(invoke(clock, "hang"));
+        hand.advance(Duration::from_millis(DEADLINE_MS - START_MS));
+        assert_eq!(hanging.await.unwrap(), Err(InvokeError::TimedOut));
+    }
+}

@@ -1,0 +1,140 @@
+//! The event source mapping of a queue: receives, invokes, deletes what succeeded.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+//!
+//! Nothing here waits by the clock: a poll is a long poll, and what failed comes back when SQS makes it visible.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::function::Deployed;
+use super::partial_batch::Verdict;
+use super::sqs_event::Source;
+
+/// The longest that SQS lets a receive wait for messages.
+const LONG_POLL_SECONDS: i32 = 20;
+
+/// After a receive that failed: the endpoint is gone or restarting, and must not be asked in a tight loop.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// Messages of a queue that invoke a function.
+pub struct Mapping {
+    /// Its logical id, for the log.
+    pub id: String,
+    /// The queue.
+    pub queue_url: String,
+    /// The queue, as events name it.
+    pub queue_arn: String,
+    /// The region that events name.
+    pub region: String,
+    /// Most messages in an invocation, ten at the most.
+    pub batch_size: i32,
+    /// Most invocations at a time.
+    pub maximum_concurrency: usize,
+    /// Whether the function says which messages failed. If not, a batch succeeds or fails as a whole.
+    pub reports_failures: bool,
+    /// What is invoked.
+    pub function: Deployed,
+    /// The queue's service.
+    pub sqs: Client,
+}
+
+impl Mapping {
+    /// Works until `stop` turns true or its sender is gone, and then until the running invocations have ended.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mapping = Arc::new(self);
+        let mut running = JoinSet::new();
+        loop {
+            // A message is received only when it can be worked on, so it spends no visibility waiting here.
+            while running.len() >= mapping.maximum_concurrency {
+                running.join_next().await;
+            }
+            let messages = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                messages = mapping.receive() => messages,
+            };
+            if !messages.is_empty() {
+                let mapping = Arc::clone(&mapping);
+                running.spawn(async move { mapping.process(&messages).await });
+            }
+            while running.try_join_next().is_some() {}
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    /// One long poll. A failing one is no reason to end: the endpoint may come back.
+    async fn receive(&self) -> Vec<Message> {
+        let poll = self
+            .sqs
+            .receive_message()
+            .queue_url(&self.queue_url)
+            .max_number_of_messages(self.batch_size)
+            .wait_time_seconds(LONG_POLL_SECONDS)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All");
+        match poll.send().await {
+            Ok(received) => received.messages.unwrap_or_default(),
+            Err(error) => {
+                tracing::warn!(mapping = self.id, error = %DisplayErrorContext(&error), "mapping.receive_failed");
+                tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+                Vec::new()
+            }
+        }
+    }
+
+    async fn process(&self, messages: &[Message]) {
+        let source = Source { queue_arn: &self.queue_arn, region: &self.region };
+        let event = Bytes::from(source.event(messages).to_string());
+        match self.function.invoke(event).await {
+            Ok(answer) => self.delete(self.done(messages, &answer)).await,
+            // Nothing is deleted: the batch comes back when its visibility timeout has passed.
+            Err(error) => {
+                tracing::warn!(mapping = self.id, messages = messages.len(), %error, "mapping.batch_failed");
+            }
+        }
+    }
+
+    fn done<'a>(&self, messages: &'a [Message], answer: &[u8]) -> Vec<&'a Message> {
+        if !self.reports_failures {
+            return messages.iter().collect();
+        }
+        let is_in_batch = |id: &str| messages.iter().any(|message| message.message_id() == Some(id));
+        let verdict = Verdict::read(answer, is_in_batch);
+        if let Verdict::Malformed(reason) = verdict {
+            tracing::warn!(mapping = self.id, messages = messages.len(), reason, "mapping.answer_malformed");
+        }
+        messages.iter().filter(|message| message.message_id().is_some_and(|id| verdict.is_done(id))).collect()
+    }
+
+    async fn delete(&self, messages: Vec<&Message>) {
+        let entries = messages.iter().enumerate().filter_map(|(number, message)| {
+            let entry = DeleteMessageBatchRequestEntry::builder().id(number.to_string());
+            entry.receipt_handle(message.receipt_handle()?).build().ok()
+        });
+        let entries: Vec<_> = entries.collect();
+        if entries.is_empty() {
+            return;
+        }
+        let delete = self.sqs.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
+        // What was not deleted is received again; functions have to bear that from the real SQS too.
+        match delete.send().await {
+            Ok(deleted) if deleted.failed().is_empty() => {}
+            Ok(deleted) => {
+                tracing::warn!(mapping = self.id, failed = deleted.failed().len(), "mapping.delete_failed");
+            }
+            Err(error) => {
+                tracing::warn!(mapping = self.id, error = %DisplayErrorContext(&error), "mapping.delete_failed");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

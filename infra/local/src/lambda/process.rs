@@ -1,0 +1,147 @@
+//! A function as native processes: `bootstrap` binaries that speak the Runtime API, each doing one invocation at a time.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
+
+use super::function::{Function, InvokeError};
+use super::runtime_api::RuntimeApi;
+use crate::clock::Clock;
+
+/// What a process is started with.
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    /// The function's name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Where the binary is.
+    pub binary: PathBuf,
+    /// What it is called with: nothing, if Lambda could run it.
+    pub arguments: Vec<String>,
+    /// What `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` says; not enforced.
+    pub memory_mib: u32,
+    /// The only variables it gets besides Lambda's own: nothing of the developer's environment leaks in.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A function that runs as processes: as many as there are invocations at a time, kept warm in between.
+pub struct Processes {
+    bootstrap: Bootstrap,
+    clock: Clock,
+    /// Reserved concurrency: an invocation that finds no permit is throttled.
+    concurrency: Semaphore,
+    warm: Mutex<Vec<Sandbox>>,
+}
+
+/// One process with the Runtime API that only it uses. Killed when dropped.
+struct Sandbox {
+    process: Child,
+    api: RuntimeApi,
+}
+
+impl Processes {
+    /// Starts nothing yet: the first invocation does.
+    #[must_use]
+    pub fn new(bootstrap: Bootstrap, concurrency: usize, clock: Clock) -> Self {
+        Self { bootstrap, clock, concurrency: Semaphore::new(concurrency), warm: Mutex::default() }
+    }
+
+    fn take_warm(&self) -> Option<Sandbox> {
+        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that died while it waited is dropped here.
+        std::iter::from_fn(|| warm.pop()).find_map(Sandbox::if_alive)
+    }
+
+    fn keep_warm(&self, sandbox: Sandbox) {
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner).push(sandbox);
+    }
+
+    async fn run(&self, payload: Bytes, deadline_ms: u64) -> Result<Bytes, InvokeError> {
+        let _permit = self.concurrency.try_acquire().map_err(|_| InvokeError::Throttled)?;
+        let mut sandbox = match self.take_warm() {
+            Some(sandbox) => sandbox,
+            None => Sandbox::start(&self.bootstrap)
+                .await
+                .map_err(|error| could_not_start(&self.bootstrap, &error))?,
+        };
+        let answer = tokio::select! {
+            biased;
+            answer = sandbox.api.invoke(payload, deadline_ms) => answer,
+            status = sandbox.process.wait() => Err(InvokeError::Crashed(ended(status))),
+            () = self.clock.wait_until(deadline_ms) => Err(InvokeError::TimedOut),
+        };
+        match answer {
+            // An error that the handler returned leaves the process as good as an answer does.
+            Ok(_) | Err(InvokeError::Failed { .. }) => self.keep_warm(sandbox),
+            Err(InvokeError::Crashed(_) | InvokeError::TimedOut | InvokeError::Throttled) => {
+                sandbox.kill().await;
+            }
+        }
+        answer
+    }
+}
+
+impl Function for Processes {
+    fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>> {
+        Box::pin(self.run(payload, deadline_ms))
+    }
+}
+
+impl Sandbox {
+    async fn start(bootstrap: &Bootstrap) -> io::Result<Self> {
+        let api = RuntimeApi::start(bootstrap.arn.clone()).await?;
+        // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+        let process = Command::new(&bootstrap.binary)
+            .args(&bootstrap.arguments)
+            .env_clear()
+            .envs(&bootstrap.environment)
+            .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", &bootstrap.name)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", bootstrap.memory_mib.to_string())
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", bootstrap.name))
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[$LATEST]{}", uuid::Uuid::new_v4().simple()))
+            .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+            .env("TZ", ":UTC")
+            .stdin(Stdio::null())
+            // What it prints is its log; our own standard output is for people.
+            .stdout(io::stderr())
+            .stderr(io::stderr())
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Self { process, api })
+    }
+
+    fn if_alive(mut self) -> Option<Self> {
+        matches!(self.process.try_wait(), Ok(None)).then_some(self)
+    }
+
+    /// Returns when it has ended: only then can the caller rely on it doing nothing more.
+    async fn kill(mut self) {
+        if let Err(error) = self.process.kill().await {
+            tracing::warn!(%error, "a function's process could not be killed");
+        }
+    }
+}
+
+fn could_not_start(bootstrap: &Bootstrap, error: &io::Error) -> InvokeError {
+    InvokeError::Crashed(format!("cannot start {}: {error}", bootstrap.binary.display()))
+}
+
+fn ended(status: io::Result<std::process::ExitStatus>) -> String {
+    match status {
+        Ok(status) => format!("the process ended: {status}"),
+        Err(error) => format!("the process is lost: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! With the real runtime as the process: this test binary, started again as a `bootstrap`.
+#![cfg(unix)] // by way of a shell script
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::Hand;
+use crate::lambda::function::Deployed;
+use crate::lambda::in_process::BoxError;
+
+const START_MS: u64 = 1_700_000_000_000;
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Not a test: what the processes below run.
+#[test]
+#[ignore = "a Lambda function, which runs until it is killed"]
+fn bootstrap() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(lambda_runtime::run(service_fn(handle))).unwrap();
+}
+
+async fn handle(event: LambdaEvent<Value>) -> Result<Value, BoxError> {
+    match event.payload["do"].as_str() {
+        Some("fail") => Err("no such table".into()),
+        Some("exit") => std::process::exit(3),
+        Some("hang") => std::future::pending().await,
+        _ => Ok(json!({ "pid": std::process::id(), "deadline": event.context.deadline })),
+    }
+}
+
+struct World {
+    function: Deployed,
+    hand: Hand,
+    _directory: TempDir,
+}
+
+fn bootstrap_at(binary: PathBuf) -> Bootstrap {
+    Bootstrap {
+        name: "Dispatch".to_owned(),
+        arn: "arn:aws:lambda:us-east-1:000000000000:function:Dispatch".to_owned(),
+        binary,
+        memory_mib: 512,
+        environment: BTreeMap::new(),
+    }
+}
+
+fn world() -> World {
+    let directory = tempfile::tempdir().unwrap();
+    let binary = directory.path().join("bootstrap");
+    let test = std::env::current_exe().unwrap();
+    let (_, name) = concat!(module_path!(), "::bootstrap").split_once("::").unwrap();
+    let script = format!("#!/bin/sh\nexec '{}' --exact {name} --ignored --nocapture\n", test.display());
+    fs::write(&binary, script).unwrap();
+    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+    let (clock, hand) = Clock::manual(START_MS);
+    let processes = Processes::new(bootstrap_at(binary), 1, clock.clone());
+    let function = Deployed { function: Arc::new(processes), timeout: TIMEOUT, clock };
+    World { function, hand, _directory: directory }
+}
+
+impl World {
+    async fn invoke(&self, what: &str) -> Result<Value, InvokeError> {
+        let payload = Bytes::from(json!({ "do": what }).to_string());
+        self.function.invoke(payload).await.map(|answer| serde_json::from_slice(&answer).unwrap())
+    }
+
+    async fn pid(&self) -> u64 {
+        self.invoke("answer").await.unwrap()["pid"].as_u64().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_process_is_told_its_deadline_and_kept_for_the_next_invocation() {
+    let world = world();
+    assert_eq!(world.invoke("answer").await.unwrap()["deadline"], START_MS + 30_000);
+    let pid = world.pid().await;
+    let error = world.invoke("fail").await.unwrap_err();
+    assert!(matches!(&error, InvokeError::Failed { message, .. } if message == "no such table"), "{error}");
+    assert_eq!(world.pid().await, pid, "an error leaves the process");
+}
+
+#[tokio::test]
+async fn a_process_that_died_is_replaced() {
+    let world = world();
+    let pid = world.pid().await;
+    let error = world.invoke("exit").await.unwrap_err();
+    assert_eq!(error, InvokeError::Crashed("the process ended: exit status: 3".to_owned()));
+    assert_ne!(world.pid().await, pid);
+}
+
+#[tokio::test]
+async fn a_process_that_hangs_is_killed_at_its_deadline() {
+    let world = world();
+    let pid = world.pid().await;
+    let (hanging, ()) = tokio::join!(world.invoke("hang"), async { world.hand.advance(TIMEOUT) });
+    assert_eq!(hanging, Err(InvokeError::TimedOut));
+    assert_ne!(world.pid().await, pid);
+}
+
+#[tokio::test]
+async fn more_at_a_time_than_reserved_are_throttled() {
+    let world = world();
+    let (hanging, throttled) = tokio::join!(world.invoke("hang"), async {
+        let refused = world.invoke("answer").await;
+        world.hand.advance(TIMEOUT);
+        refused
+    });
+    assert_eq!((hanging, throttled), (Err(InvokeError::TimedOut), Err(InvokeError::Throttled)));
+}
+
+#[tokio::test]
+async fn a_binary_that_is_not_there_is_named() {
+    let (clock, _hand) = Clock::manual(START_MS);
+    let processes = Processes::new(bootstrap_at("/nowhere/bootstrap".into()), 1, clock);
+    let error = processes.invoke(Bytes::new(), START_MS + 1).await.unwrap_err();
+    assert!(error.to_string().contains("/nowhere/bootstrap"), "{error}");
+}

@@ -1,0 +1,65 @@
+//! Over TLS, by an HTTP client of its own.
+
+use super::*;
+use crate::certificates::Authority;
+
+async fn start() -> (Receiver, reqwest::Client) {
+    // Fails when another test was first; either way the provider is there.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let authority = Authority::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (clock, _hand) = Clock::manual(1_614_265_330_000);
+    let receiver = Receiver::start(listener, authority.server_config().unwrap(), clock).unwrap();
+    let root = reqwest::Certificate::from_pem(authority.pem().as_bytes()).unwrap();
+    let client =
+        reqwest::Client::builder().no_proxy().https_only(true).tls_certs_only([root]).build().unwrap();
+    (receiver, client)
+}
+
+#[tokio::test]
+async fn a_request_is_kept_with_its_fields_and_its_signature() {
+    let (receiver, client) = start().await;
+    receiver.trust("/hooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let url = receiver.url("/hooks?event=conversation.failed&payload=%7B%22test%22:%202432232314%7D");
+    let request = client
+        .get(url)
+        .header("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek")
+        .header("webhook-timestamp", "1614265330")
+        .header("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+
+    let received = receiver.wait_for("/hooks", 1).await;
+    assert_eq!(received[0].event.as_deref(), Some("conversation.failed"));
+    assert_eq!(received[0].payload.as_deref(), Some(br#"{"test": 2432232314}"#.as_slice()));
+    assert_eq!(received[0].signature, Signature::Verified);
+    assert_eq!(received[0].at_ms, 1_614_265_330_000);
+    assert!(receiver.received("/other").is_empty());
+}
+
+#[tokio::test]
+async fn it_answers_as_told_over_the_wire() {
+    let (receiver, client) = start().await;
+    let status = async |path: &str| client.post(receiver.url(path)).send().await.unwrap().status().as_u16();
+    let tell = async |order: &str| client.put(receiver.url(order)).send().await.unwrap().status().as_u16();
+
+    assert_eq!(tell("/__answer/hooks?status=503").await, 200);
+    assert_eq!(tell("/__answer?status=404").await, 200);
+    assert_eq!((status("/hooks").await, status("/else").await), (503, 404));
+    receiver.answer_next("/hooks", [Answer::Body(201, "made".to_owned())]);
+    assert_eq!((status("/hooks").await, status("/hooks").await), (201, 503));
+    for order in ["/__answer/hooks", "/__answer/hooks?status=no"] {
+        assert_eq!(tell(order).await, 400, "{order}");
+    }
+    assert!(receiver.received("/__answer/hooks").is_empty(), "orders are no webhooks");
+}
+
+#[tokio::test]
+async fn a_dropped_connection_has_no_response_and_a_hanging_one_waits_for_the_sender() {
+    let (receiver, client) = start().await;
+    receiver.answer_next("/hooks", [Answer::Drop, Answer::Hang]);
+    assert!(client.post(receiver.url("/hooks")).send().await.unwrap_err().status().is_none());
+    let hanging = tokio::spawn(client.post(receiver.url("/hooks")).send());
+    receiver.wait_for("/hooks", 2).await;
+    assert!(!hanging.is_finished());
+    hanging.abort();
+}

@@ -1,0 +1,114 @@
+//! The socket: AWS JSON 1.0 over HTTP/1.1. The action is in `x-amz-target`, the path is not used.
+
+use std::io;
+use std::sync::{Arc, Weak};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::serve::ListenerExt;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::actions::{self, Call};
+use super::endpoint::Endpoint;
+use super::error::SqsError;
+
+const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+const TARGET_HEADER: &str = "x-amz-target";
+const TARGET_PREFIX: &str = "AmazonSQS.";
+
+/// A 1 MiB batch in which JSON writes each byte as `\u00XX`, and some for what surrounds it.
+const REQUEST_BYTES: usize = 7 * 1_048_576;
+
+const STOPPED: SqsError = SqsError::InternalFailure("The endpoint has stopped.");
+
+/// What connections hold. They outlive the future that serves them, so they keep neither the
+/// endpoint nor its file, and a request that runs when it stops ends then.
+#[derive(Clone)]
+struct Door {
+    endpoint: Weak<Endpoint>,
+    /// Ends when the serving future is dropped.
+    open: watch::Receiver<()>,
+}
+
+pub(crate) async fn serve(endpoint: Endpoint, listener: TcpListener) -> io::Result<()> {
+    let endpoint = Arc::new(endpoint);
+    let (_held_open, open) = watch::channel(());
+    let router = Router::new()
+        .fallback(answer)
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES))
+        .with_state(Door { endpoint: Arc::downgrade(&endpoint), open });
+    // Answers are small and each is awaited, so none should wait to be joined by the next.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "sqs.nodelay.failed");
+        }
+    });
+    tokio::select! {
+        served = axum::serve(listener, router) => served,
+        panicked = endpoint.keep_time() => Err(io::Error::other(panicked)),
+    }
+}
+
+async fn answer(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response<Body> {
+    match perform(door, &headers, body).await {
+        Ok(json) => respond(StatusCode::OK, None, json),
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn perform(
+    mut door: Door,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Vec<u8>, SqsError> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let target = text(TARGET_HEADER).unwrap_or_default();
+    let action = target.strip_prefix(TARGET_PREFIX).ok_or_else(|| {
+        SqsError::UnsupportedOperation(format!(
+            "This endpoint speaks the AWS JSON 1.0 protocol of SQS; the request's {TARGET_HEADER} is \"{target}\"."
+        ))
+    })?;
+    let body = body.map_err(|rejection| SqsError::Serialization(rejection.body_text()))?;
+    let host = text(header::HOST.as_str()).unwrap_or("localhost");
+    let endpoint = door.endpoint.upgrade().ok_or(STOPPED)?;
+    let call = Call { endpoint: &endpoint, host };
+    tokio::select! {
+        answer = actions::perform(action, &body, &call) => answer,
+        // Nothing is ever sent: this is the sender being dropped.
+        _ = door.open.changed() => Err(STOPPED),
+    }
+}
+
+fn refuse(error: &SqsError) -> Response<Body> {
+    let (status, fault) = if error.is_senders_fault() {
+        (StatusCode::BAD_REQUEST, "Sender")
+    } else {
+        (StatusCode::INTERNAL_SERVER_ERROR, "Receiver")
+    };
+    let query_error = format!("{};{fault}", error.query_code());
+    let body =
+        json!({ "__type": format!("com.amazonaws.sqs#{}", error.shape()), "message": error.to_string() });
+    respond(status, Some(query_error), body.to_string().into_bytes())
+}
+
+fn respond(status: StatusCode, query_error: Option<String>, json: Vec<u8>) -> Response<Body> {
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, CONTENT_TYPE)
+        .header("x-amzn-requestid", Uuid::new_v4().to_string());
+    if let Some(query_error) = query_error {
+        response = response.header("x-amzn-query-error", query_error);
+    }
+    // Only a header value that is not ASCII could fail, and these are ours.
+    response.body(Body::from(json)).unwrap_or_default()
+}

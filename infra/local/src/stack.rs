@@ -1,0 +1,181 @@
+//! The whole system on one machine.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use adapters::aws::Clients;
+use adapters::function::Error;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::certificates::Authority;
+use crate::clock::Clock;
+use crate::endpoints::Endpoints;
+use crate::functions::{Launch, Runs};
+use crate::lambda::front::{self, Functions};
+use crate::lambda::mapping::Mapping;
+use crate::provision::{Resources, provision};
+use crate::receiver::Receiver;
+use crate::template::Template;
+
+/// How the stack is started.
+pub struct Options {
+    /// Where tables, queues and certificates are kept; in memory if nowhere.
+    pub data: Option<PathBuf>,
+    /// The API's port, and the receiver's; 0 for any that is free.
+    pub ports: [u16; 2],
+    /// Its time.
+    pub clock: Clock,
+    /// How functions run.
+    pub runs: Runs,
+}
+
+/// A running stack. Everything stops when it is dropped; [`Stack::stop`] lets running invocations end first.
+pub struct Stack {
+    /// Where the API is.
+    pub api: SocketAddr,
+    /// The example receiver.
+    pub receiver: Receiver,
+    /// The queues and tables.
+    pub resources: Resources,
+    /// Clients for them.
+    pub clients: Clients,
+    functions: Functions,
+    endpoints: Endpoints,
+    mappings: Vec<JoinHandle<()>>,
+    front: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// A port that something else listens on already.
+#[derive(Debug, thiserror::Error)]
+#[error("port {port} is taken: {cause}")]
+pub struct PortTaken {
+    port: u16,
+    cause: io::Error,
+}
+
+impl Stack {
+    /// Starts all of it, and returns when it answers.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let Options { data, ports: [api_port, receiver_port], clock, runs } = options;
+        let api = listen(api_port).await?;
+        let receiver = listen(receiver_port).await?;
+        let authority = match &data {
+            Some(directory) => {
+                std::fs::create_dir_all(directory)?;
+                Authority::load_or_create(directory)?
+            }
+            None => Authority::new()?,
+        };
+        let receiver = Receiver::start(receiver, authority.server_config()?, clock.clone())?;
+        let endpoints = Endpoints::start(data.as_deref(), &clock).await?;
+        let clients = endpoints.clients().await;
+        let template = Template::read()?;
+        let resources = provision(&template, &clients.sqs, &clients.dynamodb).await?;
+        let functions = Launch {
+            template: &template,
+            resources: &resources,
+            clients: &clients,
+            endpoints: endpoints.variables(),
+            authority: &authority,
+            clock: &clock,
+        }
+        .run(&runs)?;
+        let (stop, stopped) = watch::channel(false);
+        let mappings = mappings(&template, &resources, &functions, &clients)?
+            .into_iter()
+            .map(|mapping| tokio::spawn(mapping.run(stopped.clone())))
+            .collect();
+        let router = front::router(&template.routes, &functions)?;
+        let address = api.local_addr()?;
+        let front = tokio::spawn(serve(api, router, stopped));
+        Ok(Self { api: address, receiver, resources, clients, functions, endpoints, mappings, front, stop })
+    }
+
+    /// Where the API is.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.api)
+    }
+
+    /// The endpoints of DynamoDB and SQS, as variables for an AWS SDK or its command line.
+    #[must_use]
+    pub fn variables(&self) -> std::collections::BTreeMap<String, String> {
+        self.endpoints.variables()
+    }
+
+    /// Invokes a function directly, as whoever IAM allows could.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Error> {
+        let function = self.functions.get(function).ok_or("no such function")?;
+        let answer = function.invoke(Bytes::from(event.to_string())).await?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// Makes an account with one API key for everything.
+    pub async fn create_account(&self, name: &str) -> Result<(String, String), Error> {
+        let account = self.invoke("Destinations", &json!({"create_account": {"name": name}})).await?;
+        let id = text(&account, "account_id")?;
+        let key = json!({"create_api_key": {"account_id": id, "name": name}});
+        let key = self.invoke("Destinations", &key).await?;
+        Ok((id, text(&key, "api_key")?))
+    }
+
+    /// Stops taking work, and returns when what was running has ended.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true); // nobody listens any more: then it has stopped
+        for mapping in self.mappings {
+            let _ = mapping.await; // ends by itself, or has panicked and is no more
+        }
+        self.front.abort();
+    }
+}
+
+fn text(value: &Value, field: &str) -> Result<String, Error> {
+    Ok(value[field].as_str().ok_or_else(|| format!("no {field} in {value}"))?.to_owned())
+}
+
+async fn listen(port: u16) -> Result<TcpListener, PortTaken> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|cause| PortTaken { port, cause })
+}
+
+async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::select! {
+        ended = axum::serve(listener, service) => {
+            if let Err(error) = ended {
+                tracing::error!(%error, "api.not_served");
+            }
+        }
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
+}
+
+fn mappings(
+    template: &Template,
+    resources: &Resources,
+    functions: &Functions,
+    clients: &Clients,
+) -> Result<Vec<Mapping>, Error> {
+    let mapping = |mapping: &crate::template::Mapping| {
+        let queue = resources.queues.get(&mapping.queue).ok_or_else(|| format!("no queue {}", mapping.queue))?;
+        let function =
+            functions.get(&mapping.function).ok_or_else(|| format!("no function {}", mapping.function))?;
+        Ok(Mapping {
+            id: mapping.id.clone(),
+            queue_url: queue.url.clone(),
+            queue_arn: queue.arn.clone(),
+            region: crate::endpoints::REGION.to_owned(),
+            batch_size: i32::try_from(mapping.batch_size)?,
+            maximum_concurrency: usize::try_from(mapping.maximum_concurrency)?,
+            reports_failures: mapping.reports_failures,
+            function: function.clone(),
+            sqs: clients.sqs.clone(),
+        })
+    };
+    template.mappings.iter().map(mapping).collect()
+}

@@ -1,0 +1,123 @@
+//! Reads `infra/template.yaml`, so that what runs on this machine is what is deployed, with no second list.
+//!
+//! Start at [`Template::read`]. yaml.rs turns CloudFormation's short forms into its long ones, parameters.rs puts
+//! defaults in, resource.rs tells the kinds of resources apart, each of which has a file. What is not understood is an
+//! error that names it.
+
+mod expression;
+mod function;
+mod mapping;
+mod parameters;
+mod queue;
+mod resource;
+mod route;
+mod table;
+mod yaml;
+
+use serde_json::Value;
+
+pub use expression::{Expression, Resolve};
+pub use function::Function;
+pub use mapping::Mapping;
+pub use queue::{Queue, Redrive};
+pub use route::Route;
+pub use table::{Index, Key, Projection, Table};
+
+use resource::{Kind, Resource};
+
+/// The template as it was when this program was built.
+const EMBEDDED: &str = include_str!("../../../template.yaml");
+
+/// What of the template exists on one machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    /// Queues, dead-letter queues among them.
+    pub queues: Vec<Queue>,
+    /// Tables.
+    pub tables: Vec<Table>,
+    /// Functions.
+    pub functions: Vec<Function>,
+    /// Which queue invokes which function, and how.
+    pub mappings: Vec<Mapping>,
+    /// Which HTTP request invokes which function.
+    pub routes: Vec<Route>,
+}
+
+/// What is wrong with the template.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// It is no YAML, or uses a tag that CloudFormation has not.
+    #[error("template.yaml: {0}")]
+    Yaml(String),
+    /// A resource lacks a property, or one of its properties is not what it can be here.
+    #[error("template.yaml: {resource}: {message}")]
+    Resource {
+        /// Logical id, or section.
+        resource: String,
+        /// The property and the reason.
+        message: String,
+    },
+    /// An expression names something that has no value on this machine.
+    #[error("template.yaml: {0} has no value here")]
+    Unresolved(String),
+}
+
+impl TemplateError {
+    fn of(resource: &str, message: impl Into<String>) -> Self {
+        Self::Resource { resource: resource.to_owned(), message: message.into() }
+    }
+}
+
+impl Template {
+    /// Reads the template that this program was built with, parameters at their defaults.
+    pub fn read() -> Result<Self, TemplateError> {
+        Self::parse(EMBEDDED)
+    }
+
+    fn parse(text: &str) -> Result<Self, TemplateError> {
+        let mut root = yaml::parse(text)?;
+        parameters::put_defaults(&mut root)?;
+        let globals = root.pointer("/Globals/Function").cloned().unwrap_or(Value::Null);
+        let mut template = Self {
+            queues: Vec::new(),
+            tables: Vec::new(),
+            functions: Vec::new(),
+            mappings: Vec::new(),
+            routes: Vec::new(),
+        };
+        for (id, value) in section(&root, "Resources")? {
+            template.add(Resource::read(id, value)?, &globals)?;
+        }
+        Ok(template)
+    }
+
+    fn add(&mut self, resource: Resource<'_>, globals: &Value) -> Result<(), TemplateError> {
+        match resource.kind {
+            Kind::Queue => self.queues.push(Queue::read(&resource)?),
+            Kind::Table => self.tables.push(Table::read(&resource)?),
+            Kind::Mapping => self.mappings.push(Mapping::read(&resource)?),
+            Kind::Function => {
+                let resource = resource.with_globals(globals);
+                self.functions.push(Function::read(&resource)?);
+                self.routes.extend(Route::read_all(&resource)?);
+            }
+            Kind::CloudOnly => {}
+        }
+        Ok(())
+    }
+
+    /// The function of this logical id.
+    pub fn function(&self, id: &str) -> Result<&Function, TemplateError> {
+        self.functions
+            .iter()
+            .find(|function| function.id == id)
+            .ok_or_else(|| TemplateError::of(id, "is no function of the template"))
+    }
+}
+
+fn section<'a>(root: &'a Value, name: &str) -> Result<&'a serde_json::Map<String, Value>, TemplateError> {
+    root.get(name).and_then(Value::as_object).ok_or_else(|| TemplateError::of(name, "is missing"))
+}
+
+#[cfg(test)]
+mod tests;
