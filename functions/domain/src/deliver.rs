@@ -276,6 +276,7 @@ fn log_attempt(closing: &Closing) {
         http_status = attempted.outcome.http_status,
         error = attempted.outcome.error,
         duration_ms = u64::try_from(attempted.outcome.duration.as_millis()).unwrap_or(u64::MAX),
+        ended_at = %closing.at,
         next_at = attempted.next_at.map(tracing::field::display),
         status = status.as_str(),
         "delivery.attempted"

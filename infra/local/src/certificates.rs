@@ -71,9 +71,9 @@ impl Authority {
         &self.pem
     }
 
-    /// The same in DER.
-    pub fn der(&self) -> Result<Vec<u8>, CertificateError> {
-        der(&self.pem)
+    /// The same as TLS clients take it.
+    pub fn certificate(&self) -> Result<CertificateDer<'static>, CertificateError> {
+        read_certificate(&self.pem)
     }
 
     /// TLS for a server on this machine, with a new certificate.
@@ -92,13 +92,12 @@ impl Authority {
     }
 }
 
-/// The same at every start, so that a kept key still belongs to the kept certificate's name.
-/// A certificate in PEM as DER.
-pub fn der(pem: &str) -> Result<Vec<u8>, CertificateError> {
-    let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(CertificateError::Pem)?;
-    Ok(der.to_vec())
+/// An authority's certificate, as another process passed it on.
+pub fn read_certificate(pem: &str) -> Result<CertificateDer<'static>, CertificateError> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).map_err(CertificateError::Pem)
 }
 
+/// The same at every start, so that a kept key still belongs to the kept certificate's name.
 fn params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -17,7 +17,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use query::Query;
 use serde_json::Value;
 
-use crate::certificates::Authority;
+use crate::certificates::{Authority, read_certificate};
 use crate::clock::Clock;
 use crate::lambda::front::Functions;
 use crate::lambda::function::{Deployed, Function};
@@ -95,7 +95,7 @@ impl Launch<'_> {
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "dispatch" => {
-                let sender = HttpSender::new(ADDRESSES, &[self.authority.der()?])?;
+                let sender = HttpSender::new(ADDRESSES, &[self.authority.certificate()?])?;
                 let function = Dispatch::new(dispatch::Config::read(variables)?, clients, sender, clock);
                 Ok(self.wrap(function, |function, event: LambdaEvent<Value>| async move {
                     let batch = LambdaEvent::new(serde_json::from_value(event.payload)?, event.context);
@@ -162,7 +162,7 @@ pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }
         "dispatch" => {
-            let sender = HttpSender::new(ADDRESSES, &[crate::certificates::der(authority_pem)?])?;
+            let sender = HttpSender::new(ADDRESSES, &[read_certificate(authority_pem)?])?;
             let function = Dispatch::new(dispatch::Config::read(&Environment)?, clients, sender, clock);
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }

@@ -1,1 +1,93 @@
-fn main() {}
+//! `cargo run`: Ringback on this machine.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use adapters::function::Error;
+use clap::{Parser, Subcommand};
+use local::clock::Clock;
+use local::functions::{self, Runs};
+use local::stack::{Options, Stack};
+
+mod demo;
+mod screen;
+mod ticker;
+
+/// Ringback on this machine: the API, the queues, the tables, the functions and an example receiver in one process.
+#[derive(Parser)]
+#[command(name = "ringback", version)]
+struct Arguments {
+    /// Keep tables, queues and certificates in this directory; without it, all is gone with the process
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Port of the API; the example receiver listens on the next one
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u16).range(1..=65534))]
+    port: u16,
+
+    /// Do not print a line for each attempt
+    #[arg(long)]
+    quiet: bool,
+
+    /// Run the functions as processes of their own, as Lambda does (first: cargo build --workspace)
+    #[arg(long)]
+    processes: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// One function as a process, for `--processes`
+    #[command(hide = true)]
+    Bootstrap { function: String, authority_pem: String },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Some(Command::Bootstrap { function, authority_pem }) => {
+            functions::bootstrap(&function, &authority_pem).await
+        }
+        None => serve(arguments).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            screen::error(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(arguments: Arguments) -> Result<(), Error> {
+    ticker::start(arguments.quiet);
+    let runs = if arguments.processes { Runs::AsProcesses(binaries()?) } else { Runs::InProcess };
+    let ports = [arguments.port, arguments.port + 1];
+    let options = Options { data: arguments.data.clone(), ports, clock: Clock::system(), runs };
+    let stack = Stack::start(options).await?;
+    let demo = demo::set_up(&stack, arguments.data.as_deref()).await?;
+    screen::welcome(&stack, &demo);
+    demo.send_sample(&stack).await?;
+    stopped().await?;
+    screen::goodbye();
+    stack.stop().await;
+    Ok(())
+}
+
+/// Where cargo puts this program, it puts the functions.
+fn binaries() -> Result<PathBuf, Error> {
+    let program = std::env::current_exe()?;
+    Ok(program.parent().map(PathBuf::from).unwrap_or_default())
+}
+
+/// Ctrl-C, or a polite kill.
+async fn stopped() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -70,6 +70,4 @@ impl Resolve for Resources {
 }
 
 #[cfg(test)]
-pub(crate) mod emulators;
-#[cfg(test)]
 mod tests;

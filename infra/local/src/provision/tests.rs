@@ -1,14 +1,22 @@
-//! Against the emulators that the local stack runs on.
+//! Against the endpoints that the local stack runs on.
 
+use adapters::aws::Clients;
 use aws_sdk_dynamodb::types::{ProjectionType, TimeToLiveStatus};
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::*;
 use crate::clock::Clock;
+use crate::endpoints::Endpoints;
+
+async fn start() -> (Endpoints, Clients) {
+    let endpoints = Endpoints::start(None, &Clock::system()).await.unwrap();
+    let clients = endpoints.clients().await;
+    (endpoints, clients)
+}
 
 #[tokio::test]
 async fn a_second_start_finds_everything_as_the_first_made_it() {
-    let (sqs, dynamodb) = (emulators::sqs(Clock::system()).await, emulators::dynamodb().await);
+    let (_endpoints, Clients { sqs, dynamodb }) = start().await;
     let template = Template::read().unwrap();
     let first = provision(&template, &sqs, &dynamodb).await.unwrap();
     let events = &first.queues["EventsQueue"].url;
@@ -22,7 +30,7 @@ async fn a_second_start_finds_everything_as_the_first_made_it() {
 
 #[tokio::test]
 async fn queues_have_the_settings_of_the_template() {
-    let (sqs, dynamodb) = (emulators::sqs(Clock::system()).await, emulators::dynamodb().await);
+    let (_endpoints, Clients { sqs, dynamodb }) = start().await;
     let resources = provision(&Template::read().unwrap(), &sqs, &dynamodb).await.unwrap();
     let url = &resources.queues["DeliveriesQueue"].url;
     let told = sqs
@@ -43,7 +51,7 @@ async fn queues_have_the_settings_of_the_template() {
 
 #[tokio::test]
 async fn the_delivery_log_has_its_indexes_and_expires() {
-    let (sqs, dynamodb) = (emulators::sqs(Clock::system()).await, emulators::dynamodb().await);
+    let (_endpoints, Clients { sqs, dynamodb }) = start().await;
     let resources = provision(&Template::read().unwrap(), &sqs, &dynamodb).await.unwrap();
     let name = &resources.tables["DeliveryLogTable"];
     let told = dynamodb.describe_table().table_name(name).send().await.unwrap();
@@ -63,7 +71,7 @@ async fn the_delivery_log_has_its_indexes_and_expires() {
 
 #[tokio::test]
 async fn every_function_finds_its_environment_among_what_was_made() {
-    let (sqs, dynamodb) = (emulators::sqs(Clock::system()).await, emulators::dynamodb().await);
+    let (_endpoints, Clients { sqs, dynamodb }) = start().await;
     let template = Template::read().unwrap();
     let resources = provision(&template, &sqs, &dynamodb).await.unwrap();
     for function in &template.functions {

@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::clock::{Clock, Hand};
+use crate::endpoints::Endpoints;
 use crate::lambda::function::{Function, InvokeError};
-use crate::provision::emulators;
 
 const START_MS: u64 = 1_700_000_000_000;
 const VISIBILITY: Duration = Duration::from_secs(30);
@@ -46,12 +46,14 @@ struct World {
     function: Arc<Scripted>,
     clock: Clock,
     hand: Hand,
+    _endpoints: Endpoints,
 }
 
 impl World {
     async fn new(answer: Result<Value, InvokeError>, bodies: &[&str]) -> Self {
         let (clock, hand) = Clock::manual(START_MS);
-        let sqs = emulators::sqs(clock.clone()).await;
+        let endpoints = Endpoints::start(None, &clock).await.unwrap();
+        let sqs = endpoints.clients().await.sqs;
         let create = sqs.create_queue().queue_name("work");
         let visibility = VISIBILITY.as_secs().to_string();
         let create = create.attributes(aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout, visibility);
@@ -65,7 +67,7 @@ impl World {
             leave: Semaphore::new(Semaphore::MAX_PERMITS),
             running: watch::Sender::default(),
         };
-        Self { sqs, queue_url, function: Arc::new(function), clock, hand }
+        Self { sqs, queue_url, function: Arc::new(function), clock, hand, _endpoints: endpoints }
     }
 
     fn start(&self, batch_size: i32, maximum_concurrency: usize) -> (JoinHandle<()>, watch::Sender<bool>) {

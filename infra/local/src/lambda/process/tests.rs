@@ -1,14 +1,10 @@
 //! With the real runtime as the process: this test binary, started again as a `bootstrap`.
-#![cfg(unix)] // by way of a shell script
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::*;
 use crate::clock::Hand;
@@ -38,31 +34,25 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, BoxError> {
 struct World {
     function: Deployed,
     hand: Hand,
-    _directory: TempDir,
 }
 
-fn bootstrap_at(binary: PathBuf) -> Bootstrap {
+fn this_test_as(binary: PathBuf) -> Bootstrap {
+    let (_, name) = concat!(module_path!(), "::bootstrap").split_once("::").unwrap();
     Bootstrap {
         name: "Dispatch".to_owned(),
         arn: "arn:aws:lambda:us-east-1:000000000000:function:Dispatch".to_owned(),
         binary,
+        arguments: ["--exact", name, "--ignored", "--nocapture"].map(str::to_owned).to_vec(),
         memory_mib: 512,
         environment: BTreeMap::new(),
     }
 }
 
 fn world() -> World {
-    let directory = tempfile::tempdir().unwrap();
-    let binary = directory.path().join("bootstrap");
-    let test = std::env::current_exe().unwrap();
-    let (_, name) = concat!(module_path!(), "::bootstrap").split_once("::").unwrap();
-    let script = format!("#!/bin/sh\nexec '{}' --exact {name} --ignored --nocapture\n", test.display());
-    fs::write(&binary, script).unwrap();
-    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
     let (clock, hand) = Clock::manual(START_MS);
-    let processes = Processes::new(bootstrap_at(binary), 1, clock.clone());
-    let function = Deployed { function: Arc::new(processes), timeout: TIMEOUT, clock };
-    World { function, hand, _directory: directory }
+    let bootstrap = this_test_as(std::env::current_exe().unwrap());
+    let processes = Processes::new(bootstrap, 1, clock.clone());
+    World { function: Deployed { function: Arc::new(processes), timeout: TIMEOUT, clock }, hand }
 }
 
 impl World {
@@ -118,7 +108,7 @@ async fn more_at_a_time_than_reserved_are_throttled() {
 #[tokio::test]
 async fn a_binary_that_is_not_there_is_named() {
     let (clock, _hand) = Clock::manual(START_MS);
-    let processes = Processes::new(bootstrap_at("/nowhere/bootstrap".into()), 1, clock);
+    let processes = Processes::new(this_test_as("/nowhere/bootstrap".into()), 1, clock);
     let error = processes.invoke(Bytes::new(), START_MS + 1).await.unwrap_err();
     assert!(error.to_string().contains("/nowhere/bootstrap"), "{error}");
 }

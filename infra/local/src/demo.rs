@@ -1,0 +1,80 @@
+//! Something to look at in the first minute: an account, a key, a destination, an event.
+
+use std::path::Path;
+
+use adapters::function::Error;
+use local::stack::Stack;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The event that is sent at every start.
+const SAMPLE: &str = include_str!("../../../events/ingest/conversation-completed.json");
+
+/// How a destination is made.
+const DESTINATION: &str = include_str!("../../../events/destinations/create-destination.json");
+
+/// Where the receiver takes the demo's events.
+const PATH: &str = "/conversations";
+
+/// Kept beside the data: a key and a secret are shown once only, also to us.
+const FILE: &str = "demo.json";
+
+/// What was set up, or found from last time.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Demo {
+    /// A key for everything.
+    pub(crate) api_key: String,
+    secret: String,
+}
+
+/// Makes the demo's account, key and destination, or takes them from the data directory.
+pub(crate) async fn set_up(stack: &Stack, data: Option<&Path>) -> Result<Demo, Error> {
+    let file = data.map(|data| data.join(FILE));
+    let demo = match &file {
+        Some(file) if file.try_exists()? => serde_json::from_slice(&std::fs::read(file)?)?,
+        _ => create(stack).await?,
+    };
+    if let Some(file) = file {
+        std::fs::write(file, serde_json::to_vec_pretty(&demo)?)?;
+    }
+    stack.receiver.trust(PATH, &demo.secret)?;
+    Ok(demo)
+}
+
+async fn create(stack: &Stack) -> Result<Demo, Error> {
+    let (_, api_key) = stack.create_account("Demo").await?;
+    let body = json!({"name": "Example receiver", "url": stack.receiver.url(PATH)});
+    let made = invoke(stack, "Destinations", DESTINATION, &api_key, &body).await?;
+    let secret = made["secret"].as_str().ok_or("a new destination has no secret")?.to_owned();
+    Ok(Demo { api_key, secret })
+}
+
+impl Demo {
+    /// Ends the sample's conversation. A conversation ends once, so each start has one of its own.
+    pub(crate) async fn send_sample(&self, stack: &Stack) -> Result<(), Error> {
+        let sample: Value = serde_json::from_str(SAMPLE)?;
+        let mut record: Value = serde_json::from_str(sample["body"].as_str().unwrap_or_default())?;
+        record["conversation_id"] = uuid::Uuid::new_v4().to_string().into();
+        invoke(stack, "Ingest", SAMPLE, &self.api_key, &record).await?;
+        Ok(())
+    }
+}
+
+/// Invokes a function with a sample event, as ours: with our key and this body.
+async fn invoke(
+    stack: &Stack,
+    function: &str,
+    sample: &str,
+    api_key: &str,
+    body: &Value,
+) -> Result<Value, Error> {
+    let mut event: Value = serde_json::from_str(sample)?;
+    event["headers"]["x-api-key"] = api_key.into();
+    event["body"] = body.to_string().into();
+    let answer = stack.invoke(function, &event).await?;
+    let text = answer["body"].as_str().unwrap_or_default();
+    match answer["statusCode"].as_u64() {
+        Some(200..=299) => Ok(serde_json::from_str(text)?),
+        _ => Err(format!("{function} did not take a sample event: {text}").into()),
+    }
+}

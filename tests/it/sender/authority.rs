@@ -1,0 +1,64 @@
+//! Certificates for receivers, good and bad.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+
+/// A certificate authority that only the sender of the same test knows.
+pub(super) struct Authority {
+    root: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub(super) fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let root = params.self_signed(&key).unwrap().der().clone();
+        Self { root, issuer: Issuer::new(params, key) }
+    }
+
+    pub(super) fn root(&self) -> CertificateDer<'static> {
+        self.root.clone()
+    }
+
+    pub(super) fn identity(&self, host: &str) -> Arc<ServerConfig> {
+        self.signed(params(host))
+    }
+
+    pub(super) fn expired_identity(&self, host: &str) -> Arc<ServerConfig> {
+        let mut params = params(host);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+        self.signed(params)
+    }
+
+    fn signed(&self, params: CertificateParams) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        config(params.signed_by(&key, &self.issuer).unwrap().der().clone(), &key)
+    }
+}
+
+/// Signed by nobody but itself.
+pub(super) fn self_signed_identity(host: &str) -> Arc<ServerConfig> {
+    let key = KeyPair::generate().unwrap();
+    config(params(host).self_signed(&key).unwrap().der().clone(), &key)
+}
+
+fn params(host: &str) -> CertificateParams {
+    CertificateParams::new([host.to_owned()]).unwrap()
+}
+
+fn config(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.serialize_der().try_into().unwrap())
+        .unwrap();
+    Arc::new(config)
+}

@@ -1,0 +1,99 @@
+//! Destinations that hang: rows 4, 5, 14, 19 and 20.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use adapters::sender::Names;
+use domain::address::AddressPolicy;
+use domain::outcome::{Outcome, OutcomeClass};
+use domain::ports::WebhookSender;
+use futures_util::future::BoxFuture;
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::authority::Authority;
+use super::receiver::{Answer, Receiver};
+use super::{HOST, LIMITS, LOOPBACK, TOLERANCE, post, send_to, sender, sender_with};
+
+fn assert_ended_at(limit: Duration, outcome: &Outcome) {
+    let duration = outcome.duration;
+    assert!((limit..limit + TOLERANCE).contains(&duration), "{duration:?} for a limit of {limit:?}");
+}
+
+#[tokio::test]
+async fn row_4_a_destination_that_never_answers_is_given_up_at_the_limit() {
+    let (outcome, _) = send_to(Answer::Hang(Vec::new())).await;
+    assert_eq!((outcome.class, outcome.http_status), (OutcomeClass::Timeout, None));
+    assert_eq!(outcome.error.as_deref(), Some("The destination did not answer within 900 milliseconds."));
+    assert_ended_at(LIMITS.total, &outcome);
+}
+
+#[tokio::test]
+async fn row_5_a_dripping_body_is_given_up_at_the_limit_and_keeps_its_status() {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 1000\r\n\r\n".to_vec();
+    let (outcome, _) = send_to(Answer::Endless(head, b"x".to_vec(), Duration::from_millis(50))).await;
+    assert_eq!((outcome.class, outcome.http_status), (OutcomeClass::Timeout, Some(200)));
+    assert_eq!(outcome.error.as_deref(), Some("The response was not complete within 900 milliseconds."));
+    assert_ended_at(LIMITS.total, &outcome);
+    let excerpt = outcome.response.unwrap();
+    assert!(
+        excerpt.truncated && excerpt.body.starts_with("xxx") && !excerpt.headers.is_empty(),
+        "{excerpt:?}"
+    );
+}
+
+#[tokio::test]
+async fn row_14_a_resolver_that_hangs_is_given_up_at_the_connect_limit() {
+    struct Silent;
+    impl Names for Silent {
+        fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+            Box::pin(std::future::pending())
+        }
+    }
+    let sender = sender_with(&Authority::new(), AddressPolicy::PublicOnly, Silent);
+    let outcome = sender.send(post("https://hooks.example.com/")).await;
+    assert_eq!(outcome.class, OutcomeClass::Dns, "{:?}", outcome.error);
+    assert_ended_at(LIMITS.connect, &outcome);
+}
+
+#[tokio::test]
+async fn row_19_a_handshake_that_hangs_is_given_up_at_the_connect_limit() {
+    let receiver = Receiver::raw(|stream| async move {
+        let _open = stream;
+        std::future::pending().await
+    })
+    .await;
+    let outcome = sender(&Authority::new()).send(post(&receiver.url())).await;
+    assert_eq!(outcome.class, OutcomeClass::Tls, "{:?}", outcome.error);
+    assert_eq!(outcome.error.as_deref(), Some("The TLS handshake was not complete within 400 milliseconds."));
+    assert_ended_at(LIMITS.connect, &outcome);
+}
+
+#[tokio::test]
+async fn row_20_a_refused_connection_says_so() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((LOOPBACK, 0).into()).unwrap(); // bound, so that nobody else takes the port, and not listening
+    let url = format!("https://{HOST}:{}/", socket.local_addr().unwrap().port());
+    let outcome = sender(&Authority::new()).send(post(&url)).await;
+    assert_eq!(outcome.class, OutcomeClass::Connect);
+    assert_eq!(outcome.error.as_deref(), Some("The server refused the connection."));
+}
+
+#[tokio::test]
+async fn row_20_a_dropped_syn_is_given_up_at_the_connect_limit() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((LOOPBACK, 0).into()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    // Linux drops the SYN of whoever comes when the queue of unaccepted connections is full.
+    let mut waiting = Vec::new();
+    while let Ok(Ok(stream)) =
+        tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+    {
+        waiting.push(stream);
+    }
+    let url = format!("https://{HOST}:{}/", address.port());
+    let outcome = sender(&Authority::new()).send(post(&url)).await;
+    assert_eq!(outcome.class, OutcomeClass::Connect, "{:?}", outcome.error);
+    assert_ended_at(LIMITS.connect, &outcome);
+}

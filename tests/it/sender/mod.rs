@@ -1,0 +1,83 @@
+//! The sender against real sockets: rows 1 to 20 of the fault matrix, as far as they are the sender's.
+//!
+//! Each test has a receiver on this machine that misbehaves in one way. Names lead there through [`Addresses`], and the
+//! limits are short, so that nothing waits for longer than a second.
+
+mod addresses;
+mod answers;
+mod authority;
+mod limits;
+mod protocol;
+mod proxy;
+mod receiver;
+mod tls;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::sender::{HttpSender, Limits, Names};
+use domain::address::AddressPolicy;
+use domain::destination::RequestType;
+use domain::outcome::Outcome;
+use domain::ports::WebhookSender;
+use domain::wire::WebhookRequest;
+use futures_util::future::BoxFuture;
+
+use self::authority::Authority;
+use self::receiver::{Answer, Receiver};
+
+/// The name that receivers have here.
+const HOST: &str = "hooks.example.com";
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Far apart, so that an outcome tells which of the two ended it.
+const LIMITS: Limits = Limits { connect: Duration::from_millis(400), total: Duration::from_millis(900) };
+
+/// How much later than its limit an attempt may end: faults.md, row 4.
+const TOLERANCE: Duration = Duration::from_millis(500);
+
+/// Name resolution that says what a test wants: every name has these addresses.
+struct Addresses(Vec<IpAddr>);
+
+impl Names for Addresses {
+    fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        let addresses = self.0.clone();
+        Box::pin(async move { Ok(addresses) })
+    }
+}
+
+/// A sender that trusts the authority and finds every name on this machine.
+fn sender(authority: &Authority) -> HttpSender {
+    sender_with(authority, AddressPolicy::PublicAndLoopback, Addresses(vec![LOOPBACK]))
+}
+
+fn sender_with(authority: &Authority, policy: AddressPolicy, names: impl Names + 'static) -> HttpSender {
+    HttpSender::with(policy, &[authority.root()], LIMITS, Arc::new(names)).unwrap()
+}
+
+fn post(url: &str) -> WebhookRequest {
+    WebhookRequest {
+        method: RequestType::Post,
+        url: url.parse().unwrap(),
+        headers: vec![("webhook-attempt".to_owned(), "1".to_owned())],
+        body: "the payload".into(),
+        trimmed: &[],
+    }
+}
+
+/// One webhook to a receiver that gives this answer.
+async fn send_to(answer: Answer) -> (Outcome, Receiver) {
+    let authority = Authority::new();
+    let receiver = Receiver::https(authority.identity(HOST), answer).await;
+    let outcome = sender(&authority).send(post(&receiver.url())).await;
+    (outcome, receiver)
+}
+
+/// The same to one that answers with these bytes.
+async fn send_to_bytes(answer: impl Into<Vec<u8>>) -> Outcome {
+    let (outcome, receiver) = send_to(Answer::Bytes(answer.into())).await;
+    assert_eq!(receiver.requests().len(), 1, "one request for one attempt");
+    outcome
+}

@@ -1,0 +1,138 @@
+//! A server that reads one request on each connection and then does as it is told, to the byte.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+use super::{HOST, LOOPBACK};
+
+/// What a receiver does once it has read a request.
+#[derive(Clone)]
+pub(super) enum Answer {
+    /// Sends this and closes.
+    Bytes(Vec<u8>),
+    /// Sends this and then nothing more, with the connection open.
+    Hang(Vec<u8>),
+    /// Sends the first, then the second again and again.
+    Endless(Vec<u8>, Vec<u8>, Duration),
+}
+
+/// A server on this machine; ends with its test.
+pub(super) struct Receiver {
+    port: u16,
+    seen: Arc<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    connections: Mutex<usize>,
+    requests: Mutex<Vec<String>>,
+}
+
+impl Receiver {
+    /// Speaks TLS, then gives the answer to each request.
+    pub(super) async fn https(identity: Arc<ServerConfig>, answer: Answer) -> Self {
+        let acceptor = TlsAcceptor::from(identity);
+        Self::start(move |stream, seen| {
+            let (acceptor, answer) = (acceptor.clone(), answer.clone());
+            async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                if let Some(request) = read_request(&mut stream).await {
+                    seen.requests.lock().unwrap().push(request);
+                    give(&mut stream, answer).await;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Does this with each connection, without TLS.
+    pub(super) async fn raw<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self::start(move |stream, _| serve(stream)).await
+    }
+
+    /// Notes connections, and never says a word.
+    pub(super) async fn canary() -> Self {
+        Self::raw(|_| async {}).await
+    }
+
+    async fn start<F>(serve: impl Fn(TcpStream, Arc<Seen>) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = Arc::new(Seen::default());
+        let receiver = Self { port, seen: Arc::clone(&seen) };
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                *seen.connections.lock().unwrap() += 1;
+                tokio::spawn(serve(stream, Arc::clone(&seen)));
+            }
+        });
+        receiver
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("https://{HOST}:{}/hook?token=hunter2", self.port)
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        *self.seen.connections.lock().unwrap()
+    }
+
+    /// Head and body of each request, in the order they came.
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.seen.requests.lock().unwrap().clone()
+    }
+}
+
+/// `None` if the connection ends before the request does.
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut request = String::new();
+    loop {
+        if let Some((head, body)) = request.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return Some(request);
+            }
+        }
+        let mut buffer = [0; 4096];
+        let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
+        request.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+    }
+}
+
+/// A sender that has had enough closes the connection, so errors are part of the play.
+async fn give(stream: &mut (impl AsyncWrite + Unpin), answer: Answer) {
+    match answer {
+        Answer::Bytes(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.shutdown().await;
+        }
+        Answer::Hang(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.flush().await;
+            std::future::pending().await
+        }
+        Answer::Endless(head, part, pause) => {
+            let mut result = stream.write_all(&head).await;
+            while result.is_ok() {
+                result = stream.write_all(&part).await.and(stream.flush().await);
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Servers whose TLS is not in order: row 19.
+
+use std::sync::Arc;
+
+use adapters::sender::{HttpSender, SystemNames};
+use domain::address::AddressPolicy;
+use domain::outcome::OutcomeClass;
+use domain::ports::WebhookSender;
+use tokio::io::AsyncWriteExt;
+use tokio_rustls::rustls::ServerConfig;
+
+use super::authority::{Authority, self_signed_identity};
+use super::receiver::{Answer, Receiver};
+use super::{HOST, LIMITS, post, sender};
+
+/// The class and sentence of a webhook to a server with this identity, which must not get to see the request.
+async fn refusal(authority: &Authority, identity: Arc<ServerConfig>) -> (OutcomeClass, String) {
+    let receiver = Receiver::https(identity, Answer::Bytes(Vec::new())).await;
+    let outcome = sender(authority).send(post(&receiver.url())).await;
+    assert_eq!(receiver.requests(), [""; 0]);
+    assert_eq!(receiver.connections(), 1, "no second try within the attempt");
+    (outcome.class, outcome.error.unwrap())
+}
+
+#[tokio::test]
+async fn row_19_each_fault_of_a_certificate_has_its_own_sentence() {
+    let authority = Authority::new();
+    for (identity, expected) in [
+        (authority.expired_identity(HOST), "The certificate has expired."),
+        (self_signed_identity(HOST), "The certificate is self-signed or its issuer is not known;"),
+        (Authority::new().identity(HOST), "The certificate is self-signed or its issuer is not known;"),
+        (
+            authority.identity("other.example.com"),
+            "The certificate is not valid for this host name: hooks.example.com.",
+        ),
+    ] {
+        let (class, error) = refusal(&authority, identity).await;
+        assert_eq!(class, OutcomeClass::Tls);
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn row_19_plain_http_on_the_port_is_told_as_such() {
+    let receiver = Receiver::raw(|mut stream| async move {
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+    })
+    .await;
+    let outcome = sender(&Authority::new()).send(post(&receiver.url())).await;
+    assert_eq!(outcome.class, OutcomeClass::Tls);
+    assert_eq!(outcome.error.unwrap(), "The server does not speak TLS on this port.");
+}
+
+#[tokio::test]
+async fn this_machine_is_reached_by_name_and_by_address() {
+    let authority = Authority::new();
+    let policy = AddressPolicy::PublicAndLoopback;
+    let sender = HttpSender::with(policy, &[authority.root()], LIMITS, Arc::new(SystemNames)).unwrap();
+    for host in ["localhost", "127.0.0.1"] {
+        let answer = Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
+        let receiver = Receiver::https(authority.identity(host), answer).await;
+        let outcome = sender.send(post(&format!("https://{host}:{}/", receiver.port()))).await;
+        assert_eq!(outcome.class, OutcomeClass::Success, "{host}: {:?}", outcome.error);
+    }
+}
