@@ -1,1 +1,10 @@
-//! x
+//! Ringback as a whole: real SDK clients, real sockets, a real https receiver with a real certificate.
+//!
+//! [`world`] starts it and gives customers verbs. Where time matters, a hand drives the clock.
+
+mod api;
+mod retries;
+mod sender;
+mod tenants;
+mod wire;
+mod world;

@@ -201,6 +201,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
 mod tests {
     use super::*;
     use crate::fakes::{ManualClock, MemoryConversations, MemoryQueue};
+    use crate::ports::ConversationLookup;
 
     fn completion(kind: EventKind, flow: CompletionFlow) -> Completion {
         Completion {

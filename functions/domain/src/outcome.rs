@@ -109,7 +109,8 @@ pub struct ResponseExcerpt {
     /// Headers from the allow-list, names in lower case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
-    /// The start of the body; bytes that are not UTF-8 and control characters are escaped as `\xNN`.
+    /// The start of the body; bytes that are not UTF-8, and control characters other than line breaks and tabs, are
+    /// escaped as `\xNN`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub body: String,
     /// The body is longer than what was kept.

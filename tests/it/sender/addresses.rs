@@ -6,12 +6,11 @@ use std::net::IpAddr;
 use adapters::sender::Names;
 use domain::address::AddressPolicy;
 use domain::outcome::OutcomeClass;
-use domain::ports::WebhookSender;
 use futures_util::future::BoxFuture;
 
 use super::authority::Authority;
 use super::receiver::Receiver;
-use super::{Addresses, HOST, post, sender, sender_with};
+use super::{Addresses, HOST, attempt, sender, sender_with};
 
 #[tokio::test]
 async fn row_14_a_name_that_does_not_exist_is_told_from_a_blocked_one() {
@@ -22,7 +21,7 @@ async fn row_14_a_name_that_does_not_exist_is_told_from_a_blocked_one() {
         }
     }
     let sender = sender_with(&Authority::new(), AddressPolicy::PublicOnly, Unknown);
-    let outcome = sender.send(post("https://hooks.example.com/?token=hunter2")).await;
+    let outcome = attempt(&sender, "https://hooks.example.com/?token=hunter2").await;
     assert_eq!(outcome.class, OutcomeClass::Dns);
     let error = outcome.error.unwrap();
     assert_eq!(error, "The host name hooks.example.com could not be resolved: Name or service not known.");
@@ -47,7 +46,7 @@ async fn row_15_a_name_that_leads_to_a_private_address_is_blocked() {
     ] {
         let addresses = answer.split(' ').map(|address| address.parse().unwrap()).collect();
         let sender = sender_with(&authority, AddressPolicy::PublicOnly, Addresses(addresses));
-        let outcome = sender.send(post(&url)).await;
+        let outcome = attempt(&sender, &url).await;
         assert_eq!(outcome.class, OutcomeClass::Blocked, "{answer}: {:?}", outcome.error);
         assert!(!outcome.class.is_worth_retrying());
     }
@@ -77,11 +76,11 @@ async fn row_16_a_forbidden_host_is_blocked_however_it_came_into_the_table() {
         "intranet",
         "db.internal",
     ] {
-        let outcome = sender.send(post(&format!("https://{host}:{}/", canary.port()))).await;
+        let outcome = attempt(&sender, &format!("https://{host}:{}/", canary.port())).await;
         assert_eq!(outcome.class, OutcomeClass::Blocked, "{host}: {:?}", outcome.error);
     }
     for url in ["http://93.184.215.14/", "https://93.184.215.14:22/", "https://hooks.example.com:6379/"] {
-        assert_eq!(sender.send(post(url)).await.class, OutcomeClass::Blocked, "{url}");
+        assert_eq!(attempt(&sender, url).await.class, OutcomeClass::Blocked, "{url}");
     }
     assert_eq!(canary.connections(), 0);
 }
@@ -90,7 +89,7 @@ async fn row_16_a_forbidden_host_is_blocked_however_it_came_into_the_table() {
 async fn loopback_is_all_that_the_local_policy_adds() {
     let sender = sender(&Authority::new());
     for host in ["0.0.0.0", "[::]", "10.0.0.1", "169.254.169.254", "[::ffff:127.0.0.1]"] {
-        let outcome = sender.send(post(&format!("https://{host}:8443/"))).await;
+        let outcome = attempt(&sender, &format!("https://{host}:8443/")).await;
         assert_eq!(outcome.class, OutcomeClass::Blocked, "{host}: {:?}", outcome.error);
     }
 }

@@ -7,7 +7,7 @@ use domain::wire::WebhookRequest;
 
 use super::authority::Authority;
 use super::receiver::{Answer, Receiver};
-use super::{HOST, post, send_to, send_to_bytes, sender};
+use super::{HOST, attempt, post, send_to, send_to_bytes, sender};
 
 fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n", body.len());
@@ -40,7 +40,7 @@ async fn the_request_arrives_as_it_was_made() {
         Receiver::https(authority.identity(HOST), Answer::Bytes(response("200 OK", "", b""))).await;
     let url = receiver.url();
     let sender = sender(&authority);
-    sender.send(post(&url)).await;
+    attempt(&sender, &url).await;
     sender.send(WebhookRequest { method: RequestType::Get, body: "".into(), ..post(&url) }).await;
     let host = format!("{HOST}:{}", receiver.port());
     assert_eq!(

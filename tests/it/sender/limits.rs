@@ -7,13 +7,12 @@ use std::time::Duration;
 use adapters::sender::Names;
 use domain::address::AddressPolicy;
 use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::WebhookSender;
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::authority::Authority;
 use super::receiver::{Answer, Receiver};
-use super::{HOST, LIMITS, LOOPBACK, TOLERANCE, post, send_to, sender, sender_with};
+use super::{HOST, LIMITS, LOOPBACK, TOLERANCE, attempt, send_to, sender, sender_with};
 
 fn assert_ended_at(limit: Duration, outcome: &Outcome) {
     let duration = outcome.duration;
@@ -51,7 +50,7 @@ async fn row_14_a_resolver_that_hangs_is_given_up_at_the_connect_limit() {
         }
     }
     let sender = sender_with(&Authority::new(), AddressPolicy::PublicOnly, Silent);
-    let outcome = sender.send(post("https://hooks.example.com/")).await;
+    let outcome = attempt(&sender, "https://hooks.example.com/").await;
     assert_eq!(outcome.class, OutcomeClass::Dns, "{:?}", outcome.error);
     assert_ended_at(LIMITS.connect, &outcome);
 }
@@ -63,7 +62,7 @@ async fn row_19_a_handshake_that_hangs_is_given_up_at_the_connect_limit() {
         std::future::pending().await
     })
     .await;
-    let outcome = sender(&Authority::new()).send(post(&receiver.url())).await;
+    let outcome = attempt(&sender(&Authority::new()), &receiver.url()).await;
     assert_eq!(outcome.class, OutcomeClass::Tls, "{:?}", outcome.error);
     assert_eq!(outcome.error.as_deref(), Some("The TLS handshake was not complete within 400 milliseconds."));
     assert_ended_at(LIMITS.connect, &outcome);
@@ -74,7 +73,7 @@ async fn row_20_a_refused_connection_says_so() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((LOOPBACK, 0).into()).unwrap(); // bound, so that nobody else takes the port, and not listening
     let url = format!("https://{HOST}:{}/", socket.local_addr().unwrap().port());
-    let outcome = sender(&Authority::new()).send(post(&url)).await;
+    let outcome = attempt(&sender(&Authority::new()), &url).await;
     assert_eq!(outcome.class, OutcomeClass::Connect);
     assert_eq!(outcome.error.as_deref(), Some("The server refused the connection."));
 }
@@ -93,7 +92,7 @@ async fn row_20_a_dropped_syn_is_given_up_at_the_connect_limit() {
         waiting.push(stream);
     }
     let url = format!("https://{HOST}:{}/", address.port());
-    let outcome = sender(&Authority::new()).send(post(&url)).await;
+    let outcome = attempt(&sender(&Authority::new()), &url).await;
     assert_eq!(outcome.class, OutcomeClass::Connect, "{:?}", outcome.error);
     assert_ended_at(LIMITS.connect, &outcome);
 }

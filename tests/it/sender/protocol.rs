@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use domain::outcome::OutcomeClass;
-use domain::ports::WebhookSender;
 
 use super::authority::Authority;
 use super::receiver::{Answer, Receiver};
-use super::{HOST, LIMITS, TOLERANCE, post, send_to, send_to_bytes, sender};
+use super::{HOST, LIMITS, TOLERANCE, attempt, send_to, send_to_bytes, sender};
 
 #[tokio::test]
 async fn row_8_a_huge_head_is_not_read() {
@@ -39,7 +38,7 @@ async fn row_9_a_connection_that_is_reset_was_no_connection() {
         stream.set_zero_linger().unwrap();
     })
     .await;
-    let outcome = sender(&Authority::new()).send(post(&receiver.url())).await;
+    let outcome = attempt(&sender(&Authority::new()), &receiver.url()).await;
     assert_eq!(outcome.class, OutcomeClass::Connect, "{:?}", outcome.error);
     assert_eq!(receiver.connections(), 1, "no second try within the attempt");
 }
@@ -72,7 +71,7 @@ async fn row_12_no_connection_is_kept_that_could_be_dead_by_the_next_request() {
     let receiver = Receiver::https(authority.identity(HOST), answer).await;
     let sender = sender(&authority);
     for _ in 0..3 {
-        assert_eq!(sender.send(post(&receiver.url())).await.class, OutcomeClass::Success);
+        assert_eq!(attempt(&sender, &receiver.url()).await.class, OutcomeClass::Success);
     }
     assert_eq!((receiver.connections(), receiver.requests().len()), (3, 3));
 }

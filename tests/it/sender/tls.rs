@@ -5,18 +5,17 @@ use std::sync::Arc;
 use adapters::sender::{HttpSender, SystemNames};
 use domain::address::AddressPolicy;
 use domain::outcome::OutcomeClass;
-use domain::ports::WebhookSender;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::authority::{Authority, self_signed_identity};
 use super::receiver::{Answer, Receiver};
-use super::{HOST, LIMITS, post, sender};
+use super::{HOST, LIMITS, attempt, sender};
 
 /// The class and sentence of a webhook to a server with this identity, which must not get to see the request.
 async fn refusal(authority: &Authority, identity: Arc<ServerConfig>) -> (OutcomeClass, String) {
     let receiver = Receiver::https(identity, Answer::Bytes(Vec::new())).await;
-    let outcome = sender(authority).send(post(&receiver.url())).await;
+    let outcome = attempt(&sender(authority), &receiver.url()).await;
     assert_eq!(receiver.requests(), [""; 0]);
     assert_eq!(receiver.connections(), 1, "no second try within the attempt");
     (outcome.class, outcome.error.unwrap())
@@ -46,7 +45,7 @@ async fn row_19_plain_http_on_the_port_is_told_as_such() {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
     })
     .await;
-    let outcome = sender(&Authority::new()).send(post(&receiver.url())).await;
+    let outcome = attempt(&sender(&Authority::new()), &receiver.url()).await;
     assert_eq!(outcome.class, OutcomeClass::Tls);
     assert_eq!(outcome.error.unwrap(), "The server does not speak TLS on this port.");
 }
@@ -59,7 +58,7 @@ async fn this_machine_is_reached_by_name_and_by_address() {
     for host in ["localhost", "127.0.0.1"] {
         let answer = Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
         let receiver = Receiver::https(authority.identity(host), answer).await;
-        let outcome = sender.send(post(&format!("https://{host}:{}/", receiver.port()))).await;
+        let outcome = attempt(&sender, &format!("https://{host}:{}/", receiver.port())).await;
         assert_eq!(outcome.class, OutcomeClass::Success, "{host}: {:?}", outcome.error);
     }
 }

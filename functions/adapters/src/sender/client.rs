@@ -10,6 +10,10 @@ use rustls::{ClientConfig, RootCertStore};
 use super::names::{GuardedResolver, Names};
 use super::step::HandshakeWatch;
 
+/// Most headers of a response: hyper's default, written down because an error's sentence names it. The size of the head
+/// cannot be set: hyper reads up to 408 KiB of it.
+pub(super) const MAX_HEADERS: usize = 100;
+
 /// Why the sender could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -31,6 +35,7 @@ pub(super) fn build(
         .tls_backend_preconfigured(tls(extra_roots)?)
         .https_only(true)
         .http1_only()
+        .http1_max_headers(MAX_HEADERS)
         .dns_resolver(GuardedResolver::new(policy, names))
         .connect_timeout(connect_limit)
         // A redirect is an answer: following it would send the payload to a place that nobody registered.

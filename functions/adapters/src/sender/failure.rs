@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::outcome::OutcomeClass;
 
+use super::client::MAX_HEADERS;
 use super::names::Refusal;
 use super::step::Step;
 use super::tls;
@@ -60,7 +61,7 @@ fn by_cause(cause: &(dyn Error + 'static), host: &str) -> Option<Failure> {
     }
     let error: &hyper::Error = cause.downcast_ref()?;
     if error.is_parse_too_large() {
-        let error = "The response has more or longer headers than are read (100 headers, 400 KB).";
+        let error = format!("The response has more than {MAX_HEADERS} headers, or more than 400 KB of them.");
         return Some(Failure::new(OutcomeClass::TooLarge, error));
     }
     error.is_parse().then(|| Failure::new(OutcomeClass::Protocol, "The response is not HTTP/1.1."))

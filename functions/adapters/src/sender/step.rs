@@ -62,7 +62,7 @@ mod tests {
             tokio::task::yield_now().await;
         });
         let quick = tracked(async { HandshakeWatch.has_certs() });
-        let (((), slow), (_, quick)) = futures_util::join!(slow, quick);
+        let (((), slow), (_, quick)) = futures_util::future::join(slow, quick).await;
         assert_eq!((slow, quick), (Step::Resolving, Step::Handshaking));
     }
 }

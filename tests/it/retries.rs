@@ -1,0 +1,148 @@
+//! Failures, and what follows from them.
+
+use std::time::{Duration, Instant};
+
+use local::receiver::Answer;
+use serde_json::json;
+
+use crate::world::World;
+
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_always_fails_gets_four_requests_and_the_dead_letter_is_reconciled() {
+    let (world, hand) = World::by_hand().await;
+    let customer = world.customer("Acme").await;
+    customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
+    world.stack.receiver.answer("/hooks", Answer::Body(500, "out of order".to_owned()));
+    customer.hang_up("c-1").await;
+
+    for attempt in 1..=4 {
+        let requests = world.stack.receiver.wait_for("/hooks", attempt).await;
+        assert_eq!(requests[attempt - 1].headers["webhook-attempt"], attempt.to_string());
+        customer.delivery_after("c-1", attempt).await;
+        hand.advance(RETRY_AFTER);
+    }
+    let delivery = customer.delivery_once("c-1", "exhausted").await;
+    world.quiet().await;
+
+    assert_eq!(delivery["attempts"], 4);
+    assert_eq!(delivery["http_status"], 500);
+    let log = delivery["attempt_log"].as_array().unwrap();
+    for (index, attempt) in log.iter().enumerate() {
+        assert_eq!(attempt["number"], index + 1);
+        assert_eq!(attempt["http_status"], 500);
+        assert_eq!(attempt["response"]["body"], "out of order");
+        assert!(attempt["error"].as_str().is_some_and(|error| error.contains("500")), "{attempt}");
+    }
+    let starts: Vec<_> = log.iter().map(|attempt| attempt["started_at"].as_str().unwrap()).collect();
+    assert_eq!(
+        starts,
+        ["2026-09-01T10:00:00.000Z", "2026-09-01T10:00:10.000Z", "2026-09-01T10:00:20.000Z", "2026-09-01T10:00:30.000Z"]
+    );
+    assert_eq!(world.stack.receiver.received("/hooks").len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_recovers_at_the_third_gets_three_requests() {
+    let (world, hand) = World::by_hand().await;
+    let customer = world.customer("Acme").await;
+    customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
+    world.stack.receiver.answer_next("/hooks", [Answer::Status(500), Answer::Drop]);
+    customer.hang_up("c-1").await;
+    for attempt in 1..=2 {
+        customer.delivery_after("c-1", attempt).await;
+        hand.advance(RETRY_AFTER);
+    }
+    let delivery = customer.delivery_once("c-1", "delivered").await;
+    world.quiet().await;
+    let outcomes: Vec<_> =
+        delivery["attempt_log"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect();
+    assert_eq!(outcomes, ["http_error", "no_response", "success"]);
+    assert_eq!(world.stack.receiver.received("/hooks").len(), 3);
+}
+
+/// In real time, because the ten seconds are a promise about real time.
+#[tokio::test(flavor = "multi_thread")]
+async fn four_requests_arrive_ten_seconds_apart() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    customer.add_destination(&world.stack.receiver.url("/hooks"), "PUT").await;
+    world.stack.receiver.answer("/hooks", Answer::Status(503));
+    customer.hang_up("c-1").await;
+    let requests = world.stack.receiver.wait_for("/hooks", 4).await;
+    let gaps: Vec<Duration> = requests.array_windows().map(|[a, b]| b.at - a.at).collect();
+    let spacing = Duration::from_millis(9_800)..Duration::from_millis(12_500);
+    assert!(gaps.iter().all(|gap| spacing.contains(gap)), "{gaps:?}");
+    customer.delivery_once("c-1", "exhausted").await;
+    world.quiet().await;
+    assert_eq!(world.stack.receiver.received("/hooks").len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_is_disabled_or_deleted_between_attempts_cancels_the_rest() {
+    let (world, hand) = World::by_hand().await;
+    let customer = world.customer("Acme").await;
+    world.stack.receiver.answer_everywhere(Answer::Status(500));
+    let (disabled, _) = customer.add_destination(&world.stack.receiver.url("/disabled"), "POST").await;
+    customer.hang_up("c-1").await;
+    customer.delivery_after("c-1", 1).await;
+    customer.change_destination(&disabled, &json!({"status": "disabled"})).await;
+    hand.advance(RETRY_AFTER);
+    let delivery = customer.delivery_once("c-1", "cancelled").await;
+    assert_eq!(delivery["error"], "The destination was disabled.");
+    assert_eq!(delivery["attempts"], 1);
+
+    let (deleted, _) = customer.add_destination(&world.stack.receiver.url("/deleted"), "POST").await;
+    customer.hang_up("c-2").await;
+    let attempted = |deliveries: Vec<serde_json::Value>| {
+        deliveries.iter().any(|d| d["destination_id"] == deleted && d["status"] == "retrying")
+    };
+    crate::world::eventually("a first attempt", async || {
+        attempted(customer.deliveries_of("c-2").await).then_some(())
+    })
+    .await;
+    let path = format!("/v1/destinations/{deleted}");
+    let (status, _) = customer.call(reqwest::Method::DELETE, &path, None).await;
+    assert_eq!(status, 204);
+    hand.advance(RETRY_AFTER);
+    world.quiet().await;
+    let ends: Vec<_> = customer.deliveries_of("c-2").await.iter().map(|d| d["status"].clone()).collect();
+    assert_eq!(ends.iter().filter(|end| *end == "cancelled").count(), 1, "{ends:?}");
+    assert_eq!(ends.iter().filter(|end| *end == "skipped").count(), 1, "the other was disabled: {ends:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_url_is_where_the_next_attempt_goes() {
+    let (world, hand) = World::by_hand().await;
+    let customer = world.customer("Acme").await;
+    world.stack.receiver.answer("/old", Answer::Status(500));
+    let (id, _) = customer.add_destination(&world.stack.receiver.url("/old"), "POST").await;
+    customer.hang_up("c-1").await;
+    customer.delivery_after("c-1", 1).await;
+    customer.change_destination(&id, &json!({"url": world.stack.receiver.url("/new")})).await;
+    hand.advance(RETRY_AFTER);
+    customer.delivery_once("c-1", "delivered").await;
+    assert_eq!(world.stack.receiver.received("/old").len(), 1);
+    assert_eq!(world.stack.receiver.received("/new").len(), 1);
+}
+
+/// A receiver that hangs costs its own attempt ten seconds, and its neighbours nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_hangs_does_not_hold_up_the_others() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    world.stack.receiver.answer("/hangs", Answer::Hang);
+    customer.add_destination(&world.stack.receiver.url("/hangs"), "POST").await;
+    customer.add_destination(&world.stack.receiver.url("/works"), "POST").await;
+    let start = Instant::now();
+    customer.hang_up("c-1").await;
+    world.stack.receiver.wait_for("/works", 1).await;
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let timed_out = async || {
+        let deliveries = customer.deliveries_of("c-1").await;
+        deliveries.into_iter().find(|delivery| delivery["outcome"] == "timeout")
+    };
+    crate::world::eventually("a timeout", timed_out).await;
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+}

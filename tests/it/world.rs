@@ -1,0 +1,187 @@
+//! The stack under test, and customers with verbs.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use local::clock::{Clock, Hand};
+use local::functions::Runs;
+use local::stack::{Options, Stack};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+/// What takes longer than this does not happen: the machine may be slow, the system is not.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A point in time to start a hand-driven clock from: 2026-09-01T10:00:00Z.
+pub(crate) const MORNING_MS: u64 = 1_788_256_800_000;
+
+/// The whole system, in memory.
+pub(crate) struct World {
+    pub(crate) stack: Stack,
+    http: Client,
+}
+
+impl World {
+    /// With the machine's time.
+    pub(crate) async fn start() -> Self {
+        Self::with(options(Clock::system())).await
+    }
+
+    /// With a time that stands still until the hand moves it.
+    pub(crate) async fn by_hand() -> (Self, Hand) {
+        let (clock, hand) = Clock::manual(MORNING_MS);
+        (Self::with(options(clock)).await, hand)
+    }
+
+    /// With other options.
+    pub(crate) async fn with(options: Options) -> Self {
+        let stack = Stack::start(options).await.unwrap();
+        Self { stack, http: client() }
+    }
+
+    /// Messages in a queue: those that wait, and those that are being worked on or wait for their retry.
+    pub(crate) async fn messages_in(&self, queue: &str) -> u64 {
+        let attributes = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let url = &self.stack.resources.queues[queue].url;
+        let request = self.stack.clients.sqs.get_queue_attributes().queue_url(url);
+        let answer = request.set_attribute_names(Some(attributes.to_vec())).send().await.unwrap();
+        answer.attributes.unwrap().values().map(|count| count.parse::<u64>().unwrap()).sum()
+    }
+
+    /// Returns once nothing is left in any queue.
+    pub(crate) async fn quiet(&self) {
+        for queue in ["EventsQueue", "DeliveriesQueue", "DeadLettersQueue"] {
+            let empty = async || (self.messages_in(queue).await == 0).then_some(());
+            eventually(&format!("an empty {queue}"), empty).await;
+        }
+    }
+
+    /// A new customer.
+    pub(crate) async fn customer(&self, name: &str) -> Customer {
+        let (account_id, key) = self.stack.create_account(name).await.unwrap();
+        Customer { account_id, key, base: self.stack.url(""), http: self.http.clone() }
+    }
+}
+
+/// In memory, on any ports, in this process.
+pub(crate) fn options(clock: Clock) -> Options {
+    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess }
+}
+
+/// A client for the API, which is plain HTTP here.
+pub(crate) fn client() -> Client {
+    // Installed by whichever test comes first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().build().unwrap()
+}
+
+/// Someone with an account and a key.
+pub(crate) struct Customer {
+    pub(crate) account_id: String,
+    key: String,
+    base: String,
+    http: Client,
+}
+
+impl Customer {
+    /// With a key of one's own making, at any API.
+    pub(crate) fn with_key(base: String, key: String) -> Self {
+        Self { account_id: String::new(), key, base, http: client() }
+    }
+
+    /// One request to the API.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        self.send(method, path, body.map(ToString::to_string)).await
+    }
+
+    /// The same with a body that need not be JSON.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<String>) -> (StatusCode, Value) {
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).header("x-api-key", &self.key);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call(Method::GET, path, None).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        body
+    }
+
+    /// Adds a destination: its id and its secret.
+    pub(crate) async fn add_destination(&self, url: &str, request_type: &str) -> (String, String) {
+        let body = json!({"name": request_type, "url": url, "request_type": request_type});
+        let (status, made) = self.call(Method::POST, "/v1/destinations", Some(&body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+        (text(&made["id"]), text(&made["secret"]))
+    }
+
+    pub(crate) async fn change_destination(&self, id: &str, change: &Value) -> Value {
+        let (status, body) = self.call(Method::PATCH, &format!("/v1/destinations/{id}"), Some(change)).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    }
+
+    /// A conversation ends. The event's id.
+    pub(crate) async fn hang_up(&self, conversation: &str) -> String {
+        let body = json!({"conversation_id": conversation, "conversation_status": "COMPLETED"});
+        let (status, accepted) = self.call(Method::POST, "/v1/flows/hangup", Some(&body)).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
+        text(&accepted["event_id"])
+    }
+
+    /// The deliveries of a conversation.
+    pub(crate) async fn deliveries_of(&self, conversation: &str) -> Vec<Value> {
+        let page = self.get(&format!("/v1/deliveries?conversation_id={conversation}")).await;
+        page["deliveries"].as_array().unwrap().clone()
+    }
+
+    /// The only delivery of a conversation with its attempts, once it is as asked for.
+    pub(crate) async fn delivery(&self, conversation: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("a delivery of {conversation} that is {what}"), async || {
+            let deliveries = self.deliveries_of(conversation).await;
+            let [delivery] = &deliveries[..] else { return None };
+            let delivery = self.get(&format!("/v1/deliveries/{}", text(&delivery["id"]))).await;
+            is(&delivery).then_some(delivery)
+        })
+        .await
+    }
+
+    /// The same, once it has that status.
+    pub(crate) async fn delivery_once(&self, conversation: &str, status: &str) -> Value {
+        self.delivery(conversation, status, |delivery| delivery["status"] == status).await
+    }
+
+    /// The same, once so many of its attempts have ended.
+    pub(crate) async fn delivery_after(&self, conversation: &str, attempts: usize) -> Value {
+        self.delivery(conversation, &format!("past {attempts} attempts"), |delivery| {
+            let log = delivery["attempt_log"].as_array().unwrap();
+            log.iter().filter(|attempt| !attempt["outcome"].is_null()).count() == attempts
+        })
+        .await
+    }
+}
+
+/// Looks again and again until there is something to see.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
