@@ -26,7 +26,11 @@ async fn a_wrong_body_gets_an_error_that_names_the_field() {
         (r#"{"conversation_id":"c-1","conversation_status":"FAILED","durration":1}"#, 422, "durration"),
     ] {
         let (got, problem) = customer.send(Method::POST, "/v1/flows/hangup", Some(body.to_owned())).await;
-        assert_eq!((got.as_u16(), &problem["errors"][0]["field"]), (status, &json!(field)), "{body}: {problem}");
+        assert_eq!(
+            (got.as_u16(), &problem["errors"][0]["field"]),
+            (status, &json!(field)),
+            "{body}: {problem}"
+        );
         assert_eq!(problem["status"], status);
     }
 }
@@ -41,15 +45,15 @@ async fn a_record_of_two_mebibytes_is_taken_and_a_larger_one_refused() {
         let text = format!("{head}{}", &notes[..bytes - head.len() - 2]);
         format!(r#"{text}"}}"#)
     };
-    let (status, body) =
-        customer.send(Method::POST, "/v1/flows/hangup", Some(record("fits", 2 << 20))).await;
+    let (status, body) = customer.send(Method::POST, "/v1/flows/hangup", Some(record("fits", 2 << 20))).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{body}");
     let (status, problem) =
         customer.send(Method::POST, "/v1/flows/hangup", Some(record("larger", (2 << 20) + 1))).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(problem["code"], "too_large");
     // Fits, but cannot be compressed to what a table item holds.
-    let noise: String = (0..50_000_u32).map(|n| EventId::of_conversation(&acme(), &id(n)).to_string()).collect();
+    let noise: String =
+        (0..50_000_u32).map(|n| EventId::of_conversation(&acme(), &id(n)).to_string()).collect();
     let body = json!({"conversation_id": "noise", "conversation_status": "COMPLETED", "notes": noise});
     let (status, problem) = customer.call(Method::POST, "/v1/flows/hangup", Some(&body)).await;
     assert_eq!((status, &problem["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("too_large")));
@@ -145,10 +149,14 @@ async fn a_destination_is_checked_field_by_field() {
         assert!(named == field || named.starts_with(&format!("{field}.")), "{body}: {problem}");
     }
     let (status, made) = customer.call(Method::POST, "/v1/destinations", Some(&good)).await;
-    assert_eq!((status, &made["request_type"], &made["status"]), (StatusCode::CREATED, &json!("POST"), &json!("enabled")));
+    assert_eq!(
+        (status, &made["request_type"], &made["status"]),
+        (StatusCode::CREATED, &json!("POST"), &json!("enabled"))
+    );
     assert!(text(&made["secret"]).starts_with("whsec_"));
     let path = format!("/v1/destinations/{}", text(&made["id"]));
-    let changed = customer.change_destination(&text(&made["id"]), &json!({"name": "New", "status": "disabled"})).await;
+    let changed =
+        customer.change_destination(&text(&made["id"]), &json!({"name": "New", "status": "disabled"})).await;
     assert_eq!((&changed["name"], &changed["url"]), (&json!("New"), &good["url"]));
     assert_eq!(customer.get(&path).await, changed, "and the secret is not shown again");
     assert_eq!(customer.call(Method::DELETE, &path, None).await.0, StatusCode::NO_CONTENT);

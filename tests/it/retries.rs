@@ -38,7 +38,12 @@ async fn a_receiver_that_always_fails_gets_four_requests_and_the_dead_letter_is_
     let starts: Vec<_> = log.iter().map(|attempt| attempt["started_at"].as_str().unwrap()).collect();
     assert_eq!(
         starts,
-        ["2026-09-01T10:00:00.000Z", "2026-09-01T10:00:10.000Z", "2026-09-01T10:00:20.000Z", "2026-09-01T10:00:30.000Z"]
+        [
+            "2026-09-01T10:00:00.000Z",
+            "2026-09-01T10:00:10.000Z",
+            "2026-09-01T10:00:20.000Z",
+            "2026-09-01T10:00:30.000Z"
+        ]
     );
     assert_eq!(world.stack.receiver.received("/hooks").len(), 4);
 }

@@ -19,7 +19,12 @@ async fn what_is_anothers_is_as_what_does_not_exist() {
         (Method::GET, "/v1/public/conversations/shared-id".to_owned(), "/v1/public/conversations/none", None),
         (Method::GET, format!("/v1/destinations/{destination}"), "/v1/destinations/none", None),
         (Method::DELETE, format!("/v1/destinations/{destination}"), "/v1/destinations/none", None),
-        (Method::PATCH, format!("/v1/destinations/{destination}"), "/v1/destinations/none", Some(json!({"name": "x"}))),
+        (
+            Method::PATCH,
+            format!("/v1/destinations/{destination}"),
+            "/v1/destinations/none",
+            Some(json!({"name": "x"})),
+        ),
     ] {
         let (status, body_of_theirs) = other.call(method.clone(), &theirs, body.as_ref()).await;
         let (none_status, body_of_none) = other.call(method, nobodys, body.as_ref()).await;
@@ -60,7 +65,8 @@ async fn a_cursor_of_another_account_is_refused() {
 async fn without_a_good_key_every_route_answers_alike() {
     let world = World::start().await;
     let acme = world.customer("Acme").await;
-    let read_only = json!({"create_api_key": {"account_id": acme.account_id, "name": "r", "scopes": ["read"]}});
+    let read_only =
+        json!({"create_api_key": {"account_id": acme.account_id, "name": "r", "scopes": ["read"]}});
     let key = text(&world.stack.invoke("Destinations", &read_only).await.unwrap()["api_key"]);
     let reader = Customer::with_key(world.stack.url(""), key.clone());
     let stranger = |key: &str| Customer::with_key(world.stack.url(""), key.to_owned());
@@ -81,7 +87,11 @@ async fn without_a_good_key_every_route_answers_alike() {
     ] {
         for stranger in &strangers {
             let (status, problem) = stranger.call(method.clone(), path, None).await;
-            assert_eq!((status, &problem["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthorized")), "{path}");
+            assert_eq!(
+                (status, &problem["code"]),
+                (StatusCode::UNAUTHORIZED, &json!("unauthorized")),
+                "{path}"
+            );
         }
         let reads = path.starts_with("/v1/deliveries") || path.starts_with("/v1/public");
         let (status, _) = reader.call(method.clone(), path, None).await;

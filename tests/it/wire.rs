@@ -36,7 +36,10 @@ const KEYS: [&str; 16] = [
 async fn fields(request: &Received) -> HashMap<String, Bytes> {
     if request.method == Method::GET {
         let url = url::Url::parse(&format!("https://x/?{}", request.query.clone().unwrap())).unwrap();
-        return url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect();
+        return url
+            .query_pairs()
+            .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+            .collect();
     }
     let boundary = multer::parse_boundary(request.headers["content-type"].to_str().unwrap()).unwrap();
     let body = request.body.clone();

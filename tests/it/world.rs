@@ -100,7 +100,8 @@ impl Customer {
 
     /// The same with a body that need not be JSON.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<String>) -> (StatusCode, Value) {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).header("x-api-key", &self.key);
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.base)).header("x-api-key", &self.key);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
@@ -145,7 +146,12 @@ impl Customer {
     }
 
     /// The only delivery of a conversation with its attempts, once it is as asked for.
-    pub(crate) async fn delivery(&self, conversation: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn delivery(
+        &self,
+        conversation: &str,
+        what: &str,
+        is: impl Fn(&Value) -> bool,
+    ) -> Value {
         eventually(&format!("a delivery of {conversation} that is {what}"), async || {
             let deliveries = self.deliveries_of(conversation).await;
             let [delivery] = &deliveries[..] else { return None };

@@ -1,9 +1,9 @@
 //! Who sent a request: the API key in `X-API-Key`.
 
+use ::http::StatusCode;
 use domain::api_key::{ApiKey, PresentedKey, Scope};
 use domain::ids::AccountId;
 use domain::ports::Accounts;
-use ::http::StatusCode;
 
 use crate::http::Request;
 use crate::problem::Problem;
@@ -17,13 +17,18 @@ pub struct Caller {
 }
 
 /// Looks the caller's key up. Every way of not being a key gets the same answer.
-pub async fn authenticate(request: &Request, accounts: &impl Accounts, scope: Scope) -> Result<Caller, Problem> {
+pub async fn authenticate(
+    request: &Request,
+    accounts: &impl Accounts,
+    scope: Scope,
+) -> Result<Caller, Problem> {
     let key = known_key(request, accounts).await?.ok_or_else(|| {
         let detail = "Send a valid API key in the header X-API-Key.";
         Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     })?;
     if !key.scopes.contains(&scope) {
-        let detail = format!("This API key does not have the scope \"{}\" that this route needs.", scope.as_str());
+        let detail =
+            format!("This API key does not have the scope \"{}\" that this route needs.", scope.as_str());
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
     Ok(Caller { account_id: key.account_id, cursor_secret: key.cursor_secret })

@@ -30,9 +30,9 @@ impl Request {
     pub fn read(event: ApiGatewayV2httpRequest) -> Result<Self, Problem> {
         let body = event.body.unwrap_or_default();
         let body = if event.is_base64_encoded {
-            STANDARD
-                .decode(body)
-                .map_err(|_| Problem::bad_request(&Invalid::new("body", "is not the base64 that it claims to be")))?
+            STANDARD.decode(body).map_err(|_| {
+                Problem::bad_request(&Invalid::new("body", "is not the base64 that it claims to be"))
+            })?
         } else {
             body.into_bytes()
         };

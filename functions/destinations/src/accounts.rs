@@ -64,7 +64,8 @@ impl Manage {
         if scopes.is_empty() {
             return Err("scopes must name at least one of ingest, manage, read".into());
         }
-        let cursor_secret = self.accounts.cursor_secret(&account_id).await?.ok_or("there is no such account")?;
+        let cursor_secret =
+            self.accounts.cursor_secret(&account_id).await?.ok_or("there is no such account")?;
         let presented = PresentedKey::new(self.random());
         let key = ApiKey {
             id: presented.id().to_owned(),

@@ -29,9 +29,7 @@ impl Manage {
         let id = DestinationId::new(self.random());
         let destination = form.create(account.clone(), id, secret.clone(), self.clock.now())?;
         match self.destinations.put(&destination, None).await? {
-            Saved::Yes => {
-                Ok(Reply::json(StatusCode::CREATED, &View::new(&destination).with_secret(&secret)))
-            }
+            Saved::Yes => Ok(Reply::json(StatusCode::CREATED, &View::new(&destination).with_secret(&secret))),
             Saved::Conflict | Saved::TooLarge => Err(contended()), // an id that chance gave out twice
         }
     }
@@ -82,5 +80,9 @@ fn not_found() -> Problem {
 }
 
 fn contended() -> Problem {
-    Problem::new(StatusCode::CONFLICT, "conflict", "The destination is being changed by others; please try again.")
+    Problem::new(
+        StatusCode::CONFLICT,
+        "conflict",
+        "The destination is being changed by others; please try again.",
+    )
 }

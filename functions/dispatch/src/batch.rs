@@ -29,7 +29,8 @@ impl Batch {
     /// Reads each body by itself, so that one that is not ours fails alone. A message without an id could not be
     /// reported, so it fails the invocation.
     pub(crate) fn read(event: SqsEvent) -> Result<Self, Error> {
-        let source = event.records.first().and_then(|record| record.event_source_arn.clone()).unwrap_or_default();
+        let source =
+            event.records.first().and_then(|record| record.event_source_arn.clone()).unwrap_or_default();
         let mut batch = Self { source, messages: Vec::with_capacity(event.records.len()), ids: Vec::new() };
         for record in event.records {
             let id = record.message_id.clone().filter(|id| !id.is_empty()).ok_or("a message has no id")?;

@@ -94,7 +94,8 @@ impl PresentedKey {
     /// Reads `vk_<id>_<secret>`.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let rule = || Invalid::new("X-API-Key", "must be a key as it was given out: vk_, an id, _, a secret");
-        let (id, secret) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(rule)?;
+        let (id, secret) =
+            text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(rule)?;
         let is_hex = |part: &str, bytes: usize| {
             part.len() == 2 * bytes && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };

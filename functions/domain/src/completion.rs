@@ -248,7 +248,8 @@ mod tests {
         }
         assert_eq!(events.sent().len(), 1);
         let id = ConversationId::parse("c-1").unwrap();
-        let record = complete.conversations.load(&AccountId::parse("acc_1").unwrap(), &id).await.unwrap().unwrap();
+        let record =
+            complete.conversations.load(&AccountId::parse("acc_1").unwrap(), &id).await.unwrap().unwrap();
         assert_eq!(record.late_signals.len(), 1);
     }
 }

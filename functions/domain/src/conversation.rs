@@ -260,7 +260,11 @@ impl Details {
     /// The JSON text of a field; `None` where it is unknown.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(set, _)| *set == name).map(|(_, value)| value.get()).filter(|value| *value != "null")
+        self.0
+            .iter()
+            .find(|(set, _)| *set == name)
+            .map(|(_, value)| value.get())
+            .filter(|value| *value != "null")
     }
 
     fn set(&mut self, name: &'static str, value: Box<RawValue>) {

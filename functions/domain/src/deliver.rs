@@ -203,7 +203,8 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
         number: u8,
     ) -> Result<Turn> {
         let claim = item.claim(number, self.clock.now());
-        let (outcome, trimmed) = match wire::request(event, destination, &item.delivery.id, number, claim.at) {
+        let (outcome, trimmed) = match wire::request(event, destination, &item.delivery.id, number, claim.at)
+        {
             Ok(request) => {
                 let trimmed = request.trimmed;
                 (self.sender.send(request).await, trimmed)
@@ -452,7 +453,10 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_cannot_be_made_is_one_attempt_for_good() {
         let world = World::answering(&[]);
-        let get = Destination { request_type: crate::destination::RequestType::Get, ..sample::destination("dst_1") };
+        let get = Destination {
+            request_type: crate::destination::RequestType::Get,
+            ..sample::destination("dst_1")
+        };
         world.destinations.put(get);
         world.destinations.put_event(sample::event(&format!(r#"{{"notes":"{}"}}"#, "x".repeat(9000))));
         world.receive(&[received(1)]).await;

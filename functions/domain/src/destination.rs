@@ -156,7 +156,10 @@ impl TryFrom<Vec<EventKind>> for EventChoice {
 
 /// Headers a customer has us send along. Their values are secrets of the customer's and have no `Debug`.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "std::collections::BTreeMap<String, String>", into = "std::collections::BTreeMap<String, String>")]
+#[serde(
+    try_from = "std::collections::BTreeMap<String, String>",
+    into = "std::collections::BTreeMap<String, String>"
+)]
 pub struct ExtraHeaders(Vec<(String, String)>);
 
 impl ExtraHeaders {
@@ -208,8 +211,17 @@ impl fmt::Debug for ExtraHeaders {
 
 /// Headers that HTTP or Ringback sets itself.
 const RESERVED_HEADERS: [&str; 11] = [
-    "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer",
-    "transfer-encoding", "upgrade",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 
 fn check_header(name: &str, value: &str) -> Result<(), &'static str> {
@@ -269,6 +281,9 @@ mod tests {
 
     #[test]
     fn header_values_are_not_printed() {
-        assert_eq!(format!("{:?}", headers(&[("authorization", "hunter2")]).unwrap()), r#"["authorization"]"#);
+        assert_eq!(
+            format!("{:?}", headers(&[("authorization", "hunter2")]).unwrap()),
+            r#"["authorization"]"#
+        );
     }
 }

@@ -84,7 +84,8 @@ mod tests {
         for _ in 0..2 {
             fan_out.run(&sample::event_message()).await.unwrap();
         }
-        let sent: Vec<_> = queue.sent().into_iter().map(|m: crate::messages::DeliveryMessage| m.delivery_id).collect();
+        let sent: Vec<_> =
+            queue.sent().into_iter().map(|m: crate::messages::DeliveryMessage| m.delivery_id).collect();
         assert_eq!(sent[0], sent[1], "a second run makes the same delivery");
         assert_eq!(sent.len(), 2);
         let skipped = DeliveryId::of(&sample::event_message().event_id, &sample::destination("dst_off").id);

@@ -15,7 +15,11 @@ impl Fields {
     ///
     /// # Errors
     /// It is of another type: the rule says which it has to be.
-    pub fn optional<T: DeserializeOwned>(&self, name: &'static str, rule: &'static str) -> Result<Option<T>, Invalid> {
+    pub fn optional<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        rule: &'static str,
+    ) -> Result<Option<T>, Invalid> {
         let Some((_, value)) = self.0.iter().find(|(given, _)| given == name) else { return Ok(None) };
         serde_json::from_str(value.get()).map(Some).map_err(|_| Invalid::new(name, rule))
     }
@@ -24,7 +28,11 @@ impl Fields {
     ///
     /// # Errors
     /// It is absent, or of another type: the rule says which it has to be.
-    pub fn required<T: DeserializeOwned>(&self, name: &'static str, rule: &'static str) -> Result<T, Invalid> {
+    pub fn required<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        rule: &'static str,
+    ) -> Result<T, Invalid> {
         self.optional(name, rule)?.ok_or_else(|| Invalid::new(name, "is missing"))
     }
 

@@ -128,7 +128,13 @@ impl Closing {
 
     /// Closes the attempt of an owner who died: its number is used, and its request may have been seen.
     #[must_use]
-    pub fn unknown(delivery: Delivery, number: u8, owner: Owner, claimed_at: Timestamp, now: Timestamp) -> Self {
+    pub fn unknown(
+        delivery: Delivery,
+        number: u8,
+        owner: Owner,
+        claimed_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
         let error = "The sender stopped during this attempt; the request may or may not have arrived.";
         let outcome = Outcome::failed(OutcomeClass::Unknown, error, Duration::ZERO);
         let claim = Claim { delivery, number, owner, at: claimed_at, lease_until: now };
@@ -176,7 +182,9 @@ pub fn next_step(records: &[Record], me: Option<&Owner>, now: Timestamp) -> Step
     let number = last.number;
     match &last.entry {
         Entry::Closed { .. } | Entry::Attempted(Attempted { next_at: None, .. }) => Step::Acknowledge,
-        Entry::Attempted(Attempted { next_at: Some(until), .. }) if now < *until => Step::Wait { until: *until },
+        Entry::Attempted(Attempted { next_at: Some(until), .. }) if now < *until => {
+            Step::Wait { until: *until }
+        }
         Entry::Attempted(_) => Step::Claim { number: number + 1 },
         Entry::Inflight { owner, .. } if me == Some(owner) => Step::Send { number },
         Entry::Inflight { lease_until, .. } if now < *lease_until => Step::Wait { until: *lease_until },

@@ -91,7 +91,8 @@ impl From<Version> for u8 {
 
 impl From<Delivery> for DeliveryMessage {
     fn from(delivery: Delivery) -> Self {
-        let Delivery { account_id, id, destination_id, conversation_id, event, trigger, created_at } = delivery;
+        let Delivery { account_id, id, destination_id, conversation_id, event, trigger, created_at } =
+            delivery;
         Self {
             v: Version,
             account_id,

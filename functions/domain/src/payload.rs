@@ -39,9 +39,22 @@ mod tests {
     use crate::timestamp::Timestamp;
 
     const KEYS: [&str; 16] = [
-        "event", "id", "conversation_id", "agent_id", "conversation_type", "conversation_status", "notes",
-        "conversation_duration", "conversation_recording_url", "calling_type", "telephony_provider",
-        "to_mobile_number", "from_mobile_number", "is_test_call", "conversation_transcript", "conversation_analysis",
+        "event",
+        "id",
+        "conversation_id",
+        "agent_id",
+        "conversation_type",
+        "conversation_status",
+        "notes",
+        "conversation_duration",
+        "conversation_recording_url",
+        "calling_type",
+        "telephony_provider",
+        "to_mobile_number",
+        "from_mobile_number",
+        "is_test_call",
+        "conversation_transcript",
+        "conversation_analysis",
     ];
 
     fn conversation(details: &str) -> Conversation {

@@ -88,10 +88,12 @@ pub trait Conversations: ConversationLookup {
 /// Whether an event that was stored has also been sent on its way.
 pub trait EventOutbox: Send + Sync {
     /// True also for an event whose retention is over: it was sent long ago.
-    fn is_announced(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<bool>> + Send;
+    fn is_announced(&self, account: &AccountId, event: &EventId)
+    -> impl Future<Output = Result<bool>> + Send;
 
     /// Remembers that the queue has taken it.
-    fn mark_announced(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<()>> + Send;
+    fn mark_announced(&self, account: &AccountId, event: &EventId)
+    -> impl Future<Output = Result<()>> + Send;
 }
 
 /// The queue from ingest to fan-out.

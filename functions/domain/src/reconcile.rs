@@ -71,7 +71,8 @@ mod tests {
     async fn a_stranded_delivery_goes_back_and_an_ended_one_to_rest() {
         let (ledger, deliveries) = (MemoryLedger::default(), MemoryQueue::default());
         let clock = Arc::new(ManualClock::new(7));
-        let reconcile = Reconcile::new(ledger.clone(), deliveries.clone(), MemoryQueue::default(), clock.clone());
+        let reconcile =
+            Reconcile::new(ledger.clone(), deliveries.clone(), MemoryQueue::default(), clock.clone());
         let letter = Message::Delivery(sample::delivery_message());
         assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Returned);
         assert_eq!(deliveries.sent(), [sample::delivery_message()]);
@@ -85,7 +86,8 @@ mod tests {
     async fn an_event_that_never_fanned_out_starts_over() {
         let events = MemoryQueue::default();
         let clock = Arc::new(ManualClock::new(7));
-        let reconcile = Reconcile::new(MemoryLedger::default(), MemoryQueue::default(), events.clone(), clock);
+        let reconcile =
+            Reconcile::new(MemoryLedger::default(), MemoryQueue::default(), events.clone(), clock);
         let letter = Message::Event(sample::event_message());
         assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Returned);
         assert_eq!(events.sent(), [sample::event_message()]);

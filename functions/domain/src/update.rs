@@ -37,7 +37,8 @@ impl<C: Conversations> Update<C> {
         for _ in 0..MAX_CONFLICTS {
             let now = self.clock.now();
             let known = self.conversations.load(account, id).await?;
-            let mut conversation = known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
+            let mut conversation =
+                known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
             if let Err(refused) = check_status(details.status(), &conversation) {
                 return Ok(Updated::Refused(refused));
             }
@@ -76,7 +77,7 @@ fn check_status(wanted: Option<ConversationStatus>, conversation: &Conversation)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::completion::{Ended, CompletionFlow};
+    use crate::completion::{CompletionFlow, Ended};
     use crate::event::EventKind;
     use crate::fakes::{ManualClock, MemoryConversations};
     use crate::ids::EventId;
@@ -90,7 +91,8 @@ mod tests {
         let open = Conversation::new(account.clone(), id.clone(), now);
         let mut over = open.clone();
         let event_id = EventId::of_conversation(&account, &id);
-        over.ended = Some(Ended { event_id, kind: EventKind::Completed, flow: CompletionFlow::Hangup, at: now });
+        over.ended =
+            Some(Ended { event_id, kind: EventKind::Completed, flow: CompletionFlow::Hangup, at: now });
         for (status, conversation, fine) in [
             (InProgress, &open, true),
             (Completed, &open, false),

@@ -33,7 +33,9 @@ pub struct WebhookRequest {
 
 /// A GET's URL is longer than [`MAX_URL_BYTES`] even without transcript and analysis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the URL with its query is {bytes} bytes long and 8,000 are sent at the most: use POST, PUT or PATCH")]
+#[error(
+    "the URL with its query is {bytes} bytes long and 8,000 are sent at the most: use POST, PUT or PATCH"
+)]
 pub struct UrlTooLong {
     /// The length it has.
     pub bytes: usize,
@@ -180,7 +182,10 @@ mod tests {
 
     #[test]
     fn a_get_that_is_too_long_is_trimmed_and_signed_as_it_is_sent() {
-        let long = format!(r#"{{"notes":"n","conversation_transcript":["{}"],"conversation_analysis":[1]}}"#, "x".repeat(9000));
+        let long = format!(
+            r#"{{"notes":"n","conversation_transcript":["{}"],"conversation_analysis":[1]}}"#,
+            "x".repeat(9000)
+        );
         let trimmed = r#"{"notes":"n","conversation_transcript":[],"conversation_analysis":[]}"#;
         let request = send(RequestType::Get, &long, 1).unwrap();
         assert_eq!(request.url.query_pairs().nth(2).unwrap().1, trimmed);
@@ -188,12 +193,8 @@ mod tests {
             header(&request, "webhook-payload-trimmed"),
             Some("conversation_transcript,conversation_analysis")
         );
-        let expected = signatures(
-            &sample::destination("dst_1").secrets,
-            &sample::event("").id,
-            NOW,
-            trimmed.as_bytes(),
-        );
+        let expected =
+            signatures(&sample::destination("dst_1").secrets, &sample::event("").id, NOW, trimmed.as_bytes());
         assert_eq!(header(&request, "webhook-signature"), Some(expected.as_str()));
     }
 

@@ -82,7 +82,9 @@ impl Ingest {
         let caller = authenticate(&request, &self.accounts, Scope::Ingest).await?;
         match request.route() {
             "POST /v1/flows/hangup" => flows::hangup::run(&self.complete, caller, &request).await,
-            "PUT /v1/conversations/{conversation_id}" => conversations::put(&self.update, caller, &request).await,
+            "PUT /v1/conversations/{conversation_id}" => {
+                conversations::put(&self.update, caller, &request).await
+            }
             _ => Err(Problem::not_found("route")),
         }
     }

@@ -16,18 +16,27 @@ use http::StatusCode;
 use crate::view;
 
 /// `GET /v1/deliveries`: newest first.
-pub(crate) async fn list(log: &impl DeliveryLog, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+pub(crate) async fn list(
+    log: &impl DeliveryLog,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Reply, Problem> {
     let Caller { account_id, cursor_secret } = caller;
     let Asked { filter, cursor, limit } = Asked::read(request.query())?;
     let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose()?;
     let search = Search { filter, after, limit };
     let page = log.search(account_id, &search).await?;
     let next = page.next.map(|position| seal(&position, account_id, &search.filter, cursor_secret));
-    Ok(Reply::json(StatusCode::OK, &view::Page::new(&page.deliveries, next)).with_header("cache-control", "no-store"))
+    Ok(Reply::json(StatusCode::OK, &view::Page::new(&page.deliveries, next))
+        .with_header("cache-control", "no-store"))
 }
 
 /// `GET /v1/deliveries/{delivery_id}`: one delivery with all its attempts.
-pub(crate) async fn show(log: &impl DeliveryLog, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+pub(crate) async fn show(
+    log: &impl DeliveryLog,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Reply, Problem> {
     let none = || Problem::not_found("delivery");
     let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
     let (summary, records) = log.history(&caller.account_id, &id).await?.ok_or_else(none)?;
@@ -51,8 +60,13 @@ impl Asked {
                 "destination_id" => filter.destination = Some(DestinationId::parse(value)?),
                 "conversation_id" => filter.conversation = Some(ConversationId::parse(value)?),
                 "event" => filter.event = Some(one_of("event", value, &EventKind::ALL, EventKind::as_str)?),
-                "status" => filter.status = Some(one_of("status", value, &DeliveryStatus::ALL, DeliveryStatus::as_str)?),
-                "outcome" => filter.outcome = Some(one_of("outcome", value, &OutcomeClass::ALL, OutcomeClass::as_str)?),
+                "status" => {
+                    filter.status =
+                        Some(one_of("status", value, &DeliveryStatus::ALL, DeliveryStatus::as_str)?)
+                }
+                "outcome" => {
+                    filter.outcome = Some(one_of("outcome", value, &OutcomeClass::ALL, OutcomeClass::as_str)?)
+                }
                 "from" => filter.from = Some(time("from", value)?),
                 "to" => filter.to = Some(time("to", value)?),
                 "cursor" => asked.cursor = Some(value.clone()),
@@ -65,7 +79,12 @@ impl Asked {
 }
 
 /// The value of that name, or an error that lists all of them.
-fn one_of<T: Copy>(field: &'static str, given: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, Invalid> {
+fn one_of<T: Copy>(
+    field: &'static str,
+    given: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T, Invalid> {
     all.iter().copied().find(|&value| name(value) == given).ok_or_else(|| {
         let names: Vec<_> = all.iter().map(|&value| name(value)).collect();
         Invalid::new(field, format!("must be one of {}", names.join(", ")))
@@ -73,7 +92,8 @@ fn one_of<T: Copy>(field: &'static str, given: &str, all: &[T], name: fn(T) -> &
 }
 
 fn time(name: &'static str, value: &str) -> Result<Timestamp, Invalid> {
-    Timestamp::parse(value).ok_or_else(|| Invalid::new(name, "must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))
+    Timestamp::parse(value)
+        .ok_or_else(|| Invalid::new(name, "must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))
 }
 
 fn limit(value: &str) -> Result<usize, Invalid> {

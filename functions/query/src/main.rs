@@ -5,8 +5,8 @@ use std::sync::Arc;
 use adapters::aws::Clients;
 use adapters::config::Environment;
 use adapters::system::SystemClock;
-use query::{Config, Query};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use query::{Config, Query};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -72,7 +72,10 @@ pub(crate) struct Detail<'a> {
 
 impl<'a> Detail<'a> {
     pub(crate) fn new(summary: &'a Summary, records: &'a [Record]) -> Self {
-        Self { delivery: Delivery::new(summary), attempt_log: records.iter().filter_map(Attempt::new).collect() }
+        Self {
+            delivery: Delivery::new(summary),
+            attempt_log: records.iter().filter_map(Attempt::new).collect(),
+        }
     }
 }
 
@@ -122,7 +125,11 @@ impl<'a> Attempt<'a> {
                 next_attempt_at: *next_at,
                 payload_trimmed: trimmed,
                 response: outcome.response.as_ref().map(|response| Response {
-                    headers: response.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+                    headers: response
+                        .headers
+                        .iter()
+                        .map(|(name, value)| (name.as_str(), value.as_str()))
+                        .collect(),
                     body: &response.body,
                     body_truncated: response.truncated,
                 }),

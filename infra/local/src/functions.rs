@@ -134,7 +134,9 @@ impl Launch<'_> {
         };
         if !binary.try_exists()? {
             let binary = binary.display();
-            return Err(format!("there is no {binary}; build the functions first: cargo build --workspace").into());
+            return Err(
+                format!("there is no {binary}; build the functions first: cargo build --workspace").into()
+            );
         }
         let mut environment = variables.clone();
         environment.extend(self.endpoints.clone());

@@ -44,7 +44,8 @@ pub(crate) fn line(text: &str) {
 
 /// What went wrong, with its causes, and what to do about it where we know.
 pub(crate) fn error(error: &(dyn std::error::Error + 'static)) {
-    let causes: Vec<_> = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();
+    let causes: Vec<_> =
+        std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();
     let cause = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(": ")) };
     eprintln!("ringback: {error}{cause}");
     if error.is::<local::stack::PortTaken>() {

@@ -162,7 +162,8 @@ fn mappings(
     clients: &Clients,
 ) -> Result<Vec<Mapping>, Error> {
     let mapping = |mapping: &crate::template::Mapping| {
-        let queue = resources.queues.get(&mapping.queue).ok_or_else(|| format!("no queue {}", mapping.queue))?;
+        let queue =
+            resources.queues.get(&mapping.queue).ok_or_else(|| format!("no queue {}", mapping.queue))?;
         let function =
             functions.get(&mapping.function).ok_or_else(|| format!("no function {}", mapping.function))?;
         Ok(Mapping {

@@ -14,7 +14,8 @@ use crate::screen;
 /// Starts the log: attempts as lines for people, warnings and errors in full on standard error.
 pub(crate) fn start(quiet: bool) {
     let attempts = FilterFn::new(move |metadata| !quiet && *metadata.level() == Level::INFO);
-    let trouble = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(LevelFilter::WARN);
+    let trouble =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(LevelFilter::WARN);
     tracing_subscriber::registry().with(Ticker.with_filter(attempts)).with(trouble).init();
 }
 

@@ -87,7 +87,8 @@ impl Contexts for ContextTables {
         let now = self.clock.now();
         let context = |message: &&DeliveryMessage| {
             let account = &message.account_id;
-            let event = event_of(message).and_then(|key| get(&key)).map(|item| parse_event(item, account, now));
+            let event =
+                event_of(message).and_then(|key| get(&key)).map(|item| parse_event(item, account, now));
             let destination = get(&destination_of(message)).map(|item| parse_destination(item, account));
             Ok(Context { event: event.transpose()?.flatten(), destination: destination.transpose()? })
         };

@@ -114,7 +114,8 @@ fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
 }
 
 fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<Conversation> {
-    let corrupt = |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a conversation", error);
+    let corrupt =
+        |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a conversation", error);
     let row: ConversationRow = from_item(item)?;
     let fields = serde_json::from_slice(&decompress(&row.details)?).map_err(|error| corrupt(error.into()))?;
     Ok(Conversation {
@@ -171,7 +172,9 @@ impl Conversations for ConversationTables {
 
     async fn end(&self, conversation: &Conversation, event: &LifecycleEvent) -> Result<Saved> {
         let expires_at = self.retention.expiry(event.accepted_at);
-        let (Some(record), Some(event)) = (self.conversations.put(conversation)?, event_item(event, expires_at)?) else {
+        let (Some(record), Some(event)) =
+            (self.conversations.put(conversation)?, event_item(event, expires_at)?)
+        else {
             return Ok(Saved::TooLarge);
         };
         let event = Put::builder()
@@ -215,7 +218,9 @@ impl EventOutbox for ConversationTables {
             return Err(Unavailable::new("read an event", "the table had no capacity for it"));
         }
         let rows: Vec<Item> = answer.responses.unwrap_or_default().into_values().flatten().collect();
-        let has = |name: &str| rows.iter().any(|row| row.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == name)));
+        let has = |name: &str| {
+            rows.iter().any(|row| row.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == name)))
+        };
         Ok(has(ANNOUNCED) || !has(EVENT))
     }
 

@@ -52,7 +52,8 @@ impl DeliveryLogTable {
     fn shards(account: &AccountId, Search { filter, after, .. }: &Search) -> Vec<Shard> {
         let low = filter.from.map_or_else(String::new, sort_prefix);
         let to = filter.to.map_or_else(|| AFTER_ALL.to_owned(), sort_prefix);
-        let high = after.as_ref().map_or_else(|| to.clone(), |after| after.sort_key().min(to.clone()));
+        let high =
+            after.as_ref().map_or_else(|| to.clone(), |after| just_before(&after.sort_key()).min(to.clone()));
         let shard = |number| {
             let (index, attribute, partition) = match &filter.destination {
                 Some(destination) => {
@@ -74,7 +75,10 @@ impl DeliveryLogTable {
                 .query()
                 .table_name(&self.table)
                 .index_name(shard.index)
-                .key_condition_expression(format!("{} = :shard AND #position BETWEEN :low AND :high", shard.attribute))
+                .key_condition_expression(format!(
+                    "{} = :shard AND #position BETWEEN :low AND :high",
+                    shard.attribute
+                ))
                 .filter_expression("expires_at > :now")
                 .expression_attribute_names("#position", "position")
                 .expression_attribute_values(":shard", s(&shard.partition))
@@ -86,13 +90,12 @@ impl DeliveryLogTable {
                 .send()
                 .await
                 .map_err(|error| Unavailable::new("search the delivery log", error.into_service_error()))?;
-            let last = answer.last_evaluated_key;
-            let rows = answer.items.unwrap_or_default().into_iter().map(|item| from_item::<ListedRow>(item)?.parse(account));
-            // `BETWEEN` includes its bounds, and the upper one is the row that was seen last.
-            let seen = std::mem::take(&mut shard.high);
-            shard.rows = rows.filter(|row| row.as_ref().map_or(true, |row| position(row).sort_key() != seen)).collect::<Result<_>>()?;
-            match last.and_then(|mut key| key.remove("position")).and_then(|position| position.as_s().ok().cloned()) {
-                Some(position) => shard.high = position,
+            let rows = answer.items.unwrap_or_default().into_iter();
+            shard.rows =
+                rows.map(|item| from_item::<ListedRow>(item)?.parse(account)).collect::<Result<_>>()?;
+            let last = answer.last_evaluated_key.and_then(|mut key| key.remove("position"));
+            match last.as_ref().and_then(|position| position.as_s().ok()) {
+                Some(position) => shard.high = just_before(position),
                 None => shard.exhausted = true,
             }
         }
@@ -107,7 +110,10 @@ impl DeliveryLogTable {
         let mut last = None;
         loop {
             try_join_all(shards.iter_mut().map(|shard| self.refill(account, shard, rows))).await?;
-            let newest = shards.iter_mut().filter(|shard| !shard.rows.is_empty()).max_by_key(|shard| shard.rows.front().map(position));
+            let newest = shards
+                .iter_mut()
+                .filter(|shard| !shard.rows.is_empty())
+                .max_by_key(|shard| shard.rows.front().map(position));
             let Some(summary) = newest.and_then(|shard| shard.rows.pop_front()) else {
                 return Ok(page); // all shards are at their end
             };
@@ -136,6 +142,14 @@ impl DeliveryLogTable {
         let next = found.last().map(position).filter(|_| more);
         Ok(Page { deliveries: found, next })
     }
+}
+
+/// `BETWEEN` includes its bounds. A sort key ends in a hexadecimal digit, so nothing lies between this and the key.
+fn just_before(sort_key: &str) -> String {
+    let mut bytes = sort_key.as_bytes().to_vec();
+    let last = bytes.pop().unwrap_or(b'0');
+    bytes.extend([last - 1, b'~']);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn position(summary: &Summary) -> Position {
@@ -175,5 +189,17 @@ impl DeliveryLog for DeliveryLogTable {
         let records: Vec<_> = history.iter().map(|(_, record)| record.clone()).collect();
         let summary = summaries(history).pop();
         Ok(summary.map(|summary| (summary, records)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_just_before_a_key_leaves_that_key_out_and_no_other() {
+        for (key, lower) in [("1#a1", "1#a0"), ("1#a0", "1#9f"), ("1#aa", "1#a9")] {
+            assert!(just_before(key).as_str() < key && just_before(key).as_str() > lower);
+        }
     }
 }

@@ -81,7 +81,12 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
         status: row.status,
         events: row.events,
         headers: ExtraHeaders::try_from(row.headers).map_err(corrupt)?,
-        secrets: row.secrets.iter().map(|text| SigningSecret::parse(text)).collect::<Result<_, _>>().map_err(corrupt)?,
+        secrets: row
+            .secrets
+            .iter()
+            .map(|text| SigningSecret::parse(text))
+            .collect::<Result<_, _>>()
+            .map_err(corrupt)?,
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),
     })
@@ -102,7 +107,8 @@ impl Destinations for DestinationTable {
             .send();
         let mut destinations = Vec::new();
         while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| Unavailable::new("read destinations", error.into_service_error()))?;
+            let item =
+                item.map_err(|error| Unavailable::new("read destinations", error.into_service_error()))?;
             destinations.push(parse_destination(item, account)?);
         }
         Ok(destinations)

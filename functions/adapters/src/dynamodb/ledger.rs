@@ -71,10 +71,12 @@ impl LedgerTable {
 
     /// The completion of an attempt's record, on the condition that it is in flight and its owner's.
     fn completion(&self, closing: &Closing, besides: Item) -> Result<Update> {
-        let mut set = Item::from([("attempt".to_owned(), to_attribute(&AttemptMap::from(closing.attempted.clone()))?)]);
+        let mut set =
+            Item::from([("attempt".to_owned(), to_attribute(&AttemptMap::from(closing.attempted.clone()))?)]);
         set.extend(besides);
         let key = record_key(&closing.delivery, closing.number)?;
-        let expression = Expression::new(set, &["lease_until", "owner"]).with("owner", s(closing.owner.as_str()));
+        let expression =
+            Expression::new(set, &["lease_until", "owner"]).with("owner", s(closing.owner.as_str()));
         self.update(key, expression, Some("#owner = :owner"))
     }
 
@@ -119,7 +121,8 @@ impl LedgerTable {
     }
 
     async fn put_alone(&self, row: Item) -> Result<Written> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(row)).condition_expression(NEW);
+        let put =
+            self.client.put_item().table_name(&self.table).set_item(Some(row)).condition_expression(NEW);
         match put.send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Written::Yes),
             Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(Written::Refused(Item::new())),

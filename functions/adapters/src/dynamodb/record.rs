@@ -1,12 +1,12 @@
 //! One record of a delivery's history as an item.
 
 use domain::delivery::{Attempted, Delivery, DeliveryStatus, Entry, Record, Standing, Summary, Trigger};
+use domain::delivery_log::Position;
 use domain::event::EventKind;
 use domain::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use domain::ledger::Owner;
 use domain::outcome::{Outcome, OutcomeClass};
 use domain::ports::{Result, Unavailable};
-use domain::delivery_log::Position;
 use domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -174,7 +174,8 @@ impl ListedRow {
             trigger: self.trigger,
             created_at: Timestamp::from_millis(self.created_at),
         };
-        let StandingRow { status, attempts, outcome, http_status, error, next_at, updated_at } = self.standing;
+        let StandingRow { status, attempts, outcome, http_status, error, next_at, updated_at } =
+            self.standing;
         let standing = Standing {
             status,
             attempts,
@@ -210,7 +211,9 @@ impl StandingRow {
     /// As attributes to set, and those to remove because they no longer apply.
     pub(super) fn into_update(self) -> Result<(Item, Vec<&'static str>)> {
         let set = to_item(&self)?;
-        let unset = ["outcome", "http_status", "error", "next_at"].into_iter().filter(|name| !set.contains_key(*name));
+        let unset = ["outcome", "http_status", "error", "next_at"]
+            .into_iter()
+            .filter(|name| !set.contains_key(*name));
         let unset = unset.collect();
         Ok((set, unset))
     }

@@ -28,7 +28,8 @@ fn certificate(error: &CertificateError, host: &str) -> String {
         E::NotValidForName | E::NotValidForNameContext { .. } => {
             format!("The certificate is not valid for this host name: {host}.")
         }
-        E::UnknownIssuer => {
+        // A bad signature is an issuer that goes by a known one's name.
+        E::UnknownIssuer | E::BadSignature => {
             "The certificate is self-signed or its issuer is not known; a server must send its \
                              intermediate certificates along."
                 .to_owned()

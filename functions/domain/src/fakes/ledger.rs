@@ -36,7 +36,10 @@ impl Ledger for MemoryLedger {
     async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
         let insert = |claim: &Claim| {
             let Claim { number, owner, lease_until, at, .. } = claim.clone();
-            Ok(self.insert(&claim.delivery.id, Record { number, at, entry: Entry::Inflight { owner, lease_until } }))
+            Ok(self.insert(
+                &claim.delivery.id,
+                Record { number, at, entry: Entry::Inflight { owner, lease_until } },
+            ))
         };
         claims.iter().map(insert).collect()
     }

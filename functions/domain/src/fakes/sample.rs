@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "constants that are known to be good")]
 
 use crate::delivery::{Delivery, Trigger};
-use crate::destination::{Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType};
+use crate::destination::{
+    Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
+};
 use crate::event::{EventKind, LifecycleEvent};
 use crate::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use crate::messages::{DeliveryMessage, EventMessage};

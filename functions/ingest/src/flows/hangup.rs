@@ -23,9 +23,10 @@ pub(crate) async fn run(
 fn parse(caller: Caller, fields: Fields) -> Result<Completion, Invalid> {
     let conversation_id: String = fields.required("conversation_id", "must be a string")?;
     let details = Details::parse(fields)?;
-    let kind = details.status().and_then(domain::conversation::ConversationStatus::event).ok_or_else(|| {
-        Invalid::new("conversation_status", "must be COMPLETED, DISCONNECTED or FAILED for a hangup")
-    })?;
+    let kind =
+        details.status().and_then(domain::conversation::ConversationStatus::event).ok_or_else(|| {
+            Invalid::new("conversation_status", "must be COMPLETED, DISCONNECTED or FAILED for a hangup")
+        })?;
     Ok(Completion {
         account_id: caller.account_id,
         conversation_id: ConversationId::parse(conversation_id)?,

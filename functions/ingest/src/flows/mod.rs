@@ -3,10 +3,10 @@
 
 pub(crate) mod hangup;
 
+use adapters::dynamodb::ConversationTables;
 use adapters::http::Reply;
 use adapters::problem::Problem;
 use adapters::sqs::Queue;
-use adapters::dynamodb::ConversationTables;
 use domain::completion::{Complete, Completed, Completion, Ended};
 use http::StatusCode;
 use serde::Serialize;
