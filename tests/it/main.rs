@@ -1,6 +1,12 @@
 //! Ringback as a whole: real SDK clients, real sockets, a real https receiver with a real certificate.
 //!
 //! [`world`] starts it and gives customers verbs. Where time matters, a hand drives the clock.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod api;
 mod retries;

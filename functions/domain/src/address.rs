@@ -124,16 +124,19 @@ mod tests {
     /// The same rule told by the standard library and by numbers.
     fn is_public_v4(ip: Ipv4Addr) -> bool {
         let special = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation();
-        !special
-            && match ip.octets() {
-                [0, ..] | [100, 64..=127, ..] | [198, 18 | 19, ..] | [224..=255, ..] => false,
-                [192, 0, 0, _]
+        let block = matches!(
+            ip.octets(),
+            [0, ..]
+                | [100, 64..=127, ..]
+                | [198, 18 | 19, ..]
+                | [224..=255, ..]
+                | [192, 0, 0, _]
                 | [192, 31, 196, _]
                 | [192, 52, 193, _]
                 | [192, 88, 99, _]
-                | [192, 175, 48, _] => false,
-                _ => true,
-            }
+                | [192, 175, 48, _]
+        );
+        !special && !block
     }
 
     fn is_public_v6(ip: Ipv6Addr) -> bool {

@@ -62,10 +62,11 @@ impl Asked {
                 "event" => filter.event = Some(one_of("event", value, &EventKind::ALL, EventKind::as_str)?),
                 "status" => {
                     filter.status =
-                        Some(one_of("status", value, &DeliveryStatus::ALL, DeliveryStatus::as_str)?)
+                        Some(one_of("status", value, &DeliveryStatus::ALL, DeliveryStatus::as_str)?);
                 }
                 "outcome" => {
-                    filter.outcome = Some(one_of("outcome", value, &OutcomeClass::ALL, OutcomeClass::as_str)?)
+                    filter.outcome =
+                        Some(one_of("outcome", value, &OutcomeClass::ALL, OutcomeClass::as_str)?);
                 }
                 "from" => filter.from = Some(time("from", value)?),
                 "to" => filter.to = Some(time("to", value)?),

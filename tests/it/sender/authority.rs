@@ -28,17 +28,17 @@ impl Authority {
     }
 
     pub(super) fn identity(&self, host: &str) -> Arc<ServerConfig> {
-        self.signed(params(host))
+        self.signed(&params(host))
     }
 
     pub(super) fn expired_identity(&self, host: &str) -> Arc<ServerConfig> {
         let mut params = params(host);
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
-        self.signed(params)
+        self.signed(&params)
     }
 
-    fn signed(&self, params: CertificateParams) -> Arc<ServerConfig> {
+    fn signed(&self, params: &CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         config(params.signed_by(&key, &self.issuer).unwrap().der().clone(), &key)
     }

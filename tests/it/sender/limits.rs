@@ -59,7 +59,7 @@ async fn row_14_a_resolver_that_hangs_is_given_up_at_the_connect_limit() {
 async fn row_19_a_handshake_that_hangs_is_given_up_at_the_connect_limit() {
     let receiver = Receiver::raw(|stream| async move {
         let _open = stream;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
     .await;
     let outcome = attempt(&sender(&Authority::new()), &receiver.url()).await;

@@ -125,7 +125,7 @@ async fn give(stream: &mut (impl AsyncWrite + Unpin), answer: Answer) {
         Answer::Hang(bytes) => {
             let _ = stream.write_all(&bytes).await;
             let _ = stream.flush().await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Answer::Endless(head, part, pause) => {
             let mut result = stream.write_all(&head).await;

@@ -131,7 +131,7 @@ impl DeliveryLogTable {
 
     /// A conversation ends once, so its deliveries are those of one event.
     async fn of_event(&self, account: &AccountId, event: &EventId, search: &Search) -> Result<Page> {
-        let mut found: Vec<_> = summaries(self.history.of_event(account, event).await?)
+        let mut found: Vec<_> = summaries(&self.history.of_event(account, event).await?)
             .into_iter()
             .filter(|summary| search.filter.admits(summary))
             .filter(|summary| search.after.as_ref().is_none_or(|after| position(summary) < *after))
@@ -158,7 +158,7 @@ fn position(summary: &Summary) -> Position {
 }
 
 /// Records, delivery by delivery, as one summary each.
-fn summaries(records: Vec<(Delivery, Record)>) -> Vec<Summary> {
+fn summaries(records: &[(Delivery, Record)]) -> Vec<Summary> {
     records
         .chunk_by(|(a, _), (b, _)| a.id == b.id)
         .filter_map(|of_one| {
@@ -187,7 +187,7 @@ impl DeliveryLog for DeliveryLogTable {
     ) -> Result<Option<(Summary, Vec<Record>)>> {
         let history = self.history.of_delivery(account, delivery).await?;
         let records: Vec<_> = history.iter().map(|(_, record)| record.clone()).collect();
-        let summary = summaries(history).pop();
+        let summary = summaries(&history).pop();
         Ok(summary.map(|summary| (summary, records)))
     }
 }
