@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod cost;
 mod retries;
 mod sender;
 mod tenants;

@@ -1,0 +1,177 @@
+//! What a delivery costs at the tables, as the tables themselves count it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adapters::aws::Clients;
+use adapters::config::Retention;
+use adapters::dynamodb::{
+    ContextTables, ConversationTable, ConversationTables, DestinationTable, LedgerTable,
+};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use domain::completion::{CompletionFlow, Ended};
+use domain::conversation::Conversation;
+use domain::deliver::{Deliver, Invocation, Received, Verdict};
+use domain::fakes::{ManualClock, MemoryVisibility, sample};
+use domain::ids::DeliveryId;
+use domain::messages::DeliveryMessage;
+use domain::outcome::{Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
+use domain::ports::{Clock, Conversations, DestinationStore, Receipt, Saved, WebhookSender};
+use domain::wire::WebhookRequest;
+use local::endpoints::Endpoints;
+use local::provision::provision;
+use local::template::Template;
+use serde_json::{Value, json};
+
+use crate::world::{MORNING_MS, client};
+
+/// Deliveries of a batch.
+const BATCH: usize = 10;
+
+/// One call that passed, and the capacity units it took, indexes included.
+struct Call {
+    operation: String,
+    units: f64,
+}
+
+#[derive(Clone)]
+struct Meter {
+    target: String,
+    http: reqwest::Client,
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+/// Passes a call on, and has the tables say what it took.
+async fn pass(State(meter): State<Meter>, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
+    let mut request: Value = serde_json::from_slice(&body).unwrap();
+    request["ReturnConsumedCapacity"] = json!("INDEXES");
+    let target = headers["x-amz-target"].clone();
+    let operation = target.to_str().unwrap().rsplit('.').next().unwrap().to_owned();
+    let mut passed = meter.http.post(&meter.target).body(request.to_string());
+    for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
+        passed = passed.header(name, headers[name].clone());
+    }
+    let answer = passed.send().await.unwrap();
+    let status = answer.status();
+    let body = answer.bytes().await.unwrap();
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    let consumed = &answer["ConsumedCapacity"];
+    let each = consumed.as_array().cloned().unwrap_or_else(|| vec![consumed.clone()]);
+    let units = each.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum();
+    meter.calls.lock().unwrap().push(Call { operation, units });
+    (status, [("content-type", "application/x-amz-json-1.0")], body)
+}
+
+/// A receiver that answers with as much as is kept of a success.
+struct Talkative;
+
+impl WebhookSender for Talkative {
+    async fn send(&self, _: WebhookRequest) -> Outcome {
+        let headers = [
+            ("content-type", "application/json; charset=utf-8"),
+            ("content-length", "5120"),
+            ("date", "Tue, 01 Sep 2026 10:00:00 GMT"),
+            ("server", "nginx/1.27.0"),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let response = ResponseExcerpt { headers, body: "x".repeat(SUCCESS_EXCERPT_BYTES), truncated: true };
+        Outcome {
+            class: OutcomeClass::Success,
+            http_status: Some(200),
+            error: None,
+            duration: Duration::from_millis(4321),
+            response: Some(response),
+        }
+    }
+}
+
+/// Clients whose calls to the tables are metered.
+async fn metered(endpoints: &Endpoints) -> (Clients, Arc<Mutex<Vec<Call>>>) {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let target = endpoints.variables()["AWS_ENDPOINT_URL_DYNAMODB"].clone();
+    let meter = Meter { target, http: client(), calls: Arc::clone(&calls) };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass).with_state(meter)).await });
+    let clients = endpoints.clients().await;
+    let config = clients.dynamodb.config().to_builder().endpoint_url(url).build();
+    (Clients { dynamodb: aws_sdk_dynamodb::Client::from_conf(config), ..clients }, calls)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one_read() {
+    let endpoints = Endpoints::start(None, &local::clock::Clock::system()).await.unwrap();
+    let (Clients { dynamodb, sqs }, calls) = metered(&endpoints).await;
+    let direct = endpoints.clients().await.dynamodb;
+    provision(&Template::read().unwrap(), &sqs, &direct).await.unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(MORNING_MS));
+    let days = std::collections::BTreeMap::from([("DELIVERY_RETENTION_DAYS".to_owned(), "30".to_owned())]);
+    let retention = Retention::read(&days).unwrap();
+
+    // An event as it is after a call of two minutes, and ten destinations.
+    let event =
+        domain::event::LifecycleEvent { accepted_at: clock.now(), ..sample::event(&"{}".repeat(2000)) };
+    let mut conversation = Conversation::new(sample::account(), sample::conversation_id(), clock.now());
+    conversation.ended = Some(Ended {
+        event_id: event.id.clone(),
+        kind: event.kind,
+        flow: CompletionFlow::Hangup,
+        at: clock.now(),
+    });
+    let table = |name: &str| name.to_owned();
+    let conversations = ConversationTables::new(
+        ConversationTable::new(direct.clone(), table("ConversationsTable")),
+        table("DeliveryLogTable"),
+        retention,
+        Arc::clone(&clock),
+    );
+    assert_eq!(conversations.end(&conversation, &event).await.unwrap(), Saved::Yes);
+    let destinations = DestinationTable::new(direct, table("DestinationsTable"));
+    let mut batch = Vec::new();
+    for number in 0..BATCH {
+        let destination = sample::destination(&format!("dst_{number:016x}"));
+        assert_eq!(destinations.put(&destination, None).await.unwrap(), Saved::Yes);
+        let delivery_id = DeliveryId::of(&event.id, &destination.id);
+        let delivery = domain::delivery::Delivery {
+            id: delivery_id,
+            destination_id: destination.id,
+            created_at: clock.now(),
+            ..sample::delivery()
+        };
+        let message = DeliveryMessage::from(delivery);
+        batch.push(Received { message, receipt: Receipt(number.to_string()), receive_count: 1 });
+    }
+
+    let deliver = Deliver::new(
+        LedgerTable::new(dynamodb.clone(), table("DeliveryLogTable"), retention, Arc::clone(&clock)),
+        ContextTables::new(
+            dynamodb,
+            table("DestinationsTable"),
+            table("DeliveryLogTable"),
+            Arc::clone(&clock),
+        ),
+        Talkative,
+        MemoryVisibility::default(),
+        Arc::clone(&clock),
+    );
+    let id = "2a9f6c1e-6a0b-4c8e-9d53-000000000001".to_owned();
+    let invocation = Invocation { id, deadline: clock.now() + Duration::from_secs(30) };
+    assert_eq!(deliver.run(&batch, &invocation).await, [Verdict::Done; BATCH]);
+
+    let calls = calls.lock().unwrap();
+    let count = |operation: &str| calls.iter().filter(|call| call.operation == operation).count();
+    let units = |operation: &str| {
+        calls.iter().filter(|call| call.operation == operation).map(|call| call.units).sum::<f64>()
+    };
+    assert_eq!(count("BatchGetItem"), 1, "one read for the whole batch");
+    assert_eq!(count("BatchExecuteStatement"), 1, "ten claims in one call");
+    assert_eq!(count("UpdateItem"), BATCH, "a completion each");
+    assert_eq!(calls.len(), BATCH + 2, "and nothing else");
+    let writes = units("BatchExecuteStatement") + units("UpdateItem");
+    assert!(writes <= 4.0 * BATCH as f64, "{writes} write units");
+    assert!(units("BatchExecuteStatement") >= BATCH as f64, "the meter counts");
+}
