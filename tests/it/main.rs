@@ -10,6 +10,7 @@
 
 mod api;
 mod cost;
+mod durability;
 mod retries;
 mod sender;
 mod tenants;
