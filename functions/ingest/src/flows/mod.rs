@@ -1,5 +1,5 @@
 //! The places that an end is reported from. A flow reads and checks what comes in, states it as a
-//! [`Completion`](domain::completion::Completion), and [`complete`] does what they all share.
+//! [`Completion`], and [`complete`] does what they all share.
 
 pub(crate) mod hangup;
 

@@ -2,7 +2,7 @@
 
 use super::limits;
 
-/// A refusal as SQS words it. [`SqsError::code`] says how clients classify it.
+/// A refusal as SQS words it. Its code says how clients classify it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SqsError {
     #[error("Id {0} repeated.")]
