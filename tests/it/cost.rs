@@ -147,7 +147,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     }
 
     let deliver = Deliver::new(
-        LedgerTable::new(dynamodb.clone(), table("DeliveryLogTable"), retention, Arc::clone(&clock)),
+        LedgerTable::new(dynamodb.clone(), table("DeliveryLogTable"), retention),
         ContextTables::new(
             dynamodb,
             table("DestinationsTable"),

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use crate::world::{Customer, World, eventually, text};
+use crate::world::{Customer, World, binaries, eventually, text};
 
 const DELIVERIES: usize = 200;
 
@@ -24,12 +24,7 @@ const LATER: Duration = Duration::from_secs(200);
 
 /// The program that `cargo run` starts, on this data, and its API.
 async fn ringback(data: &Path) -> (Child, String) {
-    // The tests link the library; this makes sure that the program is the same code.
-    let built =
-        Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "local"]).status().await.unwrap();
-    assert!(built.success());
-    // target/debug/deps/it-… → target/debug/ringback
-    let program = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("ringback");
+    let program = binaries().await.join("ringback");
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port() & !1;
     let child = Command::new(program)
         .args(["--quiet", "--port", &free.to_string(), "--data"])

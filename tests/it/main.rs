@@ -11,7 +11,9 @@
 mod api;
 mod cost;
 mod durability;
+mod processes;
 mod retries;
+mod samples;
 mod sender;
 mod tenants;
 mod wire;

@@ -1,5 +1,6 @@
 //! The stack under test, and customers with verbs.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -8,6 +9,8 @@ use local::functions::Runs;
 use local::stack::{Options, Stack};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 /// What takes longer than this does not happen: the machine may be slow, the system is not.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,6 +75,19 @@ pub(crate) fn options(clock: Clock) -> Options {
     Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess }
 }
 
+/// Where cargo puts programs, with those of this workspace as new as these tests: they link the libraries only.
+pub(crate) async fn binaries() -> &'static Path {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    BUILT
+        .get_or_init(async || {
+            let build = ["build", "--quiet", "--workspace", "--bins"];
+            assert!(Command::new(env!("CARGO")).args(build).status().await.unwrap().success());
+            // target/debug/deps/it-… → target/debug
+            std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
+        })
+        .await
+}
+
 /// A client for the API, which is plain HTTP here.
 pub(crate) fn client() -> Client {
     // Installed by whichever test comes first.
@@ -82,7 +98,7 @@ pub(crate) fn client() -> Client {
 /// Someone with an account and a key.
 pub(crate) struct Customer {
     pub(crate) account_id: String,
-    key: String,
+    pub(crate) key: String,
     base: String,
     http: Client,
 }

@@ -73,7 +73,7 @@ impl Dispatch {
         let events = queue(config.events_queue_url);
         let deliveries = queue(config.deliveries_queue_url);
         let log = config.delivery_log_table;
-        let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention, Arc::clone(&clock));
+        let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention);
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
         Self {

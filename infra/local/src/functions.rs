@@ -29,6 +29,9 @@ use crate::template::{self, Template};
 /// Invocations of one function at a time, where they are processes.
 const MAX_PROCESSES: usize = 10;
 
+/// The program of the local stack.
+const PROGRAM: &str = "ringback";
+
 /// Here, destinations may be on this machine. No binary that Lambda runs can be told so.
 pub const ADDRESSES: AddressPolicy = AddressPolicy::PublicAndLoopback;
 
@@ -36,8 +39,23 @@ pub const ADDRESSES: AddressPolicy = AddressPolicy::PublicAndLoopback;
 pub enum Runs {
     /// In this process.
     InProcess,
-    /// As the `bootstrap` binaries in this directory.
-    AsProcesses(PathBuf),
+    /// As processes of their own, from the programs in this directory.
+    AsProcesses {
+        /// Where `cargo build --workspace` puts them.
+        directory: PathBuf,
+        /// Which destinations they can reach.
+        reach: Reach,
+    },
+}
+
+/// Which destinations functions can reach that run as processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// What they reach in the cloud: every function is the binary that Lambda runs.
+    Public,
+    /// This machine besides. No binary that Lambda runs can be told so; where addresses matter, the program of the
+    /// local stack takes its place, with the same code and the one other value.
+    ThisMachine,
 }
 
 /// What the functions are given.
@@ -64,7 +82,10 @@ impl Launch<'_> {
             let variables = function.environment(self.resources)?;
             let running = match how {
                 Runs::InProcess => self.in_process(function, &variables)?,
-                Runs::AsProcesses(directory) => Arc::new(self.process(function, &variables, directory)?),
+                Runs::AsProcesses { directory, reach } => {
+                    let (binary, arguments) = self.program(&function.binary, directory, *reach)?;
+                    Arc::new(self.processes(function, &variables, binary, arguments))
+                }
             };
             let deployed =
                 Deployed { function: running, timeout: function.timeout, clock: self.clock.clone() };
@@ -116,28 +137,31 @@ impl Launch<'_> {
         Arc::new(InProcess::new(handler, self.clock.clone()))
     }
 
-    /// Ingest and query are the binaries that Lambda runs. The two that have to do with addresses are this program, which
-    /// runs the same code with the one value that lets it reach this machine.
-    fn process(
-        &self,
-        function: &template::Function,
-        variables: &BTreeMap<String, String>,
-        directory: &Path,
-    ) -> Result<Processes, Error> {
-        let name = function.binary.as_str();
-        let (binary, arguments) = match name {
-            "destinations" | "dispatch" => {
+    /// What runs a function as a process, and its arguments.
+    fn program(&self, name: &str, directory: &Path, reach: Reach) -> Result<(PathBuf, Vec<String>), Error> {
+        let (program, arguments) = match (name, reach) {
+            ("destinations" | "dispatch", Reach::ThisMachine) => {
                 let arguments = ["bootstrap".to_owned(), name.to_owned(), self.authority.pem().to_owned()];
-                (std::env::current_exe()?, arguments.to_vec())
+                (directory.join(PROGRAM), arguments.to_vec())
             }
             _ => (directory.join(name), Vec::new()),
         };
-        if !binary.try_exists()? {
-            let binary = binary.display();
+        if !program.try_exists()? {
+            let program = program.display();
             return Err(
-                format!("there is no {binary}; build the functions first: cargo build --workspace").into()
+                format!("there is no {program}; build the functions first: cargo build --workspace").into()
             );
         }
+        Ok((program, arguments))
+    }
+
+    fn processes(
+        &self,
+        function: &template::Function,
+        variables: &BTreeMap<String, String>,
+        binary: PathBuf,
+        arguments: Vec<String>,
+    ) -> Processes {
         let mut environment = variables.clone();
         environment.extend(self.endpoints.clone());
         let bootstrap = Bootstrap {
@@ -148,7 +172,7 @@ impl Launch<'_> {
             memory_mib: function.memory_mib,
             environment,
         };
-        Ok(Processes::new(bootstrap, MAX_PROCESSES, self.clock.clone()))
+        Processes::new(bootstrap, MAX_PROCESSES, self.clock.clone())
     }
 }
 

@@ -1,12 +1,13 @@
 //! `cargo run`: Ringback on this machine.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use adapters::function::Error;
 use clap::{Parser, Subcommand};
 use local::clock::Clock;
-use local::functions::{self, Runs};
+use local::functions::{self, Reach, Runs};
 use local::stack::{Options, Stack};
 
 mod demo;
@@ -33,6 +34,10 @@ struct Arguments {
     #[arg(long)]
     processes: bool,
 
+    /// Write the functions' variables to this file, for `cargo lambda watch --env-file`
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -41,7 +46,12 @@ struct Arguments {
 enum Command {
     /// One function as a process, for `--processes`
     #[command(hide = true)]
-    Bootstrap { function: String, authority_pem: String },
+    Bootstrap {
+        function: String,
+        /// A PEM starts with hyphens.
+        #[arg(allow_hyphen_values = true)]
+        authority_pem: String,
+    },
 }
 
 #[tokio::main]
@@ -64,10 +74,17 @@ async fn main() -> ExitCode {
 
 async fn serve(arguments: Arguments) -> Result<(), Error> {
     ticker::start(arguments.quiet);
-    let runs = if arguments.processes { Runs::AsProcesses(binaries()?) } else { Runs::InProcess };
+    let runs = if arguments.processes {
+        Runs::AsProcesses { directory: binaries()?, reach: Reach::ThisMachine }
+    } else {
+        Runs::InProcess
+    };
     let ports = [arguments.port, arguments.port + 1];
     let options = Options { data: arguments.data.clone(), ports, clock: Clock::system(), runs };
     let stack = Stack::start(options).await?;
+    if let Some(file) = &arguments.env_file {
+        write_environment(file, &stack.environment)?;
+    }
     let demo = demo::set_up(&stack, arguments.data.as_deref()).await?;
     screen::welcome(&stack, &demo);
     demo.send_sample(&stack).await?;
@@ -75,6 +92,12 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
     screen::goodbye();
     stack.stop().await;
     Ok(())
+}
+
+/// `NAME=value` a line.
+fn write_environment(file: &Path, environment: &BTreeMap<String, String>) -> Result<(), Error> {
+    let lines: String = environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    std::fs::write(file, lines).map_err(|error| format!("cannot write {}: {error}", file.display()).into())
 }
 
 /// Where cargo puts this program, it puts the functions.

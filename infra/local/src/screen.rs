@@ -10,9 +10,8 @@ pub(crate) fn welcome(stack: &Stack, demo: &Demo) {
     let api = stack.url("");
     let receiver = stack.receiver.url("");
     let key = &demo.api_key;
-    let endpoints = stack.variables();
     let [dynamodb, sqs] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"]
-        .map(|name| endpoints.get(name).map_or("", String::as_str));
+        .map(|name| stack.environment.get(name).map_or("", String::as_str));
     println!(
         "Ringback is running. Ctrl-C ends it.
 

@@ -1,5 +1,6 @@
 //! The whole system on one machine.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -44,8 +45,11 @@ pub struct Stack {
     pub resources: Resources,
     /// Clients for them.
     pub clients: Clients,
+    /// The variables of all functions, and those that point an AWS SDK at the endpoints here.
+    pub environment: BTreeMap<String, String>,
     functions: Functions,
-    endpoints: Endpoints,
+    /// They stop when dropped.
+    _endpoints: Endpoints,
     mappings: Vec<JoinHandle<()>>,
     front: JoinHandle<()>,
     stop: watch::Sender<bool>,
@@ -77,6 +81,10 @@ impl Stack {
         let clients = endpoints.clients().await;
         let template = Template::read()?;
         let resources = provision(&template, &clients.sqs, &clients.dynamodb).await?;
+        let mut environment = endpoints.variables();
+        for function in &template.functions {
+            environment.extend(function.environment(&resources)?);
+        }
         let functions = Launch {
             template: &template,
             resources: &resources,
@@ -94,19 +102,24 @@ impl Stack {
         let router = front::router(&template.routes, &functions)?;
         let address = api.local_addr()?;
         let front = tokio::spawn(serve(api, router, stopped));
-        Ok(Self { api: address, receiver, resources, clients, functions, endpoints, mappings, front, stop })
+        Ok(Self {
+            api: address,
+            receiver,
+            resources,
+            clients,
+            environment,
+            functions,
+            _endpoints: endpoints,
+            mappings,
+            front,
+            stop,
+        })
     }
 
     /// Where the API is.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.api)
-    }
-
-    /// The endpoints of DynamoDB and SQS, as variables for an AWS SDK or its command line.
-    #[must_use]
-    pub fn variables(&self) -> std::collections::BTreeMap<String, String> {
-        self.endpoints.variables()
     }
 
     /// Invokes a function directly, as whoever IAM allows could.

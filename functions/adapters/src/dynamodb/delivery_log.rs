@@ -45,7 +45,7 @@ impl DeliveryLogTable {
     /// Over the table of that name.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
-        let history = History::new(client.clone(), table.clone(), Arc::clone(&clock));
+        let history = History::kept(client.clone(), table.clone(), Arc::clone(&clock));
         Self { client, table, clock, history }
     }
 

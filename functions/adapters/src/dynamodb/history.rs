@@ -10,17 +10,24 @@ use domain::ports::{Clock, Result, Unavailable};
 use super::item::{from_item, n, s};
 use super::record::{DELIVERY_PREFIX, RecordRow, delivery_partition, event_partition};
 
-/// Reads histories. Rows past their time are left out, whether or not the table has removed them yet.
+/// Reads histories.
 #[derive(Clone)]
 pub(super) struct History {
     client: Client,
     table: String,
-    clock: Arc<dyn Clock>,
+    /// Tells which rows are past their time.
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl History {
-    pub(super) fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
-        Self { client, table, clock }
+    /// Every record that exists: a claim is refused by a row that is past its time, too.
+    pub(super) fn whole(client: Client, table: String) -> Self {
+        Self { client, table, clock: None }
+    }
+
+    /// What customers see: rows past their time are left out, whether or not the table has removed them yet.
+    pub(super) fn kept(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
+        Self { client, table, clock: Some(clock) }
     }
 
     /// A delivery's records in the order of their numbers, of which there are at most five.
@@ -45,19 +52,20 @@ impl History {
     }
 
     async fn query(&self, account: &AccountId, pk: String, start: String) -> Result<Vec<(Delivery, Record)>> {
-        let mut pages = self
+        let mut query = self
             .client
             .query()
             .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND begins_with(sk, :start)")
-            .filter_expression("expires_at > :now")
             .expression_attribute_values(":pk", s(pk))
-            .expression_attribute_values(":start", s(start))
-            .expression_attribute_values(":now", n(self.clock.now().as_secs()))
-            .into_paginator()
-            .items()
-            .send();
+            .expression_attribute_values(":start", s(start));
+        if let Some(clock) = &self.clock {
+            query = query
+                .filter_expression("expires_at > :now")
+                .expression_attribute_values(":now", n(clock.now().as_secs()));
+        }
+        let mut pages = query.into_paginator().items().send();
         let mut records = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| Unavailable::new("read records", error.into_service_error()))?;

@@ -1,7 +1,5 @@
 //! The ledger: a record for each attempt, put before the request and completed after it.
 
-use std::sync::Arc;
-
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -13,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 use domain::delivery::{Delivery, DeliveryStatus, Entry, Record, Standing};
 use domain::ids::{AccountId, DeliveryId};
 use domain::ledger::{Claim, Claimed, Closing};
-use domain::ports::{Clock, Ledger, Result, Unavailable};
+use domain::ports::{Ledger, Result, Unavailable};
 use domain::timestamp::Timestamp;
 
 use super::conditions::refused_by_transaction;
@@ -35,8 +33,8 @@ pub struct LedgerTable {
 impl LedgerTable {
     /// Over the table of that name.
     #[must_use]
-    pub fn new(client: Client, table: String, retention: Retention, clock: Arc<dyn Clock>) -> Self {
-        let history = History::new(client.clone(), table.clone(), clock);
+    pub fn new(client: Client, table: String, retention: Retention) -> Self {
+        let history = History::whole(client.clone(), table.clone());
         Self { client, table, retention, history }
     }
 
