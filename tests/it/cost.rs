@@ -24,7 +24,7 @@ use domain::ports::{Clock, Conversations, DestinationStore, Receipt, Saved, Webh
 use domain::wire::WebhookRequest;
 use local::endpoints::Endpoints;
 use local::provision::provision;
-use local::template::Template;
+use local::template::{Parameters, Template};
 use serde_json::{Value, json};
 
 use crate::world::{MORNING_MS, client};
@@ -107,7 +107,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let endpoints = Endpoints::start(None, &local::clock::Clock::system()).await.unwrap();
     let (Clients { dynamodb, sqs }, calls) = metered(&endpoints).await;
     let direct = endpoints.clients().await.dynamodb;
-    provision(&Template::read().unwrap(), &sqs, &direct).await.unwrap();
+    provision(&Template::read(&Parameters::new()).unwrap(), &sqs, &direct).await.unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(MORNING_MS));
     let days = std::collections::BTreeMap::from([("DELIVERY_RETENTION_DAYS".to_owned(), "30".to_owned())]);
     let retention = Retention::read(&days).unwrap();

@@ -7,7 +7,6 @@ use std::time::Duration;
 use domain::ports::Clock as _;
 use local::certificates::Authority;
 use local::clock::Clock;
-use local::functions::Runs;
 use local::receiver::{Answer, Receiver};
 use local::stack::Options;
 use reqwest::{Method, StatusCode};
@@ -15,7 +14,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use crate::world::{Customer, World, binaries, eventually, text};
+use crate::world::{Customer, World, binaries, eventually, options, text};
 
 const DELIVERIES: usize = 200;
 
@@ -76,7 +75,7 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
 
     let later = Clock::system().now() + LATER;
     let (clock, _hand) = Clock::manual(later.as_millis());
-    let options = Options { data: Some(data.to_owned()), ports: [0, 0], clock, runs: Runs::InProcess };
+    let options = Options { data: Some(data.to_owned()), ..options(clock) };
     let world = World::with(options).await;
     let customer = Customer::with_key(world.stack.url(""), key);
     world.quiet().await;

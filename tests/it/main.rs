@@ -11,7 +11,9 @@
 mod api;
 mod cost;
 mod durability;
+mod flows;
 mod processes;
+mod providers;
 mod retries;
 mod samples;
 mod sender;

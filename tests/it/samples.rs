@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::providers::{DAILY_SECRET, Daily, TWILIO_TOKEN, Twilio, sign_for_daily, sign_for_twilio};
 use crate::world::{Customer, World};
 
 /// What stands in the files where an account and its key belong.
@@ -17,16 +20,25 @@ enum Made {
     Response(u64, &'static str, Value),
     /// An answer that has a text there.
     Answer(&'static str),
+    /// An answer with this text.
+    Exactly(&'static str),
+    /// An error that says this.
+    Error(&'static str),
     /// A batch of which these are handed out again, by their place.
     Again(&'static [usize]),
 }
 
 fn expected() -> BTreeMap<&'static str, Made> {
-    use Made::{Again, Answer, Response};
+    use Made::{Again, Answer, Error, Exactly, Response};
+    let event = |kind: &str| Response(202, "/event", json!(format!("conversation.{kind}")));
+    // No conversation is called so in the sample's account, unless the callback names one.
+    let parked = || Response(200, "/result", json!("parked"));
+    let applied = || Response(200, "/result", json!("applied"));
     BTreeMap::from([
         ("destinations/create-account", Answer("/account_id")),
         ("destinations/create-api-key", Answer("/api_key")),
         ("destinations/create-destination", Response(201, "/status", json!("enabled"))),
+        ("destinations/set-provider-secret", Answer("/callback_path")),
         ("destinations/create-destination-with-plain-http", Response(422, "/errors/0/field", json!("url"))),
         // Their event is not in the log: the delivery is cancelled, and so done.
         ("dispatch/deliver", Again(&[])),
@@ -34,10 +46,38 @@ fn expected() -> BTreeMap<&'static str, Made> {
         ("dispatch/fan-out", Again(&[])),
         ("dispatch/poison", Again(&[0, 1, 2])),
         ("dispatch/reconcile", Again(&[])),
-        ("ingest/conversation-completed", Response(202, "/event", json!("conversation.completed"))),
-        ("ingest/conversation-disconnected", Response(202, "/event", json!("conversation.disconnected"))),
-        ("ingest/conversation-failed", Response(202, "/event", json!("conversation.failed"))),
+        ("ingest/conversation-completed", event("completed")),
+        ("ingest/conversation-disconnected", event("disconnected")),
+        ("ingest/conversation-failed", event("failed")),
+        ("ingest/daily-dialin-connected", parked()),
+        ("ingest/daily-dialin-error", parked()),
+        ("ingest/daily-dialin-stopped", parked()),
+        ("ingest/daily-dialout-answered", parked()),
+        ("ingest/daily-dialout-error", parked()),
+        ("ingest/daily-dialout-stopped", parked()),
+        ("ingest/daily-meeting-ended", parked()),
+        ("ingest/daily-participant-left", parked()),
+        ("ingest/daily-registration-probe", Response(200, "/result", json!("ignored"))),
+        ("ingest/end-overdue-conversations", Exactly(r#"{"ended":0}"#)),
+        ("ingest/event-bridge-batch", Exactly("null")),
+        ("ingest/event-bridge-completed", Exactly("null")),
+        ("ingest/event-bridge-disconnected", Exactly("null")),
+        ("ingest/event-bridge-failed", Exactly("null")),
+        ("ingest/event-bridge-malformed", Error("conversation_duration must be")),
+        ("ingest/outbound-call-answered", event("completed")),
+        ("ingest/outbound-call-failed", event("failed")),
+        ("ingest/outbound-call-not-answered", event("disconnected")),
         ("ingest/put-conversation", Response(200, "/conversation_status", json!("IN_PROGRESS"))),
+        ("ingest/twilio-busy", applied()),
+        ("ingest/twilio-canceled", applied()),
+        ("ingest/twilio-completed", applied()),
+        ("ingest/twilio-completed-as-json", applied()),
+        ("ingest/twilio-completed-by-get", applied()),
+        ("ingest/twilio-failed", applied()),
+        ("ingest/twilio-in-progress", applied()),
+        ("ingest/twilio-initiated", applied()),
+        ("ingest/twilio-no-answer", applied()),
+        ("ingest/twilio-ringing", applied()),
         ("ingest/without-conversation-id", Response(422, "/errors/0/field", json!("conversation_id"))),
         ("query/list-deliveries", Response(200, "/deliveries", json!([]))),
         ("query/list-with-a-wrong-status", Response(422, "/errors/0/field", json!("status"))),
@@ -70,10 +110,54 @@ fn function_of(name: &str) -> &'static str {
     }
 }
 
-/// A sample as this customer would send it.
-fn sent_by(customer: &Customer, sample: &str) -> Value {
+/// A sample as this customer would send it, or its providers.
+async fn sent_by(world: &World, customer: &Customer, name: &str, sample: &str) -> Value {
     let sample = sample.replace(ACCOUNT, &customer.account_id).replace(KEY, &customer.key);
-    serde_json::from_str(&sample).unwrap()
+    let mut sample: Value = serde_json::from_str(&sample).unwrap();
+    if name.starts_with("ingest/twilio-") {
+        let twilio = Twilio::of(world, customer, sample["rawQueryString"].as_str().unwrap()).await;
+        let form = form_of(&sample);
+        let pairs: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        sample["headers"]["x-twilio-signature"] = json!(sign_for_twilio(&twilio.token, &twilio.url, &pairs));
+    }
+    if name.starts_with("ingest/daily-") {
+        let daily = Daily::of(world, customer).await;
+        let (now, body) = (daily.now.to_string(), sample["body"].as_str().unwrap());
+        let signature = sign_for_daily(&daily.secret, &now, body);
+        sample["headers"]["x-webhook-timestamp"] = json!(now);
+        sample["headers"]["x-webhook-signature"] = json!(signature);
+    }
+    sample
+}
+
+/// A form comes in base64, as the HTTP API passes forms on. Other content is signed by way of the URL.
+fn form_of(sample: &Value) -> Vec<(String, String)> {
+    if sample["isBase64Encoded"] != true {
+        return Vec::new();
+    }
+    let body = STANDARD.decode(sample["body"].as_str().unwrap()).unwrap();
+    url::form_urlencoded::parse(&body).into_owned().collect()
+}
+
+/// The signatures in the files are genuine too: of the secrets in this module, for <https://hooks.example.com>.
+#[test]
+fn the_samples_are_signed_as_their_providers_sign() {
+    for (name, sample) in samples() {
+        let sample: Value = serde_json::from_str(&sample).unwrap();
+        let header = |name: &str| sample["headers"][name].as_str().unwrap();
+        if name.starts_with("ingest/twilio-") {
+            let query = sample["rawQueryString"].as_str().unwrap();
+            let url = format!("https://hooks.example.com/v1/flows/twilio/{ACCOUNT}?{query}");
+            let form = form_of(&sample);
+            let pairs: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_eq!(sign_for_twilio(TWILIO_TOKEN, &url, &pairs), header("x-twilio-signature"), "{name}");
+        }
+        if name.starts_with("ingest/daily-") && !name.ends_with("-probe") {
+            let body = sample["body"].as_str().unwrap();
+            let signature = sign_for_daily(DAILY_SECRET, header("x-webhook-timestamp"), body);
+            assert_eq!(signature, header("x-webhook-signature"), "{name}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,8 +172,14 @@ async fn every_sample_does_what_its_name_says() {
     );
     for (name, sample) in &samples {
         let customer = world.customer(name).await;
-        let sample = sent_by(&customer, sample);
-        let answer = world.stack.invoke(function_of(name), &sample).await.unwrap();
+        let sample = sent_by(&world, &customer, name, sample).await;
+        let answer = world.stack.invoke(function_of(name), &sample).await;
+        if let Made::Error(says) = &expected[name.as_str()] {
+            let error = answer.err().unwrap().to_string();
+            assert!(error.contains(says), "{name}: {error}");
+            continue;
+        }
+        let answer = answer.unwrap();
         match &expected[name.as_str()] {
             Made::Response(status, pointer, value) => {
                 assert_eq!(answer["statusCode"], *status, "{name}: {answer}");
@@ -99,6 +189,8 @@ async fn every_sample_does_what_its_name_says() {
             Made::Answer(pointer) => {
                 assert!(answer.pointer(pointer).is_some_and(Value::is_string), "{name}: {answer}");
             }
+            Made::Exactly(text) => assert_eq!(answer.to_string(), *text, "{name}"),
+            Made::Error(_) => {}
             Made::Again(places) => {
                 let failed: Vec<_> =
                     places.iter().map(|place| &sample["Records"][*place]["messageId"]).collect();

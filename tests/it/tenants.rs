@@ -75,6 +75,10 @@ async fn without_a_good_key_every_route_answers_alike() {
     let strangers = [stranger(""), stranger("nonsense"), stranger(&wrong_secret)];
     for (method, path) in [
         (Method::POST, "/v1/flows/hangup"),
+        (Method::POST, "/v1/flows/outbound-call"),
+        (Method::GET, "/v1/providers"),
+        (Method::PUT, "/v1/providers/twilio"),
+        (Method::DELETE, "/v1/providers/twilio"),
         (Method::PUT, "/v1/conversations/c-1"),
         (Method::GET, "/v1/destinations"),
         (Method::POST, "/v1/destinations"),

@@ -21,7 +21,8 @@ pub(crate) const MORNING_MS: u64 = 1_788_256_800_000;
 /// The whole system, in memory.
 pub(crate) struct World {
     pub(crate) stack: Stack,
-    http: Client,
+    pub(crate) http: Client,
+    clock: Clock,
 }
 
 impl World {
@@ -38,8 +39,39 @@ impl World {
 
     /// With other options.
     pub(crate) async fn with(options: Options) -> Self {
-        let stack = Stack::start(options).await.unwrap();
-        Self { stack, http: client() }
+        let clock = options.clock.clone();
+        Self { stack: Stack::start(options).await.unwrap(), http: client(), clock }
+    }
+
+    /// With an API that the world knows by this URL.
+    pub(crate) async fn start_at(public_url: &str) -> Self {
+        let public_url = Some(public_url.to_owned());
+        Self::with(Options { public_url, ..options(Clock::system()) }).await
+    }
+
+    /// What the stack's clock shows.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// One request to the API without a key.
+    pub(crate) async fn post(&self, path: &str, body: String) -> StatusCode {
+        self.http.post(self.stack.url(path)).body(body).send().await.unwrap().status()
+    }
+
+    /// Invokes a function as a bus or a schedule does, which waits for no answer.
+    pub(crate) async fn invoke_async(&self, function: &str, event: &Value) -> StatusCode {
+        let url = self.stack.url(&format!("/2015-03-31/functions/{function}/invocations"));
+        let request = self.http.post(url).header("x-amz-invocation-type", "Event").body(event.to_string());
+        request.send().await.unwrap().status()
+    }
+
+    /// What waits in a queue, up to ten messages, as JSON.
+    pub(crate) async fn read(&self, queue: &str) -> Vec<Value> {
+        let url = &self.stack.resources.queues[queue].url;
+        let received = self.stack.clients.sqs.receive_message().queue_url(url).max_number_of_messages(10);
+        let messages = received.send().await.unwrap().messages.unwrap_or_default();
+        messages.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()).collect()
     }
 
     /// Messages in a queue: those that wait, and those that are being worked on or wait for their retry.
@@ -72,7 +104,7 @@ impl World {
 
 /// In memory, on any ports, in this process.
 pub(crate) fn options(clock: Clock) -> Options {
-    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess }
+    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, public_url: None }
 }
 
 /// Where cargo puts programs, with those of this workspace as new as these tests: they link the libraries only.
@@ -145,6 +177,20 @@ impl Customer {
         let (status, body) = self.call(Method::PATCH, &format!("/v1/destinations/{id}"), Some(change)).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         body
+    }
+
+    /// The platform tells of a conversation. The record.
+    pub(crate) async fn put_conversation(&self, id: &str, change: &Value) -> Value {
+        let (status, record) = self.call(Method::PUT, &format!("/v1/conversations/{id}"), Some(change)).await;
+        assert_eq!(status, StatusCode::OK, "{record}");
+        record
+    }
+
+    /// Sets what a provider signs its callbacks with.
+    pub(crate) async fn set_provider(&self, provider: &str, secret: &str) {
+        let body = json!({"secret": secret});
+        let (status, set) = self.call(Method::PUT, &format!("/v1/providers/{provider}"), Some(&body)).await;
+        assert_eq!(status, StatusCode::OK, "{set}");
     }
 
     /// A conversation ends. The event's id.

@@ -11,22 +11,32 @@ pub struct ConfigError {
     problem: String,
 }
 
+impl ConfigError {
+    /// Names the variable, and says what is wrong as words that go on after its name.
+    pub fn new(name: &'static str, problem: impl Into<String>) -> Self {
+        Self { name, problem: problem.into() }
+    }
+}
+
 /// Where variables come from: a function's environment, or the template as the local stack reads it.
 pub trait Vars {
     /// The variable's value.
     fn get(&self, name: &str) -> Option<String>;
 
+    /// A value that may be left out: an empty one is, as a template's parameter that nobody filled in.
+    fn optional(&self, name: &'static str) -> Option<String> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
     /// A value that has to be there.
     fn text(&self, name: &'static str) -> Result<String, ConfigError> {
-        self.get(name)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| ConfigError { name, problem: "is not set".to_owned() })
+        self.optional(name).ok_or_else(|| ConfigError::new(name, "is not set"))
     }
 
     /// A number that has to be there.
     fn number<T: FromStr>(&self, name: &'static str) -> Result<T, ConfigError> {
         let text = self.text(name)?;
-        text.parse().map_err(|_| ConfigError { name, problem: format!("is no such number: {text:?}") })
+        text.parse().map_err(|_| ConfigError::new(name, format!("is no such number: {text:?}")))
     }
 }
 

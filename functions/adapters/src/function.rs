@@ -1,7 +1,10 @@
 //! What the functions have in common.
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::http::{Reply, Request};
 use crate::problem::Problem;
@@ -9,18 +12,26 @@ use crate::problem::Problem;
 /// Why an invocation fails as a whole: Lambda reports it to whoever invoked the function.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// What a function is invoked with, as it came: a record in it is carried byte for byte.
+pub type Event = Box<RawValue>;
+
 /// Whether an invocation is a request to the HTTP API. What is not one came in by another way.
 #[must_use]
-pub fn is_http(event: &Value) -> bool {
-    event.get("routeKey").is_some()
+pub fn is_http(event: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Request {
+        #[serde(rename = "routeKey")]
+        _route_key: IgnoredAny,
+    }
+    serde_json::from_str::<Request>(event.get()).is_ok()
 }
 
 /// Answers a request to the HTTP API. A problem is an answer too.
-pub async fn answer<F>(event: Value, route: impl FnOnce(Request) -> F) -> Result<Value, Error>
+pub async fn answer<F>(event: &RawValue, route: impl FnOnce(Request) -> F) -> Result<Value, Error>
 where
     F: Future<Output = Result<Reply, Problem>>,
 {
-    let event: ApiGatewayV2httpRequest = serde_json::from_value(event)?;
+    let event: ApiGatewayV2httpRequest = serde_json::from_str(event.get())?;
     let reply = match Request::read(event) {
         // Boxed, because a route is a deep nest of futures, and the compiler gives up on its layout.
         Ok(request) => Box::pin(route(request)).await.unwrap_or_else(Reply::from),

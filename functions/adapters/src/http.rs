@@ -20,6 +20,7 @@ pub const MAX_BODY_BYTES: usize = MAX_RECORD_BYTES;
 pub struct Request {
     route: String,
     path: std::collections::HashMap<String, String>,
+    raw_query: String,
     query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
@@ -39,11 +40,12 @@ impl Request {
         if body.len() > MAX_BODY_BYTES {
             return Err(Problem::too_large());
         }
-        let query = event.raw_query_string.unwrap_or_default();
+        let raw_query = event.raw_query_string.unwrap_or_default();
         Ok(Self {
             route: event.route_key.unwrap_or_default(),
             path: event.path_parameters,
-            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            query: form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
+            raw_query,
             headers: event.headers,
             body: body.into(),
         })
@@ -65,6 +67,24 @@ impl Request {
     #[must_use]
     pub fn query(&self) -> &[(String, String)] {
         &self.query
+    }
+
+    /// The value of a query's parameter, the first of that name.
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The query as it came: what a provider signs.
+    #[must_use]
+    pub fn raw_query(&self) -> &str {
+        &self.raw_query
+    }
+
+    /// The body as it came: what a provider signs.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// A header's value, if it is text.

@@ -1,10 +1,13 @@
-//! Accounts and API keys, by direct invocation: `{"create_account": …}` and `{"create_api_key": …}`.
+//! Accounts, API keys and the secrets of providers, by direct invocation: `{"create_account": …}`,
+//! `{"create_api_key": …}`, `{"set_provider_secret": …}`.
 
 use adapters::function::Error;
 use domain::api_key::{Account, ApiKey, PresentedKey, Scope};
 use domain::ids::AccountId;
 use domain::ports::Accounts;
+use domain::provider::{Provider, ProviderSecret};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::Manage;
@@ -15,6 +18,7 @@ use crate::Manage;
 enum Command {
     CreateAccount(CreateAccount),
     CreateApiKey(CreateApiKey),
+    SetProviderSecret(SetProviderSecret),
 }
 
 #[derive(Deserialize)]
@@ -32,16 +36,25 @@ struct CreateApiKey {
     scopes: Vec<Scope>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetProviderSecret {
+    account_id: AccountId,
+    provider: Provider,
+    secret: String,
+}
+
 fn all_scopes() -> Vec<Scope> {
     Scope::ALL.to_vec()
 }
 
 impl Manage {
     /// An error reaches the invoker as Lambda's own function error.
-    pub(crate) async fn direct(&self, event: Value) -> Result<Value, Error> {
-        match serde_json::from_value(event)? {
+    pub(crate) async fn direct(&self, event: &RawValue) -> Result<Value, Error> {
+        match serde_json::from_str(event.get())? {
             Command::CreateAccount(command) => self.create_account(command).await,
             Command::CreateApiKey(command) => self.create_api_key(command).await,
+            Command::SetProviderSecret(command) => self.set_provider_secret(command).await,
         }
     }
 
@@ -84,5 +97,11 @@ impl Manage {
             "scopes": key.scopes,
             "created_at": key.created_at,
         }))
+    }
+    async fn set_provider_secret(&self, command: SetProviderSecret) -> Result<Value, Error> {
+        let SetProviderSecret { account_id, provider, secret } = command;
+        let secret = ProviderSecret::parse(provider, secret)?;
+        self.accounts.cursor_secret(&account_id).await?.ok_or("there is no such account")?;
+        Ok(serde_json::to_value(self.keep_provider_secret(&account_id, provider, &secret).await?)?)
     }
 }

@@ -1,9 +1,10 @@
-//! HTTP to destinations; direct invocation to accounts and API keys.
+//! HTTP to destinations and the secrets of providers; direct invocation to accounts and API keys.
 //!
 //! Accounts are made by whoever may invoke the function (IAM), never over HTTP.
 
 mod accounts;
 mod form;
+mod providers;
 mod routes;
 mod view;
 
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use adapters::aws::Clients;
 use adapters::caller::authenticate;
 use adapters::config::{ConfigError, Vars};
-use adapters::dynamodb::{AccountTable, DestinationTable};
-use adapters::function::{Error, answer, is_http};
+use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable};
+use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use domain::address::AddressPolicy;
@@ -38,6 +39,7 @@ impl Config {
 pub struct Manage {
     accounts: AccountTable,
     destinations: DestinationTable,
+    providers: ProviderTable,
     /// Where destinations may be.
     addresses: AddressPolicy,
     clock: Arc<dyn Clock>,
@@ -57,7 +59,8 @@ impl Manage {
         let Clients { dynamodb, .. } = clients;
         Self {
             accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
-            destinations: DestinationTable::new(dynamodb, config.destinations_table),
+            destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table.clone()),
+            providers: ProviderTable::new(dynamodb, config.destinations_table),
             addresses,
             clock,
             chance,
@@ -65,11 +68,11 @@ impl Manage {
     }
 
     /// One invocation.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Value, Error> {
         if is_http(&event.payload) {
-            answer(event.payload, |request| self.route(request)).await
+            answer(&event.payload, |request| self.route(request)).await
         } else {
-            self.direct(event.payload).await
+            self.direct(&event.payload).await
         }
     }
 
@@ -82,6 +85,9 @@ impl Manage {
             "GET /v1/destinations/{destination_id}" => self.show(account, &request).await,
             "PATCH /v1/destinations/{destination_id}" => self.change(account, &request).await,
             "DELETE /v1/destinations/{destination_id}" => self.delete(account, &request).await,
+            "GET /v1/providers" => self.list_providers(account).await,
+            "PUT /v1/providers/{provider}" => self.set_provider(account, &request).await,
+            "DELETE /v1/providers/{provider}" => self.delete_provider(account, &request).await,
             _ => Err(Problem::not_found("route")),
         }
     }

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::{Conversation, Details, MAX_RECORD_BYTES};
+use crate::change::Change;
+use crate::conversation::{Conversation, GRACE, MAX_RECORD_BYTES};
+use crate::details::Details;
 use crate::event::{EventKind, LifecycleEvent};
 use crate::ids::{AccountId, ConversationId, EventId};
 use crate::messages::EventMessage;
 use crate::payload::payload;
 use crate::ports::{Clock, Conversations, EventOutbox, EventQueue, Result, Saved, Unavailable};
+use crate::signal::End;
 use crate::timestamp::Timestamp;
 
 /// Writers of one record that may get in between a read and its write before we give up and let the caller retry.
-const MAX_CONFLICTS: usize = 32;
+pub(crate) const MAX_CONFLICTS: usize = 32;
 
 /// Where a signal of an end comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,10 +26,14 @@ pub enum CompletionFlow {
     OutboundCall,
     /// Standard hangup handling.
     Hangup,
+    /// The platform's event bus.
+    EventBridge,
     /// A Daily session.
     Daily,
     /// Twilio's hangup processing.
     Twilio,
+    /// Nobody: the conversation is long past its expected end.
+    Schedule,
 }
 
 /// Says that a conversation ended.
@@ -38,9 +45,11 @@ pub struct Completion {
     /// Who says so.
     pub flow: CompletionFlow,
     /// How it ended.
-    pub kind: EventKind,
-    /// What else the signal knows of the conversation.
-    pub details: Details,
+    pub end: End,
+    /// What the platform states of it: replaces what the record has.
+    pub stated: Change,
+    /// What was seen of it: fills what the record lacks.
+    pub known: Details,
 }
 
 /// How a conversation ended: written once.
@@ -56,7 +65,7 @@ pub struct Ended {
     pub at: Timestamp,
 }
 
-/// A signal that came after the end and said otherwise.
+/// A signal of the end that came after the first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LateSignal {
     /// How it says the conversation ended.
@@ -70,15 +79,16 @@ pub struct LateSignal {
 /// What a completion came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Completed {
-    /// The event is on its way; the same answer for a repeat.
+    /// The event is on its way; the same answer for a repeat, and for another signal of the same end.
     Accepted(Ended),
-    /// It had ended otherwise before; this signal is a note on the record.
+    /// It had ended otherwise before.
     EndedOtherwise(Ended),
     /// With what this signal adds, the record is larger than we keep.
     TooLarge,
 }
 
 /// Ends conversations.
+#[derive(Clone)]
 pub struct Complete<C, Q> {
     conversations: C,
     events: Q,
@@ -91,10 +101,11 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         Self { conversations, events, clock }
     }
 
-    /// Makes the record terminal, fixes the event with the payload as it is then, and sends word of it. Repeats send
-    /// again if the first send was never confirmed, so a crash between the steps is healed by the caller's retry.
+    /// Makes the record terminal, fixes the event with the payload as it is then, and sends word of it. The first
+    /// signal wins. Later ones send again if the first send was never confirmed, so a crash between the steps is
+    /// healed by the caller's retry.
     pub async fn run(&self, completion: &Completion) -> Result<Completed> {
-        let Completion { account_id, conversation_id, kind, .. } = completion;
+        let Completion { account_id, conversation_id, .. } = completion;
         for _ in 0..MAX_CONFLICTS {
             let now = self.clock.now();
             let conversation = self
@@ -103,12 +114,60 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 .await?
                 .unwrap_or_else(|| Conversation::new(account_id.clone(), conversation_id.clone(), now));
             let completed = match conversation.ended.clone() {
-                Some(ended) if ended.kind == *kind => self.repeat(completion, ended).await?,
-                Some(ended) => self.note(conversation, completion, ended, now).await?,
+                Some(ended) => self.later(conversation, completion, ended, now).await?,
                 None => self.first(conversation, completion, now).await?,
             };
             if let Some(completed) = completed {
                 return Ok(completed);
+            }
+        }
+        Err(Unavailable::new("end a conversation", "other writers of its record kept getting in between"))
+    }
+
+    /// Ends a conversation as failed whose end nobody has reported by [`GRACE`] past its expected end. False: there
+    /// was nothing to do any more.
+    pub async fn run_overdue(
+        &self,
+        account_id: &AccountId,
+        conversation_id: &ConversationId,
+    ) -> Result<bool> {
+        for _ in 0..MAX_CONFLICTS {
+            let now = self.clock.now();
+            let Some(mut conversation) = self.conversations.load(account_id, conversation_id).await? else {
+                return Ok(false);
+            };
+            let (Some(expected), true) =
+                (conversation.expected_end, conversation.overdue_at.is_some_and(|at| at <= now))
+            else {
+                return Ok(false);
+            };
+            if let Some(ended) = &conversation.ended {
+                // We ended it ourselves and were stopped before its event was sent: nobody else will send it.
+                self.heal(&conversation, ended).await?;
+                conversation.overdue_at = None;
+                if self.conversations.save(&conversation).await? == Saved::Conflict {
+                    continue;
+                }
+                return Ok(true);
+            }
+            let minutes = GRACE.as_secs() / 60;
+            conversation.details.add_note(&format!(
+                "No end was reported by {minutes} minutes after its expected end ({expected})."
+            ));
+            let completion = Completion {
+                account_id: account_id.clone(),
+                conversation_id: conversation_id.clone(),
+                flow: CompletionFlow::Schedule,
+                end: End::As(EventKind::Failed),
+                stated: Change::default(),
+                known: Details::default(),
+            };
+            // Ended; the next round finds it so and takes it off the schedule.
+            if self.first(conversation, &completion, now).await? == Some(Completed::TooLarge) {
+                return Err(Unavailable::new(
+                    "end an overdue conversation",
+                    "its record is full to the brim",
+                ));
             }
         }
         Err(Unavailable::new("end a conversation", "other writers of its record kept getting in between"))
@@ -121,11 +180,17 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         completion: &Completion,
         now: Timestamp,
     ) -> Result<Option<Completed>> {
+        conversation.apply(&completion.stated);
+        conversation.details.fill(completion.known.clone());
+        let kind = completion.end.kind(&conversation);
         let event_id = EventId::of_conversation(&conversation.account_id, &conversation.id);
-        let ended = Ended { event_id, kind: completion.kind, flow: completion.flow, at: now };
-        conversation.details.merge(completion.details.clone());
-        conversation.details.end(completion.kind);
+        let ended = Ended { event_id, kind, flow: completion.flow, at: now };
+        conversation.details.set_status(kind.into());
         conversation.ended = Some(ended.clone());
+        conversation.answered |= kind == EventKind::Completed;
+        if completion.flow != CompletionFlow::Schedule {
+            conversation.overdue_at = None;
+        }
         conversation.updated_at = now;
         if conversation.details.len() > MAX_RECORD_BYTES {
             return Ok(Some(Completed::TooLarge));
@@ -134,9 +199,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
             account_id: conversation.account_id.clone(),
             id: ended.event_id.clone(),
             conversation_id: conversation.id.clone(),
-            kind: ended.kind,
+            kind,
             accepted_at: now,
-            payload: payload(ended.kind, &conversation),
+            payload: payload(kind, &conversation),
         };
         Ok(match self.conversations.end(&conversation, &event).await? {
             Saved::Yes => {
@@ -148,19 +213,60 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         })
     }
 
-    async fn repeat(&self, completion: &Completion, ended: Ended) -> Result<Option<Completed>> {
+    /// The conversation has ended before. What this signal knows besides is kept, and one of another flow or of another
+    /// end is a note on the record, once for each however often it comes. `None`: read again.
+    async fn later(
+        &self,
+        mut conversation: Conversation,
+        completion: &Completion,
+        ended: Ended,
+        now: Timestamp,
+    ) -> Result<Option<Completed>> {
+        let kind = completion.end.kind(&conversation);
+        let known = |note: &LateSignal| note.event == kind && note.flow == completion.flow;
+        let is_repeat = (kind, completion.flow) == (ended.kind, ended.flow)
+            || conversation.late_signals.iter().any(known);
+        if !is_repeat {
+            conversation.late_signals.push(LateSignal { event: kind, flow: completion.flow, at: now });
+        }
+        let before = (conversation.details.clone(), conversation.references.len());
+        conversation.apply(&completion.stated);
+        conversation.details.fill(completion.known.clone());
+        let adds = (&conversation.details, conversation.references.len()) != (&before.0, before.1);
+        if adds && conversation.details.len() > MAX_RECORD_BYTES {
+            return Ok(Some(Completed::TooLarge));
+        }
+        if adds || !is_repeat {
+            conversation.updated_at = now;
+            match self.conversations.save(&conversation).await? {
+                Saved::Conflict => return Ok(None),
+                Saved::TooLarge if adds => return Ok(Some(Completed::TooLarge)),
+                // A record that is full to the brim keeps its end; only the note is dropped.
+                Saved::Yes | Saved::TooLarge => {}
+            }
+        }
+        self.heal(&conversation, &ended).await?;
+        Ok(Some(if kind == ended.kind {
+            Completed::Accepted(ended)
+        } else {
+            Completed::EndedOtherwise(ended)
+        }))
+    }
+
+    /// Sends the event of an end if its first send was never confirmed.
+    async fn heal(&self, conversation: &Conversation, ended: &Ended) -> Result<()> {
         let message = EventMessage {
             v: crate::messages::Version,
-            account_id: completion.account_id.clone(),
+            account_id: conversation.account_id.clone(),
             event_id: ended.event_id.clone(),
-            conversation_id: completion.conversation_id.clone(),
+            conversation_id: conversation.id.clone(),
             event: ended.kind,
             accepted_at: ended.at,
         };
-        if !self.conversations.is_announced(&message.account_id, &message.event_id).await? {
-            self.announce(&message).await?;
+        if self.conversations.is_announced(&message.account_id, &message.event_id).await? {
+            return Ok(());
         }
-        Ok(Some(Completed::Accepted(ended)))
+        self.announce(&message).await
     }
 
     async fn announce(&self, message: &EventMessage) -> Result<()> {
@@ -174,82 +280,165 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         );
         self.conversations.mark_announced(&message.account_id, &message.event_id).await
     }
-
-    /// Keeps a signal that lost, once for each flow and end however often it comes. `None`: read again.
-    async fn note(
-        &self,
-        mut conversation: Conversation,
-        completion: &Completion,
-        ended: Ended,
-        now: Timestamp,
-    ) -> Result<Option<Completed>> {
-        let known = |note: &LateSignal| note.event == completion.kind && note.flow == completion.flow;
-        if conversation.late_signals.iter().any(known) {
-            return Ok(Some(Completed::EndedOtherwise(ended)));
-        }
-        conversation.late_signals.push(LateSignal { event: completion.kind, flow: completion.flow, at: now });
-        conversation.updated_at = now;
-        Ok(match self.conversations.save(&conversation).await? {
-            Saved::Conflict => None,
-            // A record that is full to the brim keeps its end; only the note is dropped.
-            Saved::Yes | Saved::TooLarge => Some(Completed::EndedOtherwise(ended)),
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fakes::{ManualClock, MemoryConversations, MemoryQueue};
+    use crate::fakes::{ManualClock, MemoryConversations, MemoryQueue, sample};
     use crate::ports::ConversationLookup;
 
-    fn completion(kind: EventKind, flow: CompletionFlow) -> Completion {
+    fn completion(end: End, flow: CompletionFlow) -> Completion {
         Completion {
-            account_id: AccountId::parse("acc_1").unwrap(),
-            conversation_id: ConversationId::parse("c-1").unwrap(),
+            account_id: sample::account(),
+            conversation_id: sample::conversation_id(),
             flow,
-            kind,
-            details: Details::default(),
+            end,
+            stated: Change::default(),
+            known: Details::default(),
         }
     }
 
-    fn complete() -> (Complete<MemoryConversations, MemoryQueue<EventMessage>>, MemoryQueue<EventMessage>) {
-        let events = MemoryQueue::default();
-        let clock = ManualClock::new(1_000);
-        (Complete::new(MemoryConversations::default(), events.clone(), Arc::new(clock)), events)
+    const COMPLETED: End = End::As(EventKind::Completed);
+
+    fn details(json: &str) -> Details {
+        Details::parse(serde_json::from_str(json).unwrap()).unwrap()
+    }
+
+    struct World {
+        complete: Complete<MemoryConversations, MemoryQueue<EventMessage>>,
+        events: MemoryQueue<EventMessage>,
+        clock: ManualClock,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let (events, clock) = (MemoryQueue::default(), ManualClock::new(1_000));
+            let complete =
+                Complete::new(MemoryConversations::default(), events.clone(), Arc::new(clock.clone()));
+            Self { complete, events, clock }
+        }
+
+        async fn end(&self, end: End, flow: CompletionFlow) -> Completed {
+            self.complete.run(&completion(end, flow)).await.unwrap()
+        }
+
+        async fn record(&self) -> Conversation {
+            let (account, id) = (sample::account(), sample::conversation_id());
+            self.complete.conversations.load(&account, &id).await.unwrap().unwrap()
+        }
+
+        /// A conversation under way, as the platform states it.
+        async fn begin(&self, change: &Change) {
+            let mut conversation =
+                Conversation::new(sample::account(), sample::conversation_id(), self.clock.now());
+            conversation.apply(change);
+            assert_eq!(self.complete.conversations.save(&conversation).await.unwrap(), Saved::Yes);
+        }
     }
 
     #[tokio::test]
     async fn a_repeat_gets_the_same_answer_and_sends_nothing() {
-        let (complete, events) = complete();
-        let hangup = completion(EventKind::Completed, CompletionFlow::Hangup);
-        let first = complete.run(&hangup).await.unwrap();
-        assert_eq!(complete.run(&hangup).await.unwrap(), first);
-        assert_eq!(events.sent().len(), 1);
+        let world = World::new();
+        let first = world.end(COMPLETED, CompletionFlow::Hangup).await;
+        assert_eq!(world.end(COMPLETED, CompletionFlow::Hangup).await, first);
+        assert_eq!(world.events.sent().len(), 1);
+        assert!(world.record().await.late_signals.is_empty());
     }
 
     #[tokio::test]
     async fn a_repeat_heals_a_send_that_failed() {
-        let (complete, events) = complete();
-        let hangup = completion(EventKind::Completed, CompletionFlow::Hangup);
-        events.fail_next();
-        complete.run(&hangup).await.unwrap_err();
-        assert!(matches!(complete.run(&hangup).await.unwrap(), Completed::Accepted(_)));
-        assert_eq!(events.sent().len(), 1);
+        let world = World::new();
+        world.events.fail_next();
+        world.complete.run(&completion(COMPLETED, CompletionFlow::Hangup)).await.unwrap_err();
+        assert!(matches!(world.end(COMPLETED, CompletionFlow::Twilio).await, Completed::Accepted(_)));
+        assert_eq!(world.events.sent().len(), 1);
     }
 
     #[tokio::test]
-    async fn the_first_signal_wins_and_the_loser_is_one_note() {
-        let (complete, events) = complete();
-        complete.run(&completion(EventKind::Completed, CompletionFlow::Hangup)).await.unwrap();
+    async fn the_first_signal_wins_and_each_loser_is_one_note() {
+        let world = World::new();
+        world.end(COMPLETED, CompletionFlow::Hangup).await;
         for _ in 0..2 {
-            let late = complete.run(&completion(EventKind::Failed, CompletionFlow::Twilio)).await.unwrap();
-            assert!(matches!(late, Completed::EndedOtherwise(Ended { kind: EventKind::Completed, .. })));
+            let same = world.end(COMPLETED, CompletionFlow::Daily).await;
+            assert!(matches!(same, Completed::Accepted(Ended { kind: EventKind::Completed, .. })));
+            let other = world.end(End::As(EventKind::Failed), CompletionFlow::Twilio).await;
+            assert!(matches!(other, Completed::EndedOtherwise(Ended { kind: EventKind::Completed, .. })));
         }
-        assert_eq!(events.sent().len(), 1);
-        let id = ConversationId::parse("c-1").unwrap();
-        let record =
-            complete.conversations.load(&AccountId::parse("acc_1").unwrap(), &id).await.unwrap().unwrap();
-        assert_eq!(record.late_signals.len(), 1);
+        assert_eq!(world.events.sent().len(), 1);
+        let notes = world.record().await.late_signals;
+        let notes: Vec<_> = notes.iter().map(|note| (note.event, note.flow)).collect();
+        assert_eq!(
+            notes,
+            [(EventKind::Completed, CompletionFlow::Daily), (EventKind::Failed, CompletionFlow::Twilio)]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_transcript_that_comes_after_the_end_is_kept() {
+        let world = World::new();
+        world.end(COMPLETED, CompletionFlow::Twilio).await;
+        let mut hangup = completion(COMPLETED, CompletionFlow::Hangup);
+        hangup.stated.details = details(r#"{"conversation_transcript":[1],"conversation_status":"FAILED"}"#);
+        hangup.known = details(r#"{"conversation_duration":5}"#);
+        world.complete.run(&hangup).await.unwrap();
+        let record = world.record().await;
+        assert_eq!(record.details.get("conversation_transcript"), Some("[1]"));
+        assert_eq!(record.details.get("conversation_duration"), Some("5"));
+        assert_eq!(record.details.get("conversation_status"), Some("\"COMPLETED\""));
+        let version = record.version;
+        world.complete.run(&hangup).await.unwrap();
+        assert_eq!(world.record().await.version, version, "a repeat changes nothing");
+    }
+
+    #[tokio::test]
+    async fn an_end_that_depends_on_an_answer_asks_the_record() {
+        for (answered, kind) in [(true, EventKind::Completed), (false, EventKind::Disconnected)] {
+            let world = World::new();
+            let mut conversation =
+                Conversation::new(sample::account(), sample::conversation_id(), world.clock.now());
+            conversation.answered = answered;
+            world.complete.conversations.save(&conversation).await.unwrap();
+            let ended = world.end(End::ByAnswer, CompletionFlow::Daily).await;
+            assert!(matches!(ended, Completed::Accepted(ended) if ended.kind == kind), "{answered}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_conversation_whose_end_nobody_reports_fails_ten_minutes_after_it_was_expected() {
+        let world = World::new();
+        let expected = world.clock.now() + std::time::Duration::from_secs(60);
+        let details = details(r#"{"notes":"call back"}"#);
+        world.begin(&Change { details, expected_end: Some(Some(expected)), ..Change::default() }).await;
+        let overdue =
+            async || world.complete.run_overdue(&sample::account(), &sample::conversation_id()).await;
+        let millisecond = std::time::Duration::from_millis(1);
+        world.clock.advance(expected.since(world.clock.now()) + GRACE - millisecond);
+        assert!(!overdue().await.unwrap());
+        world.clock.advance(millisecond);
+        world.events.fail_next();
+        overdue().await.unwrap_err();
+        assert!(overdue().await.unwrap(), "the next minute heals a send that failed");
+        assert!(!overdue().await.unwrap());
+        assert_eq!(world.events.sent().len(), 1);
+        let record = world.record().await;
+        assert_eq!(record.ended.unwrap().kind, EventKind::Failed);
+        assert_eq!(
+            record.details.get("notes"),
+            Some(
+                r#""call back\nNo end was reported by 10 minutes after its expected end (1970-01-01T00:01:01.000Z).""#
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn a_conversation_that_ended_in_time_is_not_overdue() {
+        let world = World::new();
+        let expected = world.clock.now();
+        world.begin(&Change { expected_end: Some(Some(expected)), ..Change::default() }).await;
+        world.end(COMPLETED, CompletionFlow::Hangup).await;
+        world.clock.advance(2 * GRACE);
+        assert!(!world.complete.run_overdue(&sample::account(), &sample::conversation_id()).await.unwrap());
+        assert_eq!(world.record().await.ended.unwrap().kind, EventKind::Completed);
     }
 }

@@ -63,9 +63,9 @@ macro_rules! id {
     };
 }
 
-const ID_RULE: &str = "takes 1 to 128 ASCII letters, digits and the characters - . _ :";
+pub(crate) const ID_RULE: &str = "takes 1 to 128 ASCII letters, digits and the characters - . _ :";
 
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     (1..=MAX_ID_LENGTH).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b))
 }

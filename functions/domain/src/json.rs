@@ -7,6 +7,11 @@ use serde_json::value::RawValue;
 
 use crate::invalid::Invalid;
 
+/// Our ids, times and notes always serialize.
+pub(crate) fn json_of(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// The fields of one JSON object; none is given twice.
 pub struct Fields(Vec<(String, Box<RawValue>)>);
 
@@ -34,6 +39,20 @@ impl Fields {
         rule: &'static str,
     ) -> Result<T, Invalid> {
         self.optional(name, rule)?.ok_or_else(|| Invalid::new(name, "is missing"))
+    }
+
+    /// Takes a field out: its value, or `None` where it is absent.
+    ///
+    /// # Errors
+    /// It is of another type: the rule says which it has to be.
+    pub fn take<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        rule: &'static str,
+    ) -> Result<Option<T>, Invalid> {
+        let value = self.optional(name, rule)?;
+        self.0.retain(|(given, _)| given != name);
+        Ok(value)
     }
 
     /// Refuses fields that nothing would look at: a misspelt one is not silently ignored.

@@ -1,17 +1,21 @@
 //! The rules of webhook delivery: no AWS, no HTTP client, no clock.
 //!
 //! Start at [`deliver`], which is what Ringback is for; it reads as the way of one delivery. [`completion`] is how an
-//! event comes to be, [`fan_out`] how it becomes deliveries, [`ledger`] why their counts are exact, [`reconcile`] what
-//! becomes of dead letters. [`ports`] lists what the rules need from the outside.
+//! event comes to be and [`callback`] how a provider's word gets there, [`fan_out`] how it becomes deliveries,
+//! [`ledger`] why their counts are exact, [`reconcile`] what becomes of dead letters. [`ports`] lists what the rules
+//! need from the outside.
 
 pub mod address;
 pub mod api_key;
+pub mod callback;
+pub mod change;
 pub mod completion;
 pub mod conversation;
 pub mod deliver;
 pub mod delivery;
 pub mod delivery_log;
 pub mod destination;
+pub mod details;
 pub mod event;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
@@ -23,10 +27,14 @@ pub mod json;
 pub mod ledger;
 pub mod messages;
 pub mod outcome;
+pub mod overdue;
 pub mod payload;
 pub mod ports;
+pub mod provider;
 pub mod reconcile;
+pub mod signal;
 pub mod signature;
+pub mod status;
 pub mod target_url;
 pub mod timestamp;
 pub mod update;

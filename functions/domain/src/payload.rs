@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::conversation::{Conversation, json_of};
+use crate::conversation::Conversation;
 use crate::event::EventKind;
-use crate::json::Fields;
+use crate::json::{Fields, json_of};
 
 /// What is emptied, in this order, where the whole payload does not fit into a URL.
 pub const TRIMMABLE: [&str; 2] = ["conversation_transcript", "conversation_analysis"];
@@ -34,7 +34,7 @@ pub fn trim(payload: &Bytes) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::Details;
+    use crate::details::Details;
     use crate::ids::{AccountId, ConversationId};
     use crate::timestamp::Timestamp;
 

@@ -17,6 +17,8 @@ use crate::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use crate::ledger::{Claim, Claimed, Closing};
 use crate::messages::{DeliveryMessage, EventMessage};
 use crate::outcome::Outcome;
+use crate::provider::{Link, Provider, ProviderSecret, Reference};
+use crate::signal::Signal;
 use crate::timestamp::Timestamp;
 use crate::wire::WebhookRequest;
 
@@ -94,6 +96,72 @@ pub trait EventOutbox: Send + Sync {
     /// Remembers that the queue has taken it.
     fn mark_announced(&self, account: &AccountId, event: &EventId)
     -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Finds the conversations whose end is overdue.
+pub trait OverdueConversations: Send + Sync {
+    /// Some of those that were overdue at that time; none only if there are none. May hold one that was just dealt
+    /// with.
+    fn find(&self, at: Timestamp) -> impl Future<Output = Result<Vec<(AccountId, ConversationId)>>> + Send;
+}
+
+/// What providers call conversations, and the callbacks that came before their conversation.
+pub trait References: Send + Sync {
+    /// Where a reference leads.
+    fn find(
+        &self,
+        account: &AccountId,
+        reference: &Reference,
+    ) -> impl Future<Output = Result<Option<Link>>> + Send;
+
+    /// Makes it lead elsewhere, if it still leads where it was found to.
+    fn put(
+        &self,
+        account: &AccountId,
+        reference: &Reference,
+        link: &Link,
+        found: Option<&Link>,
+    ) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// Keeps a callback for a while, once however often it comes.
+    fn park(
+        &self,
+        account: &AccountId,
+        signal: &Signal,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// The callbacks that are kept for this reference, in any order.
+    fn parked(
+        &self,
+        account: &AccountId,
+        reference: &Reference,
+    ) -> impl Future<Output = Result<Vec<Signal>>> + Send;
+}
+
+/// What providers sign their callbacks with.
+pub trait ProviderSecrets: Send + Sync {
+    /// An account's secret for a provider.
+    fn get(
+        &self,
+        account: &AccountId,
+        provider: Provider,
+    ) -> impl Future<Output = Result<Option<ProviderSecret>>> + Send;
+
+    /// Stores it, or replaces the one before.
+    fn put(
+        &self,
+        account: &AccountId,
+        provider: Provider,
+        secret: &ProviderSecret,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets it; false if there was none.
+    fn delete(&self, account: &AccountId, provider: Provider) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Which providers an account has a secret for, and since when.
+    fn list(&self, account: &AccountId) -> impl Future<Output = Result<Vec<(Provider, Timestamp)>>> + Send;
 }
 
 /// The queue from ingest to fan-out.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::conversation::{Conversation, ConversationStatus, Details, MAX_RECORD_BYTES};
+use crate::change::Change;
+use crate::completion::MAX_CONFLICTS;
+use crate::conversation::{Conversation, MAX_RECORD_BYTES};
 use crate::ids::{AccountId, ConversationId};
 use crate::invalid::Invalid;
 use crate::ports::{Clock, Conversations, Result, Saved, Unavailable};
-
-/// Writers of one record that may get in between a read and its write before we give up and let the caller retry.
-const MAX_CONFLICTS: usize = 32;
+use crate::status::ConversationStatus;
 
 /// What an update came to.
 pub enum Updated {
@@ -32,20 +32,22 @@ impl<C: Conversations> Update<C> {
         Self { conversations, clock }
     }
 
+    /// The record as it is now.
+    pub async fn latest(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
+        self.conversations.load(account, id).await
+    }
+
     /// Merges: a given value replaces, `null` clears, an absent field stays.
-    pub async fn run(&self, account: &AccountId, id: &ConversationId, details: &Details) -> Result<Updated> {
+    pub async fn run(&self, account: &AccountId, id: &ConversationId, change: &Change) -> Result<Updated> {
         for _ in 0..MAX_CONFLICTS {
             let now = self.clock.now();
             let known = self.conversations.load(account, id).await?;
             let mut conversation =
                 known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
-            if let Err(refused) = check_status(details.status(), &conversation) {
+            if let Err(refused) = check_status(change.details.status(), &conversation) {
                 return Ok(Updated::Refused(refused));
             }
-            conversation.details.merge(details.clone());
-            if let Some(ended) = &conversation.ended {
-                conversation.details.end(ended.kind); // what has ended stays ended, also where the update clears it
-            }
+            conversation.apply(change);
             conversation.updated_at = now;
             if conversation.details.len() > MAX_RECORD_BYTES {
                 return Ok(Updated::TooLarge);
@@ -110,7 +112,7 @@ mod tests {
         let account = AccountId::parse("acc_1").unwrap();
         let id = ConversationId::parse("c-1").unwrap();
         let long = format!(r#"{{"notes":"{}"}}"#, "x".repeat(MAX_RECORD_BYTES));
-        let details = Details::parse(serde_json::from_str(&long).unwrap()).unwrap();
-        assert!(matches!(update.run(&account, &id, &details).await.unwrap(), Updated::TooLarge));
+        let change = Change::parse(serde_json::from_str(&long).unwrap()).unwrap();
+        assert!(matches!(update.run(&account, &id, &change).await.unwrap(), Updated::TooLarge));
     }
 }

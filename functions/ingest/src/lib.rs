@@ -1,26 +1,41 @@
-//! HTTP to one lifecycle event in the `events` queue.
+//! HTTP, EventBridge and a schedule to one lifecycle event in the `events` queue.
 //!
 //! A flow in [`flows`] reads what its caller sends; the shared completion step of the domain does the rest.
 
 mod conversations;
 mod flows;
+mod public_url;
 
 use std::sync::Arc;
 
 use adapters::aws::Clients;
-use adapters::caller::authenticate;
+use adapters::caller::{Caller, authenticate};
 use adapters::config::{ConfigError, Retention, Vars};
-use adapters::dynamodb::{AccountTable, ConversationTable, ConversationTables};
-use adapters::function::{Error, answer, is_http};
+use adapters::dynamodb::{
+    AccountTable, ConversationTable, ConversationTables, OverdueIndex, ProviderTable, ReferenceTable,
+};
+use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use adapters::sqs::Queue;
 use domain::api_key::Scope;
+use domain::callback::Callbacks;
 use domain::completion::Complete;
+use domain::overdue::EndOverdue;
 use domain::ports::Clock;
 use domain::update::Update;
 use lambda_runtime::LambdaEvent;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::flows::{CallbackFlow, End};
+use crate::public_url::PublicUrl;
+
+/// The completion step over the tables and the queue.
+type Completing = Complete<ConversationTables, Queue>;
+
+/// The callbacks of providers over the same.
+type Linking = Callbacks<ConversationTables, Queue, ReferenceTable>;
 
 /// What the function's environment says.
 pub struct Config {
@@ -29,6 +44,7 @@ pub struct Config {
     conversations_table: String,
     delivery_log_table: String,
     retention: Retention,
+    public_url: Option<PublicUrl>,
 }
 
 impl Config {
@@ -40,15 +56,34 @@ impl Config {
             conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
+            public_url: vars
+                .optional(PUBLIC_URL)
+                .map(|url| PublicUrl::parse(&url).map_err(|problem| ConfigError::new(PUBLIC_URL, problem)))
+                .transpose()?,
         })
     }
+}
+
+/// The variable that says where Twilio reaches us; empty where nobody has said.
+const PUBLIC_URL: &str = "PUBLIC_URL";
+
+/// What the schedule sends.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Command {
+    EndOverdueConversations {},
 }
 
 /// The function.
 pub struct Ingest {
     accounts: AccountTable,
-    complete: Complete<ConversationTables, Queue>,
+    providers: ProviderTable,
+    complete: Completing,
+    callbacks: Linking,
     update: Update<ConversationTables>,
+    end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
+    public_url: Option<PublicUrl>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Ingest {
@@ -56,36 +91,84 @@ impl Ingest {
     #[must_use]
     pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>) -> Self {
         let Clients { dynamodb, sqs } = clients;
+        let table = config.conversations_table;
         let conversations = ConversationTables::new(
-            ConversationTable::new(dynamodb.clone(), config.conversations_table),
+            ConversationTable::new(dynamodb.clone(), table.clone()),
             config.delivery_log_table,
             config.retention,
             Arc::clone(&clock),
         );
         let events = Queue::new(sqs, config.events_queue_url);
+        let complete = Complete::new(conversations.clone(), events, Arc::clone(&clock));
+        let references = ReferenceTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
+        let overdue = OverdueIndex::new(dynamodb.clone(), table);
         Self {
-            accounts: AccountTable::new(dynamodb, config.destinations_table),
-            complete: Complete::new(conversations.clone(), events, Arc::clone(&clock)),
-            update: Update::new(conversations, clock),
+            accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
+            providers: ProviderTable::new(dynamodb, config.destinations_table),
+            callbacks: Callbacks::new(
+                complete.clone(),
+                conversations.clone(),
+                references,
+                Arc::clone(&clock),
+            ),
+            end_overdue: EndOverdue::new(complete.clone(), overdue, Arc::clone(&clock)),
+            complete,
+            update: Update::new(conversations, Arc::clone(&clock)),
+            public_url: config.public_url,
+            clock,
         }
     }
 
     /// One invocation.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
-        if !is_http(&event.payload) {
-            return Err("this function is invoked by the HTTP API".into());
+    pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Value, Error> {
+        let event = event.payload;
+        if is_http(&event) {
+            return answer(&event, |request| self.route(request)).await;
         }
-        answer(event.payload, |request| self.route(request)).await
+        if let Some(events) = flows::event_bridge::read(&event) {
+            flows::event_bridge::run(&self.platform(), &self.accounts, events).await?;
+            return Ok(Value::Null);
+        }
+        match serde_json::from_str(event.get()) {
+            Ok(Command::EndOverdueConversations {}) => {
+                let ended = self.end_overdue.run().await.inspect_err(adapters::log_unavailable)?;
+                Ok(json!({ "ended": ended }))
+            }
+            Err(_) => {
+                Err("this function is invoked by the HTTP API, by events of EventBridge and by its schedule"
+                    .into())
+            }
+        }
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
-        let caller = authenticate(&request, &self.accounts, Scope::Ingest).await?;
+        let callback = || CallbackFlow { callbacks: &self.callbacks, secrets: &self.providers };
         match request.route() {
-            "POST /v1/flows/hangup" => flows::hangup::run(&self.complete, caller, &request).await,
+            "POST /v1/flows/hangup" => {
+                flows::hangup::run(&self.platform(), self.caller(&request).await?, &request).await
+            }
+            "POST /v1/flows/outbound-call" => {
+                flows::outbound_call::run(&self.platform(), self.caller(&request).await?, &request).await
+            }
+            "POST /v1/flows/twilio/{account_id}" | "GET /v1/flows/twilio/{account_id}" => {
+                flows::twilio::run(&callback(), self.public_url.as_ref(), &request, self.clock.now()).await
+            }
+            "POST /v1/flows/daily/{account_id}" => {
+                flows::daily::run(&callback(), &request, self.clock.now()).await
+            }
             "PUT /v1/conversations/{conversation_id}" => {
-                conversations::put(&self.update, caller, &request).await
+                let caller = self.caller(&request).await?;
+                conversations::put(&self.update, &self.callbacks, caller, &request).await
             }
             _ => Err(Problem::not_found("route")),
         }
+    }
+
+    fn platform(&self) -> End<'_> {
+        End { complete: &self.complete, callbacks: &self.callbacks }
+    }
+
+    async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+        authenticate(request, &self.accounts, Scope::Ingest).await
     }
 }

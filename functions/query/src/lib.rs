@@ -10,7 +10,7 @@ use adapters::aws::Clients;
 use adapters::caller::authenticate;
 use adapters::config::{ConfigError, Vars};
 use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable};
-use adapters::function::{Error, answer, is_http};
+use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use domain::api_key::Scope;
@@ -56,11 +56,11 @@ impl Query {
     }
 
     /// One invocation.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Value, Error> {
         if !is_http(&event.payload) {
             return Err("this function is invoked by the HTTP API".into());
         }
-        answer(event.payload, |request| self.route(request)).await
+        answer(&event.payload, |request| self.route(request)).await
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {

@@ -15,10 +15,12 @@ use domain::address::AddressPolicy;
 use ingest::Ingest;
 use lambda_runtime::{LambdaEvent, service_fn};
 use query::Query;
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::certificates::{Authority, read_certificate};
 use crate::clock::Clock;
+use crate::lambda::asynchronous::Asynchronous;
 use crate::lambda::front::Functions;
 use crate::lambda::function::{Deployed, Function};
 use crate::lambda::in_process::InProcess;
@@ -87,11 +89,23 @@ impl Launch<'_> {
                     Arc::new(self.processes(function, &variables, binary, arguments))
                 }
             };
-            let deployed =
-                Deployed { function: running, timeout: function.timeout, clock: self.clock.clone() };
+            let deployed = Deployed {
+                function: running,
+                timeout: function.timeout,
+                clock: self.clock.clone(),
+                asynchronous: self.asynchronous(function)?,
+            };
             functions.insert(function.id.clone(), deployed);
         }
         Ok(functions)
+    }
+
+    fn asynchronous(&self, function: &template::Function) -> Result<Option<Asynchronous>, Error> {
+        let Some(settings) = &function.asynchronous else { return Ok(None) };
+        let queue = self.resources.queues.get(&settings.on_failure);
+        let queue = queue.ok_or_else(|| format!("no queue {}", settings.on_failure))?;
+        let sqs = self.clients.sqs.clone();
+        Ok(Some(Asynchronous { retries: settings.retries, on_failure: queue.url.clone(), sqs }))
     }
 
     fn in_process(
@@ -118,19 +132,18 @@ impl Launch<'_> {
             "dispatch" => {
                 let sender = HttpSender::new(ADDRESSES, &[self.authority.certificate()?])?;
                 let function = Dispatch::new(dispatch::Config::read(variables)?, clients, sender, clock);
-                Ok(self.wrap(function, |function, event: LambdaEvent<Value>| async move {
-                    let batch = LambdaEvent::new(serde_json::from_value(event.payload)?, event.context);
-                    Ok(serde_json::to_value(function.handle(batch).await?)?)
-                }))
+                Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             other => Err(format!("the template names a function {other:?} that is not built here").into()),
         }
     }
 
-    fn wrap<T, F>(&self, function: T, handle: fn(Arc<T>, LambdaEvent<Value>) -> F) -> Arc<dyn Function>
+    fn wrap<T, E, O, F>(&self, function: T, handle: fn(Arc<T>, LambdaEvent<E>) -> F) -> Arc<dyn Function>
     where
         T: Send + Sync + 'static,
-        F: Future<Output = Result<Value, Error>> + Send + 'static,
+        E: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
+        F: Future<Output = Result<O, Error>> + Send + 'static,
     {
         let function = Arc::new(function);
         let handler = move |event| handle(Arc::clone(&function), event);

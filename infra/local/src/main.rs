@@ -38,6 +38,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
 
+    /// Where providers reach the API, if not at this machine's address: the URL of a tunnel
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -59,9 +63,10 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Some(Command::Bootstrap { function, authority_pem }) => {
-            functions::bootstrap(&function, &authority_pem).await
+            // Boxed, because a function is a deep nest of futures, and the compiler gives up on its layout.
+            Box::pin(functions::bootstrap(&function, &authority_pem)).await
         }
-        None => serve(arguments).await,
+        None => Box::pin(serve(arguments)).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,7 +85,13 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         Runs::InProcess
     };
     let ports = [arguments.port, arguments.port + 1];
-    let options = Options { data: arguments.data.clone(), ports, clock: Clock::system(), runs };
+    let options = Options {
+        data: arguments.data.clone(),
+        ports,
+        clock: Clock::system(),
+        runs,
+        public_url: arguments.public_url.clone(),
+    };
     let stack = Stack::start(options).await?;
     if let Some(file) = &arguments.env_file {
         write_environment(file, &stack.environment)?;

@@ -18,10 +18,12 @@ use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::functions::{Launch, Runs};
 use crate::lambda::front::{self, Functions};
+use crate::lambda::function::Deployed;
 use crate::lambda::mapping::Mapping;
+use crate::lambda::schedule::Schedule;
 use crate::provision::{Resources, provision};
 use crate::receiver::Receiver;
-use crate::template::Template;
+use crate::template::{Parameters, Template};
 
 /// How the stack is started.
 pub struct Options {
@@ -33,6 +35,8 @@ pub struct Options {
     pub clock: Clock,
     /// How functions run.
     pub runs: Runs,
+    /// Where providers reach the API, if not where it listens: the URL of a tunnel.
+    pub public_url: Option<String>,
 }
 
 /// A running stack. Everything stops when it is dropped; [`Stack::stop`] lets running invocations end first.
@@ -50,7 +54,8 @@ pub struct Stack {
     functions: Functions,
     /// They stop when dropped.
     _endpoints: Endpoints,
-    mappings: Vec<JoinHandle<()>>,
+    /// What invokes functions by itself: mappings and schedules.
+    invokers: Vec<JoinHandle<()>>,
     front: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
@@ -66,7 +71,7 @@ pub struct PortTaken {
 impl Stack {
     /// Starts all of it, and returns when it answers.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { data, ports: [api_port, receiver_port], clock, runs } = options;
+        let Options { data, ports: [api_port, receiver_port], clock, runs, public_url } = options;
         let api = listen(api_port).await?;
         let receiver = listen(receiver_port).await?;
         let authority = match &data {
@@ -79,7 +84,9 @@ impl Stack {
         let receiver = Receiver::start(receiver, authority.server_config()?, clock.clone())?;
         let endpoints = Endpoints::start(data.as_deref(), &clock).await?;
         let clients = endpoints.clients().await;
-        let template = Template::read()?;
+        let address = api.local_addr()?;
+        let public_url = public_url.unwrap_or_else(|| format!("http://{address}"));
+        let template = Template::read(&Parameters::from([("PublicUrl".to_owned(), public_url)]))?;
         let resources = provision(&template, &clients.sqs, &clients.dynamodb).await?;
         let mut environment = endpoints.variables();
         for function in &template.functions {
@@ -95,12 +102,14 @@ impl Stack {
         }
         .run(&runs)?;
         let (stop, stopped) = watch::channel(false);
-        let mappings = mappings(&template, &resources, &functions, &clients)?
+        let mut invokers: Vec<_> = mappings(&template, &resources, &functions, &clients)?
             .into_iter()
             .map(|mapping| tokio::spawn(mapping.run(stopped.clone())))
             .collect();
+        for schedule in schedules(&template, &functions)? {
+            invokers.push(tokio::spawn(schedule.run(stopped.clone())));
+        }
         let router = front::router(&template.routes, &functions)?;
-        let address = api.local_addr()?;
         let front = tokio::spawn(serve(api, router, stopped));
         Ok(Self {
             api: address,
@@ -110,7 +119,7 @@ impl Stack {
             environment,
             functions,
             _endpoints: endpoints,
-            mappings,
+            invokers,
             front,
             stop,
         })
@@ -124,7 +133,7 @@ impl Stack {
 
     /// Invokes a function directly, as whoever IAM allows could.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Error> {
-        let function = self.functions.get(function).ok_or("no such function")?;
+        let function = self::function(&self.functions, function)?;
         let answer = function.invoke(Bytes::from(event.to_string())).await?;
         Ok(serde_json::from_slice(&answer)?)
     }
@@ -141,8 +150,8 @@ impl Stack {
     /// Stops taking work, and returns when what was running has ended.
     pub async fn stop(self) {
         let _ = self.stop.send(true); // nobody listens any more: then it has stopped
-        for mapping in self.mappings {
-            let _ = mapping.await; // ends by itself, or has panicked and is no more
+        for invoker in self.invokers {
+            let _ = invoker.await; // ends by itself, or has panicked and is no more
         }
         self.front.abort();
     }
@@ -177,8 +186,7 @@ fn mappings(
     let mapping = |mapping: &crate::template::Mapping| {
         let queue =
             resources.queues.get(&mapping.queue).ok_or_else(|| format!("no queue {}", mapping.queue))?;
-        let function =
-            functions.get(&mapping.function).ok_or_else(|| format!("no function {}", mapping.function))?;
+        let function = function(functions, &mapping.function)?;
         Ok(Mapping {
             id: mapping.id.clone(),
             queue_url: queue.url.clone(),
@@ -192,4 +200,19 @@ fn mappings(
         })
     };
     template.mappings.iter().map(mapping).collect()
+}
+
+fn schedules(template: &Template, functions: &Functions) -> Result<Vec<Schedule>, Error> {
+    let schedule = |schedule: &crate::template::Schedule| {
+        Ok(Schedule {
+            every: schedule.every,
+            input: Bytes::from(schedule.input.clone()),
+            function: function(functions, &schedule.function)?.clone(),
+        })
+    };
+    template.schedules.iter().map(schedule).collect()
+}
+
+fn function<'a>(functions: &'a Functions, id: &str) -> Result<&'a Deployed, Error> {
+    functions.get(id).ok_or_else(|| format!("no function {id}").into())
 }

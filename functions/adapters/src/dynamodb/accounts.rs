@@ -4,11 +4,12 @@ use aws_sdk_dynamodb::Client;
 use bytes::Bytes;
 use domain::api_key::{Account, ApiKey, Scope};
 use domain::ids::AccountId;
-use domain::ports::{Accounts, Result, Unavailable};
+use domain::ports::{Accounts, Result, Saved, Unavailable};
 use domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, from_item, key, to_item};
+use super::table::{If, Table};
 
 /// Sort key of an account's own row.
 const ACCOUNT: &str = "account";
@@ -19,8 +20,7 @@ const KEY: &str = "key";
 /// The destinations table, as far as accounts and keys are concerned.
 #[derive(Clone)]
 pub struct AccountTable {
-    client: Client,
-    table: String,
+    table: Table,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,35 +45,22 @@ impl AccountTable {
     /// Over the table of that name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { table: Table::new(client, table) }
     }
 
     async fn get(&self, key: Item) -> Result<Option<Item>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("read an account or key", error.into_service_error()))?;
-        Ok(answer.item)
+        self.table.get("read an account or key", key).await
     }
 
     /// Chance makes each id, so a row that exists already is a fault of ours.
     async fn put_new(&self, key: Item, row: &impl Serialize) -> Result<()> {
+        let doing = "write an account or key";
         let mut item = to_item(row)?;
         item.extend(key);
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("write an account or key", error.into_service_error()))?;
-        Ok(())
+        match self.table.put_if(doing, item, If::New).await? {
+            Saved::Yes => Ok(()),
+            Saved::Conflict | Saved::TooLarge => Err(Unavailable::new(doing, "its id was given out before")),
+        }
     }
 }
 

@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
 use bytes::Bytes;
 use domain::completion::{Ended, LateSignal};
-use domain::conversation::{Conversation, Details};
+use domain::conversation::Conversation;
+use domain::details::Details;
 use domain::event::LifecycleEvent;
 use domain::ids::{AccountId, ConversationId, EventId};
 use domain::ports::{Clock, ConversationLookup, Conversations, EventOutbox, Result, Saved, Unavailable};
+use domain::provider::Reference;
 use domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::conditions::refused_by_transaction;
 use super::events::{ANNOUNCED, EVENT, event_item, event_key};
 use super::item::{Item, compress, decompress, from_item, key, n, partition, to_item};
+use super::overdue::OverdueKeys;
+use super::table::{If, Table};
 use crate::config::Retention;
 
 /// Sort key of a conversation's record.
@@ -26,8 +29,7 @@ const RECORD: &str = "record";
 /// The conversations table, to look records up.
 #[derive(Clone)]
 pub struct ConversationTable {
-    client: Client,
-    table: String,
+    table: Table,
 }
 
 /// The conversations table, to keep records, and the delivery log for the events that their ends fix.
@@ -41,8 +43,17 @@ pub struct ConversationTables {
 
 #[derive(Serialize, Deserialize)]
 struct ConversationRow {
-    /// The fields that the platform set, as compressed JSON.
+    /// The fields that travel in the payload, as compressed JSON.
     details: Bytes,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    references: Vec<Reference>,
+    #[serde(default)]
+    answered: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expected_end: Option<u64>,
+    /// Puts the record into the index of what is overdue.
+    #[serde(flatten)]
+    overdue: Option<OverdueKeys>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended: Option<Ended>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -61,20 +72,7 @@ impl ConversationTable {
     /// Over the table of that name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
-    }
-
-    /// A write of the record on the condition that its version is the one that was loaded; `None` if it is too large.
-    fn put(&self, conversation: &Conversation) -> Result<Option<Put>> {
-        let Some(item) = to_record(conversation)? else { return Ok(None) };
-        let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        let put = match conversation.version {
-            0 => put.condition_expression("attribute_not_exists(pk)"),
-            loaded => put
-                .condition_expression("version = :loaded")
-                .expression_attribute_values(":loaded", n(loaded)),
-        };
-        put.build().map(Some).map_err(|error| Unavailable::new("write a conversation", error))
+        Self { table: Table::new(client, table) }
     }
 }
 
@@ -91,7 +89,15 @@ impl ConversationTables {
     }
 
     fn client(&self) -> &Client {
-        &self.conversations.client
+        &self.conversations.table.client
+    }
+}
+
+/// Still the version that was loaded, or still none.
+fn unchanged(conversation: &Conversation) -> If {
+    match conversation.version {
+        0 => If::New,
+        loaded => If::Still(vec![("version", n(loaded))]),
     }
 }
 
@@ -103,6 +109,10 @@ fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
     let Some(details) = compress(conversation.details.to_json().as_bytes())? else { return Ok(None) };
     let mut item = to_item(&ConversationRow {
         details: details.into(),
+        references: conversation.references.clone(),
+        answered: conversation.answered,
+        expected_end: conversation.expected_end.map(Timestamp::as_millis),
+        overdue: conversation.overdue_at.map(|at| OverdueKeys::new(conversation, at)),
         ended: conversation.ended.clone(),
         late_signals: conversation.late_signals.clone(),
         created_at: conversation.created_at.as_millis(),
@@ -122,6 +132,10 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
         account_id: account.clone(),
         id: id.clone(),
         details: Details::parse(fields).map_err(|error| corrupt(error.into()))?,
+        references: row.references,
+        answered: row.answered,
+        expected_end: row.expected_end.map(Timestamp::from_millis),
+        overdue_at: row.overdue.and_then(|keys| keys.at()),
         ended: row.ended,
         late_signals: row.late_signals,
         created_at: Timestamp::from_millis(row.created_at),
@@ -132,16 +146,8 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
 
 impl ConversationLookup for ConversationTable {
     async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(conversation_key(account, id)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("read a conversation", error.into_service_error()))?;
-        answer.item.map(|item| parse_record(item, account, id)).transpose()
+        let item = self.table.get("read a conversation", conversation_key(account, id)).await?;
+        item.map(|item| parse_record(item, account, id)).transpose()
     }
 }
 
@@ -153,35 +159,20 @@ impl ConversationLookup for ConversationTables {
 
 impl Conversations for ConversationTables {
     async fn save(&self, conversation: &Conversation) -> Result<Saved> {
-        let Some(put) = self.conversations.put(conversation)? else { return Ok(Saved::TooLarge) };
-        let result = self
-            .client()
-            .put_item()
-            .table_name(put.table_name)
-            .set_item(Some(put.item))
-            .set_condition_expression(put.condition_expression)
-            .set_expression_attribute_values(put.expression_attribute_values)
-            .send()
-            .await;
-        match result.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Saved::Yes),
-            Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(Saved::Conflict),
-            Err(error) => Err(Unavailable::new("write a conversation", error)),
-        }
+        let Some(record) = to_record(conversation)? else { return Ok(Saved::TooLarge) };
+        self.conversations.table.put_if("write a conversation", record, unchanged(conversation)).await
     }
 
     async fn end(&self, conversation: &Conversation, event: &LifecycleEvent) -> Result<Saved> {
         let expires_at = self.retention.expiry(event.accepted_at);
-        let (Some(record), Some(event)) =
-            (self.conversations.put(conversation)?, event_item(event, expires_at)?)
-        else {
+        let (Some(record), Some(event)) = (to_record(conversation)?, event_item(event, expires_at)?) else {
             return Ok(Saved::TooLarge);
         };
-        let event = Put::builder()
-            .table_name(&self.delivery_log)
-            .set_item(Some(event))
-            .build()
-            .map_err(|error| Unavailable::new("write an event", error))?;
+        let put = |name: &str, row| Put::builder().table_name(name).set_item(Some(row));
+        let record = unchanged(conversation).guard(put(&self.conversations.table.name, record)).build();
+        let record = record.map_err(|error| Unavailable::new("write a conversation", error))?;
+        let event = put(&self.delivery_log, event).build();
+        let event = event.map_err(|error| Unavailable::new("write an event", error))?;
         let result = self
             .client()
             .transact_write_items()

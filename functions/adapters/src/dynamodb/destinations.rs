@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValue;
 use domain::destination::{
     Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
 };
@@ -16,15 +13,15 @@ use domain::target_url::TargetUrl;
 use domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::item::{Item, from_item, key, n, s, to_item};
+use super::item::{Item, from_item, key, n, to_item};
+use super::table::{If, Table};
 
 const PREFIX: &str = "destination#";
 
 /// The destinations table, as far as destinations are concerned.
 #[derive(Clone)]
 pub struct DestinationTable {
-    client: Client,
-    table: String,
+    table: Table,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +43,7 @@ impl DestinationTable {
     /// Over the table of that name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { table: Table::new(client, table) }
     }
 }
 
@@ -94,68 +91,28 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
 
 impl Destinations for DestinationTable {
     async fn of_account(&self, account: &AccountId) -> Result<Vec<Destination>> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :start)")
-            .expression_attribute_values(":pk", s(account.as_str()))
-            .expression_attribute_values(":start", s(PREFIX))
-            .into_paginator()
-            .items()
-            .send();
-        let mut destinations = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item =
-                item.map_err(|error| Unavailable::new("read destinations", error.into_service_error()))?;
-            destinations.push(parse_destination(item, account)?);
-        }
-        Ok(destinations)
+        let rows = self.table.rows("read destinations", account.to_string(), PREFIX, None).await?;
+        rows.into_iter().map(|item| parse_destination(item, account)).collect()
     }
 }
 
 impl DestinationStore for DestinationTable {
     async fn get(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Destination>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(destination_key(account, id)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("read a destination", error.into_service_error()))?;
-        answer.item.map(|item| parse_destination(item, account)).transpose()
+        let item = self.table.get("read a destination", destination_key(account, id)).await?;
+        item.map(|item| parse_destination(item, account)).transpose()
     }
 
     async fn put(&self, destination: &Destination, loaded: Option<&Destination>) -> Result<Saved> {
         let mut item = to_item(&to_row(destination))?;
         item.extend(destination_key(&destination.account_id, &destination.id));
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        let put = match loaded {
-            None => put.condition_expression("attribute_not_exists(pk)"),
-            Some(loaded) => put
-                .condition_expression("updated_at = :loaded")
-                .expression_attribute_values(":loaded", n(loaded.updated_at.as_millis())),
+        let condition = match loaded {
+            None => If::New,
+            Some(loaded) => If::Still(vec![("updated_at", n(loaded.updated_at.as_millis()))]),
         };
-        match put.send().await.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Saved::Yes),
-            Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(Saved::Conflict),
-            Err(error) => Err(Unavailable::new("write a destination", error)),
-        }
+        self.table.put_if("write a destination", item, condition).await
     }
 
     async fn delete(&self, account: &AccountId, id: &DestinationId) -> Result<bool> {
-        let answer = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(destination_key(account, id)))
-            .return_values(ReturnValue::AllOld)
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("delete a destination", error.into_service_error()))?;
-        Ok(answer.attributes.is_some())
+        self.table.delete("delete a destination", destination_key(account, id)).await
     }
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use domain::delivery::{Delivery, Record};
 use domain::ids::{AccountId, DeliveryId, EventId};
-use domain::ports::{Clock, Result, Unavailable};
+use domain::ports::{Clock, Result};
 
-use super::item::{from_item, n, s};
+use super::item::from_item;
 use super::record::{DELIVERY_PREFIX, RecordRow, delivery_partition, event_partition};
+use super::table::Table;
 
 /// Reads histories.
 #[derive(Clone)]
 pub(super) struct History {
-    client: Client,
-    table: String,
+    table: Table,
     /// Tells which rows are past their time.
     clock: Option<Arc<dyn Clock>>,
 }
@@ -22,12 +22,12 @@ pub(super) struct History {
 impl History {
     /// Every record that exists: a claim is refused by a row that is past its time, too.
     pub(super) fn whole(client: Client, table: String) -> Self {
-        Self { client, table, clock: None }
+        Self { table: Table::new(client, table), clock: None }
     }
 
     /// What customers see: rows past their time are left out, whether or not the table has removed them yet.
     pub(super) fn kept(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
-        Self { client, table, clock: Some(clock) }
+        Self { table: Table::new(client, table), clock: Some(clock) }
     }
 
     /// A delivery's records in the order of their numbers, of which there are at most five.
@@ -37,7 +37,7 @@ impl History {
         delivery: &DeliveryId,
     ) -> Result<Vec<(Delivery, Record)>> {
         match delivery_partition(account, delivery) {
-            Some(pk) => self.query(account, pk, format!("{delivery}#")).await,
+            Some(pk) => self.read(account, pk, &format!("{delivery}#")).await,
             None => Ok(Vec::new()),
         }
     }
@@ -48,29 +48,12 @@ impl History {
         account: &AccountId,
         event: &EventId,
     ) -> Result<Vec<(Delivery, Record)>> {
-        self.query(account, event_partition(account, event), DELIVERY_PREFIX.to_owned()).await
+        self.read(account, event_partition(account, event), DELIVERY_PREFIX).await
     }
 
-    async fn query(&self, account: &AccountId, pk: String, start: String) -> Result<Vec<(Delivery, Record)>> {
-        let mut query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :start)")
-            .expression_attribute_values(":pk", s(pk))
-            .expression_attribute_values(":start", s(start));
-        if let Some(clock) = &self.clock {
-            query = query
-                .filter_expression("expires_at > :now")
-                .expression_attribute_values(":now", n(clock.now().as_secs()));
-        }
-        let mut pages = query.into_paginator().items().send();
-        let mut records = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| Unavailable::new("read records", error.into_service_error()))?;
-            records.push(from_item::<RecordRow>(item)?.parse(account)?);
-        }
-        Ok(records)
+    async fn read(&self, account: &AccountId, pk: String, start: &str) -> Result<Vec<(Delivery, Record)>> {
+        let now = self.clock.as_ref().map(|clock| clock.now().as_secs());
+        let rows = self.table.rows("read records", pk, start, now).await?;
+        rows.into_iter().map(|item| from_item::<RecordRow>(item)?.parse(account)).collect()
     }
 }

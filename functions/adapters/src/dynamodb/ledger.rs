@@ -19,6 +19,7 @@ use super::expression::Expression;
 use super::history::History;
 use super::item::{Item, from_item, s, to_attribute, to_item};
 use super::record::{AttemptMap, IndexKeys, RecordRow, StandingRow, record_key};
+use super::table::NEW;
 use crate::config::Retention;
 
 /// The delivery-log table as the dispatcher uses it.
@@ -146,9 +147,6 @@ impl LedgerTable {
         }
     }
 }
-
-/// No row of that key.
-const NEW: &str = "attribute_not_exists(pk)";
 
 enum Written {
     Yes,

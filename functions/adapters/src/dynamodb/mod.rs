@@ -2,9 +2,10 @@
 //!
 //! | table | partition key | sort key |
 //! | --- | --- | --- |
-//! | destinations | account | `account`, `destination#<id>` |
+//! | destinations | account | `account`, `destination#<id>`, `provider#<name>` |
 //! | destinations | `key#<id>` | `key` |
 //! | conversations | account`#`conversation | `record` |
+//! | conversations | account`#`provider`#`reference | `link`, `signal#<digest>` |
 //! | delivery-log | account`#`event | `event`, `announced`, delivery`#`number |
 //!
 //! The account is part of every key, so another account's id addresses nothing. All records of an event share a
@@ -21,7 +22,11 @@ mod expression;
 mod history;
 mod item;
 mod ledger;
+mod overdue;
+mod providers;
 mod record;
+mod references;
+mod table;
 
 pub use accounts::AccountTable;
 pub use context::ContextTables;
@@ -29,3 +34,6 @@ pub use conversations::{ConversationTable, ConversationTables};
 pub use delivery_log::DeliveryLogTable;
 pub use destinations::DestinationTable;
 pub use ledger::LedgerTable;
+pub use overdue::OverdueIndex;
+pub use providers::ProviderTable;
+pub use references::ReferenceTable;

@@ -5,6 +5,7 @@ mod conversations;
 mod destinations;
 mod ledger;
 mod queue;
+mod references;
 pub mod sample;
 mod sender;
 
@@ -13,6 +14,7 @@ pub use conversations::MemoryConversations;
 pub use destinations::MemoryDestinations;
 pub use ledger::MemoryLedger;
 pub use queue::{MemoryQueue, MemoryVisibility};
+pub use references::MemoryReferences;
 pub use sender::ScriptedSender;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,15 +1,63 @@
-//! The places that an end is reported from. A flow reads and checks what comes in, states it as a
-//! [`Completion`], and [`complete`] does what they all share.
+//! The places that an end is reported from. A flow reads and checks what comes in.
+//!
+//! The platform's own ([`hangup`], [`outbound_call`], [`event_bridge`]) state a record as [`Stated`] and end it by
+//! [`End::run`]. Providers' callbacks ([`twilio`], [`daily`]) become [`Signal`](domain::signal::Signal)s.
 
+pub(crate) mod daily;
+pub(crate) mod event_bridge;
 pub(crate) mod hangup;
+pub(crate) mod outbound_call;
+mod provider;
+mod stated;
+pub(crate) mod twilio;
 
-use adapters::dynamodb::ConversationTables;
 use adapters::http::Reply;
 use adapters::problem::Problem;
-use adapters::sqs::Queue;
-use domain::completion::{Complete, Completed, Completion, Ended};
+use domain::completion::{Completed, Completion, Ended};
+use domain::ports::Unavailable;
 use http::StatusCode;
 use serde::Serialize;
+
+use crate::{Completing, Linking};
+
+pub(crate) use self::provider::{CallbackFlow, Refusal};
+pub(crate) use self::stated::Stated;
+
+/// What the platform's flows share.
+pub(crate) struct End<'a> {
+    pub(crate) complete: &'a Completing,
+    pub(crate) callbacks: &'a Linking,
+}
+
+impl End<'_> {
+    /// Ends the conversation, and lets the callbacks of providers that it names find it.
+    pub(crate) async fn run(&self, completion: &Completion) -> Result<Completed, Unavailable> {
+        let completed = self.complete.run(completion).await?;
+        if completed != Completed::TooLarge {
+            let Completion { account_id, conversation_id, stated, .. } = completion;
+            self.callbacks.link(account_id, conversation_id, &stated.references, true).await?;
+        }
+        Ok(completed)
+    }
+
+    /// The same over HTTP: 202 with the event, for a repeat as well; 200 where it had ended otherwise before, with the
+    /// event that stands.
+    pub(crate) async fn reply(&self, completion: &Completion) -> Result<Reply, Problem> {
+        let (status, ended) = match self.run(completion).await? {
+            Completed::Accepted(ended) => (StatusCode::ACCEPTED, ended),
+            Completed::EndedOtherwise(ended) => (StatusCode::OK, ended),
+            Completed::TooLarge => return Err(Problem::too_large()),
+        };
+        let Ended { event_id, kind, at, .. } = &ended;
+        let body = Accepted {
+            event_id: event_id.as_str(),
+            event: kind.as_str(),
+            conversation_id: completion.conversation_id.as_str(),
+            accepted_at: at.to_string(),
+        };
+        Ok(Reply::json(status, &body))
+    }
+}
 
 /// What a caller reads of the event.
 #[derive(Serialize)]
@@ -18,25 +66,4 @@ struct Accepted<'a> {
     event: &'a str,
     conversation_id: &'a str,
     accepted_at: String,
-}
-
-/// Ends the conversation. 202 with the event, for a repeat as well; 200 where it had ended otherwise before, with the
-/// event that stands.
-async fn complete(
-    step: &Complete<ConversationTables, Queue>,
-    completion: &Completion,
-) -> Result<Reply, Problem> {
-    let (status, ended) = match step.run(completion).await? {
-        Completed::Accepted(ended) => (StatusCode::ACCEPTED, ended),
-        Completed::EndedOtherwise(ended) => (StatusCode::OK, ended),
-        Completed::TooLarge => return Err(Problem::too_large()),
-    };
-    let Ended { event_id, kind, at, .. } = &ended;
-    let body = Accepted {
-        event_id: event_id.as_str(),
-        event: kind.as_str(),
-        conversation_id: completion.conversation_id.as_str(),
-        accepted_at: at.to_string(),
-    };
-    Ok(Reply::json(status, &body))
 }

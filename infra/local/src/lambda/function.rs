@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::asynchronous::Asynchronous;
 use crate::clock::Clock;
 
 /// Something that can be invoked the way Lambda invokes a function.
@@ -64,6 +65,8 @@ pub struct Deployed {
     pub timeout: Duration,
     /// Where deadlines are counted from.
     pub clock: Clock,
+    /// What becomes of an invocation whose caller does not wait.
+    pub asynchronous: Option<Asynchronous>,
 }
 
 impl Deployed {

@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::marker::PhantomData;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use lambda_runtime::{Context, LambdaEvent};
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::task::JoinError;
 
 use super::function::{Function, InvokeError};
@@ -15,29 +17,32 @@ use crate::clock::Clock;
 /// What a handler returns when it fails.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A handler that runs in this process.
-pub struct InProcess<H> {
+/// A handler that runs in this process, from `E` to `O` as JSON.
+pub struct InProcess<H, E, O> {
     handler: H,
     clock: Clock,
+    takes: PhantomData<fn(E) -> O>,
 }
 
-impl<H> InProcess<H> {
+impl<H, E, O> InProcess<H, E, O> {
     /// Wraps a handler: the same function that `lambda_runtime` is given in the deployed binary.
     pub const fn new(handler: H, clock: Clock) -> Self {
-        Self { handler, clock }
+        Self { handler, clock, takes: PhantomData }
     }
 }
 
-impl<H, F> Function for InProcess<H>
+impl<H, E, O, F> Function for InProcess<H, E, O>
 where
-    H: Fn(LambdaEvent<Value>) -> F + Send + Sync,
-    F: Future<Output = Result<Value, BoxError>> + Send + 'static,
+    H: Fn(LambdaEvent<E>) -> F + Send + Sync,
+    E: DeserializeOwned + Send,
+    O: Serialize + Send + 'static,
+    F: Future<Output = Result<O, BoxError>> + Send + 'static,
 {
     fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>> {
         Box::pin(async move {
-            let event = LambdaEvent::new(parse(&payload)?, context(deadline_ms));
+            let event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
             // A task of its own: its panic is its own crash.
-            let mut task = tokio::spawn((self.handler)(event));
+            let mut task = tokio::spawn((self.handler)(LambdaEvent::new(event, context(deadline_ms))));
             tokio::select! {
                 biased;
                 ended = &mut task => answer(ended),
@@ -52,10 +57,6 @@ where
     }
 }
 
-fn parse(payload: &[u8]) -> Result<Value, InvokeError> {
-    serde_json::from_slice(payload).map_err(|error| failed(&error))
-}
-
 fn context(deadline_ms: u64) -> Context {
     let mut context = Context::default();
     context.request_id = uuid::Uuid::new_v4().to_string();
@@ -63,9 +64,9 @@ fn context(deadline_ms: u64) -> Context {
     context
 }
 
-fn answer(ended: Result<Result<Value, BoxError>, JoinError>) -> Result<Bytes, InvokeError> {
+fn answer(ended: Result<Result<impl Serialize, BoxError>, JoinError>) -> Result<Bytes, InvokeError> {
     match ended {
-        Ok(Ok(value)) => Ok(Bytes::from(value.to_string())),
+        Ok(Ok(value)) => serde_json::to_vec(&value).map(Bytes::from).map_err(|error| failed(&error)),
         Ok(Err(error)) => Err(failed(&*error)),
         Err(error) => Err(InvokeError::Crashed(panic_text(error))),
     }
@@ -97,7 +98,7 @@ fn text_of(panic: &(dyn Any + Send)) -> Option<&str> {
 mod tests {
     use std::time::Duration;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

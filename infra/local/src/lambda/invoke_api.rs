@@ -12,11 +12,15 @@ use axum::routing::post;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::asynchronous;
 use super::front::{Functions, MAX_BODY_BYTES};
 use super::function::InvokeError;
 
-/// The one way of invoking there is here: the caller waits for the answer.
+/// The caller waits for the answer.
 const REQUEST_RESPONSE: &str = "RequestResponse";
+
+/// The caller does not wait.
+const EVENT: &str = "Event";
 
 /// `POST /2015-03-31/functions/{name}/invocations`, so that `aws lambda invoke --endpoint-url` works.
 pub(super) fn router(functions: Functions) -> Router {
@@ -31,8 +35,9 @@ async fn invoke(
     request: Request,
 ) -> Response<Body> {
     let kind = request.headers().get("x-amz-invocation-type");
-    if kind.is_some_and(|kind| kind != REQUEST_RESPONSE) {
-        let message = "the local stack invokes by RequestResponse only";
+    let waits = kind.is_none_or(|kind| kind == REQUEST_RESPONSE);
+    if !waits && kind.is_some_and(|kind| kind != EVENT) {
+        let message = "the local stack invokes by RequestResponse or Event";
         return refuse(StatusCode::BAD_REQUEST, "InvalidParameterValueException", message);
     }
     let Some(function) = functions.get(&name) else {
@@ -40,7 +45,11 @@ async fn invoke(
         return refuse(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
     };
     match axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await {
-        Ok(payload) => answer(function.invoke(or_empty_object(payload)).await),
+        Ok(payload) if waits => answer(function.invoke(or_empty_object(payload)).await),
+        Ok(payload) => {
+            tokio::spawn(asynchronous::invoke(function.clone(), or_empty_object(payload)));
+            StatusCode::ACCEPTED.into_response()
+        }
         Err(_) => refuse(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestTooLargeException",

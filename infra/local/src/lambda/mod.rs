@@ -1,8 +1,10 @@
 //! AWS Lambda on one machine: what invokes functions there, and keeps its rules, does so here.
 //!
 //! A [`function`] is bytes in, bytes out: [`in_process`], or as a native [`process`] that speaks the [`runtime_api`].
-//! Three things invoke one: [`front`] is the HTTP API and Lambda's own, [`mapping`] is SQS.
+//! Three things invoke one: [`front`] is the HTTP API and Lambda's own, [`mapping`] is SQS, [`schedule`] the time. Where
+//! nobody waits for the answer, [`asynchronous`] tries again.
 
+pub mod asynchronous;
 pub mod front;
 pub mod function;
 mod http_event;
@@ -13,4 +15,5 @@ pub mod mapping;
 mod partial_batch;
 pub mod process;
 pub mod runtime_api;
+pub mod schedule;
 mod sqs_event;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::expression::ArnOf;
 use super::resource::Resource;
 use super::{Expression, Resolve, TemplateError};
 
@@ -19,7 +20,18 @@ pub struct Function {
     pub timeout: Duration,
     /// Memory in MiB, which a function can read in its environment.
     pub memory_mib: u32,
+    /// How an invocation is treated whose caller does not wait.
+    pub asynchronous: Option<Asynchronous>,
     variables: BTreeMap<String, Expression>,
+}
+
+/// How an invocation is treated whose caller does not wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asynchronous {
+    /// Tries after the first.
+    pub retries: u32,
+    /// Logical id of the queue that what failed goes to.
+    pub on_failure: String,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +40,26 @@ struct Properties {
     timeout: u64,
     memory_size: u32,
     environment: Environment,
+    event_invoke_config: Option<EventInvokeConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EventInvokeConfig {
+    maximum_retry_attempts: u32,
+    destination_config: DestinationConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DestinationConfig {
+    on_failure: OnFailure,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OnFailure {
+    destination: ArnOf,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +76,10 @@ impl Function {
             binary: resource.build_property("Binary")?.to_owned(),
             timeout: Duration::from_secs(properties.timeout),
             memory_mib: properties.memory_size,
+            asynchronous: properties.event_invoke_config.map(|config| Asynchronous {
+                retries: config.maximum_retry_attempts,
+                on_failure: config.destination_config.on_failure.destination.0,
+            }),
             variables: properties.environment.variables,
         })
     }

@@ -4,6 +4,7 @@
 //! defaults in, resource.rs tells the kinds of resources apart, each of which has a file. What is not understood is an
 //! error that names it.
 
+mod event;
 mod expression;
 mod function;
 mod mapping;
@@ -11,18 +12,23 @@ mod parameters;
 mod queue;
 mod resource;
 mod route;
+mod schedule;
 mod table;
 mod yaml;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 pub use expression::{Expression, Resolve};
-pub use function::Function;
+pub use function::{Asynchronous, Function};
 pub use mapping::Mapping;
 pub use queue::{Queue, Redrive};
 pub use route::Route;
+pub use schedule::Schedule;
 pub use table::{Index, Key, Projection, Table};
 
+use event::Event;
 use resource::{Kind, Resource};
 
 /// The template as it was when this program was built.
@@ -41,7 +47,12 @@ pub struct Template {
     pub mappings: Vec<Mapping>,
     /// Which HTTP request invokes which function.
     pub routes: Vec<Route>,
+    /// What invokes functions again and again.
+    pub schedules: Vec<Schedule>,
 }
+
+/// Values for the template's parameters, by name.
+pub type Parameters = BTreeMap<String, String>;
 
 /// What is wrong with the template.
 #[derive(Debug, thiserror::Error)]
@@ -69,14 +80,14 @@ impl TemplateError {
 }
 
 impl Template {
-    /// Reads the template that this program was built with, parameters at their defaults.
-    pub fn read() -> Result<Self, TemplateError> {
-        Self::parse(EMBEDDED)
+    /// Reads the template that this program was built with; a parameter that is not given is at its default.
+    pub fn read(given: &Parameters) -> Result<Self, TemplateError> {
+        Self::parse(EMBEDDED, given)
     }
 
-    fn parse(text: &str) -> Result<Self, TemplateError> {
+    fn parse(text: &str, given: &Parameters) -> Result<Self, TemplateError> {
         let mut root = yaml::parse(text)?;
-        parameters::put_defaults(&mut root)?;
+        parameters::put_values(&mut root, given)?;
         let globals = root.pointer("/Globals/Function").cloned().unwrap_or(Value::Null);
         let mut template = Self {
             queues: Vec::new(),
@@ -84,6 +95,7 @@ impl Template {
             functions: Vec::new(),
             mappings: Vec::new(),
             routes: Vec::new(),
+            schedules: Vec::new(),
         };
         for (id, value) in section(&root, "Resources")? {
             template.add(Resource::read(id, value)?, &globals)?;
@@ -99,7 +111,15 @@ impl Template {
             Kind::Function => {
                 let resource = resource.with_globals(globals);
                 self.functions.push(Function::read(&resource)?);
-                self.routes.extend(Route::read_all(&resource)?);
+                for (name, event) in Event::read_all(&resource)? {
+                    match event {
+                        Event::HttpApi(event) => self.routes.push(Route::read(resource.id, event)?),
+                        Event::ScheduleV2(event) => {
+                            self.schedules.push(Schedule::read(name, resource.id, event)?);
+                        }
+                        Event::BusRule(_) => {}
+                    }
+                }
             }
             Kind::CloudOnly => {}
         }

@@ -1,28 +1,32 @@
-//! A reference to a parameter is its default: nobody fills in parameters for one machine.
+//! A reference to a parameter is the value that it is given, or else its default.
 
 use serde_json::{Map, Value};
 
-use super::{TemplateError, section};
+use super::{Parameters, TemplateError, section};
 
-/// Replaces every `Ref` to a parameter by the parameter's default.
-pub(super) fn put_defaults(root: &mut Value) -> Result<(), TemplateError> {
-    let mut defaults = Map::new();
+/// Replaces every `Ref` to a parameter by the parameter's value.
+pub(super) fn put_values(root: &mut Value, given: &Parameters) -> Result<(), TemplateError> {
+    let mut values = Map::new();
     for (name, parameter) in section(root, "Parameters")? {
-        let default = parameter.get("Default").ok_or_else(|| TemplateError::of(name, "has no Default"))?;
-        defaults.insert(name.clone(), default.clone());
+        let given = given.get(name).map(|value| Value::from(value.as_str()));
+        let value = given.or_else(|| parameter.get("Default").cloned());
+        values.insert(name.clone(), value.ok_or_else(|| TemplateError::of(name, "has no Default"))?);
     }
-    replace(root, &defaults);
+    if let Some(unknown) = given.keys().find(|name| !values.contains_key(*name)) {
+        return Err(TemplateError::of(unknown, "is no parameter"));
+    }
+    replace(root, &values);
     Ok(())
 }
 
-fn replace(value: &mut Value, defaults: &Map<String, Value>) {
+fn replace(value: &mut Value, values: &Map<String, Value>) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, defaults)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, values)),
         Value::Object(entries) => {
-            let named = entries.get("Ref").and_then(Value::as_str).and_then(|name| defaults.get(name));
+            let named = entries.get("Ref").and_then(Value::as_str).and_then(|name| values.get(name));
             match named.cloned() {
-                Some(default) => *value = default,
-                None => entries.values_mut().for_each(|entry| replace(entry, defaults)),
+                Some(given) => *value = given,
+                None => entries.values_mut().for_each(|entry| replace(entry, values)),
             }
         }
         _ => {}
@@ -38,16 +42,24 @@ mod tests {
     #[test]
     fn references_to_parameters_and_to_nothing_else_are_replaced() {
         let mut root = json!({
-            "Parameters": {"Days": {"Type": "Number", "Default": 30}},
-            "Resources": {"A": {"Properties": {"Keep": {"Ref": "Days"}, "Url": {"Ref": "Queue"}}}},
+            "Parameters": {"Days": {"Type": "Number", "Default": 30}, "Url": {"Type": "String", "Default": ""}},
+            "Resources": {"A": {"Keep": {"Ref": "Days"}, "Url": {"Ref": "Url"}, "Queue": {"Ref": "Queue"}}},
         });
-        put_defaults(&mut root).unwrap();
-        assert_eq!(root["Resources"]["A"]["Properties"], json!({"Keep": 30, "Url": {"Ref": "Queue"}}));
+        put_values(&mut root, &Parameters::from([("Url".to_owned(), "x".to_owned())])).unwrap();
+        assert_eq!(root["Resources"]["A"], json!({"Keep": 30, "Url": "x", "Queue": {"Ref": "Queue"}}));
     }
 
     #[test]
     fn a_parameter_without_a_default_is_named() {
-        let error = put_defaults(&mut json!({"Parameters": {"Days": {"Type": "Number"}}})).unwrap_err();
+        let mut root = json!({"Parameters": {"Days": {"Type": "Number"}}});
+        let error = put_values(&mut root, &Parameters::new()).unwrap_err();
         assert_eq!(error.to_string(), "template.yaml: Days: has no Default");
+    }
+
+    #[test]
+    fn a_value_for_no_parameter_is_named() {
+        let given = Parameters::from([("Dayz".to_owned(), "1".to_owned())]);
+        let error = put_values(&mut json!({"Parameters": {}}), &given).unwrap_err();
+        assert_eq!(error.to_string(), "template.yaml: Dayz: is no parameter");
     }
 }

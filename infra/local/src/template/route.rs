@@ -1,11 +1,7 @@
 //! A function's HTTP API events.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
 use super::TemplateError;
-use super::resource::Resource;
+use super::event::HttpApi;
 
 /// Requests of this method and path invoke this function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,33 +14,8 @@ pub struct Route {
     pub path: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Properties {
-    #[serde(default)]
-    events: BTreeMap<String, Event>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "Type", content = "Properties")]
-enum Event {
-    HttpApi(HttpApi),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HttpApi {
-    method: String,
-    path: String,
-}
-
 impl Route {
-    pub(super) fn read_all(resource: &Resource<'_>) -> Result<Vec<Self>, TemplateError> {
-        let properties: Properties = resource.properties()?;
-        properties.events.into_values().map(|Event::HttpApi(event)| Self::of(resource.id, event)).collect()
-    }
-
-    fn of(function: &str, event: HttpApi) -> Result<Self, TemplateError> {
+    pub(super) fn read(function: &str, event: HttpApi) -> Result<Self, TemplateError> {
         let HttpApi { method, path } = event;
         if method == "ANY" || path.contains("+}") || !path.starts_with('/') {
             let message = format!("the local stack has no catch-all routes like {method} {path}");

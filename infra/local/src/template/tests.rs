@@ -22,12 +22,12 @@ fn queue<'a>(template: &'a Template, id: &str) -> &'a Queue {
 
 #[test]
 fn the_real_template_is_read() {
-    let template = Template::read().unwrap();
+    let template = Template::read(&Parameters::new()).unwrap();
     let ids = |ids: Vec<&String>| ids.into_iter().cloned().collect::<BTreeSet<_>>();
     let expected = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(
         ids(template.queues.iter().map(|queue| &queue.id).collect()),
-        expected(&["EventsQueue", "DeliveriesQueue", "DeadLettersQueue"])
+        expected(&["EventsQueue", "DeliveriesQueue", "DeadLettersQueue", "FailedEventsQueue"])
     );
     assert_eq!(
         ids(template.tables.iter().map(|table| &table.id).collect()),
@@ -43,7 +43,7 @@ fn the_real_template_is_read() {
 
 #[test]
 fn work_is_given_up_after_four_receives_into_a_queue_that_keeps_it_longer() {
-    let template = Template::read().unwrap();
+    let template = Template::read(&Parameters::new()).unwrap();
     for id in ["EventsQueue", "DeliveriesQueue"] {
         let source = queue(&template, id);
         let redrive = source.redrive.as_ref().unwrap();
@@ -54,7 +54,7 @@ fn work_is_given_up_after_four_receives_into_a_queue_that_keeps_it_longer() {
 
 #[test]
 fn visibility_outlasts_six_timeouts_of_the_function_behind_the_queue() {
-    let template = Template::read().unwrap();
+    let template = Template::read(&Parameters::new()).unwrap();
     for mapping in &template.mappings {
         let timeout = template.function(&mapping.function).unwrap().timeout;
         assert!(queue(&template, &mapping.queue).visibility_timeout >= 6 * timeout, "{}", mapping.id);
@@ -64,7 +64,7 @@ fn visibility_outlasts_six_timeouts_of_the_function_behind_the_queue() {
 
 #[test]
 fn a_function_is_told_its_own_timeout() {
-    let template = Template::read().unwrap();
+    let template = Template::read(&Parameters::new()).unwrap();
     let dispatch = template.function("Dispatch").unwrap();
     let environment = dispatch.environment(&Named).unwrap();
     assert_eq!(environment["FUNCTION_TIMEOUT_SECONDS"], dispatch.timeout.as_secs().to_string());
@@ -72,11 +72,12 @@ fn a_function_is_told_its_own_timeout() {
 
 #[test]
 fn each_function_gets_the_variables_it_reads_and_no_others() {
-    let template = Template::read().unwrap();
+    let template = Template::read(&Parameters::new()).unwrap();
     for (id, names) in [
         (
             "Ingest",
-            "CONVERSATIONS_TABLE DELIVERY_LOG_TABLE DELIVERY_RETENTION_DAYS DESTINATIONS_TABLE EVENTS_QUEUE_URL RUST_LOG",
+            "CONVERSATIONS_TABLE DELIVERY_LOG_TABLE DELIVERY_RETENTION_DAYS DESTINATIONS_TABLE EVENTS_QUEUE_URL \
+             PUBLIC_URL RUST_LOG",
         ),
         (
             "Dispatch",
@@ -96,7 +97,7 @@ fn each_function_gets_the_variables_it_reads_and_no_others() {
 
 #[test]
 fn the_log_is_indexed_by_account_and_by_destination_and_expires() {
-    let template = Template::read().unwrap();
+    let template = Template::read(&Parameters::new()).unwrap();
     let log = template.tables.iter().find(|table| table.id == "DeliveryLogTable").unwrap();
     assert_eq!(log.time_to_live.as_deref(), Some("expires_at"));
     assert_eq!(log.key_attributes(), ["account_shard", "destination_shard", "pk", "position", "sk"]);
@@ -133,7 +134,7 @@ fn what_is_missing_or_not_understood_is_named() {
         ),
     ] {
         let text = format!("Parameters: {{}}\nResources:\n  Wrong:\n    {resource}\n");
-        let error = Template::parse(&text).unwrap_err().to_string();
+        let error = Template::parse(&text, &Parameters::new()).unwrap_err().to_string();
         assert!(error.contains("Wrong") && error.contains(named), "{error}");
     }
 }

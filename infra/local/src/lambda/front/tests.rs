@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::clock::Clock;
 use crate::lambda::function::Function;
-use crate::template::Template;
+use crate::template::{Parameters, Template};
 
 /// Answers with the event it got, or as the request's header `x-do` says.
 struct Echo;
@@ -37,9 +37,10 @@ struct World {
 }
 
 async fn world() -> World {
-    let template = Template::read().unwrap();
+    let template = Template::read(&Parameters::new()).unwrap();
     let (clock, _hand) = Clock::manual(1_700_000_000_000);
-    let echo = Deployed { function: Arc::new(Echo), timeout: Duration::from_secs(10), clock };
+    let echo =
+        Deployed { function: Arc::new(Echo), timeout: Duration::from_secs(10), clock, asynchronous: None };
     let functions = template.functions.iter().map(|function| (function.id.clone(), echo.clone())).collect();
     let router = router(&template.routes, &functions).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -122,13 +123,16 @@ async fn a_function_can_be_invoked_directly() {
         (unknown.status().as_u16(), &unknown.headers()["x-amzn-errortype"]),
         (404, &"ResourceNotFoundException".parse().unwrap())
     );
-    let queued = world.post(invocations, "{}").header("x-amz-invocation-type", "Event").send().await.unwrap();
-    assert_eq!(queued.status(), 400);
+    for (kind, status) in [("RequestResponse", 200), ("Event", 202), ("DryRun", 400)] {
+        let answer =
+            world.post(invocations, "{}").header("x-amz-invocation-type", kind).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{kind}");
+    }
 }
 
 #[test]
 fn a_route_to_a_function_that_is_not_there_is_named() {
-    let template = Template::read().unwrap();
+    let template = Template::read(&Parameters::new()).unwrap();
     let error = router(&template.routes, &Functions::new()).unwrap_err();
     assert!(error.to_string().ends_with("no such function"), "{error}");
 }

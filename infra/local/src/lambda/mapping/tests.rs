@@ -75,6 +75,7 @@ impl World {
             function: Arc::clone(&self.function) as Arc<dyn Function>,
             timeout: Duration::from_secs(5),
             clock: self.clock.clone(),
+            asynchronous: None,
         };
         let mapping = Mapping {
             id: "WorkToFunction".to_owned(),

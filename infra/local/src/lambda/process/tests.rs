@@ -52,7 +52,10 @@ fn world() -> World {
     let (clock, hand) = Clock::manual(START_MS);
     let bootstrap = this_test_as(std::env::current_exe().unwrap());
     let processes = Processes::new(bootstrap, 1, clock.clone());
-    World { function: Deployed { function: Arc::new(processes), timeout: TIMEOUT, clock }, hand }
+    World {
+        function: Deployed { function: Arc::new(processes), timeout: TIMEOUT, clock, asynchronous: None },
+        hand,
+    }
 }
 
 impl World {

@@ -1,0 +1,92 @@
+//! Conversations whose end is overdue, from an index that holds only those that are waited for.
+
+use aws_sdk_dynamodb::Client;
+use domain::conversation::Conversation;
+use domain::delivery_log::sort_prefix;
+use domain::ids::{AccountId, ConversationId, hex};
+use domain::ports::{OverdueConversations, Result, Unavailable};
+use domain::timestamp::Timestamp;
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::item::{Item, s};
+
+/// The index.
+const INDEX: &str = "by_overdue";
+
+/// Partitions that it is spread over: one key takes 1,000 writes a second. A power of two.
+const SHARDS: u8 = 8;
+
+/// Rows that one look takes from a partition.
+const ROWS: i32 = 50;
+
+/// The attributes that put a conversation's record into the index.
+#[derive(Serialize, Deserialize)]
+pub(super) struct OverdueKeys {
+    overdue_shard: String,
+    overdue_at: String,
+}
+
+impl OverdueKeys {
+    pub(super) fn new(conversation: &Conversation, at: Timestamp) -> Self {
+        let shard = Sha256::digest(conversation.id.as_str())[0] % SHARDS;
+        Self { overdue_shard: shard_name(shard), overdue_at: sort_prefix(at) }
+    }
+
+    pub(super) fn at(&self) -> Option<Timestamp> {
+        self.overdue_at.parse().ok().map(Timestamp::from_millis)
+    }
+}
+
+fn shard_name(number: u8) -> String {
+    hex(&[number])
+}
+
+/// The index.
+#[derive(Clone)]
+pub struct OverdueIndex {
+    client: Client,
+    table: String,
+}
+
+impl OverdueIndex {
+    /// Of the conversations table of that name.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    async fn shard(&self, number: u8, at: Timestamp) -> Result<Vec<(AccountId, ConversationId)>> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(INDEX)
+            .key_condition_expression("overdue_shard = :shard AND overdue_at <= :at")
+            .expression_attribute_values(":shard", s(shard_name(number)))
+            .expression_attribute_values(":at", s(sort_prefix(at)))
+            .limit(ROWS)
+            .send()
+            .await
+            .map_err(|error| Unavailable::new("find what is overdue", error.into_service_error()))?;
+        answer.items().iter().map(parse).collect()
+    }
+}
+
+/// The record's key names its conversation.
+fn parse(item: &Item) -> Result<(AccountId, ConversationId)> {
+    let corrupt = |cause: String| Unavailable::new("find what is overdue", cause);
+    let key = item.get("pk").and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.split_once('#'));
+    let (account, conversation) = key.ok_or_else(|| corrupt("a row has no key of ours".to_owned()))?;
+    let account = AccountId::parse(account).map_err(|error| corrupt(error.to_string()))?;
+    let conversation = ConversationId::parse(conversation).map_err(|error| corrupt(error.to_string()))?;
+    Ok((account, conversation))
+}
+
+impl OverdueConversations for OverdueIndex {
+    async fn find(&self, at: Timestamp) -> Result<Vec<(AccountId, ConversationId)>> {
+        let shards = try_join_all((0..SHARDS).map(|number| self.shard(number, at))).await?;
+        Ok(shards.into_iter().flatten().collect())
+    }
+}

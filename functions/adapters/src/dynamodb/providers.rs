@@ -1,0 +1,74 @@
+//! What providers sign their callbacks with, by account.
+
+use aws_sdk_dynamodb::Client;
+use domain::ids::AccountId;
+use domain::ports::{ProviderSecrets, Result, Unavailable};
+use domain::provider::{Provider, ProviderSecret};
+use domain::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::item::{Item, from_item, key, to_item};
+use super::table::Table;
+
+/// What the sort keys of providers' rows start with.
+const PREFIX: &str = "provider#";
+
+/// The destinations table, as far as providers are concerned.
+#[derive(Clone)]
+pub struct ProviderTable {
+    table: Table,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProviderRow {
+    provider: Provider,
+    secret: String,
+    updated_at: u64,
+}
+
+impl ProviderTable {
+    /// Over the table of that name.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { table: Table::new(client, table) }
+    }
+}
+
+fn provider_key(account: &AccountId, provider: Provider) -> Item {
+    key(account.as_str(), format!("{PREFIX}{}", provider.as_str()))
+}
+
+impl ProviderSecrets for ProviderTable {
+    async fn get(&self, account: &AccountId, provider: Provider) -> Result<Option<ProviderSecret>> {
+        let doing = "read a provider's secret";
+        let Some(item) = self.table.get(doing, provider_key(account, provider)).await? else {
+            return Ok(None);
+        };
+        let row: ProviderRow = from_item(item)?;
+        let secret = ProviderSecret::parse(provider, row.secret);
+        secret.map(Some).map_err(|error| Unavailable::new(doing, error))
+    }
+
+    async fn put(
+        &self,
+        account: &AccountId,
+        provider: Provider,
+        secret: &ProviderSecret,
+        at: Timestamp,
+    ) -> Result<()> {
+        let row = ProviderRow { provider, secret: secret.reveal().to_owned(), updated_at: at.as_millis() };
+        let mut item = to_item(&row)?;
+        item.extend(provider_key(account, provider));
+        self.table.put("write a provider's secret", item).await
+    }
+
+    async fn delete(&self, account: &AccountId, provider: Provider) -> Result<bool> {
+        self.table.delete("delete a provider's secret", provider_key(account, provider)).await
+    }
+
+    async fn list(&self, account: &AccountId) -> Result<Vec<(Provider, Timestamp)>> {
+        let rows = self.table.rows("read providers", account.to_string(), PREFIX, None).await?;
+        let rows = rows.into_iter().map(from_item::<ProviderRow>);
+        rows.map(|row| row.map(|row| (row.provider, Timestamp::from_millis(row.updated_at)))).collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! What providers call conversations, and the callbacks that wait for theirs.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use domain::details::Details;
+use domain::ids::{AccountId, ConversationId, hex};
+use domain::ports::{Clock, References, Result, Saved, Unavailable};
+use domain::provider::{Link, Reference};
+use domain::signal::{News, Signal};
+use domain::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::item::{Item, from_item, key, n, partition, s, to_item};
+use super::table::{If, Table};
+
+/// Sort key of the row that says where a reference leads.
+const LINK: &str = "link";
+
+/// What the sort keys of callbacks that wait start with.
+const SIGNAL: &str = "signal#";
+
+/// The conversations table, as far as references are concerned.
+#[derive(Clone)]
+pub struct ReferenceTable {
+    table: Table,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LinkRow {
+    conversation_id: ConversationId,
+    since: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    earlier: Option<ConversationId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SignalRow {
+    id: String,
+    at: u64,
+    news: News,
+    known: String,
+    /// In seconds since the epoch, as DynamoDB's TTL wants it.
+    expires_at: u64,
+}
+
+impl ReferenceTable {
+    /// Over the table of that name.
+    #[must_use]
+    pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
+        Self { table: Table::new(client, table), clock }
+    }
+}
+
+/// The partition of one reference. What it is called comes last, so that no name can pass for another reference.
+fn reference_partition(account: &AccountId, reference: &Reference) -> String {
+    partition(account, format_args!("{}#{}", reference.provider.as_str(), reference.id()))
+}
+
+fn link_key(account: &AccountId, reference: &Reference) -> Item {
+    key(reference_partition(account, reference), LINK)
+}
+
+impl References for ReferenceTable {
+    async fn find(&self, account: &AccountId, reference: &Reference) -> Result<Option<Link>> {
+        let item = self.table.get("read a reference", link_key(account, reference)).await?;
+        let Some(item) = item else { return Ok(None) };
+        let LinkRow { conversation_id, since, earlier } = from_item(item)?;
+        Ok(Some(Link { conversation_id, since: Timestamp::from_millis(since), earlier }))
+    }
+
+    async fn put(
+        &self,
+        account: &AccountId,
+        reference: &Reference,
+        link: &Link,
+        found: Option<&Link>,
+    ) -> Result<Saved> {
+        let mut item = to_item(&LinkRow {
+            conversation_id: link.conversation_id.clone(),
+            since: link.since.as_millis(),
+            earlier: link.earlier.clone(),
+        })?;
+        item.extend(link_key(account, reference));
+        let condition = match found {
+            None => If::New,
+            Some(found) => If::Still(vec![
+                ("conversation_id", s(found.conversation_id.as_str())),
+                ("since", n(found.since.as_millis())),
+            ]),
+        };
+        self.table.put_if("write a reference", item, condition).await
+    }
+
+    async fn park(&self, account: &AccountId, signal: &Signal, until: Timestamp) -> Result<()> {
+        let mut item = to_item(&SignalRow {
+            id: signal.id.clone(),
+            at: signal.at.as_millis(),
+            news: signal.news,
+            known: signal.known.to_json(),
+            expires_at: until.as_secs(),
+        })?;
+        let name = hex(&Sha256::digest(&signal.id)[..8]);
+        item.extend(key(reference_partition(account, &signal.reference), format!("{SIGNAL}{name}")));
+        self.table.put("park a callback", item).await
+    }
+
+    async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<Signal>> {
+        let (pk, now) = (reference_partition(account, reference), self.clock.now().as_secs());
+        let rows = self.table.rows("read parked callbacks", pk, SIGNAL, Some(now)).await?;
+        rows.into_iter().map(|item| parse_signal(item, reference)).collect()
+    }
+}
+
+fn parse_signal(item: Item, reference: &Reference) -> Result<Signal> {
+    let row: SignalRow = from_item(item)?;
+    let corrupt =
+        |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a parked callback", error);
+    let known = serde_json::from_str(&row.known).map_err(|error| corrupt(error.into()))?;
+    Ok(Signal {
+        reference: reference.clone(),
+        id: row.id,
+        at: Timestamp::from_millis(row.at),
+        news: row.news,
+        known: Details::parse(known).map_err(|error| corrupt(error.into()))?,
+    })
+}

@@ -1,0 +1,85 @@
+//! The secrets that providers sign their callbacks with. What is set is never shown again.
+
+use adapters::http::{Reply, Request};
+use adapters::problem::Problem;
+use domain::ids::AccountId;
+use domain::ports::{ProviderSecrets, Result};
+use domain::provider::{Provider, ProviderSecret};
+use domain::timestamp::Timestamp;
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::Manage;
+
+/// A provider that an account takes callbacks from.
+#[derive(Serialize)]
+pub(crate) struct View {
+    provider: Provider,
+    /// Where the provider has to send its callbacks, below the API's own URL.
+    callback_path: String,
+    updated_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct List {
+    providers: Vec<View>,
+}
+
+impl View {
+    fn new(account: &AccountId, (provider, updated_at): (Provider, Timestamp)) -> Self {
+        let callback_path = format!("/v1/flows/{}/{account}", provider.as_str());
+        Self { provider, callback_path, updated_at }
+    }
+}
+
+impl Manage {
+    pub(crate) async fn list_providers(&self, account: &AccountId) -> Result<Reply, Problem> {
+        let providers = self.providers.list(account).await?;
+        let providers = providers.into_iter().map(|provider| View::new(account, provider)).collect();
+        Ok(Reply::json(StatusCode::OK, &List { providers }))
+    }
+
+    pub(crate) async fn set_provider(
+        &self,
+        account: &AccountId,
+        request: &Request,
+    ) -> Result<Reply, Problem> {
+        let provider = provider_of(request)?;
+        let fields: domain::json::Fields = request.json()?;
+        fields.allow_only(&["secret"])?;
+        let secret: String = fields.required("secret", "must be a string")?;
+        let secret = ProviderSecret::parse(provider, secret)?;
+        Ok(Reply::json(StatusCode::OK, &self.keep_provider_secret(account, provider, &secret).await?))
+    }
+
+    pub(crate) async fn delete_provider(
+        &self,
+        account: &AccountId,
+        request: &Request,
+    ) -> Result<Reply, Problem> {
+        if self.providers.delete(account, provider_of(request)?).await? {
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        } else {
+            Err(not_found())
+        }
+    }
+
+    pub(crate) async fn keep_provider_secret(
+        &self,
+        account: &AccountId,
+        provider: Provider,
+        secret: &ProviderSecret,
+    ) -> Result<View> {
+        let now = self.clock.now();
+        self.providers.put(account, provider, secret, now).await?;
+        Ok(View::new(account, (provider, now)))
+    }
+}
+
+fn provider_of(request: &Request) -> Result<Provider, Problem> {
+    Provider::parse(request.path("provider")).ok_or_else(not_found)
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("provider")
+}

@@ -1,0 +1,329 @@
+//! What a provider's callback does to the conversation that it is about, once there is one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::change::Change;
+use crate::completion::{Complete, Completion, MAX_CONFLICTS};
+use crate::conversation::Conversation;
+use crate::ids::{AccountId, ConversationId};
+use crate::ports::{Clock, Conversations, EventOutbox, EventQueue, References, Result, Saved, Unavailable};
+use crate::provider::{Link, Reference};
+use crate::signal::{News, Signal};
+use crate::status::ConversationStatus;
+
+/// How long a callback waits for the conversation that it is about.
+pub const WAIT: Duration = Duration::from_secs(10 * 60);
+
+/// Takes callbacks to their conversations.
+pub struct Callbacks<C, Q, R> {
+    complete: Complete<C, Q>,
+    conversations: C,
+    references: R,
+    clock: Arc<dyn Clock>,
+}
+
+/// What became of a callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The conversation knows.
+    Applied,
+    /// No conversation of ours is called so, yet: it waits for [`WAIT`].
+    Parked,
+}
+
+impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, Q, R> {
+    /// Over the completion step, the record store and the store of references.
+    pub fn new(complete: Complete<C, Q>, conversations: C, references: R, clock: Arc<dyn Clock>) -> Self {
+        Self { complete, conversations, references, clock }
+    }
+
+    /// Applies a callback to the conversation that its reference leads to. The first one that names a conversation
+    /// itself makes that link.
+    pub async fn receive(
+        &self,
+        account: &AccountId,
+        signal: &Signal,
+        names: Option<&ConversationId>,
+    ) -> Result<Taken> {
+        let reference = &signal.reference;
+        let taken = match (self.references.find(account, reference).await?, names) {
+            (Some(link), _) => {
+                self.apply(account, link.at(signal.at), signal).await?;
+                Taken::Applied
+            }
+            (None, Some(conversation)) => {
+                self.lead(account, reference, conversation, false).await?;
+                self.apply_parked(account, reference).await?;
+                self.apply(account, conversation, signal).await?;
+                Taken::Applied
+            }
+            (None, None) => self.park(account, signal).await?,
+        };
+        tracing::info!(
+            account_id = %account,
+            provider = reference.provider.as_str(),
+            signal = signal.id,
+            taken = ?taken,
+            "callback.received"
+        );
+        Ok(taken)
+    }
+
+    /// Makes references lead to a conversation that was just stored, and applies the callbacks that waited for it.
+    /// True if there were any.
+    pub async fn link(
+        &self,
+        account: &AccountId,
+        conversation: &ConversationId,
+        references: &[Reference],
+        ended: bool,
+    ) -> Result<bool> {
+        let mut applied = false;
+        for reference in references {
+            self.lead(account, reference, conversation, ended).await?;
+            applied |= self.apply_parked(account, reference).await?;
+        }
+        Ok(applied)
+    }
+
+    /// Whoever stores a link looks for parked callbacks after, and whoever parks one looks for a link after: one of the
+    /// two sees the other.
+    async fn park(&self, account: &AccountId, signal: &Signal) -> Result<Taken> {
+        self.references.park(account, signal, self.clock.now() + WAIT).await?;
+        match self.references.find(account, &signal.reference).await? {
+            None => Ok(Taken::Parked),
+            Some(link) => {
+                self.apply(account, link.at(signal.at), signal).await?;
+                Ok(Taken::Applied)
+            }
+        }
+    }
+
+    async fn apply_parked(&self, account: &AccountId, reference: &Reference) -> Result<bool> {
+        let mut parked = self.references.parked(account, reference).await?;
+        if parked.is_empty() {
+            return Ok(false);
+        }
+        // What led to an end is told before the end.
+        parked.sort_by_key(|signal| (matches!(signal.news, News::Ended(_)), signal.at));
+        let Some(link) = self.references.find(account, reference).await? else { return Ok(false) };
+        for signal in &parked {
+            self.apply(account, link.at(signal.at), signal).await?;
+        }
+        Ok(true)
+    }
+
+    /// The one that names a reference last has it; but a conversation that is over takes it from no other.
+    async fn lead(
+        &self,
+        account: &AccountId,
+        reference: &Reference,
+        conversation: &ConversationId,
+        ended: bool,
+    ) -> Result<()> {
+        for _ in 0..MAX_CONFLICTS {
+            let link = self.references.find(account, reference).await?;
+            if link.as_ref().is_some_and(|link| link.conversation_id == *conversation || ended) {
+                return Ok(());
+            }
+            let new = Link {
+                conversation_id: conversation.clone(),
+                since: self.clock.now(),
+                earlier: link.as_ref().map(|link| link.conversation_id.clone()),
+            };
+            if self.references.put(account, reference, &new, link.as_ref()).await? == Saved::Yes {
+                return Ok(());
+            }
+        }
+        Err(Unavailable::new("link a reference", "others kept linking it elsewhere"))
+    }
+
+    async fn apply(&self, account: &AccountId, id: &ConversationId, signal: &Signal) -> Result<()> {
+        match signal.news {
+            News::Ended(end) => {
+                let completion = Completion {
+                    account_id: account.clone(),
+                    conversation_id: id.clone(),
+                    flow: signal.reference.provider.flow(),
+                    end,
+                    stated: Change { references: vec![signal.reference.clone()], ..Change::default() },
+                    known: signal.known.clone(),
+                };
+                // Whatever it comes to, a provider has nothing to mend.
+                self.complete.run(&completion).await?;
+                Ok(())
+            }
+            News::Placed => self.progress(account, id, signal, ConversationStatus::Pending).await,
+            News::Answered => self.progress(account, id, signal, ConversationStatus::InProgress).await,
+        }
+    }
+
+    /// What is under way: fills what the record lacks, moves its status forward, sends nothing. After the end it
+    /// changes nothing.
+    async fn progress(
+        &self,
+        account: &AccountId,
+        id: &ConversationId,
+        signal: &Signal,
+        status: ConversationStatus,
+    ) -> Result<()> {
+        for _ in 0..MAX_CONFLICTS {
+            let now = self.clock.now();
+            let known = self.conversations.load(account, id).await?;
+            let mut conversation =
+                known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
+            if conversation.ended.is_some() {
+                return Ok(());
+            }
+            let before = conversation.clone();
+            conversation.details.fill(signal.known.clone());
+            conversation.name(&signal.reference);
+            conversation.answered |= signal.news == News::Answered;
+            let is_ahead = match conversation.details.status() {
+                None => true,
+                Some(stands) => stands == ConversationStatus::Pending && status != stands,
+            };
+            if is_ahead {
+                conversation.details.set_status(status);
+            }
+            let changed = conversation.details != before.details
+                || conversation.references != before.references
+                || conversation.answered != before.answered;
+            conversation.updated_at = now;
+            // A record that is full to the brim does without.
+            if !changed || self.conversations.save(&conversation).await? != Saved::Conflict {
+                return Ok(());
+            }
+        }
+        Err(Unavailable::new("update a conversation", "other writers of its record kept getting in between"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::details::Details;
+    use crate::event::EventKind;
+    use crate::fakes::{ManualClock, MemoryConversations, MemoryQueue, MemoryReferences, sample};
+    use crate::messages::EventMessage;
+    use crate::ports::ConversationLookup;
+    use crate::provider::Provider;
+    use crate::signal::End;
+
+    struct World {
+        callbacks: Callbacks<MemoryConversations, MemoryQueue<EventMessage>, MemoryReferences>,
+        events: MemoryQueue<EventMessage>,
+        clock: ManualClock,
+    }
+
+    fn room() -> Reference {
+        Reference::parse(Provider::Daily, "r1", "daily_room").unwrap()
+    }
+
+    fn id(text: &str) -> ConversationId {
+        ConversationId::parse(text).unwrap()
+    }
+
+    impl World {
+        fn new() -> Self {
+            let (conversations, events) = (MemoryConversations::default(), MemoryQueue::default());
+            let clock = ManualClock::new(1_000_000);
+            let shared = || Arc::new(clock.clone());
+            let complete = Complete::new(conversations.clone(), events.clone(), shared());
+            let references = MemoryReferences::new(clock.clone());
+            Self { callbacks: Callbacks::new(complete, conversations, references, shared()), events, clock }
+        }
+
+        async fn call(&self, news: News, names: Option<&str>) -> Taken {
+            let known = r#"{"conversation_duration":7}"#;
+            let signal = Signal {
+                reference: room(),
+                id: format!("{news:?}"),
+                at: self.clock.now(),
+                news,
+                known: Details::parse(serde_json::from_str(known).unwrap()).unwrap(),
+            };
+            self.callbacks.receive(&sample::account(), &signal, names.map(id).as_ref()).await.unwrap()
+        }
+
+        /// The platform says that the room is this conversation's.
+        async fn name(&self, conversation: &str) -> bool {
+            self.callbacks.link(&sample::account(), &id(conversation), &[room()], false).await.unwrap()
+        }
+
+        async fn record(&self, conversation: &str) -> Option<Conversation> {
+            self.callbacks.conversations.load(&sample::account(), &id(conversation)).await.unwrap()
+        }
+
+        async fn end_of(&self, conversation: &str) -> Option<EventKind> {
+            self.record(conversation).await?.ended.map(|ended| ended.kind)
+        }
+    }
+
+    const OVER: News = News::Ended(End::ByAnswer);
+
+    #[tokio::test]
+    async fn the_first_callback_that_names_a_conversation_makes_the_link() {
+        let world = World::new();
+        assert_eq!(world.call(News::Answered, Some("c-1")).await, Taken::Applied);
+        assert_eq!(world.call(OVER, Some("c-2")).await, Taken::Applied);
+        assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed));
+        assert!(world.record("c-2").await.is_none());
+    }
+
+    #[tokio::test]
+    async fn callbacks_wait_ten_minutes_for_their_conversation_and_are_applied_in_order() {
+        let world = World::new();
+        assert_eq!(world.call(OVER, None).await, Taken::Parked);
+        assert_eq!(world.call(News::Answered, None).await, Taken::Parked);
+        world.clock.advance(WAIT - Duration::from_millis(1));
+        assert!(world.name("c-1").await);
+        assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed), "the answer was told first");
+
+        let world = World::new();
+        world.call(OVER, None).await;
+        world.clock.advance(WAIT);
+        assert!(!world.name("c-1").await);
+        assert_eq!(world.end_of("c-1").await, None);
+    }
+
+    #[tokio::test]
+    async fn progress_moves_forward_only_and_is_nothing_after_the_end() {
+        let world = World::new();
+        world.name("c-1").await;
+        world.call(News::Answered, None).await;
+        world.call(News::Placed, None).await;
+        let record = world.record("c-1").await.unwrap();
+        assert_eq!(record.details.status(), Some(ConversationStatus::InProgress));
+        assert!(world.events.sent().is_empty());
+        world.call(OVER, None).await;
+        let version = world.record("c-1").await.unwrap().version;
+        world.call(News::Answered, None).await;
+        world.call(OVER, None).await;
+        assert_eq!(world.record("c-1").await.unwrap().version, version);
+        assert_eq!(world.events.sent().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_room_that_is_used_again_leads_to_the_conversation_of_its_time() {
+        let world = World::new();
+        world.name("c-1").await;
+        let first = Signal {
+            reference: room(),
+            id: "late".to_owned(),
+            at: world.clock.now(),
+            news: OVER,
+            known: Details::default(),
+        };
+        world.clock.advance(Duration::from_secs(5));
+        world.name("c-2").await;
+        world.callbacks.receive(&sample::account(), &first, None).await.unwrap();
+        assert_eq!(world.end_of("c-1").await, Some(EventKind::Disconnected));
+        assert_eq!(world.end_of("c-2").await, None);
+        // The first conversation's record is stored once more; it is over, so the room stays with the second.
+        world.callbacks.link(&sample::account(), &id("c-1"), &[room()], true).await.unwrap();
+        world.call(OVER, None).await;
+        assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
+    }
+}

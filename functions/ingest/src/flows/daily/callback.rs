@@ -1,0 +1,168 @@
+//! What a webhook of Daily says.
+
+use std::time::Duration;
+
+use domain::details::Details;
+use domain::event::EventKind;
+use domain::invalid::Invalid;
+use domain::provider::{Provider, Reference};
+use domain::signal::{End, News, Signal};
+use domain::timestamp::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// What Daily sends when a webhook is registered, before it has been told any secret.
+pub(super) fn is_probe(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|body| body == json!({"test": "test"}))
+}
+
+/// What all webhooks of Daily are wrapped in.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+    payload: Map<String, Value>,
+    /// When it was sent, in seconds.
+    event_ts: f64,
+}
+
+/// Reads a webhook; `None` for one of the many types that say nothing of a conversation's course.
+pub(super) fn read(body: &[u8]) -> Result<Option<Signal>, Invalid> {
+    let envelope: Envelope = serde_json::from_slice(body)
+        .map_err(|error| Invalid::new("body", format!("is no webhook of Daily: {error}")))?;
+    let payload = Payload(&envelope.payload);
+    let Some(news) = news(&envelope.kind, &payload) else { return Ok(None) };
+    let room = payload.text("room").ok_or_else(|| Invalid::new("payload.room", "is missing"))?;
+    Ok(Some(Signal {
+        reference: Reference::parse(Provider::Daily, room, "payload.room")?,
+        // Their documented key: duplicates happen, and have the same.
+        id: format!("{}/{}", envelope.kind, envelope.id),
+        at: payload.seconds("end_ts").map_or_else(|| moment(envelope.event_ts), moment),
+        news,
+        known: known(&envelope.kind, &payload),
+    }))
+}
+
+struct Payload<'a>(&'a Map<String, Value>);
+
+impl<'a> Payload<'a> {
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name)?.as_str()
+    }
+
+    fn seconds(&self, name: &str) -> Option<f64> {
+        self.0.get(name)?.as_f64()
+    }
+}
+
+fn news(kind: &str, payload: &Payload<'_>) -> Option<News> {
+    match kind {
+        "dialout.answered" | "dialin.connected" => Some(News::Answered),
+        // The agent joins as an owner of the room; it has nobody to talk to until someone else comes.
+        "participant.joined" | "participant.left" => {
+            let is_owner = payload.0.get("owner").and_then(Value::as_bool).unwrap_or_default();
+            (!is_owner).then_some(News::Answered)
+        }
+        "meeting.ended" | "dialout.stopped" | "dialin.stopped" => Some(News::Ended(End::ByAnswer)),
+        "dialout.error" | "dialin.error" => Some(News::Ended(End::As(EventKind::Failed))),
+        _ => None,
+    }
+}
+
+fn known(kind: &str, payload: &Payload<'_>) -> Details {
+    let number = |name| payload.text(name).filter(|text| text.starts_with('+')).map(Value::from);
+    let telephony = |calling_type: &str| {
+        Details::of([
+            ("conversation_type", Some(json!("TELEPHONY"))),
+            ("calling_type", Some(json!(calling_type))),
+            ("telephony_provider", Some(json!("DAILY"))),
+            ("to_mobile_number", number("destination")),
+            ("from_mobile_number", number("origin").or_else(|| number("sip_from"))),
+        ])
+    };
+    match kind.split_once('.') {
+        Some(("dialout", _)) => telephony("OUTBOUND"),
+        Some(("dialin", _)) => telephony("INBOUND"),
+        Some(("meeting", _)) => Details::of([
+            ("conversation_type", Some(json!("DAILY"))),
+            ("conversation_duration", duration(payload).map(|span| json!(span.as_secs_f64().round() as u64))),
+        ]),
+        _ => Details::default(),
+    }
+}
+
+/// A meeting's, which Daily states by its start and end.
+fn duration(payload: &Payload<'_>) -> Option<Duration> {
+    let seconds = payload.seconds("end_ts")? - payload.seconds("start_ts")?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// A number of seconds since the epoch. One that is none is the epoch itself: long ago.
+fn moment(seconds: f64) -> Timestamp {
+    Timestamp::default() + Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn webhook(kind: &str, payload: &Value) -> Result<Option<Signal>, Invalid> {
+        let body = json!({"version": "1.0.0", "type": kind, "id": "i", "payload": payload, "event_ts": 1.5});
+        read(body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_type_is_news_by_the_table() {
+        let failed = Some(News::Ended(End::As(EventKind::Failed)));
+        let over = Some(News::Ended(End::ByAnswer));
+        for (kind, owner, expected) in [
+            ("dialout.answered", false, Some(News::Answered)),
+            ("dialin.connected", false, Some(News::Answered)),
+            ("participant.joined", false, Some(News::Answered)),
+            ("participant.left", false, Some(News::Answered)),
+            ("participant.left", true, None),
+            ("meeting.ended", false, over),
+            ("dialout.stopped", false, over),
+            ("dialin.stopped", false, over),
+            ("dialout.error", false, failed),
+            ("dialin.error", false, failed),
+            ("meeting.started", false, None),
+            ("recording.started", false, None),
+        ] {
+            let signal = webhook(kind, &json!({"room": "r1", "owner": owner})).unwrap();
+            assert_eq!(signal.map(|signal| signal.news), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_meeting_tells_its_duration_and_a_call_its_numbers() {
+        let meeting =
+            json!({"room": "r1", "meeting_id": "m", "start_ts": 1_756_720_000.1, "end_ts": 1_756_720_060.2});
+        let signal = webhook("meeting.ended", &meeting).unwrap().unwrap();
+        assert_eq!(signal.known.get("conversation_duration"), Some("60"));
+        assert_eq!(signal.known.get("conversation_type"), Some("\"DAILY\""));
+        assert_eq!(signal.at, Timestamp::from_millis(1_756_720_060_200));
+        let call = json!({"room": "r1", "destination": "+12098888888", "origin": "sip:room@example.com"});
+        let known = webhook("dialout.answered", &call).unwrap().unwrap().known;
+        assert_eq!(known.get("to_mobile_number"), Some("\"+12098888888\""));
+        assert_eq!(known.get("from_mobile_number"), None, "an address of the room is no number");
+        assert_eq!(known.get("calling_type"), Some("\"OUTBOUND\""));
+    }
+
+    #[test]
+    fn what_is_missing_or_strange_is_named() {
+        assert_eq!(webhook("meeting.ended", &json!({})).err().unwrap().field, "payload.room");
+        assert_eq!(webhook("meeting.ended", &json!({"room": "a#b"})).err().unwrap().field, "payload.room");
+        assert_eq!(read(b"{}").err().unwrap().field, "body");
+        assert!(webhook("meeting.ended", &json!({"room": "r", "start_ts": 5, "end_ts": -1e300})).is_ok());
+    }
+
+    #[test]
+    fn a_probe_is_a_probe() {
+        assert!(is_probe(br#"{"test":"test"}"#));
+        for other in [&b""[..], b"{}", br#"{"test":"other"}"#, br#"{"test":"test","type":"meeting.ended"}"#] {
+            assert!(!is_probe(other));
+        }
+    }
+}

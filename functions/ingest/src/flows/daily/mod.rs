@@ -1,0 +1,42 @@
+//! Daily's webhooks. One webhook serves a whole domain, and three failures in a row silence it: so everything is
+//! answered 200 but what is not Daily's.
+//! <https://docs.daily.co/reference/rest-api/webhooks>
+
+mod callback;
+mod signature;
+
+use adapters::http::{Reply, Request};
+use adapters::problem::Problem;
+use domain::provider::Provider;
+use domain::timestamp::Timestamp;
+
+use super::provider::{CallbackFlow, Effect, Failure, log_failure};
+
+/// `POST /v1/flows/daily/{account_id}`.
+pub(crate) async fn run(
+    flow: &CallbackFlow<'_>,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Reply, Problem> {
+    if callback::is_probe(request.body()) {
+        return Ok(Effect::Ignored.reply());
+    }
+    match receive(flow, request, now).await {
+        Ok(effect) => Ok(effect.reply()),
+        Err(failure) => {
+            log_failure(Provider::Daily, request, &failure);
+            match failure {
+                Failure::Refused(_) => Err(failure.into()),
+                Failure::Invalid(_) | Failure::Unavailable(_) => Ok(Effect::Ignored.reply()),
+            }
+        }
+    }
+}
+
+async fn receive(flow: &CallbackFlow<'_>, request: &Request, now: Timestamp) -> Result<Effect, Failure> {
+    let (account, secret) = flow.account(Provider::Daily, request).await?;
+    let signature = request.header("x-webhook-signature");
+    signature::verify(&secret, request.header("x-webhook-timestamp"), signature, request.body(), now)?;
+    // The URL is not signed, so it names no conversation.
+    flow.receive(&account, callback::read(request.body())?.as_ref(), None).await
+}

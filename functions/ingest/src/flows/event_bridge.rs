@@ -1,0 +1,116 @@
+//! The platform's event bus: `conversation.ended`, with the record as `detail`.
+//!
+//! A bus has nobody to answer. What fails is an error of the invocation: Lambda tries again, and then hands the event to
+//! the function's failure destination.
+
+use adapters::function::Error;
+use domain::completion::{Completed, CompletionFlow};
+use domain::details::Details;
+use domain::ids::AccountId;
+use domain::invalid::Invalid;
+use domain::json::Fields;
+use domain::ports::Accounts;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{End, Stated};
+
+/// The one kind of event that a rule sends here.
+const DETAIL_TYPE: &str = "conversation.ended";
+
+/// What EventBridge wraps around an event.
+#[derive(Deserialize)]
+pub(crate) struct BusEvent<'a> {
+    id: String,
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    #[serde(borrow)]
+    detail: &'a RawValue,
+}
+
+/// The events of an invocation, if it is the bus's: one, or the array of them that a pipe sends.
+pub(crate) fn read(event: &RawValue) -> Option<Vec<BusEvent<'_>>> {
+    let is_array = event.get().trim_start().starts_with('[');
+    if is_array {
+        serde_json::from_str(event.get()).ok()
+    } else {
+        serde_json::from_str(event.get()).ok().map(|event| vec![event])
+    }
+}
+
+/// Ends the conversation of each. All are tried; the first failure is the invocation's, and a second try repeats the
+/// others without an effect.
+pub(crate) async fn run(
+    step: &End<'_>,
+    accounts: &impl Accounts,
+    events: Vec<BusEvent<'_>>,
+) -> Result<(), Error> {
+    let mut outcome = Ok(());
+    for event in events {
+        let id = event.id.clone();
+        if let Err(error) = one(step, accounts, event).await {
+            tracing::error!(bus_event_id = id, %error, "bus_event.failed");
+            outcome = outcome.and(Err(format!("event {id}: {error}").into()));
+        }
+    }
+    outcome
+}
+
+async fn one(step: &End<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> Result<(), Error> {
+    if event.detail_type != DETAIL_TYPE {
+        return Err(format!("the detail-type is not {DETAIL_TYPE}").into());
+    }
+    let (account_id, stated) = parse(event.detail)?;
+    let kind = stated.required_kind()?;
+    // Nobody would ever see the events of an account that is none.
+    if accounts.cursor_secret(&account_id).await?.is_none() {
+        return Err(Invalid::new("detail.account_id", "names no account").into());
+    }
+    let flow = CompletionFlow::EventBridge;
+    match step.run(&stated.completion(account_id, flow, kind, Details::default())).await? {
+        Completed::Accepted(_) | Completed::EndedOtherwise(_) => Ok(()),
+        Completed::TooLarge => Err("the record is larger than we keep".into()),
+    }
+}
+
+fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Error> {
+    let mut fields: Fields = serde_json::from_str(detail.get())
+        .map_err(|error| format!("detail is no JSON object of a record: {error}"))?;
+    let rule = "must be a string";
+    let account_id: String =
+        fields.take("account_id", rule)?.ok_or_else(|| Invalid::new("account_id", "is missing"))?;
+    Ok((AccountId::parse(account_id)?, Stated::parse(fields)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn what_the_bus_sends_is_told_from_the_rest() {
+        let event = r#"{"id":"1","detail-type":"conversation.ended","detail":{"a":1.50}}"#;
+        assert_eq!(read(&raw(event)).unwrap()[0].detail.get(), r#"{"a":1.50}"#);
+        assert_eq!(read(&raw(&format!("[{event},{event}]"))).unwrap().len(), 2);
+        for other in [r#"{"end_overdue_conversations":{}}"#, "null", "[1]", r#"{"detail":{}}"#] {
+            assert!(read(&raw(other)).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_detail_is_named() {
+        for (detail, says) in [
+            ("[]", "no JSON object"),
+            ("{}", "account_id is missing"),
+            (r#"{"account_id":"a"}"#, "conversation_id is missing"),
+            (r#"{"account_id":5}"#, "account_id must be a string"),
+            (r#"{"account_id":"a","conversation_id":"c","surprise":1}"#, "surprise"),
+        ] {
+            let error = parse(&raw(detail)).err().unwrap().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

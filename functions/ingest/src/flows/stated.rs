@@ -1,0 +1,55 @@
+//! A record with its id, as the platform's flows send it.
+
+use domain::change::Change;
+use domain::completion::{Completion, CompletionFlow};
+use domain::details::Details;
+use domain::event::EventKind;
+use domain::ids::{AccountId, ConversationId};
+use domain::invalid::Invalid;
+use domain::json::Fields;
+use domain::signal::End;
+
+/// What the platform states of a conversation that ended.
+pub(crate) struct Stated {
+    conversation_id: ConversationId,
+    change: Change,
+}
+
+impl Stated {
+    /// The record's fields, of which `conversation_id` has to be there.
+    pub(crate) fn parse(fields: Fields) -> Result<Self, Invalid> {
+        let conversation_id: String = fields.required("conversation_id", "must be a string")?;
+        let conversation_id = ConversationId::parse(conversation_id)?;
+        Ok(Self { conversation_id, change: Change::parse(fields)? })
+    }
+
+    /// The event that the stated status means; `None` where none is stated.
+    pub(crate) fn kind(&self) -> Result<Option<EventKind>, Invalid> {
+        let Some(status) = self.change.details.status() else { return Ok(None) };
+        status.event().map(Some).ok_or_else(not_terminal)
+    }
+
+    /// The same where a flow has no other way to know.
+    pub(crate) fn required_kind(&self) -> Result<EventKind, Invalid> {
+        self.kind()?.ok_or_else(not_terminal)
+    }
+
+    /// How the record ends.
+    pub(crate) fn completion(
+        self,
+        account_id: AccountId,
+        flow: CompletionFlow,
+        kind: EventKind,
+        known: Details,
+    ) -> Completion {
+        let Self { conversation_id, change: stated } = self;
+        Completion { account_id, conversation_id, flow, end: End::As(kind), stated, known }
+    }
+}
+
+fn not_terminal() -> Invalid {
+    Invalid::new(
+        "conversation_status",
+        "must be COMPLETED, DISCONNECTED or FAILED for a conversation that ended",
+    )
+}

@@ -1,0 +1,134 @@
+//! What a status callback says.
+
+use domain::details::Details;
+use domain::event::EventKind;
+use domain::invalid::Invalid;
+use domain::provider::{Provider, Reference};
+use domain::signal::{End, News, Signal};
+use domain::timestamp::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// The callback's parameters, decoded, in the order in which they came. They hold phone numbers: no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Parameters(pub(super) Vec<(String, String)>);
+
+impl Parameters {
+    pub(super) fn of_form(body: &[u8]) -> Self {
+        Self(form_urlencoded::parse(body).into_owned().collect())
+    }
+
+    /// A JSON object with the same names.
+    pub(super) fn of_json(body: &[u8]) -> Result<Self, Invalid> {
+        let object: Map<String, Value> = serde_json::from_slice(body)
+            .map_err(|error| Invalid::new("body", format!("is not a JSON object: {error}")))?;
+        let text = |value: Value| match value {
+            Value::String(text) => Some(text),
+            Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        };
+        Ok(Self(object.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect()))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(given, _)| given == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+}
+
+/// Reads a callback; `None` for a status that Twilio may add one day.
+pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<Option<Signal>, Invalid> {
+    let required = |name| parameters.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
+    let reference = Reference::parse(Provider::Twilio, required("CallSid")?, "CallSid")?;
+    let status = required("CallStatus")?;
+    let Some(news) = news(status) else { return Ok(None) };
+    let known = known(parameters, news);
+    Ok(Some(Signal { reference, id: status.to_owned(), at: now, news, known }))
+}
+
+fn news(status: &str) -> Option<News> {
+    let ended = |kind| Some(News::Ended(End::As(kind)));
+    match status {
+        "queued" | "initiated" | "ringing" => Some(News::Placed),
+        "in-progress" => Some(News::Answered),
+        // Twilio calls a call completed that was answered and has ended.
+        "completed" => ended(EventKind::Completed),
+        "busy" | "no-answer" | "canceled" => ended(EventKind::Disconnected),
+        "failed" => ended(EventKind::Failed),
+        _ => None,
+    }
+}
+
+fn known(parameters: &Parameters, news: News) -> Details {
+    let text = |name| parameters.get(name).map(Value::from);
+    let calling_type = match parameters.get("Direction") {
+        Some("inbound") => Some(json!("INBOUND")),
+        Some("outbound-api" | "outbound-dial") => Some(json!("OUTBOUND")),
+        _ => None,
+    };
+    // `CallDuration` is in seconds; `Duration`, which comes beside it, in minutes.
+    let seconds = parameters.get("CallDuration").and_then(|seconds| seconds.parse::<u64>().ok());
+    Details::of([
+        ("conversation_type", Some(json!("TELEPHONY"))),
+        ("conversation_duration", seconds.filter(|_| matches!(news, News::Ended(_))).map(Value::from)),
+        ("conversation_recording_url", text("RecordingUrl")),
+        ("calling_type", calling_type),
+        ("telephony_provider", Some(json!("TWILIO"))),
+        ("to_mobile_number", text("To")),
+        ("from_mobile_number", text("From")),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signal(form: &str) -> Result<Option<Signal>, Invalid> {
+        read(&Parameters::of_form(form.as_bytes()), Timestamp::from_millis(7))
+    }
+
+    #[test]
+    fn a_status_is_news_by_the_table() {
+        let ended = |kind| Some(News::Ended(End::As(kind)));
+        for (status, expected) in [
+            ("queued", Some(News::Placed)),
+            ("initiated", Some(News::Placed)),
+            ("ringing", Some(News::Placed)),
+            ("in-progress", Some(News::Answered)),
+            ("completed", ended(EventKind::Completed)),
+            ("busy", ended(EventKind::Disconnected)),
+            ("no-answer", ended(EventKind::Disconnected)),
+            ("canceled", ended(EventKind::Disconnected)),
+            ("failed", ended(EventKind::Failed)),
+            ("teleported", None),
+        ] {
+            let signal = signal(&format!("CallSid=CA1&CallStatus={status}")).unwrap();
+            assert_eq!(signal.map(|signal| signal.news), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_the_one_in_seconds() {
+        let form = "CallSid=CA1&CallStatus=completed&CallDuration=142&Duration=3&Direction=inbound\
+                    &To=%2B14155550123&From=%2B14155550999&RecordingUrl=https%3A%2F%2Fapi.twilio.com%2Fr";
+        let known = signal(form).unwrap().unwrap().known;
+        assert_eq!(known.get("conversation_duration"), Some("142"));
+        assert_eq!(known.get("calling_type"), Some("\"INBOUND\""));
+        assert_eq!(known.get("to_mobile_number"), Some("\"+14155550123\""));
+        assert_eq!(known.get("conversation_recording_url"), Some("\"https://api.twilio.com/r\""));
+    }
+
+    #[test]
+    fn json_says_the_same_as_a_form() {
+        let json = br#"{"CallSid":"CA1","CallStatus":"completed","CallDuration":142,"Direction":null}"#;
+        let signal = read(&Parameters::of_json(json).unwrap(), Timestamp::from_millis(7)).unwrap().unwrap();
+        assert_eq!(signal.known.get("conversation_duration"), Some("142"));
+        assert_eq!(Parameters::of_json(b"[]").err().unwrap().field, "body");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(signal("CallStatus=busy").err().unwrap().field, "CallSid");
+        assert_eq!(signal("CallSid=CA1").err().unwrap().field, "CallStatus");
+        assert_eq!(signal("CallSid=a%23b&CallStatus=busy").err().unwrap().field, "CallSid");
+    }
+}

@@ -1,0 +1,63 @@
+//! Twilio's status callbacks of a call.
+//! <https://www.twilio.com/docs/voice/api/call-resource#statuscallback>
+
+mod callback;
+mod signature;
+
+use adapters::http::{Reply, Request};
+use adapters::problem::Problem;
+use domain::ids::{AccountId, ConversationId};
+use domain::provider::{Provider, ProviderSecret};
+use domain::timestamp::Timestamp;
+use http::StatusCode;
+
+use super::provider::{CallbackFlow, Effect, Failure, log_failure};
+use crate::public_url::PublicUrl;
+
+/// `POST` and `GET /v1/flows/twilio/{account_id}`.
+pub(crate) async fn run(
+    flow: &CallbackFlow<'_>,
+    public_url: Option<&PublicUrl>,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Reply, Problem> {
+    let Some(public_url) = public_url else {
+        let detail = "Callbacks of Twilio cannot be verified: the stack's parameter PublicUrl is not set.";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_configured", detail));
+    };
+    let effect = receive(flow, public_url, request, now).await;
+    effect.map(Effect::reply).map_err(|failure| {
+        log_failure(Provider::Twilio, request, &failure);
+        failure.into()
+    })
+}
+
+async fn receive(
+    flow: &CallbackFlow<'_>,
+    public_url: &PublicUrl,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Effect, Failure> {
+    let (account, token) = flow.account(Provider::Twilio, request).await?;
+    let parameters = verify(public_url, &account, &token, request)?;
+    // Twilio signs the URL, so its query can be relied on too.
+    let names = request.query_value("conversation_id").map(ConversationId::parse).transpose()?;
+    let signal = callback::read(&parameters, now)?;
+    flow.receive(&account, signal.as_ref(), names.as_ref()).await
+}
+
+/// The callback's parameters, once they are known to be Twilio's.
+fn verify(
+    public_url: &PublicUrl,
+    account: &AccountId,
+    token: &ProviderSecret,
+    request: &Request,
+) -> Result<callback::Parameters, Failure> {
+    let body = signature::Signed::of(request)?;
+    let query = request.raw_query();
+    let mark = if query.is_empty() { "" } else { "?" };
+    // Not the request's own path: behind a stage it is another.
+    let urls = public_url.spellings(&format!("/v1/flows/twilio/{account}{mark}{query}"));
+    body.verify(token, &urls, request.header("x-twilio-signature"))?;
+    Ok(body.parameters()?)
+}

@@ -1,0 +1,183 @@
+//! What Twilio signs of a callback: the URL, and the body by way of its parameters or of its hash in the URL.
+//! <https://www.twilio.com/docs/usage/security#validating-requests>
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use adapters::http::Request;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::ids::hex;
+use domain::invalid::Invalid;
+use domain::provider::ProviderSecret;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::callback::Parameters;
+use crate::flows::Refusal;
+
+/// The query's parameter that holds the hash of a body which is no form.
+const BODY_HASH: &str = "bodySHA256";
+
+/// A callback by the way in which its content is signed.
+pub(super) enum Signed<'a> {
+    /// A GET: all of it is in the URL.
+    Query(Parameters),
+    /// A form: its parameters are signed after the URL.
+    Form(Parameters),
+    /// Its hash is in the URL, and right.
+    Hashed { body: &'a [u8], is_form: bool },
+}
+
+impl<'a> Signed<'a> {
+    /// Tells what is signed, and refuses a body that is not.
+    pub(super) fn of(request: &'a Request) -> Result<Self, Refusal> {
+        if request.route().starts_with("GET ") {
+            return Ok(Self::Query(Parameters(request.query().to_vec())));
+        }
+        let body = request.body();
+        let content_type = request.header("content-type").unwrap_or_default();
+        let is_form = content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded");
+        match request.query_value(BODY_HASH) {
+            Some(stated) => {
+                let is = hex(&Sha256::digest(body));
+                let same: bool = is.as_bytes().ct_eq(stated.as_bytes()).into();
+                if same { Ok(Self::Hashed { body, is_form }) } else { Err(Refusal::WrongSignature) }
+            }
+            None if is_form => Ok(Self::Form(Parameters::of_form(body))),
+            None => Err(Refusal::UnsignedBody),
+        }
+    }
+
+    /// Whether the header's signature is over one of these URLs and the content.
+    pub(super) fn verify(
+        &self,
+        token: &ProviderSecret,
+        urls: &[String],
+        header: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let stated = header.ok_or(Refusal::NoSignature)?;
+        let stated = STANDARD.decode(stated).map_err(|_| Refusal::WrongSignature)?;
+        let content = match self {
+            Self::Form(Parameters(pairs)) => in_order(pairs),
+            Self::Query(_) | Self::Hashed { .. } => String::new(),
+        };
+        let matches = |url: &String| mac(token, url, &content).verify_slice(&stated).is_ok();
+        if urls.iter().any(matches) { Ok(()) } else { Err(Refusal::WrongSignature) }
+    }
+
+    /// What the callback says.
+    pub(super) fn parameters(self) -> Result<Parameters, Invalid> {
+        match self {
+            Self::Query(parameters) | Self::Form(parameters) => Ok(parameters),
+            Self::Hashed { body, is_form: true } => Ok(Parameters::of_form(body)),
+            Self::Hashed { body, is_form: false } => Parameters::of_json(body),
+        }
+    }
+}
+
+fn mac(token: &ProviderSecret, url: &str, content: &str) -> Hmac<Sha1> {
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+    let mut mac = Hmac::<Sha1>::new_from_slice(token.reveal().as_bytes()).expect("any key");
+    mac.update(url.as_bytes());
+    mac.update(content.as_bytes());
+    mac
+}
+
+/// Names in the order of their bytes, each with its values in theirs; a value that is repeated counts once.
+fn in_order(pairs: &[(String, String)]) -> String {
+    let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, value) in pairs {
+        sorted.entry(name).or_default().insert(value);
+    }
+    sorted.iter().flat_map(|(name, values)| values.iter().flat_map(move |value| [*name, *value])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::provider::Provider;
+
+    use super::*;
+
+    /// Three callbacks as Twilio signs them: token, URL, form, signature.
+    const VECTORS: [(&str, &str, &str, &str); 3] = [
+        (
+            "12345",
+            "https://mycompany.com/myapp.php?foo=1&bar=2",
+            "CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212",
+            "RSOYDt4T1cUTdK1PDd93/VVr8B8=",
+        ),
+        (
+            "12345",
+            "https://mycompany.com/myapp.php?foo=1&bar=2",
+            "Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234&Digits=1234",
+            "IK+Dwps556ElfBT0I3Rgjkr1wJU=",
+        ),
+        (
+            "test_auth_token",
+            "https://ingest.example.com/v1/ingest/twilio/status",
+            "AccountSid=AC00000000000000000000000000000001&ApiVersion=2010-04-01&CallDuration=0\
+             &CallSid=CA00000000000000000000000000000001&CallStatus=busy&CallbackSource=call-progress-events\
+             &Direction=outbound-api&Duration=0&From=%2B15005550006&SequenceNumber=2&SipResponseCode=486\
+             &Timestamp=Tue%2C+01+Sep+2026+10%3A00%3A00+%2B0000&To=%2B15005550001",
+            "Lj6lOlzBcGTwEUMdxm72CDf2S9k=",
+        ),
+    ];
+
+    fn verify(token: &str, url: &str, form: &[u8], signature: &str) -> bool {
+        let Ok(token) = ProviderSecret::parse(Provider::Twilio, token) else { return false };
+        let form = Signed::Form(Parameters::of_form(form));
+        form.verify(&token, &[url.to_owned()], Some(signature)).is_ok()
+    }
+
+    #[test]
+    fn the_vectors_are_met() {
+        for (token, url, form, signature) in VECTORS {
+            assert!(verify(token, url, form.as_bytes(), signature), "{url} {form}");
+        }
+    }
+
+    #[test]
+    fn one_spelling_of_the_url_is_enough() {
+        let (token, url, form, signature) = VECTORS[0];
+        let token = ProviderSecret::parse(Provider::Twilio, token).unwrap();
+        let form = Signed::Form(Parameters::of_form(form.as_bytes()));
+        let urls = [url.replace(".com/", ".com:443/"), url.to_owned()];
+        assert_eq!(form.verify(&token, &urls, Some(signature)), Ok(()));
+        assert_eq!(form.verify(&token, &urls[..1], Some(signature)), Err(Refusal::WrongSignature));
+        assert_eq!(form.verify(&token, &urls, None), Err(Refusal::NoSignature));
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_noticed() {
+        let (token, url, form, signature) = VECTORS[2];
+        let flipped = |text: &str, at: usize, bit: u8| {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes[at] ^= 1 << bit;
+            String::from_utf8(bytes).ok()
+        };
+        let sample =
+            |text: &str| (0..text.len()).flat_map(|at| (0..7).map(move |bit| (at, bit))).collect::<Vec<_>>();
+        for (at, bit) in sample(url) {
+            let Some(url) = flipped(url, at, bit) else { continue };
+            assert!(!verify(token, &url, form.as_bytes(), signature), "{url}");
+        }
+        for (at, bit) in sample(token) {
+            let Some(token) = flipped(token, at, bit) else { continue };
+            assert!(!verify(&token, url, form.as_bytes(), signature), "{token}");
+        }
+        for (at, bit) in sample(signature) {
+            let Some(signature) = flipped(signature, at, bit) else { continue };
+            assert!(!verify(token, url, form.as_bytes(), &signature), "{signature}");
+        }
+        let decoded = Parameters::of_form(form.as_bytes());
+        for (at, bit) in sample(form) {
+            let Some(form) = flipped(form, at, bit) else { continue };
+            // `%2b` for `%2B` is another body and the same parameters, which are what Twilio signs.
+            if Parameters::of_form(form.as_bytes()) != decoded {
+                assert!(!verify(token, url, form.as_bytes(), signature), "{form}");
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! An invocation whose caller does not wait: Lambda tries again, and then hands it to the failure destination.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::function::{Deployed, InvokeError};
+
+/// What Lambda waits before the second try; before the third it waits twice as long.
+const FIRST_WAIT: Duration = Duration::from_secs(60);
+
+/// What becomes of an invocation that fails.
+#[derive(Clone)]
+pub struct Asynchronous {
+    /// Tries after the first.
+    pub retries: u32,
+    /// The queue for what failed every time.
+    pub on_failure: String,
+    /// That queue's service.
+    pub sqs: Client,
+}
+
+/// Invokes a function until it succeeds or its tries are used up.
+pub(super) async fn invoke(function: Deployed, payload: Bytes) {
+    let Some(settings) = function.asynchronous.clone() else {
+        // Lambda's default is two retries and no destination; every function here that is invoked so has settings.
+        return log_dropped(&InvokeError::Crashed("it takes no asynchronous invocations".to_owned()));
+    };
+    let mut wait = FIRST_WAIT;
+    for left in (0..=settings.retries).rev() {
+        match function.invoke(payload.clone()).await {
+            Ok(_) => return,
+            Err(error) if left == 0 => return settings.hand_over(&function, &payload, &error).await,
+            Err(error) => {
+                tracing::warn!(%error, tries_left = left, "asynchronous.failed");
+                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                function.clock.wait_until(function.clock.now_ms().saturating_add(wait_ms)).await;
+                wait *= 2;
+            }
+        }
+    }
+}
+
+impl Asynchronous {
+    /// In the form that Lambda gives to destinations.
+    async fn hand_over(&self, function: &Deployed, payload: &[u8], error: &InvokeError) {
+        let record = json!({
+            "version": "1.0",
+            "timestamp": domain::ports::Clock::now(&function.clock),
+            "requestContext": {
+                "requestId": uuid::Uuid::new_v4().to_string(),
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": self.retries + 1,
+            },
+            "requestPayload": serde_json::from_slice::<Value>(payload).unwrap_or_default(),
+            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+            "responsePayload": error.to_json(),
+        });
+        let sent = self.sqs.send_message().queue_url(&self.on_failure).message_body(record.to_string());
+        if let Err(failure) = sent.send().await {
+            tracing::error!(error = %DisplayErrorContext(&failure), "asynchronous.not_handed_over");
+            log_dropped(error);
+        }
+    }
+}
+
+fn log_dropped(error: &InvokeError) {
+    tracing::error!(%error, "asynchronous.dropped");
+}

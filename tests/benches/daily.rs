@@ -1,0 +1,70 @@
+//! How long a webhook of Daily waits for its answer: `cargo bench -p tests --bench daily`.
+//!
+//! One webhook after the other, from a client in the same process, through the HTTP front of the stack: signature,
+//! secret, link and record at real DynamoDB and SQS endpoints over sockets, in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on has failed, and it prints its figures"
+)]
+
+#[path = "../it/providers.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod providers;
+#[path = "../it/world.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod world;
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::providers::{Daily, send};
+use crate::world::World;
+
+/// Webhooks that are timed, of each kind.
+const WEBHOOKS: usize = 2_000;
+
+/// Webhooks before them, until everything is warm.
+const WARM_UP: usize = 200;
+
+#[tokio::main]
+async fn main() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
+    let daily = Daily::of(&world, &customer).await;
+    for number in 0..WARM_UP + WEBHOOKS {
+        customer
+            .put_conversation(&format!("c-{number}"), &json!({"daily_room": format!("room-{number}")}))
+            .await;
+    }
+    measure("ends a conversation", &daily, "meeting.ended", "room").await;
+    measure("repeats an end", &daily, "meeting.ended", "room").await;
+    measure("of a room that is not ours", &daily, "meeting.ended", "elsewhere").await;
+    measure("of a type that does not matter", &daily, "recording.started", "room").await;
+    world.stack.stop().await;
+}
+
+async fn measure(what: &str, daily: &Daily, kind: &str, room: &str) {
+    let mut times = Vec::with_capacity(WEBHOOKS);
+    for number in 0..WARM_UP + WEBHOOKS {
+        let webhook = daily.webhook(kind, &json!({"room": format!("{room}-{number}")}));
+        let start = Instant::now();
+        let (status, _) = send(webhook).await;
+        if number >= WARM_UP {
+            times.push(start.elapsed());
+        }
+        assert_eq!(status, StatusCode::OK);
+    }
+    times.sort_unstable();
+    let at = |percent: usize| milliseconds(times[(WEBHOOKS * percent / 100).min(WEBHOOKS - 1)]);
+    println!("{what:<32} p50 {:>6.2} ms   p99 {:>6.2} ms   max {:>6.2} ms", at(50), at(99), at(100));
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

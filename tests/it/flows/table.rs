@@ -1,0 +1,130 @@
+//! From a signal to one of the three events: each row of the table.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::Scene;
+use crate::providers::send;
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_status_of_twilio_makes_its_event() {
+    for (status, event, is) in [
+        ("completed", "conversation.completed", "COMPLETED"),
+        ("busy", "conversation.disconnected", "DISCONNECTED"),
+        ("no-answer", "conversation.disconnected", "DISCONNECTED"),
+        ("canceled", "conversation.disconnected", "DISCONNECTED"),
+        ("failed", "conversation.failed", "FAILED"),
+    ] {
+        let scene = Scene::set(World::start().await).await;
+        for before in ["initiated", "ringing"] {
+            assert_eq!(scene.twilio.call(before).await, (StatusCode::OK, json!({"result": "applied"})));
+        }
+        if status == "completed" {
+            scene.twilio.call("in-progress").await;
+            assert_eq!(scene.record().await["conversation_status"], "IN_PROGRESS");
+        } else {
+            assert_eq!(scene.record().await["conversation_status"], "PENDING");
+        }
+        assert!(scene.world.stack.receiver.received("/hooks").is_empty(), "progress sends nothing");
+        assert_eq!(scene.twilio.call(status).await.0, StatusCode::OK);
+        let payload = scene.event().await;
+        assert_eq!(
+            (&payload["event"], &payload["conversation_status"]),
+            (&json!(event), &json!(is)),
+            "{status}"
+        );
+        assert_eq!(payload["conversation_id"], "c-1");
+        assert_eq!(payload["conversation_duration"], 7);
+        assert_eq!(
+            (&payload["calling_type"], &payload["telephony_provider"]),
+            (&json!("OUTBOUND"), &json!("TWILIO"))
+        );
+        assert_eq!(
+            (&payload["to_mobile_number"], &payload["from_mobile_number"]),
+            (&json!("+14155550123"), &json!("+14155550999"))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_of_daily_makes_its_event() {
+    let meeting = json!({"start_ts": 1_756_720_000.1, "end_ts": 1_756_720_060.2, "meeting_id": "m"});
+    let call = json!({"destination": "+14155550123", "origin": "+14155550999"});
+    let visitor = json!({"owner": false});
+    let agent = json!({"owner": true});
+    let none = json!({});
+    type Webhook<'a> = (&'a str, &'a Value);
+    let rows: [(&[Webhook<'_>], Webhook<'_>, &str); 11] = [
+        (&[("participant.left", &visitor)], ("meeting.ended", &meeting), "completed"),
+        (&[("dialout.answered", &call)], ("meeting.ended", &meeting), "completed"),
+        (&[], ("meeting.ended", &meeting), "disconnected"),
+        (&[("participant.left", &agent)], ("meeting.ended", &meeting), "disconnected"),
+        (&[("dialout.answered", &call)], ("dialout.stopped", &call), "completed"),
+        (&[], ("dialout.stopped", &call), "disconnected"),
+        (&[("participant.left", &visitor)], ("dialin.stopped", &none), "completed"),
+        (&[("dialin.connected", &none)], ("dialin.stopped", &none), "completed"),
+        (&[], ("dialin.stopped", &none), "disconnected"),
+        (&[("dialout.answered", &call)], ("dialout.error", &call), "failed"),
+        (&[], ("dialin.error", &none), "failed"),
+    ];
+    for (before, (kind, payload), event) in rows {
+        let scene = Scene::set(World::start().await).await;
+        for (kind, payload) in before {
+            assert_eq!(send(scene.daily.webhook(kind, payload)).await.0, StatusCode::OK);
+        }
+        assert!(scene.world.stack.receiver.received("/hooks").is_empty(), "progress sends nothing");
+        assert_eq!(send(scene.daily.webhook(kind, payload)).await.0, StatusCode::OK);
+        let sent = scene.event().await;
+        assert_eq!(sent["event"], format!("conversation.{event}"), "{before:?} {kind}");
+        if kind == "meeting.ended" {
+            assert_eq!(sent["conversation_duration"], 60);
+        }
+        if kind == "dialout.stopped" {
+            assert_eq!(sent["to_mobile_number"], "+14155550123");
+            assert_eq!(
+                (&sent["conversation_type"], &sent["telephony_provider"]),
+                (&json!("TELEPHONY"), &json!("DAILY"))
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_platform_knows_is_not_overwritten_by_what_a_provider_saw() {
+    let scene = Scene::set(World::start().await).await;
+    let stated = json!({"to_mobile_number": "+1", "conversation_duration": 3, "telephony_provider": "SIP"});
+    scene.customer.put_conversation("c-1", &stated).await;
+    scene.twilio.call("completed").await;
+    let payload = scene.event().await;
+    assert_eq!(payload["to_mobile_number"], "+1");
+    assert_eq!(payload["conversation_duration"], 3);
+    assert_eq!(payload["telephony_provider"], "SIP");
+    assert_eq!(payload["from_mobile_number"], "+14155550999");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repeated_and_late_callbacks_change_nothing() {
+    let scene = Scene::set(World::start().await).await;
+    scene.twilio.call("in-progress").await;
+    scene.twilio.call("completed").await;
+    let before = scene.record().await;
+    for status in ["completed", "ringing", "in-progress", "teleported", "completed"] {
+        assert_eq!(scene.twilio.call(status).await.0, StatusCode::OK, "{status}");
+    }
+    assert_eq!(scene.record().await, before);
+    scene.event().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_of_daily_and_types_that_do_not_matter_are_answered_200() {
+    let scene = Scene::set(World::start().await).await;
+    let before = scene.record().await;
+    let probe = scene.daily.http.post(&scene.daily.url).body(r#"{"test":"test"}"#);
+    let ignored = (StatusCode::OK, json!({"result": "ignored"}));
+    assert_eq!(send(probe).await, ignored);
+    assert_eq!(scene.daily.call("recording.started").await, ignored);
+    assert_eq!(send(scene.daily.body("not json".to_owned())).await, ignored);
+    assert_eq!(send(scene.daily.body(r#"{"type":"meeting.ended"}"#.to_owned())).await, ignored);
+    scene.assert_untouched(&before).await;
+}

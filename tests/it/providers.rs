@@ -1,0 +1,147 @@
+//! Twilio and Daily as they call: signed by code of its own, which shares nothing with the one that verifies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use sha1::Sha1;
+use sha2::Sha256;
+
+use crate::world::{Customer, World};
+
+/// A call, as Twilio names it.
+pub(crate) const CALL: &str = "CA00000000000000000000000000000001";
+
+/// A room, as Daily names it.
+pub(crate) const ROOM: &str = "my-room";
+
+/// What accounts set as Twilio's token.
+pub(crate) const TWILIO_TOKEN: &str = "test_auth_token";
+
+/// What accounts set as Daily's secret.
+pub(crate) const DAILY_SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// Sends a request: status and body.
+pub(crate) async fn send(request: RequestBuilder) -> (StatusCode, Value) {
+    let answer = request.send().await.unwrap();
+    let status = answer.status();
+    (status, answer.json().await.unwrap())
+}
+
+/// Twilio, calling back to one account.
+#[derive(Clone)]
+pub(crate) struct Twilio {
+    pub(crate) token: String,
+    /// Where the account's callbacks go, as Twilio was told.
+    pub(crate) url: String,
+    pub(crate) http: Client,
+}
+
+impl Twilio {
+    /// The account has set its token, and given Twilio this URL, with a query if there is one.
+    pub(crate) async fn of(world: &World, customer: &Customer, query: &str) -> Self {
+        let token = TWILIO_TOKEN.to_owned();
+        customer.set_provider("twilio", &token).await;
+        let mark = if query.is_empty() { "" } else { "?" };
+        let url = world.stack.url(&format!("/v1/flows/twilio/{}{mark}{query}", customer.account_id));
+        Self { token, url, http: world.http.clone() }
+    }
+
+    /// A status callback of [`CALL`] as a form.
+    pub(crate) fn callback(&self, status: &str) -> RequestBuilder {
+        self.form(&[
+            ("CallSid", CALL),
+            ("CallStatus", status),
+            ("Direction", "outbound-api"),
+            ("From", "+14155550999"),
+            ("To", "+14155550123"),
+            ("CallDuration", "7"),
+            ("Duration", "1"),
+        ])
+    }
+
+    pub(crate) async fn call(&self, status: &str) -> (StatusCode, Value) {
+        send(self.callback(status)).await
+    }
+
+    pub(crate) fn form(&self, pairs: &[(&str, &str)]) -> RequestBuilder {
+        let signature = sign_for_twilio(&self.token, &self.url, pairs);
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.http
+            .post(&self.url)
+            .header("x-twilio-signature", signature)
+            .header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
+            .body(form)
+    }
+}
+
+/// HMAC-SHA1 over the URL and the sorted parameters.
+pub(crate) fn sign_for_twilio(token: &str, url: &str, pairs: &[(&str, &str)]) -> String {
+    let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, value) in pairs {
+        sorted.entry(name).or_default().insert(value);
+    }
+    let mut text = url.to_owned();
+    for (name, values) in sorted {
+        for value in values {
+            text.extend([name, value]);
+        }
+    }
+    let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+/// Daily, calling back to one account.
+#[derive(Clone)]
+pub(crate) struct Daily {
+    pub(crate) secret: String,
+    pub(crate) url: String,
+    pub(crate) http: Client,
+    /// Its clock, in seconds since the epoch.
+    pub(crate) now: u64,
+}
+
+impl Daily {
+    /// The account has set its secret, and Daily's clock agrees with the stack's.
+    pub(crate) async fn of(world: &World, customer: &Customer) -> Self {
+        let secret = DAILY_SECRET.to_owned();
+        customer.set_provider("daily", &secret).await;
+        let url = world.stack.url(&format!("/v1/flows/daily/{}", customer.account_id));
+        Self { secret, url, http: world.http.clone(), now: world.now_ms() / 1000 }
+    }
+
+    /// A webhook of [`ROOM`], with more in its payload.
+    pub(crate) fn webhook(&self, kind: &str, more: &Value) -> RequestBuilder {
+        let mut payload = json!({"room": ROOM});
+        payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let body =
+            json!({"version": "1.0.0", "type": kind, "id": "i-1", "payload": payload, "event_ts": self.now});
+        self.body(body.to_string())
+    }
+
+    pub(crate) async fn call(&self, kind: &str) -> (StatusCode, Value) {
+        send(self.webhook(kind, &json!({}))).await
+    }
+
+    pub(crate) fn body(&self, body: String) -> RequestBuilder {
+        let timestamp = self.now.to_string();
+        let signature = sign_for_daily(&self.secret, &timestamp, &body);
+        self.http
+            .post(&self.url)
+            .header("x-webhook-timestamp", timestamp)
+            .header("x-webhook-signature", signature)
+            .header("content-type", "application/json")
+            .body(body)
+    }
+}
+
+/// HMAC-SHA256 over the timestamp and the body.
+pub(crate) fn sign_for_daily(secret: &str, timestamp: &str, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&STANDARD.decode(secret).unwrap()).unwrap();
+    mac.update(format!("{timestamp}.{body}").as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
