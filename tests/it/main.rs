@@ -14,6 +14,7 @@ mod durability;
 mod flows;
 mod processes;
 mod providers;
+mod redelivery;
 mod retries;
 mod samples;
 mod sender;

@@ -14,6 +14,9 @@ use crate::world::{Customer, World};
 const ACCOUNT: &str = "acc_000000000000000000000000";
 const KEY: &str = "vk_0000000000000000_000000000000000000000000000000000000000000000000";
 
+/// The conversation in the files.
+const CONVERSATION: &str = "a28e7071-508e-4d45-8887-085531aafaba";
+
 /// What a function makes of a sample.
 enum Made {
     /// An HTTP response of this status whose body has this value there.
@@ -22,6 +25,8 @@ enum Made {
     Answer(&'static str),
     /// An answer with this text.
     Exactly(&'static str),
+    /// The record of the sample's conversation, once it is known to have the sample's room, has this status.
+    Leaves(&'static str),
     /// An error that says this.
     Error(&'static str),
     /// A batch of which these are handed out again, by their place.
@@ -29,11 +34,8 @@ enum Made {
 }
 
 fn expected() -> BTreeMap<&'static str, Made> {
-    use Made::{Again, Answer, Error, Exactly, Response};
+    use Made::{Again, Answer, Error, Exactly, Leaves, Response};
     let event = |kind: &str| Response(202, "/event", json!(format!("conversation.{kind}")));
-    // No conversation is called so in the sample's account, unless the callback names one.
-    let parked = || Response(200, "/result", json!("parked"));
-    let applied = || Response(200, "/result", json!("applied"));
     BTreeMap::from([
         ("destinations/create-account", Answer("/account_id")),
         ("destinations/create-api-key", Answer("/api_key")),
@@ -49,35 +51,35 @@ fn expected() -> BTreeMap<&'static str, Made> {
         ("ingest/conversation-completed", event("completed")),
         ("ingest/conversation-disconnected", event("disconnected")),
         ("ingest/conversation-failed", event("failed")),
-        ("ingest/daily-dialin-connected", parked()),
-        ("ingest/daily-dialin-error", parked()),
-        ("ingest/daily-dialin-stopped", parked()),
-        ("ingest/daily-dialout-answered", parked()),
-        ("ingest/daily-dialout-error", parked()),
-        ("ingest/daily-dialout-stopped", parked()),
-        ("ingest/daily-meeting-ended", parked()),
-        ("ingest/daily-participant-left", parked()),
+        ("ingest/daily-dialin-connected", Leaves("IN_PROGRESS")),
+        ("ingest/daily-dialin-error", Leaves("FAILED")),
+        ("ingest/daily-dialin-stopped", Leaves("DISCONNECTED")),
+        ("ingest/daily-dialout-answered", Leaves("IN_PROGRESS")),
+        ("ingest/daily-dialout-error", Leaves("FAILED")),
+        ("ingest/daily-dialout-stopped", Leaves("DISCONNECTED")),
+        ("ingest/daily-meeting-ended", Leaves("DISCONNECTED")),
+        ("ingest/daily-participant-left", Leaves("IN_PROGRESS")),
         ("ingest/daily-registration-probe", Response(200, "/result", json!("ignored"))),
-        ("ingest/end-overdue-conversations", Exactly(r#"{"ended":0}"#)),
-        ("ingest/event-bridge-batch", Exactly("null")),
-        ("ingest/event-bridge-completed", Exactly("null")),
-        ("ingest/event-bridge-disconnected", Exactly("null")),
-        ("ingest/event-bridge-failed", Exactly("null")),
+        ("ingest/end-overdue-conversations", Exactly(r#"{"ended":0,"failed":0}"#)),
+        ("ingest/event-bridge-batch", Leaves("COMPLETED")),
+        ("ingest/event-bridge-completed", Leaves("COMPLETED")),
+        ("ingest/event-bridge-disconnected", Leaves("DISCONNECTED")),
+        ("ingest/event-bridge-failed", Leaves("FAILED")),
         ("ingest/event-bridge-malformed", Error("conversation_duration must be")),
         ("ingest/outbound-call-answered", event("completed")),
         ("ingest/outbound-call-failed", event("failed")),
         ("ingest/outbound-call-not-answered", event("disconnected")),
         ("ingest/put-conversation", Response(200, "/conversation_status", json!("IN_PROGRESS"))),
-        ("ingest/twilio-busy", applied()),
-        ("ingest/twilio-canceled", applied()),
-        ("ingest/twilio-completed", applied()),
-        ("ingest/twilio-completed-as-json", applied()),
-        ("ingest/twilio-completed-by-get", applied()),
-        ("ingest/twilio-failed", applied()),
-        ("ingest/twilio-in-progress", applied()),
-        ("ingest/twilio-initiated", applied()),
-        ("ingest/twilio-no-answer", applied()),
-        ("ingest/twilio-ringing", applied()),
+        ("ingest/twilio-busy", Leaves("DISCONNECTED")),
+        ("ingest/twilio-canceled", Leaves("DISCONNECTED")),
+        ("ingest/twilio-completed", Leaves("COMPLETED")),
+        ("ingest/twilio-completed-as-json", Leaves("COMPLETED")),
+        ("ingest/twilio-completed-by-get", Leaves("COMPLETED")),
+        ("ingest/twilio-failed", Leaves("FAILED")),
+        ("ingest/twilio-in-progress", Leaves("IN_PROGRESS")),
+        ("ingest/twilio-initiated", Leaves("PENDING")),
+        ("ingest/twilio-no-answer", Leaves("DISCONNECTED")),
+        ("ingest/twilio-ringing", Leaves("PENDING")),
         ("ingest/without-conversation-id", Response(422, "/errors/0/field", json!("conversation_id"))),
         ("query/list-deliveries", Response(200, "/deliveries", json!([]))),
         ("query/list-with-a-wrong-status", Response(422, "/errors/0/field", json!("status"))),
@@ -188,6 +190,11 @@ async fn every_sample_does_what_its_name_says() {
             }
             Made::Answer(pointer) => {
                 assert!(answer.pointer(pointer).is_some_and(Value::is_string), "{name}: {answer}");
+            }
+            Made::Leaves(status) => {
+                assert!(answer.is_null() || answer["statusCode"] == 200, "{name}: {answer}");
+                let record = customer.put_conversation(CONVERSATION, &json!({"daily_room": "my-room"})).await;
+                assert_eq!(record["conversation_status"], *status, "{name}: {record}");
             }
             Made::Exactly(text) => assert_eq!(answer.to_string(), *text, "{name}"),
             Made::Error(_) => {}

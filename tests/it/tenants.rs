@@ -19,6 +19,20 @@ async fn what_is_anothers_is_as_what_does_not_exist() {
         (Method::GET, "/v1/public/conversations/shared-id".to_owned(), "/v1/public/conversations/none", None),
         (Method::GET, format!("/v1/destinations/{destination}"), "/v1/destinations/none", None),
         (Method::DELETE, format!("/v1/destinations/{destination}"), "/v1/destinations/none", None),
+        (Method::POST, format!("/v1/deliveries/{delivery}/resend"), "/v1/deliveries/nonsense/resend", None),
+        (Method::POST, format!("/v1/destinations/{destination}/test"), "/v1/destinations/none/test", None),
+        (
+            Method::POST,
+            format!("/v1/destinations/{destination}/secret/rotate"),
+            "/v1/destinations/none/secret/rotate",
+            None,
+        ),
+        (
+            Method::POST,
+            format!("/v1/destinations/{destination}/recover"),
+            "/v1/destinations/none/recover",
+            Some(json!({"since": "2026-01-01T00:00:00Z"})),
+        ),
         (
             Method::PATCH,
             format!("/v1/destinations/{destination}"),
@@ -76,6 +90,11 @@ async fn without_a_good_key_every_route_answers_alike() {
     for (method, path) in [
         (Method::POST, "/v1/flows/hangup"),
         (Method::POST, "/v1/flows/outbound-call"),
+        (Method::POST, "/v1/deliveries/x/resend"),
+        (Method::POST, "/v1/destinations/x/test"),
+        (Method::POST, "/v1/destinations/x/recover"),
+        (Method::POST, "/v1/destinations/x/secret/rotate"),
+        (Method::GET, "/v1/stats"),
         (Method::GET, "/v1/providers"),
         (Method::PUT, "/v1/providers/twilio"),
         (Method::DELETE, "/v1/providers/twilio"),
@@ -97,7 +116,8 @@ async fn without_a_good_key_every_route_answers_alike() {
                 "{path}"
             );
         }
-        let reads = path.starts_with("/v1/deliveries") || path.starts_with("/v1/public");
+        let reads = method == Method::GET
+            && ["/v1/deliveries", "/v1/public", "/v1/stats"].iter().any(|start| path.starts_with(start));
         let (status, _) = reader.call(method.clone(), path, None).await;
         assert_eq!(status != StatusCode::FORBIDDEN, reads, "{method} {path}: {status}");
     }

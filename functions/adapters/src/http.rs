@@ -93,16 +93,25 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The body as JSON; no body is an empty object.
+    pub fn json_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { read_json(b"{}") } else { self.json() }
+    }
+
     /// The body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            let rule = match error.classify() {
-                serde_json::error::Category::Data => format!("does not fit: {error}"),
-                _ => format!("is not JSON: {error}"),
-            };
-            Problem::bad_request(&Invalid::new("body", rule))
-        })
+        read_json(&self.body)
     }
+}
+
+fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let rule = match error.classify() {
+            serde_json::error::Category::Data => format!("does not fit: {error}"),
+            _ => format!("is not JSON: {error}"),
+        };
+        Problem::bad_request(&Invalid::new("body", rule))
+    })
 }
 
 /// One response.
@@ -132,7 +141,9 @@ impl Reply {
         Self::text(status, String::new())
     }
 
-    fn text(status: StatusCode, body: String) -> Self {
+    /// A body of some other type, which a header has to name.
+    #[must_use]
+    pub fn text(status: StatusCode, body: String) -> Self {
         Self { status, headers: HeaderMap::new(), body }
     }
 

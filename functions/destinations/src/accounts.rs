@@ -60,9 +60,9 @@ impl Manage {
 
     async fn create_account(&self, CreateAccount { name }: CreateAccount) -> Result<Value, Error> {
         let account = Account {
-            id: AccountId::new(self.random()),
+            id: AccountId::new(self.chance.bytes()),
             name,
-            cursor_secret: self.random(),
+            cursor_secret: self.chance.bytes(),
             created_at: self.clock.now(),
         };
         self.accounts.create(&account).await?;
@@ -79,7 +79,7 @@ impl Manage {
         }
         let cursor_secret =
             self.accounts.cursor_secret(&account_id).await?.ok_or("there is no such account")?;
-        let presented = PresentedKey::new(self.random());
+        let presented = PresentedKey::new(self.chance.bytes());
         let key = ApiKey {
             id: presented.id().to_owned(),
             account_id,

@@ -10,7 +10,7 @@ use domain::event::EventKind;
 use domain::ids::{AccountId, DestinationId};
 use domain::invalid::Invalid;
 use domain::json::Fields;
-use domain::signature::SigningSecret;
+use domain::signature::{Secrets, SigningSecret};
 use domain::target_url::TargetUrl;
 use domain::timestamp::Timestamp;
 
@@ -64,16 +64,16 @@ impl Form {
             request_type: self.request_type.unwrap_or(RequestType::Post),
             status: self.status.unwrap_or(DestinationStatus::Enabled),
             events: self.events.unwrap_or_default(),
-            headers: self.headers.unwrap_or_default(),
-            secrets: vec![secret],
+            headers: self.headers.unwrap_or_default().unmask(&ExtraHeaders::default())?,
+            secrets: Secrets::new(secret),
             created_at: now,
             updated_at: now,
         })
     }
 
     /// The destination with what is given changed.
-    pub(crate) fn change(self, loaded: &Destination, now: Timestamp) -> Destination {
-        let mut changed = loaded.clone();
+    pub(crate) fn change(self, loaded: &Destination, now: Timestamp) -> Result<Destination, Invalid> {
+        let mut changed = loaded.touched(now);
         fn set<T>(field: &mut T, given: Option<T>) {
             if let Some(given) = given {
                 *field = given;
@@ -84,9 +84,7 @@ impl Form {
         set(&mut changed.request_type, self.request_type);
         set(&mut changed.status, self.status);
         set(&mut changed.events, self.events);
-        set(&mut changed.headers, self.headers);
-        // A write is told from the one before by its time, also within one millisecond.
-        changed.updated_at = now.max(Timestamp::from_millis(loaded.updated_at.as_millis() + 1));
-        changed
+        set(&mut changed.headers, self.headers.map(|headers| headers.unmask(&loaded.headers)).transpose()?);
+        Ok(changed)
     }
 }

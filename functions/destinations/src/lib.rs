@@ -85,17 +85,11 @@ impl Manage {
             "GET /v1/destinations/{destination_id}" => self.show(account, &request).await,
             "PATCH /v1/destinations/{destination_id}" => self.change(account, &request).await,
             "DELETE /v1/destinations/{destination_id}" => self.delete(account, &request).await,
+            "POST /v1/destinations/{destination_id}/secret/rotate" => self.rotate(account, &request).await,
             "GET /v1/providers" => self.list_providers(account).await,
             "PUT /v1/providers/{provider}" => self.set_provider(account, &request).await,
             "DELETE /v1/providers/{provider}" => self.delete_provider(account, &request).await,
             _ => Err(Problem::not_found("route")),
         }
-    }
-
-    /// Bytes that nobody can guess.
-    fn random<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.chance.fill(&mut bytes);
-        bytes
     }
 }

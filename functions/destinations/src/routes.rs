@@ -1,11 +1,16 @@
 //! The routes of destinations.
 
+use std::time::Duration;
+
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use domain::destination::Destination;
 use domain::ids::{AccountId, DestinationId};
+use domain::invalid::Invalid;
+use domain::json::Fields;
 use domain::ports::{DestinationStore, Destinations, Saved};
 use domain::signature::SigningSecret;
+use domain::timestamp::Timestamp;
 use http::StatusCode;
 
 use crate::Manage;
@@ -14,6 +19,12 @@ use crate::view::{List, View};
 
 /// Destinations of one account: a fan-out reads all of them, and has to be done within its function's timeout.
 const MAX_DESTINATIONS: usize = 100;
+
+/// How long both secrets are good after a rotation, unless the caller says otherwise.
+const DEFAULT_GRACE_HOURS: u64 = 24;
+
+/// A week: longer, and the old secret was not rotated at all.
+const MAX_GRACE_HOURS: u64 = 7 * 24;
 
 /// Writers of one destination that may get in between a read and its write before the caller has to try again.
 const MAX_CONFLICTS: usize = 8;
@@ -25,8 +36,8 @@ impl Manage {
             let detail = "An account has 100 destinations at the most.";
             return Err(Problem::new(StatusCode::CONFLICT, "too_many_destinations", detail));
         }
-        let secret = SigningSecret::new(self.random());
-        let id = DestinationId::new(self.random());
+        let secret = SigningSecret::new(self.chance.bytes());
+        let id = DestinationId::new(self.chance.bytes());
         let destination = form.create(account.clone(), id, secret.clone(), self.clock.now())?;
         match self.destinations.put(&destination, None).await? {
             Saved::Yes => Ok(Reply::json(StatusCode::CREATED, &View::new(&destination).with_secret(&secret))),
@@ -45,11 +56,38 @@ impl Manage {
     }
 
     pub(crate) async fn change(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
+        let fields: Fields = request.json()?;
+        let changed = self
+            .write(account, request, |loaded, now| Form::parse(&fields, self.addresses)?.change(loaded, now))
+            .await?;
+        Ok(Reply::json(StatusCode::OK, &View::new(&changed)))
+    }
+
+    /// A new secret, shown once. The one before stays good for a while, so that a receiver can take its time.
+    pub(crate) async fn rotate(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
+        let grace = grace(&request.json_or_empty()?)?;
+        let secret = SigningSecret::new(self.chance.bytes());
+        let changed = self
+            .write(account, request, |loaded, now| {
+                let secrets = loaded.secrets.clone().rotate(secret.clone(), now + grace);
+                Ok(Destination { secrets, ..loaded.touched(now) })
+            })
+            .await?;
+        Ok(Reply::json(StatusCode::OK, &View::new(&changed).with_secret(&secret)))
+    }
+
+    /// Stores what a change makes of a destination. Others may write in between: then it is made of what they left.
+    async fn write(
+        &self,
+        account: &AccountId,
+        request: &Request,
+        change: impl Fn(&Destination, Timestamp) -> Result<Destination, Invalid>,
+    ) -> Result<Destination, Problem> {
         for _ in 0..MAX_CONFLICTS {
             let loaded = self.find(account, request).await?;
-            let changed = Form::parse(&request.json()?, self.addresses)?.change(&loaded, self.clock.now());
+            let changed = change(&loaded, self.clock.now())?;
             match self.destinations.put(&changed, Some(&loaded)).await? {
-                Saved::Yes => return Ok(Reply::json(StatusCode::OK, &View::new(&changed))),
+                Saved::Yes => return Ok(changed),
                 Saved::Conflict | Saved::TooLarge => {} // changed or deleted in between: look again
             }
         }
@@ -68,6 +106,17 @@ impl Manage {
     async fn find(&self, account: &AccountId, request: &Request) -> Result<Destination, Problem> {
         self.destinations.get(account, &id_of(request)?).await?.ok_or_else(not_found)
     }
+}
+
+/// How long the secret before stays good: `grace_hours`, a day if it is not given.
+fn grace(fields: &Fields) -> Result<Duration, Invalid> {
+    let rule = "must be a whole number of hours, 0 to 168";
+    fields.allow_only(&["grace_hours"])?;
+    let hours: u64 = fields.optional("grace_hours", rule)?.unwrap_or(DEFAULT_GRACE_HOURS);
+    if hours > MAX_GRACE_HOURS {
+        return Err(Invalid::new("grace_hours", rule));
+    }
+    Ok(Duration::from_secs(hours * 60 * 60))
 }
 
 /// A text that is no id names nothing, as does an id that nobody has.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::destination::{Destination, DestinationName, DestinationStatus, EventChoice, RequestType};
+use domain::destination::{
+    Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
+};
 use domain::ids::DestinationId;
 use domain::signature::SigningSecret;
 use domain::timestamp::Timestamp;
 use serde::Serialize;
-
-/// What stands where a header's value was given.
-const HIDDEN: &str = "********";
 
 /// All destinations of an account.
 #[derive(Serialize)]
@@ -29,7 +28,10 @@ pub(crate) struct View<'a> {
     headers: BTreeMap<&'a str, &'static str>,
     created_at: Timestamp,
     updated_at: Timestamp,
-    /// Shown once, when the destination is made.
+    /// Until when requests are signed with the secret before as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_secret_expires_at: Option<Timestamp>,
+    /// Shown once, when it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
 }
@@ -49,9 +51,10 @@ impl<'a> View<'a> {
             request_type: destination.request_type,
             status: destination.status,
             events: &destination.events,
-            headers: destination.headers.iter().map(|(name, _)| (name, HIDDEN)).collect(),
+            headers: destination.headers.iter().map(|(name, _)| (name, ExtraHeaders::MASK)).collect(),
             created_at: destination.created_at,
             updated_at: destination.updated_at,
+            previous_secret_expires_at: destination.secrets.previous.as_ref().map(|(_, until)| *until),
             secret: None,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::change::Change;
-use crate::completion::{Complete, Completion, MAX_CONFLICTS};
+use crate::completion::{Complete, Completed, Completion, MAX_CONFLICTS};
 use crate::conversation::Conversation;
 use crate::ids::{AccountId, ConversationId};
 use crate::ports::{Clock, Conversations, EventOutbox, EventQueue, References, Result, Saved, Unavailable};
@@ -48,10 +48,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
     ) -> Result<Taken> {
         let reference = &signal.reference;
         let taken = match (self.references.find(account, reference).await?, names) {
-            (Some(link), _) => {
-                self.apply(account, link.at(signal.at), signal).await?;
-                Taken::Applied
-            }
+            (Some(link), _) => self.follow(account, &link, signal).await?,
             (None, Some(conversation)) => {
                 self.lead(account, reference, conversation, false).await?;
                 self.apply_parked(account, reference).await?;
@@ -87,31 +84,61 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         Ok(applied)
     }
 
+    /// To the conversation that the link meant at that time. What was parked before is told first: an end depends on
+    /// whether someone answered.
+    async fn follow(&self, account: &AccountId, link: &Link, signal: &Signal) -> Result<Taken> {
+        let Some(conversation) = self.meant(account, link, signal).await? else {
+            return self.park(account, signal).await;
+        };
+        if matches!(signal.news, News::Ended(_)) {
+            self.apply_parked(account, &signal.reference).await?;
+        }
+        self.apply(account, &conversation, signal).await?;
+        Ok(Taken::Applied)
+    }
+
+    /// Which conversation a signal is about. A room is used again and again: one that had ended before what the signal
+    /// tells of began is not meant, and the next one has perhaps not been told to us yet.
+    async fn meant(
+        &self,
+        account: &AccountId,
+        link: &Link,
+        signal: &Signal,
+    ) -> Result<Option<ConversationId>> {
+        let Some(began) = signal.began else { return Ok(Some(link.conversation_id.clone())) };
+        let earlier = link.earlier.as_ref().filter(|_| began < link.since);
+        for candidate in earlier.into_iter().chain([&link.conversation_id]) {
+            let record = self.conversations.load(account, candidate).await?;
+            let over = record.and_then(|record| record.ended).is_some_and(|ended| ended.at < began);
+            if !over {
+                return Ok(Some(candidate.clone()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whoever stores a link looks for parked callbacks after, and whoever parks one looks for a link after: one of the
     /// two sees the other.
     async fn park(&self, account: &AccountId, signal: &Signal) -> Result<Taken> {
         self.references.park(account, signal, self.clock.now() + WAIT).await?;
-        match self.references.find(account, &signal.reference).await? {
-            None => Ok(Taken::Parked),
-            Some(link) => {
-                self.apply(account, link.at(signal.at), signal).await?;
-                Ok(Taken::Applied)
-            }
-        }
+        let applied = self.apply_parked(account, &signal.reference).await?;
+        Ok(if applied { Taken::Applied } else { Taken::Parked })
     }
 
+    /// Those whose conversation is known by now. True if there were any.
     async fn apply_parked(&self, account: &AccountId, reference: &Reference) -> Result<bool> {
+        let Some(link) = self.references.find(account, reference).await? else { return Ok(false) };
         let mut parked = self.references.parked(account, reference).await?;
-        if parked.is_empty() {
-            return Ok(false);
-        }
         // What led to an end is told before the end.
         parked.sort_by_key(|signal| (matches!(signal.news, News::Ended(_)), signal.at));
-        let Some(link) = self.references.find(account, reference).await? else { return Ok(false) };
+        let mut applied = false;
         for signal in &parked {
-            self.apply(account, link.at(signal.at), signal).await?;
+            if let Some(conversation) = self.meant(account, &link, signal).await? {
+                self.apply(account, &conversation, signal).await?;
+                applied = true;
+            }
         }
-        Ok(true)
+        Ok(applied)
     }
 
     /// The one that names a reference last has it; but a conversation that is over takes it from no other.
@@ -147,12 +174,17 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                     conversation_id: id.clone(),
                     flow: signal.reference.provider.flow(),
                     end,
+                    ended_at: Some(signal.at),
                     stated: Change { references: vec![signal.reference.clone()], ..Change::default() },
                     known: signal.known.clone(),
                 };
-                // Whatever it comes to, a provider has nothing to mend.
-                self.complete.run(&completion).await?;
-                Ok(())
+                match self.complete.run(&completion).await? {
+                    // Either way a provider has nothing to mend.
+                    Completed::Accepted(_) | Completed::EndedOtherwise(_) => Ok(()),
+                    Completed::TooLarge => {
+                        Err(Unavailable::new("apply a callback", "the record is full to the brim"))
+                    }
+                }
             }
             News::Placed => self.progress(account, id, signal, ConversationStatus::Pending).await,
             News::Answered => self.progress(account, id, signal, ConversationStatus::InProgress).await,
@@ -179,7 +211,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
             let before = conversation.clone();
             conversation.details.fill(signal.known.clone());
             conversation.name(&signal.reference);
-            conversation.answered |= signal.news == News::Answered;
+            if signal.news == News::Answered {
+                let earlier = conversation.answered_at.is_none_or(|at| signal.at < at);
+                conversation.answered_at = if earlier { Some(signal.at) } else { conversation.answered_at };
+            }
             let is_ahead = match conversation.details.status() {
                 None => true,
                 Some(stands) => stands == ConversationStatus::Pending && status != stands,
@@ -189,7 +224,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
             }
             let changed = conversation.details != before.details
                 || conversation.references != before.references
-                || conversation.answered != before.answered;
+                || conversation.answered_at != before.answered_at;
             conversation.updated_at = now;
             // A record that is full to the brim does without.
             if !changed || self.conversations.save(&conversation).await? != Saved::Conflict {
@@ -210,6 +245,7 @@ mod tests {
     use crate::ports::ConversationLookup;
     use crate::provider::Provider;
     use crate::signal::End;
+    use crate::timestamp::Timestamp;
 
     struct World {
         callbacks: Callbacks<MemoryConversations, MemoryQueue<EventMessage>, MemoryReferences>,
@@ -241,6 +277,7 @@ mod tests {
                 reference: room(),
                 id: format!("{news:?}"),
                 at: self.clock.now(),
+                began: None,
                 news,
                 known: Details::parse(serde_json::from_str(known).unwrap()).unwrap(),
             };
@@ -300,30 +337,63 @@ mod tests {
         world.call(OVER, None).await;
         let version = world.record("c-1").await.unwrap().version;
         world.call(News::Answered, None).await;
+        world.call(News::Placed, None).await;
         world.call(OVER, None).await;
         assert_eq!(world.record("c-1").await.unwrap().version, version);
         assert_eq!(world.events.sent().len(), 1);
     }
 
-    #[tokio::test]
-    async fn a_room_that_is_used_again_leads_to_the_conversation_of_its_time() {
-        let world = World::new();
-        world.name("c-1").await;
-        let first = Signal {
+    /// Word of a meeting that began then, and has just ended.
+    fn meeting(world: &World, id: &str, began: u64) -> Signal {
+        Signal {
             reference: room(),
-            id: "late".to_owned(),
+            id: id.to_owned(),
             at: world.clock.now(),
+            began: Some(Timestamp::from_millis(began)),
             news: OVER,
             known: Details::default(),
-        };
-        world.clock.advance(Duration::from_secs(5));
+        }
+    }
+
+    async fn receive(world: &World, signal: &Signal) -> Taken {
+        world.callbacks.receive(&sample::account(), signal, None).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_meeting_that_outlasts_the_next_ones_preparation_ends_its_own_conversation() {
+        let world = World::new();
+        world.name("c-1").await;
+        world.clock.advance(Duration::from_secs(300));
         world.name("c-2").await;
-        world.callbacks.receive(&sample::account(), &first, None).await.unwrap();
+        world.clock.advance(Duration::from_secs(300));
+        receive(&world, &meeting(&world, "1", 1_000_000)).await;
         assert_eq!(world.end_of("c-1").await, Some(EventKind::Disconnected));
         assert_eq!(world.end_of("c-2").await, None);
         // The first conversation's record is stored once more; it is over, so the room stays with the second.
         world.callbacks.link(&sample::account(), &id("c-1"), &[room()], true).await.unwrap();
-        world.call(OVER, None).await;
+        receive(&world, &meeting(&world, "2", 1_700_000)).await;
         assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
+    }
+
+    #[tokio::test]
+    async fn a_meeting_in_a_room_whose_conversation_is_over_waits_for_the_next_one() {
+        let world = World::new();
+        world.name("c-1").await;
+        receive(&world, &meeting(&world, "1", 999_000)).await;
+        world.clock.advance(Duration::from_secs(600));
+        assert_eq!(receive(&world, &meeting(&world, "2", 1_300_000)).await, Taken::Parked);
+        assert!(world.record("c-1").await.unwrap().late_signals.is_empty());
+        assert!(world.name("c-2").await);
+        assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_still_waits_is_told_before_the_end() {
+        let world = World::new();
+        world.call(News::Answered, None).await;
+        // The link is stored, and whoever stored it is stopped before what waits is applied.
+        world.callbacks.lead(&sample::account(), &room(), &id("c-1"), false).await.unwrap();
+        world.call(OVER, None).await;
+        assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed));
     }
 }

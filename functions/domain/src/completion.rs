@@ -1,11 +1,13 @@
 //! A conversation ends: how one event comes to be, and never a second one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::change::Change;
-use crate::conversation::{Conversation, GRACE, MAX_RECORD_BYTES};
+use crate::conversation::{Conversation, GRACE, MAX_RECORD_BYTES, ROOM_FOR_THE_END};
 use crate::details::Details;
 use crate::event::{EventKind, LifecycleEvent};
 use crate::ids::{AccountId, ConversationId, EventId};
@@ -34,7 +36,22 @@ pub enum CompletionFlow {
     Twilio,
     /// Nobody: the conversation is long past its expected end.
     Schedule,
+    /// A customer who tries a destination.
+    Test,
 }
+
+impl CompletionFlow {
+    /// Whether whoever says so says it again when we fail. A provider does not.
+    const fn is_retried(self) -> bool {
+        match self {
+            Self::OutboundCall | Self::Hangup | Self::EventBridge | Self::Test => true,
+            Self::Daily | Self::Twilio | Self::Schedule => false,
+        }
+    }
+}
+
+/// After which time the schedule sends an event whose sending was not confirmed and that nobody else sends again.
+const HEAL_AFTER: Duration = Duration::from_secs(60);
 
 /// Says that a conversation ended.
 pub struct Completion {
@@ -46,6 +63,8 @@ pub struct Completion {
     pub flow: CompletionFlow,
     /// How it ended.
     pub end: End,
+    /// When it ended, by the clock of a provider that says so.
+    pub ended_at: Option<Timestamp>,
     /// What the platform states of it: replaces what the record has.
     pub stated: Change,
     /// What was seen of it: fills what the record lacks.
@@ -124,8 +143,8 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         Err(Unavailable::new("end a conversation", "other writers of its record kept getting in between"))
     }
 
-    /// Ends a conversation as failed whose end nobody has reported by [`GRACE`] past its expected end. False: there
-    /// was nothing to do any more.
+    /// What is left to do for a conversation whose time is over: to end it as failed, [`GRACE`] past its expected end, or
+    /// to send the event of its end. False: there was nothing to do any more.
     pub async fn run_overdue(
         &self,
         account_id: &AccountId,
@@ -136,41 +155,48 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
             let Some(mut conversation) = self.conversations.load(account_id, conversation_id).await? else {
                 return Ok(false);
             };
-            let (Some(expected), true) =
-                (conversation.expected_end, conversation.overdue_at.is_some_and(|at| at <= now))
-            else {
+            if conversation.overdue_at.is_none_or(|at| now < at) {
                 return Ok(false);
-            };
-            if let Some(ended) = &conversation.ended {
-                // We ended it ourselves and were stopped before its event was sent: nobody else will send it.
-                self.heal(&conversation, ended).await?;
-                conversation.overdue_at = None;
-                if self.conversations.save(&conversation).await? == Saved::Conflict {
+            }
+            if let Some(ended) = conversation.ended.clone() {
+                self.heal(&conversation, &ended).await?;
+                if self.settle(&mut conversation).await? == Saved::Conflict {
                     continue;
                 }
                 return Ok(true);
             }
             let minutes = GRACE.as_secs() / 60;
-            conversation.details.add_note(&format!(
-                "No end was reported by {minutes} minutes after its expected end ({expected})."
-            ));
+            let expected = conversation.expected_end.unwrap_or_default();
+            let note =
+                format!("No end was reported by {minutes} minutes after its expected end ({expected}).");
+            conversation.details.add_note(&note);
             let completion = Completion {
                 account_id: account_id.clone(),
                 conversation_id: conversation_id.clone(),
                 flow: CompletionFlow::Schedule,
                 end: End::As(EventKind::Failed),
+                ended_at: None,
                 stated: Change::default(),
                 known: Details::default(),
             };
-            // Ended; the next round finds it so and takes it off the schedule.
-            if self.first(conversation, &completion, now).await? == Some(Completed::TooLarge) {
-                return Err(Unavailable::new(
-                    "end an overdue conversation",
-                    "its record is full to the brim",
-                ));
+            match self.first(conversation, &completion, now).await? {
+                None => {} // another writer came first
+                Some(Completed::TooLarge) => {
+                    return Err(Unavailable::new(
+                        "end an overdue conversation",
+                        "its record is full to the brim",
+                    ));
+                }
+                Some(_) => return Ok(true),
             }
         }
         Err(Unavailable::new("end a conversation", "other writers of its record kept getting in between"))
+    }
+
+    /// The event is on its way: the schedule need not look after the record any more.
+    async fn settle(&self, conversation: &mut Conversation) -> Result<Saved> {
+        conversation.overdue_at = None;
+        self.conversations.save(conversation).await
     }
 
     /// The one conditional write that decides which signal wins. `None`: another writer came first, read again.
@@ -182,17 +208,22 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
     ) -> Result<Option<Completed>> {
         conversation.apply(&completion.stated);
         conversation.details.fill(completion.known.clone());
+        if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
+            let seconds = json!(ended.since(answered).as_secs());
+            conversation.details.fill(Details::of([("conversation_duration", Some(seconds))]));
+        }
         let kind = completion.end.kind(&conversation);
         let event_id = EventId::of_conversation(&conversation.account_id, &conversation.id);
         let ended = Ended { event_id, kind, flow: completion.flow, at: now };
         conversation.details.set_status(kind.into());
         conversation.ended = Some(ended.clone());
-        conversation.answered |= kind == EventKind::Completed;
-        if completion.flow != CompletionFlow::Schedule {
-            conversation.overdue_at = None;
+        if kind == EventKind::Completed {
+            conversation.answered_at.get_or_insert(now);
         }
+        let needs_care = !completion.flow.is_retried();
+        conversation.overdue_at = needs_care.then_some(now + HEAL_AFTER);
         conversation.updated_at = now;
-        if conversation.details.len() > MAX_RECORD_BYTES {
+        if conversation.details.len() > MAX_RECORD_BYTES + ROOM_FOR_THE_END {
             return Ok(Some(Completed::TooLarge));
         }
         let event = LifecycleEvent {
@@ -206,6 +237,11 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         Ok(match self.conversations.end(&conversation, &event).await? {
             Saved::Yes => {
                 self.announce(&EventMessage::from(&event)).await?;
+                if needs_care {
+                    conversation.version += 1;
+                    // If another writer came in between, the schedule settles it.
+                    self.settle(&mut conversation).await?;
+                }
                 Some(Completed::Accepted(ended))
             }
             Saved::Conflict => None,
@@ -233,7 +269,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         conversation.apply(&completion.stated);
         conversation.details.fill(completion.known.clone());
         let adds = (&conversation.details, conversation.references.len()) != (&before.0, before.1);
-        if adds && conversation.details.len() > MAX_RECORD_BYTES {
+        if adds && conversation.details.len() > MAX_RECORD_BYTES + ROOM_FOR_THE_END {
             return Ok(Some(Completed::TooLarge));
         }
         if adds || !is_repeat {
@@ -294,6 +330,7 @@ mod tests {
             conversation_id: sample::conversation_id(),
             flow,
             end,
+            ended_at: None,
             stated: Change::default(),
             known: Details::default(),
         }
@@ -393,14 +430,15 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_that_depends_on_an_answer_asks_the_record() {
-        for (answered, kind) in [(true, EventKind::Completed), (false, EventKind::Disconnected)] {
+        let now = Timestamp::from_millis(1);
+        for (answered, kind) in [(Some(now), EventKind::Completed), (None, EventKind::Disconnected)] {
             let world = World::new();
             let mut conversation =
                 Conversation::new(sample::account(), sample::conversation_id(), world.clock.now());
-            conversation.answered = answered;
+            conversation.answered_at = answered;
             world.complete.conversations.save(&conversation).await.unwrap();
             let ended = world.end(End::ByAnswer, CompletionFlow::Daily).await;
-            assert!(matches!(ended, Completed::Accepted(ended) if ended.kind == kind), "{answered}");
+            assert!(matches!(ended, Completed::Accepted(ended) if ended.kind == kind), "{answered:?}");
         }
     }
 
@@ -416,9 +454,7 @@ mod tests {
         world.clock.advance(expected.since(world.clock.now()) + GRACE - millisecond);
         assert!(!overdue().await.unwrap());
         world.clock.advance(millisecond);
-        world.events.fail_next();
-        overdue().await.unwrap_err();
-        assert!(overdue().await.unwrap(), "the next minute heals a send that failed");
+        assert!(overdue().await.unwrap());
         assert!(!overdue().await.unwrap());
         assert_eq!(world.events.sent().len(), 1);
         let record = world.record().await;
@@ -429,6 +465,53 @@ mod tests {
                 r#""call back\nNo end was reported by 10 minutes after its expected end (1970-01-01T00:01:01.000Z).""#
             )
         );
+    }
+
+    #[tokio::test]
+    async fn the_schedule_sends_what_nobody_else_would_send_again() {
+        for flow in [CompletionFlow::Daily, CompletionFlow::Twilio, CompletionFlow::Schedule] {
+            let world = World::new();
+            world.events.fail_next();
+            world.complete.run(&completion(COMPLETED, flow)).await.unwrap_err();
+            // Whatever the platform says of an expected end meanwhile.
+            let mut conversation = world.record().await;
+            conversation.apply(&Change { expected_end: Some(None), ..Change::default() });
+            world.complete.conversations.save(&conversation).await.unwrap();
+            let overdue = async || {
+                world.complete.run_overdue(&sample::account(), &sample::conversation_id()).await.unwrap()
+            };
+            assert!(!overdue().await, "not at once: the first sender may still be at it");
+            world.clock.advance(HEAL_AFTER);
+            assert!(overdue().await);
+            assert_eq!(world.events.sent().len(), 1, "{flow:?}");
+            assert!(!overdue().await);
+        }
+        let world = World::new();
+        world.end(COMPLETED, CompletionFlow::Daily).await;
+        assert_eq!(world.record().await.overdue_at, None, "nothing to look after");
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_full_to_the_brim_can_still_end() {
+        let world = World::new();
+        let long = "x".repeat(MAX_RECORD_BYTES - 30);
+        world
+            .begin(&Change { details: details(&format!(r#"{{"notes":"{long}"}}"#)), ..Change::default() })
+            .await;
+        assert!(matches!(world.end(COMPLETED, CompletionFlow::Twilio).await, Completed::Accepted(_)));
+    }
+
+    #[tokio::test]
+    async fn a_duration_is_counted_from_the_answer_where_nobody_states_one() {
+        let world = World::new();
+        let mut conversation =
+            Conversation::new(sample::account(), sample::conversation_id(), world.clock.now());
+        conversation.answered_at = Some(Timestamp::from_millis(1_000));
+        world.complete.conversations.save(&conversation).await.unwrap();
+        let mut stopped = completion(End::ByAnswer, CompletionFlow::Daily);
+        stopped.ended_at = Some(Timestamp::from_millis(143_900));
+        world.complete.run(&stopped).await.unwrap();
+        assert_eq!(world.record().await.details.get("conversation_duration"), Some("142"));
     }
 
     #[tokio::test]

@@ -14,6 +14,9 @@ use crate::timestamp::Timestamp;
 /// Largest record, in bytes of JSON.
 pub const MAX_RECORD_BYTES: usize = 2 << 20;
 
+/// Room beyond [`MAX_RECORD_BYTES`] for what an end adds: so what was accepted can always end.
+pub const ROOM_FOR_THE_END: usize = 8 << 10;
+
 /// How long after its expected end a conversation is waited for.
 pub const GRACE: Duration = Duration::from_secs(10 * 60);
 
@@ -28,11 +31,12 @@ pub struct Conversation {
     pub details: Details,
     /// What providers call it, in the order in which we learned of it: a call that is transferred has a second name.
     pub references: Vec<Reference>,
-    /// Whether a provider saw someone answer or join.
-    pub answered: bool,
+    /// When a provider first saw someone answer or join.
+    pub answered_at: Option<Timestamp>,
     /// When the platform expects it to end.
     pub expected_end: Option<Timestamp>,
-    /// From when on the schedule looks after it: [`GRACE`] past its expected end, and until an end is on its way.
+    /// From when on the schedule looks after it: [`GRACE`] past its expected end; and once it has ended, until its event
+    /// is on its way, where nobody else would send it again.
     pub overdue_at: Option<Timestamp>,
     /// How it ended, once it has.
     pub ended: Option<Ended>,
@@ -55,7 +59,7 @@ impl Conversation {
             id,
             details: Details::default(),
             references: Vec::new(),
-            answered: false,
+            answered_at: None,
             expected_end: None,
             overdue_at: None,
             ended: None,

@@ -62,6 +62,12 @@ impl DeliveryStatus {
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Retrying, Self::Delivered, Self::Exhausted, Self::Skipped, Self::Cancelled];
 
+    /// Whether there will be no further attempt.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Pending | Self::Retrying)
+    }
+
     /// The name in API, tables and log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

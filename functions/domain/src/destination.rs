@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::EventKind;
 use crate::ids::{AccountId, DestinationId};
 use crate::invalid::Invalid;
-use crate::signature::SigningSecret;
+use crate::signature::Secrets;
 use crate::target_url::TargetUrl;
 use crate::timestamp::Timestamp;
 
@@ -30,8 +30,8 @@ pub struct Destination {
     pub events: EventChoice,
     /// Headers to send along, such as an authorization of the customer's own.
     pub headers: ExtraHeaders,
-    /// What requests are signed with; the newest first.
-    pub secrets: Vec<SigningSecret>,
+    /// What requests are signed with.
+    pub secrets: Secrets,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -43,6 +43,13 @@ impl Destination {
     #[must_use]
     pub fn wants(&self, kind: EventKind) -> bool {
         self.events.includes(kind)
+    }
+
+    /// The same, changed now. A write is told from the one before by its time, also within one millisecond.
+    #[must_use]
+    pub fn touched(&self, now: Timestamp) -> Self {
+        let after = Timestamp::from_millis(self.updated_at.as_millis() + 1);
+        Self { updated_at: now.max(after), ..self.clone() }
     }
 
     /// Whether deliveries are on.
@@ -169,6 +176,28 @@ impl ExtraHeaders {
     pub const MAX_NAME_BYTES: usize = 100;
     /// Longest value, in bytes.
     pub const MAX_VALUE_BYTES: usize = 1024;
+    /// What is shown in place of a value. Given back, it means the value that it stands for.
+    pub const MASK: &'static str = "********";
+
+    /// Puts stored values where their mask was given.
+    ///
+    /// # Errors
+    /// Names a header that has no stored value.
+    pub fn unmask(mut self, stored: &Self) -> Result<Self, Invalid> {
+        for (name, value) in &mut self.0 {
+            if value == Self::MASK {
+                let kept =
+                    stored.iter().find(|(stored, _)| stored == name).map(|(_, value)| value.to_owned());
+                *value = kept.ok_or_else(|| {
+                    Invalid::new(
+                        format!("headers.{name}"),
+                        "has no stored value that this mask could stand for",
+                    )
+                })?;
+            }
+        }
+        Ok(self)
+    }
 
     /// Names in lower case, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -277,6 +306,18 @@ mod tests {
         assert!(headers(&[("X-A", "1"), ("x-a", "2")]).is_err(), "one name in two spellings");
         let kept = headers(&[("Authorization", "Bearer t")]).unwrap();
         assert_eq!(kept.iter().collect::<Vec<_>>(), [("authorization", "Bearer t")]);
+    }
+
+    #[test]
+    fn a_mask_stands_for_the_value_that_is_stored() {
+        let headers = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            ExtraHeaders::try_from(pairs.collect::<std::collections::BTreeMap<_, _>>()).unwrap()
+        };
+        let stored = headers(&[("x-a", "1"), ("x-b", "2")]);
+        let changed = headers(&[("X-A", ExtraHeaders::MASK), ("x-c", "3")]);
+        assert!(changed.clone().unmask(&stored) == Ok(headers(&[("x-a", "1"), ("x-c", "3")])));
+        assert_eq!(changed.unmask(&ExtraHeaders::default()).unwrap_err().field, "headers.x-a");
     }
 
     #[test]

@@ -107,6 +107,14 @@ impl DestinationId {
     }
 }
 
+impl ConversationId {
+    /// A conversation that never was: one that a customer tries a destination with. From chance.
+    #[must_use]
+    pub fn of_test(chance: [u8; DESTINATION_BYTES]) -> Self {
+        Self(format!("test-{}", hex(&chance)))
+    }
+}
+
 impl EventId {
     const PREFIX: &'static str = "evt_";
 
@@ -128,9 +136,19 @@ impl DeliveryId {
     /// Follows from event and destination, so that a fan-out can run twice without making a second delivery.
     #[must_use]
     pub fn of(event: &EventId, destination: &DestinationId) -> Self {
-        let digest = digest(&["delivery", event.as_str(), destination.as_str()]);
+        Self::with(event, &["delivery", event.as_str(), destination.as_str()])
+    }
+
+    fn with(event: &EventId, own: &[&str]) -> Self {
         let event = event.0.strip_prefix(EventId::PREFIX).unwrap_or(&event.0);
-        Self(format!("{}{event}{}", Self::PREFIX, hex(&digest[..Self::OWN_DIGITS / 2])))
+        Self(format!("{}{event}{}", Self::PREFIX, hex(&digest(own)[..Self::OWN_DIGITS / 2])))
+    }
+
+    /// The delivery of the same event that is made again. Of one delivery and salt there is one, however often it is
+    /// asked for; `None` for a text that is no delivery id of ours.
+    #[must_use]
+    pub fn again(&self, salt: &str) -> Option<Self> {
+        Some(Self::with(&self.event_id()?, &["again", self.as_str(), salt]))
     }
 
     /// The event that this delivery carries; `None` for a text that is no delivery id of ours.
@@ -181,6 +199,17 @@ mod tests {
         let event = EventId::of_conversation(&account, &conversation);
         let delivery = DeliveryId::of(&event, &destination);
         assert_eq!(delivery.event_id(), Some(event));
+    }
+
+    #[test]
+    fn a_delivery_that_is_made_again_is_another_one_of_the_same_event() {
+        let (account, conversation, destination) = ids();
+        let event = EventId::of_conversation(&account, &conversation);
+        let first = DeliveryId::of(&event, &destination);
+        let again = first.again("a").unwrap();
+        assert_eq!(again.event_id(), Some(event));
+        assert_eq!(first.again("a"), Some(again.clone()));
+        assert!(again != first && first.again("b") != Some(again));
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 
 use crate::completion::Complete;
-use crate::ports::{Clock, Conversations, EventOutbox, EventQueue, OverdueConversations, Result};
+use crate::ports::{
+    Clock, Conversations, EventOutbox, EventQueue, OverdueConversations, Result, Unavailable,
+};
 
 /// How long a round may go on finding more: the schedule comes again within the minute.
 const ROUND: Duration = Duration::from_secs(5);
@@ -21,17 +23,28 @@ pub struct EndOverdue<C, Q, O> {
     clock: Arc<dyn Clock>,
 }
 
+/// What a round came to.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Conversations that were dealt with.
+    pub ended: usize,
+    /// Conversations that could not be.
+    pub failed: usize,
+    /// Why, of one of them.
+    pub failure: Option<Unavailable>,
+}
+
 impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> EndOverdue<C, Q, O> {
     /// Over the completion step and a way to find what is overdue.
     pub fn new(complete: Complete<C, Q>, overdue: O, clock: Arc<dyn Clock>) -> Self {
         Self { complete, overdue, clock }
     }
 
-    /// Ends all of them, or as many as a round has time for. One that fails is tried again by the next round. Returns
-    /// how many were ended.
-    pub async fn run(&self) -> Result<usize> {
+    /// Deals with all of them, or with as many as a round has time for. One that fails keeps no other back, and is tried
+    /// again by the next round.
+    pub async fn run(&self) -> Result<Round> {
         let start = self.clock.now();
-        let mut ended = 0;
+        let mut round = Round::default();
         loop {
             let found = self.overdue.find(start).await?;
             let outcomes: Vec<_> = stream::iter(found)
@@ -41,21 +54,13 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> End
                 .buffer_unordered(AT_ONCE)
                 .collect()
                 .await;
-            let mut failure = None;
-            let mut ended_now = 0;
-            for outcome in outcomes {
-                match outcome {
-                    Ok(true) => ended_now += 1,
-                    Ok(false) => {} // dealt with by another signal
-                    Err(error) => failure = Some(error),
-                }
-            }
-            ended += ended_now;
-            if let Some(error) = failure {
-                return Err(error);
-            }
-            if ended_now == 0 || self.clock.now().since(start) >= ROUND {
-                return Ok(ended);
+            let ended = outcomes.iter().filter(|outcome| matches!(outcome, Ok(true))).count();
+            round.ended += ended;
+            let mut failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+            round.failed = failures.len();
+            if ended == 0 || self.clock.now().since(start) >= ROUND {
+                round.failure = failures.pop();
+                return Ok(round);
             }
         }
     }

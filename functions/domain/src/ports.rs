@@ -53,6 +53,16 @@ pub trait Chance: Send + Sync {
     fn fill(&self, buffer: &mut [u8]);
 }
 
+impl dyn Chance + '_ {
+    /// As many such bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+}
+
 /// What a write on a condition came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
@@ -281,6 +291,13 @@ pub trait DeliveryLog: Send + Sync {
         account: &AccountId,
         delivery: &DeliveryId,
     ) -> impl Future<Output = Result<Option<(Summary, Vec<Record>)>>> + Send;
+
+    /// The event that deliveries carry, while it is kept.
+    fn event(
+        &self,
+        account: &AccountId,
+        event: &EventId,
+    ) -> impl Future<Output = Result<Option<LifecycleEvent>>> + Send;
 }
 
 /// Sends one request, and only one: no retry, no redirect.

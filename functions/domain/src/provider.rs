@@ -91,20 +91,9 @@ pub struct Link {
     pub conversation_id: ConversationId,
     /// Since when.
     pub since: Timestamp,
-    /// The one before: a room is used again and again, and word of its last meeting can come late.
+    /// The one before: a room is used again and again, and word of its meeting can come late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<ConversationId>,
-}
-
-impl Link {
-    /// The conversation that was meant at that time.
-    #[must_use]
-    pub fn at(&self, moment: Timestamp) -> &ConversationId {
-        match &self.earlier {
-            Some(earlier) if moment < self.since => earlier,
-            _ => &self.conversation_id,
-        }
-    }
 }
 
 /// What a provider signs its callbacks to one account with. Never printed.
@@ -147,17 +136,6 @@ impl fmt::Debug for ProviderSecret {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn word_of_a_meeting_before_the_link_is_about_the_conversation_before() {
-        let id = |id: &str| ConversationId::parse(id).unwrap();
-        let at = Timestamp::from_millis;
-        let first = Link { conversation_id: id("a"), since: at(100), earlier: None };
-        assert_eq!(first.at(at(99)), &id("a"), "nothing was before");
-        let second = Link { conversation_id: id("b"), since: at(200), earlier: Some(id("a")) };
-        assert_eq!(second.at(at(199)), &id("a"));
-        assert_eq!(second.at(at(200)), &id("b"));
-    }
 
     #[test]
     fn a_secret_is_checked_and_never_printed() {

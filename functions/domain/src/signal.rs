@@ -17,6 +17,8 @@ pub struct Signal {
     pub id: String,
     /// When it happened, by the provider's clock.
     pub at: Timestamp,
+    /// When what it is about began, where it says so: a meeting, a participant's stay in one.
+    pub began: Option<Timestamp>,
     /// What happened.
     pub news: News,
     /// What it knows of the conversation besides.
@@ -51,7 +53,7 @@ impl End {
     pub const fn kind(self, conversation: &Conversation) -> EventKind {
         match self {
             Self::As(kind) => kind,
-            Self::ByAnswer if conversation.answered => EventKind::Completed,
+            Self::ByAnswer if conversation.answered_at.is_some() => EventKind::Completed,
             Self::ByAnswer => EventKind::Disconnected,
         }
     }

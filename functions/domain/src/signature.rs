@@ -11,7 +11,36 @@ use crate::ids::EventId;
 use crate::invalid::Invalid;
 use crate::timestamp::Timestamp;
 
-/// What a destination's requests are signed with. Never printed.
+/// What a destination's requests are signed with: one secret, and for a while after a rotation the one before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secrets {
+    /// The newest.
+    pub current: SigningSecret,
+    /// The one before, and until when it is good.
+    pub previous: Option<(SigningSecret, Timestamp)>,
+}
+
+impl Secrets {
+    /// A first secret.
+    #[must_use]
+    pub const fn new(current: SigningSecret) -> Self {
+        Self { current, previous: None }
+    }
+
+    /// A new secret; the one before stays good until then.
+    #[must_use]
+    pub fn rotate(self, new: SigningSecret, until: Timestamp) -> Self {
+        Self { current: new, previous: Some((self.current, until)) }
+    }
+
+    /// Those that are good at that time, the newest first.
+    pub fn active(&self, at: Timestamp) -> impl Iterator<Item = &SigningSecret> {
+        let previous = self.previous.as_ref().filter(|(_, until)| at < *until);
+        std::iter::once(&self.current).chain(previous.map(|(secret, _)| secret))
+    }
+}
+
+/// One secret. Never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret(Vec<u8>);
 
@@ -59,8 +88,8 @@ impl fmt::Debug for SigningSecret {
 /// The `webhook-signature` header: one signature per secret, so that a receiver can verify with either during a
 /// rotation.
 #[must_use]
-pub fn signatures(secrets: &[SigningSecret], event: &EventId, at: Timestamp, payload: &[u8]) -> String {
-    let signed: Vec<_> = secrets.iter().map(|secret| secret.sign(event, at, payload)).collect();
+pub fn signatures(secrets: &Secrets, event: &EventId, at: Timestamp, payload: &[u8]) -> String {
+    let signed: Vec<_> = secrets.active(at).map(|secret| secret.sign(event, at, payload)).collect();
     signed.join(" ")
 }
 
@@ -84,7 +113,17 @@ mod tests {
         let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let event = EventId::parse("msg_p5jXN8AQM9LWM0D4loKWxJek").unwrap();
         let at = Timestamp::from_millis(1_614_265_330_000);
-        let signed = signatures(&[secret], &event, at, br#"{"test": 2432232314}"#);
+        let signed = signatures(&Secrets::new(secret), &event, at, br#"{"test": 2432232314}"#);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_secret_that_was_rotated_is_good_until_its_time_is_over() {
+        let (old, new) = (SigningSecret::new([1; 32]), SigningSecret::new([2; 32]));
+        let until = Timestamp::from_millis(10_000);
+        let secrets = Secrets::new(old.clone()).rotate(new.clone(), until);
+        let active = |millis| secrets.active(Timestamp::from_millis(millis)).cloned().collect::<Vec<_>>();
+        assert_eq!(active(9_999), [new.clone(), old]);
+        assert_eq!(active(10_000), [new]);
     }
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use url::Url;
 
-use crate::destination::{Destination, RequestType};
+use crate::destination::{Destination, ExtraHeaders, RequestType};
 use crate::event::LifecycleEvent;
 use crate::ids::{DeliveryId, digest, hex};
 use crate::payload;
@@ -73,6 +73,37 @@ pub fn request(
     }
     headers.extend(destination.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
     Ok(WebhookRequest { method: destination.request_type, url, headers, body, trimmed })
+}
+
+/// What an attempt's request looked like, without what is secret: for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The method.
+    pub method: RequestType,
+    /// Where to, without the query that a GET adds.
+    pub url: Url,
+    /// Names in lower case, values of secrets masked.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Makes the request of one attempt once more and hides its secrets; `None` where there was none.
+#[must_use]
+pub fn preview(
+    event: &LifecycleEvent,
+    destination: &Destination,
+    delivery: &DeliveryId,
+    attempt: u8,
+    at: Timestamp,
+) -> Option<Preview> {
+    let WebhookRequest { method, mut headers, .. } =
+        request(event, destination, delivery, attempt, at).ok()?;
+    for (name, value) in &mut headers {
+        let is_extra = destination.headers.iter().any(|(extra, _)| extra == name);
+        if is_extra || name == "webhook-signature" {
+            ExtraHeaders::MASK.clone_into(value);
+        }
+    }
+    Some(Preview { method, url: destination.url.as_url().clone(), headers })
 }
 
 /// How a payload travels.
@@ -230,6 +261,18 @@ mod tests {
     }
 
     #[test]
+    fn a_preview_shows_everything_but_secrets() {
+        let headers = std::collections::BTreeMap::from([("X-Token".to_owned(), "hush".to_owned())]);
+        let destination =
+            Destination { headers: headers.try_into().unwrap(), ..sample::destination("dst_1") };
+        let event = sample::event("{}");
+        let preview = preview(&event, &destination, &sample::delivery().id, 2, NOW).unwrap();
+        let shown = |name: &str| preview.headers.iter().find(|(set, _)| set == name).unwrap().1.as_str();
+        assert_eq!((shown("x-token"), shown("webhook-signature")), (ExtraHeaders::MASK, ExtraHeaders::MASK));
+        assert_eq!((shown("webhook-id"), shown("webhook-attempt")), (event.id.as_str(), "2"));
+    }
+
+    #[test]
     fn the_official_library_verifies_the_signature() {
         let now = Timestamp::from_millis(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
         let destination = sample::destination("dst_1");
@@ -240,7 +283,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
             .collect();
-        let verifier = standardwebhooks::Webhook::new(&destination.secrets[0].reveal()).unwrap();
+        let verifier = standardwebhooks::Webhook::new(&destination.secrets.current.reveal()).unwrap();
         verifier.verify(&event.payload, &headers).unwrap();
         assert!(verifier.verify(b"{}", &headers).is_err());
     }

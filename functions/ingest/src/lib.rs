@@ -5,6 +5,7 @@
 mod conversations;
 mod flows;
 mod public_url;
+mod redelivery;
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use adapters::aws::Clients;
 use adapters::caller::{Caller, authenticate};
 use adapters::config::{ConfigError, Retention, Vars};
 use adapters::dynamodb::{
-    AccountTable, ConversationTable, ConversationTables, OverdueIndex, ProviderTable, ReferenceTable,
+    AccountTable, ConversationTable, ConversationTables, DeliveryLogTable, DestinationTable, OverdueIndex,
+    ProviderTable, ReferenceTable,
 };
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
@@ -21,8 +23,10 @@ use adapters::sqs::Queue;
 use domain::api_key::Scope;
 use domain::callback::Callbacks;
 use domain::completion::Complete;
-use domain::overdue::EndOverdue;
-use domain::ports::Clock;
+use domain::overdue::{EndOverdue, Round};
+use domain::ports::{Chance, Clock};
+use domain::resend::Resend;
+use domain::trial::Trial;
 use domain::update::Update;
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
@@ -30,6 +34,7 @@ use serde_json::{Value, json};
 
 use crate::flows::{CallbackFlow, End};
 use crate::public_url::PublicUrl;
+use crate::redelivery::Redelivery;
 
 /// The completion step over the tables and the queue.
 type Completing = Complete<ConversationTables, Queue>;
@@ -40,6 +45,7 @@ type Linking = Callbacks<ConversationTables, Queue, ReferenceTable>;
 /// What the function's environment says.
 pub struct Config {
     events_queue_url: String,
+    deliveries_queue_url: String,
     destinations_table: String,
     conversations_table: String,
     delivery_log_table: String,
@@ -52,6 +58,7 @@ impl Config {
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             events_queue_url: vars.text("EVENTS_QUEUE_URL")?,
+            deliveries_queue_url: vars.text("DELIVERIES_QUEUE_URL")?,
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
             conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
@@ -82,23 +89,29 @@ pub struct Ingest {
     callbacks: Linking,
     update: Update<ConversationTables>,
     end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
+    resend: Resend<DeliveryLogTable, DestinationTable, Queue>,
+    trial: Trial<ConversationTables, Queue>,
     public_url: Option<PublicUrl>,
     clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
 }
 
 impl Ingest {
     /// Wires the function, once per process.
     #[must_use]
-    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
         let Clients { dynamodb, sqs } = clients;
-        let table = config.conversations_table;
+        let (table, log) = (config.conversations_table, config.delivery_log_table);
         let conversations = ConversationTables::new(
             ConversationTable::new(dynamodb.clone(), table.clone()),
-            config.delivery_log_table,
+            log.clone(),
             config.retention,
             Arc::clone(&clock),
         );
-        let events = Queue::new(sqs, config.events_queue_url);
+        let events = Queue::new(sqs.clone(), config.events_queue_url);
+        let deliveries = Queue::new(sqs, config.deliveries_queue_url);
+        let log = DeliveryLogTable::new(dynamodb.clone(), log, Arc::clone(&clock));
+        let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let complete = Complete::new(conversations.clone(), events, Arc::clone(&clock));
         let references = ReferenceTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
         let overdue = OverdueIndex::new(dynamodb.clone(), table);
@@ -113,9 +126,12 @@ impl Ingest {
             ),
             end_overdue: EndOverdue::new(complete.clone(), overdue, Arc::clone(&clock)),
             complete,
+            resend: Resend::new(log, destinations, deliveries.clone(), Arc::clone(&clock)),
+            trial: Trial::new(conversations.clone(), deliveries, Arc::clone(&clock)),
             update: Update::new(conversations, Arc::clone(&clock)),
             public_url: config.public_url,
             clock,
+            chance,
         }
     }
 
@@ -130,13 +146,25 @@ impl Ingest {
             return Ok(Value::Null);
         }
         match serde_json::from_str(event.get()) {
-            Ok(Command::EndOverdueConversations {}) => {
-                let ended = self.end_overdue.run().await.inspect_err(adapters::log_unavailable)?;
-                Ok(json!({ "ended": ended }))
-            }
+            Ok(Command::EndOverdueConversations {}) => Ok(self.end_overdue().await),
             Err(_) => {
                 Err("this function is invoked by the HTTP API, by events of EventBridge and by its schedule"
                     .into())
+            }
+        }
+    }
+
+    /// A failure is no error of the invocation: Lambda would try again and then hand it to a person, and the next minute
+    /// does as much.
+    async fn end_overdue(&self) -> Value {
+        match self.end_overdue.run().await {
+            Ok(Round { ended, failed, failure }) => {
+                failure.iter().for_each(adapters::log_unavailable);
+                json!({ "ended": ended, "failed": failed })
+            }
+            Err(error) => {
+                adapters::log_unavailable(&error);
+                json!({ "ended": 0, "failed": Value::Null })
             }
         }
     }
@@ -145,10 +173,10 @@ impl Ingest {
         let callback = || CallbackFlow { callbacks: &self.callbacks, secrets: &self.providers };
         match request.route() {
             "POST /v1/flows/hangup" => {
-                flows::hangup::run(&self.platform(), self.caller(&request).await?, &request).await
+                flows::hangup::run(&self.platform(), self.reporter(&request).await?, &request).await
             }
             "POST /v1/flows/outbound-call" => {
-                flows::outbound_call::run(&self.platform(), self.caller(&request).await?, &request).await
+                flows::outbound_call::run(&self.platform(), self.reporter(&request).await?, &request).await
             }
             "POST /v1/flows/twilio/{account_id}" | "GET /v1/flows/twilio/{account_id}" => {
                 flows::twilio::run(&callback(), self.public_url.as_ref(), &request, self.clock.now()).await
@@ -157,18 +185,37 @@ impl Ingest {
                 flows::daily::run(&callback(), &request, self.clock.now()).await
             }
             "PUT /v1/conversations/{conversation_id}" => {
-                let caller = self.caller(&request).await?;
+                let caller = self.reporter(&request).await?;
                 conversations::put(&self.update, &self.callbacks, caller, &request).await
+            }
+            "POST /v1/deliveries/{delivery_id}/resend" => {
+                self.redelivery().resend(&self.manager(&request).await?, &request).await
+            }
+            "POST /v1/destinations/{destination_id}/test" => {
+                self.redelivery().test(&self.manager(&request).await?, &request).await
+            }
+            "POST /v1/destinations/{destination_id}/recover" => {
+                self.redelivery().recover(&self.manager(&request).await?, &request).await
             }
             _ => Err(Problem::not_found("route")),
         }
+    }
+
+    fn redelivery(&self) -> Redelivery<'_> {
+        Redelivery { resend: &self.resend, trial: &self.trial, chance: &*self.chance }
     }
 
     fn platform(&self) -> End<'_> {
         End { complete: &self.complete, callbacks: &self.callbacks }
     }
 
-    async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+    /// Who reports conversations.
+    async fn reporter(&self, request: &Request) -> Result<Caller, Problem> {
         authenticate(request, &self.accounts, Scope::Ingest).await
+    }
+
+    /// Who manages destinations.
+    async fn manager(&self, request: &Request) -> Result<Caller, Problem> {
+        authenticate(request, &self.accounts, Scope::Manage).await
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adapters::aws::Clients;
 use adapters::config::Environment;
-use adapters::system::SystemClock;
+use adapters::system::{SystemChance, SystemClock};
 use ingest::{Config, Ingest};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
@@ -12,6 +12,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     adapters::telemetry::start();
     let clients = Clients::from_environment().await;
-    let ingest = Ingest::new(Config::read(&Environment)?, clients, Arc::new(SystemClock));
+    let config = Config::read(&Environment)?;
+    let ingest = Ingest::new(config, clients, Arc::new(SystemClock), Arc::new(SystemChance));
     run(service_fn(|event: LambdaEvent<_>| ingest.handle(event))).await
 }

@@ -9,7 +9,7 @@ use domain::event::EventKind;
 use domain::ids::{ConversationId, DeliveryId, DestinationId};
 use domain::invalid::Invalid;
 use domain::outcome::OutcomeClass;
-use domain::ports::DeliveryLog;
+use domain::ports::{DeliveryLog, DestinationStore};
 use domain::timestamp::Timestamp;
 use http::StatusCode;
 
@@ -34,13 +34,19 @@ pub(crate) async fn list(
 /// `GET /v1/deliveries/{delivery_id}`: one delivery with all its attempts.
 pub(crate) async fn show(
     log: &impl DeliveryLog,
+    destinations: &impl DestinationStore,
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Problem> {
     let none = || Problem::not_found("delivery");
     let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
     let (summary, records) = log.history(&caller.account_id, &id).await?.ok_or_else(none)?;
-    let body = view::Detail::new(&summary, &records);
+    let destination = destinations.get(&caller.account_id, &summary.delivery.destination_id).await?;
+    let event = match id.event_id() {
+        Some(event) => log.event(&caller.account_id, &event).await?,
+        None => None,
+    };
+    let body = view::Detail::new(&summary, &records, event.as_ref(), destination.as_ref());
     Ok(Reply::json(StatusCode::OK, &body).with_header("cache-control", "no-store"))
 }
 
@@ -92,7 +98,7 @@ fn one_of<T: Copy>(
     })
 }
 
-fn time(name: &'static str, value: &str) -> Result<Timestamp, Invalid> {
+pub(crate) fn time(name: &'static str, value: &str) -> Result<Timestamp, Invalid> {
     Timestamp::parse(value)
         .ok_or_else(|| Invalid::new(name, "must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))
 }

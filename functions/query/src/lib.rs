@@ -1,7 +1,9 @@
-//! HTTP to Delivery Logs and conversations. Reads only.
+//! HTTP to Delivery Logs, conversations and the Webhooks page. Reads only.
 
 mod conversation;
 mod deliveries;
+mod page;
+mod stats;
 mod view;
 
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::sync::Arc;
 use adapters::aws::Clients;
 use adapters::caller::authenticate;
 use adapters::config::{ConfigError, Vars};
-use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable};
+use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable, DestinationTable};
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
@@ -40,6 +42,7 @@ impl Config {
 pub struct Query {
     accounts: AccountTable,
     conversations: ConversationTable,
+    destinations: DestinationTable,
     log: DeliveryLogTable,
 }
 
@@ -49,7 +52,8 @@ impl Query {
     pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>) -> Self {
         let dynamodb = clients.dynamodb;
         Self {
-            accounts: AccountTable::new(dynamodb.clone(), config.destinations_table),
+            accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
+            destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table),
             conversations: ConversationTable::new(dynamodb.clone(), config.conversations_table),
             log: DeliveryLogTable::new(dynamodb, config.delivery_log_table, clock),
         }
@@ -64,10 +68,19 @@ impl Query {
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
+        match request.route() {
+            // The page is the same for everyone; what it shows is asked for with a key.
+            "GET /" => return page::index(&request),
+            "GET /assets/{name}" => return page::asset(&request),
+            _ => {}
+        }
         let caller = authenticate(&request, &self.accounts, Scope::Read).await?;
         match request.route() {
             "GET /v1/deliveries" => deliveries::list(&self.log, &caller, &request).await,
-            "GET /v1/deliveries/{delivery_id}" => deliveries::show(&self.log, &caller, &request).await,
+            "GET /v1/deliveries/{delivery_id}" => {
+                deliveries::show(&self.log, &self.destinations, &caller, &request).await
+            }
+            "GET /v1/stats" => stats::show(&self.log, &caller, &request).await,
             "GET /v1/public/conversations/{conversation_id}" => {
                 conversation::show(&self.conversations, &caller, &request).await
             }

@@ -1,10 +1,14 @@
 //! Deliveries as the API shows them.
 
+use std::collections::BTreeMap;
+
 use domain::delivery::{Attempted, DeliveryStatus, Entry, Record, Standing, Summary, Trigger};
-use domain::event::EventKind;
+use domain::destination::{Destination, RequestType};
+use domain::event::{EventKind, LifecycleEvent};
 use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::outcome::OutcomeClass;
 use domain::timestamp::Timestamp;
+use domain::wire::{Preview, preview};
 use serde::Serialize;
 
 /// A page of the log.
@@ -67,15 +71,44 @@ impl<'a> Delivery<'a> {
 pub(crate) struct Detail<'a> {
     #[serde(flatten)]
     delivery: Delivery<'a>,
+    /// The JSON text that is sent, to the byte; `null` once the event is no longer kept.
+    payload: Option<&'a str>,
     attempt_log: Vec<Attempt<'a>>,
 }
 
 impl<'a> Detail<'a> {
-    pub(crate) fn new(summary: &'a Summary, records: &'a [Record]) -> Self {
+    /// Requests are shown as the destination would be sent them now; `None` once it is deleted.
+    pub(crate) fn new(
+        summary: &'a Summary,
+        records: &'a [Record],
+        event: Option<&'a LifecycleEvent>,
+        destination: Option<&Destination>,
+    ) -> Self {
+        let request = |record: &Record| {
+            preview(event?, destination?, &summary.delivery.id, record.number, record.at).map(Request::from)
+        };
         Self {
             delivery: Delivery::new(summary),
-            attempt_log: records.iter().filter_map(Attempt::new).collect(),
+            payload: event.and_then(|event| std::str::from_utf8(&event.payload).ok()),
+            attempt_log: records
+                .iter()
+                .filter_map(|record| Some(Attempt { request: request(record), ..Attempt::new(record)? }))
+                .collect(),
         }
+    }
+}
+
+/// What was sent, without what is secret.
+#[derive(Serialize)]
+struct Request {
+    method: RequestType,
+    url: String,
+    headers: BTreeMap<String, String>,
+}
+
+impl From<Preview> for Request {
+    fn from(Preview { method, url, headers }: Preview) -> Self {
+        Self { method, url: url.into(), headers: headers.into_iter().collect() }
     }
 }
 
@@ -91,12 +124,13 @@ struct Attempt<'a> {
     next_attempt_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     payload_trimmed: &'a [String],
+    request: Option<Request>,
     response: Option<Response<'a>>,
 }
 
 #[derive(Serialize)]
 struct Response<'a> {
-    headers: std::collections::BTreeMap<&'a str, &'a str>,
+    headers: BTreeMap<&'a str, &'a str>,
     body: &'a str,
     body_truncated: bool,
 }
@@ -112,6 +146,7 @@ impl<'a> Attempt<'a> {
             duration_ms: None,
             next_attempt_at: None,
             payload_trimmed: &[],
+            request: None,
             response: None,
         };
         match &record.entry {

@@ -117,7 +117,8 @@ impl Launch<'_> {
         let clock: Arc<dyn domain::ports::Clock> = Arc::new(self.clock.clone());
         match function.binary.as_str() {
             "ingest" => {
-                let function = Ingest::new(ingest::Config::read(variables)?, clients, clock);
+                let config = ingest::Config::read(variables)?;
+                let function = Ingest::new(config, clients, clock, Arc::new(SystemChance));
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "query" => {

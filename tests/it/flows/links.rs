@@ -70,16 +70,24 @@ async fn word_of_a_rooms_last_meeting_does_not_end_the_next_one() {
     hand.advance(Duration::from_secs(60));
     customer.put_conversation("c-2", &json!({"daily_room": ROOM})).await;
     hand.advance(Duration::from_secs(15));
-    // The first meeting ended a second before the room was given to the second conversation.
-    let end = json!({"start_ts": daily.now, "end_ts": daily.now + 59});
+    // The first meeting outlasted the moment in which the room was given to the second conversation.
+    let end = json!({"start_ts": daily.now, "end_ts": daily.now + 65});
     assert_eq!(send(daily_at(&daily, 75).webhook("meeting.ended", &end)).await.0, StatusCode::OK);
     let status = async |id: &str| {
         customer.get(&format!("/v1/public/conversations/{id}")).await["conversation_status"].clone()
     };
     assert_eq!((status("c-1").await, status("c-2").await), (json!("DISCONNECTED"), json!(null)));
-    let end = json!({"start_ts": daily.now + 61, "end_ts": daily.now + 70});
+    let end = json!({"start_ts": daily.now + 66, "end_ts": daily.now + 70});
     assert_eq!(send(daily_at(&daily, 75).webhook("meeting.ended", &end)).await.0, StatusCode::OK);
     assert_eq!(status("c-2").await, json!("DISCONNECTED"));
+
+    // A meeting after that is about a conversation that we have not been told of, and waits for it.
+    hand.advance(Duration::from_secs(60));
+    let end = json!({"start_ts": daily.now + 80, "end_ts": daily.now + 130});
+    let (_, answer) = send(daily_at(&daily, 135).webhook("meeting.ended", &end)).await;
+    assert_eq!(answer, json!({"result": "parked"}));
+    let third = customer.put_conversation("c-3", &json!({"daily_room": ROOM})).await;
+    assert_eq!(third["conversation_duration"], 50, "{third}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

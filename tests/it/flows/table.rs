@@ -50,7 +50,8 @@ async fn every_status_of_twilio_makes_its_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_of_daily_makes_its_event() {
     let meeting = json!({"start_ts": 1_756_720_000.1, "end_ts": 1_756_720_060.2, "meeting_id": "m"});
-    let call = json!({"destination": "+14155550123", "origin": "+14155550999"});
+    let call = json!({"destination": "+14155550123", "origin": "+14155550999", "timestamp": "1756720000"});
+    let stopped = json!({"destination": "+14155550123", "origin": "+14155550999", "timestamp": "1756720142"});
     let visitor = json!({"owner": false});
     let agent = json!({"owner": true});
     let none = json!({});
@@ -60,8 +61,8 @@ async fn every_type_of_daily_makes_its_event() {
         (&[("dialout.answered", &call)], ("meeting.ended", &meeting), "completed"),
         (&[], ("meeting.ended", &meeting), "disconnected"),
         (&[("participant.left", &agent)], ("meeting.ended", &meeting), "disconnected"),
-        (&[("dialout.answered", &call)], ("dialout.stopped", &call), "completed"),
-        (&[], ("dialout.stopped", &call), "disconnected"),
+        (&[("dialout.answered", &call)], ("dialout.stopped", &stopped), "completed"),
+        (&[], ("dialout.stopped", &stopped), "disconnected"),
         (&[("participant.left", &visitor)], ("dialin.stopped", &none), "completed"),
         (&[("dialin.connected", &none)], ("dialin.stopped", &none), "completed"),
         (&[], ("dialin.stopped", &none), "disconnected"),
@@ -79,6 +80,9 @@ async fn every_type_of_daily_makes_its_event() {
         assert_eq!(sent["event"], format!("conversation.{event}"), "{before:?} {kind}");
         if kind == "meeting.ended" {
             assert_eq!(sent["conversation_duration"], 60);
+        }
+        if kind == "dialout.stopped" && event == "completed" {
+            assert_eq!(sent["conversation_duration"], 142, "from answer to stop");
         }
         if kind == "dialout.stopped" {
             assert_eq!(sent["to_mobile_number"], "+14155550123");

@@ -7,9 +7,43 @@ use super::item::Item;
 /// The code of a cancellation reason for a condition that did not hold.
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
+/// The code of one for another transaction on the same row.
+const CONTENDED: &str = "TransactionConflict";
+
 /// What is stored where a transaction's first condition did not hold; `None` if the transaction failed otherwise.
 pub(super) fn refused_by_transaction(error: &TransactWriteItemsError) -> Option<Item> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return None };
     let first = cancelled.cancellation_reasons().first()?;
     (first.code() == Some(CONDITION_FAILED)).then(|| first.item.clone().unwrap_or_default())
+}
+
+/// Whether a transaction met another one on one of its rows: it was not applied, and the row may have changed.
+pub(super) fn is_contended(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
+    cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some(CONTENDED))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::CancellationReason;
+    use aws_sdk_dynamodb::types::error::TransactionCanceledException;
+
+    use super::*;
+
+    fn cancelled(codes: &[&str]) -> TransactWriteItemsError {
+        let reasons = codes.iter().map(|code| CancellationReason::builder().code(*code).build());
+        let exception =
+            TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons.collect()));
+        TransactWriteItemsError::TransactionCanceledException(exception.build())
+    }
+
+    #[test]
+    fn a_refused_condition_is_told_from_contention() {
+        let refused = cancelled(&["ConditionalCheckFailed", "None"]);
+        assert!(refused_by_transaction(&refused).is_some() && !is_contended(&refused));
+        let contended = cancelled(&["TransactionConflict", "None"]);
+        assert!(refused_by_transaction(&contended).is_none() && is_contended(&contended));
+        let neither = cancelled(&["ThrottlingError", "None"]);
+        assert!(refused_by_transaction(&neither).is_none() && !is_contended(&neither));
+    }
 }

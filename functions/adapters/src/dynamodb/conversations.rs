@@ -16,12 +16,15 @@ use domain::provider::Reference;
 use domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::conditions::refused_by_transaction;
+use super::conditions::{is_contended, refused_by_transaction};
 use super::events::{ANNOUNCED, EVENT, event_item, event_key};
-use super::item::{Item, compress, decompress, from_item, key, n, partition, to_item};
+use super::item::{Item, MAX_COMPRESSED_BYTES, compress, decompress, from_item, key, n, partition, to_item};
 use super::overdue::OverdueKeys;
 use super::table::{If, Table};
 use crate::config::Retention;
+
+/// Compressed bytes that a conversation under way can have: an end adds something, and what was accepted can always end.
+const MAX_OPEN_BYTES: usize = MAX_COMPRESSED_BYTES - 10 * 1024;
 
 /// Sort key of a conversation's record.
 const RECORD: &str = "record";
@@ -47,8 +50,8 @@ struct ConversationRow {
     details: Bytes,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     references: Vec<Reference>,
-    #[serde(default)]
-    answered: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answered_at: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expected_end: Option<u64>,
     /// Puts the record into the index of what is overdue.
@@ -107,10 +110,13 @@ fn conversation_key(account: &AccountId, id: &ConversationId) -> Item {
 
 fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
     let Some(details) = compress(conversation.details.to_json().as_bytes())? else { return Ok(None) };
+    if conversation.ended.is_none() && details.len() > MAX_OPEN_BYTES {
+        return Ok(None);
+    }
     let mut item = to_item(&ConversationRow {
         details: details.into(),
         references: conversation.references.clone(),
-        answered: conversation.answered,
+        answered_at: conversation.answered_at.map(Timestamp::as_millis),
         expected_end: conversation.expected_end.map(Timestamp::as_millis),
         overdue: conversation.overdue_at.map(|at| OverdueKeys::new(conversation, at)),
         ended: conversation.ended.clone(),
@@ -133,7 +139,7 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
         id: id.clone(),
         details: Details::parse(fields).map_err(|error| corrupt(error.into()))?,
         references: row.references,
-        answered: row.answered,
+        answered_at: row.answered_at.map(Timestamp::from_millis),
         expected_end: row.expected_end.map(Timestamp::from_millis),
         overdue_at: row.overdue.and_then(|keys| keys.at()),
         ended: row.ended,
@@ -182,7 +188,9 @@ impl Conversations for ConversationTables {
             .await;
         match result.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Saved::Yes),
-            Err(error) if refused_by_transaction(&error).is_some() => Ok(Saved::Conflict),
+            Err(error) if refused_by_transaction(&error).is_some() || is_contended(&error) => {
+                Ok(Saved::Conflict)
+            }
             Err(error) => Err(Unavailable::new("end a conversation", error)),
         }
     }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use domain::delivery::{Delivery, Record, Standing, Summary};
 use domain::delivery_log::{Filter, Page, Position, Search, sort_prefix};
+use domain::event::LifecycleEvent;
 use domain::ids::{AccountId, DeliveryId, EventId};
 use domain::ports::{Clock, DeliveryLog, Result, Unavailable};
 use futures_util::future::try_join_all;
 
+use super::events::{EVENT, event_key, parse_event};
 use super::history::History;
 use super::item::{from_item, n, s};
 use super::record::{ListedRow, SHARDS, account_shard, destination_shard};
+use super::table::Table;
 
 /// Rows that one search looks at. Where a filter fits few of them, a page may come back short, with a position to go
 /// on from; so no search takes long, however large the log is.
@@ -24,8 +27,7 @@ const AFTER_ALL: &str = "z";
 /// The delivery-log table as the Delivery Logs read it.
 #[derive(Clone)]
 pub struct DeliveryLogTable {
-    client: Client,
-    table: String,
+    table: Table,
     clock: Arc<dyn Clock>,
     history: History,
 }
@@ -46,7 +48,7 @@ impl DeliveryLogTable {
     #[must_use]
     pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
         let history = History::kept(client.clone(), table.clone(), Arc::clone(&clock));
-        Self { client, table, clock, history }
+        Self { table: Table::new(client, table), clock, history }
     }
 
     fn shards(account: &AccountId, Search { filter, after, .. }: &Search) -> Vec<Shard> {
@@ -71,9 +73,10 @@ impl DeliveryLogTable {
     async fn refill(&self, account: &AccountId, shard: &mut Shard, rows: usize) -> Result<()> {
         while shard.rows.is_empty() && !shard.exhausted && shard.low < shard.high {
             let answer = self
+                .table
                 .client
                 .query()
-                .table_name(&self.table)
+                .table_name(&self.table.name)
                 .index_name(shard.index)
                 .key_condition_expression(format!(
                     "{} = :shard AND #position BETWEEN :low AND :high",
@@ -189,6 +192,11 @@ impl DeliveryLog for DeliveryLogTable {
         let records: Vec<_> = history.iter().map(|(_, record)| record.clone()).collect();
         let summary = summaries(&history).pop();
         Ok(summary.map(|summary| (summary, records)))
+    }
+
+    async fn event(&self, account: &AccountId, event: &EventId) -> Result<Option<LifecycleEvent>> {
+        let item = self.table.get("read an event", event_key(account, event, EVENT)).await?;
+        Ok(item.map(|item| parse_event(item, account, self.clock.now())).transpose()?.flatten())
     }
 }
 

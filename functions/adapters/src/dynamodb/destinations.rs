@@ -8,7 +8,7 @@ use domain::destination::{
 };
 use domain::ids::{AccountId, DestinationId};
 use domain::ports::{DestinationStore, Destinations, Result, Saved, Unavailable};
-use domain::signature::SigningSecret;
+use domain::signature::{Secrets, SigningSecret};
 use domain::target_url::TargetUrl;
 use domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,12 @@ pub struct DestinationTable {
 }
 
 #[derive(Serialize, Deserialize)]
+struct PreviousSecret {
+    secret: String,
+    until: u64,
+}
+
+#[derive(Serialize, Deserialize)]
 struct DestinationRow {
     id: DestinationId,
     name: DestinationName,
@@ -34,7 +40,9 @@ struct DestinationRow {
     events: EventChoice,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,
-    secrets: Vec<String>,
+    secret: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous_secret: Option<PreviousSecret>,
     created_at: u64,
     updated_at: u64,
 }
@@ -60,7 +68,12 @@ fn to_row(destination: &Destination) -> DestinationRow {
         status: destination.status,
         events: destination.events.clone(),
         headers: destination.headers.clone().into(),
-        secrets: destination.secrets.iter().map(SigningSecret::reveal).collect(),
+        secret: destination.secrets.current.reveal(),
+        previous_secret: destination
+            .secrets
+            .previous
+            .as_ref()
+            .map(|(secret, until)| PreviousSecret { secret: secret.reveal(), until: until.as_millis() }),
         created_at: destination.created_at.as_millis(),
         updated_at: destination.updated_at.as_millis(),
     }
@@ -78,12 +91,16 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
         status: row.status,
         events: row.events,
         headers: ExtraHeaders::try_from(row.headers).map_err(corrupt)?,
-        secrets: row
-            .secrets
-            .iter()
-            .map(|text| SigningSecret::parse(text))
-            .collect::<Result<_, _>>()
-            .map_err(corrupt)?,
+        secrets: Secrets {
+            current: SigningSecret::parse(&row.secret).map_err(corrupt)?,
+            previous: row
+                .previous_secret
+                .map(|PreviousSecret { secret, until }| {
+                    Ok((SigningSecret::parse(&secret)?, Timestamp::from_millis(until)))
+                })
+                .transpose()
+                .map_err(corrupt)?,
+        },
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),
     })

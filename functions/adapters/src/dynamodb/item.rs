@@ -14,7 +14,7 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 const COMPRESSION_LEVEL: i32 = 3;
 
 /// An item holds 400 KB, names and all other attributes included.
-const MAX_COMPRESSED_BYTES: usize = 390 * 1024;
+pub(super) const MAX_COMPRESSED_BYTES: usize = 390 * 1024;
 
 /// A compressed text of ours is never larger than this when unpacked: twice the largest record, which leaves room for
 /// the payload's other keys.

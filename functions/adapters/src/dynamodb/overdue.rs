@@ -2,7 +2,6 @@
 
 use aws_sdk_dynamodb::Client;
 use domain::conversation::Conversation;
-use domain::delivery_log::sort_prefix;
 use domain::ids::{AccountId, ConversationId, hex};
 use domain::ports::{OverdueConversations, Result, Unavailable};
 use domain::timestamp::Timestamp;
@@ -19,7 +18,7 @@ const INDEX: &str = "by_overdue";
 const SHARDS: u8 = 8;
 
 /// Rows that one look takes from a partition.
-const ROWS: i32 = 50;
+const ROWS: usize = 500;
 
 /// The attributes that put a conversation's record into the index.
 #[derive(Serialize, Deserialize)]
@@ -31,12 +30,17 @@ pub(super) struct OverdueKeys {
 impl OverdueKeys {
     pub(super) fn new(conversation: &Conversation, at: Timestamp) -> Self {
         let shard = Sha256::digest(conversation.id.as_str())[0] % SHARDS;
-        Self { overdue_shard: shard_name(shard), overdue_at: sort_prefix(at) }
+        Self { overdue_shard: shard_name(shard), overdue_at: sort_text(at) }
     }
 
     pub(super) fn at(&self) -> Option<Timestamp> {
         self.overdue_at.parse().ok().map(Timestamp::from_millis)
     }
+}
+
+/// Sorts as the time does, up to the last year that RFC 3339 can write.
+fn sort_text(at: Timestamp) -> String {
+    format!("{:015}", at.as_millis())
 }
 
 fn shard_name(number: u8) -> String {
@@ -58,19 +62,26 @@ impl OverdueIndex {
     }
 
     async fn shard(&self, number: u8, at: Timestamp) -> Result<Vec<(AccountId, ConversationId)>> {
-        let answer = self
+        let mut pages = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(INDEX)
             .key_condition_expression("overdue_shard = :shard AND overdue_at <= :at")
             .expression_attribute_values(":shard", s(shard_name(number)))
-            .expression_attribute_values(":at", s(sort_prefix(at)))
-            .limit(ROWS)
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("find what is overdue", error.into_service_error()))?;
-        answer.items().iter().map(parse).collect()
+            .expression_attribute_values(":at", s(sort_text(at)))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            let doing = "find what is overdue";
+            found.push(parse(&item.map_err(|error| Unavailable::new(doing, error.into_service_error()))?)?);
+            if found.len() == ROWS {
+                break;
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -88,5 +99,18 @@ impl OverdueConversations for OverdueIndex {
     async fn find(&self, at: Timestamp) -> Result<Vec<(AccountId, ConversationId)>> {
         let shards = try_join_all((0..SHARDS).map(|number| self.shard(number, at))).await?;
         Ok(shards.into_iter().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_sort_as_texts_however_far_ahead() {
+        let moment = |text: &str| Timestamp::parse(text).unwrap();
+        let times =
+            ["2001-01-01T00:00:00Z", "2026-09-01T10:00:00Z", "2286-11-20T17:46:41Z", "9999-12-31T23:59:59Z"];
+        assert!(times.map(|text| sort_text(moment(text))).is_sorted());
     }
 }

@@ -40,6 +40,8 @@ struct LinkRow {
 struct SignalRow {
     id: String,
     at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began: Option<u64>,
     news: News,
     known: String,
     /// In seconds since the epoch, as DynamoDB's TTL wants it.
@@ -98,9 +100,11 @@ impl References for ReferenceTable {
         let mut item = to_item(&SignalRow {
             id: signal.id.clone(),
             at: signal.at.as_millis(),
+            began: signal.began.map(Timestamp::as_millis),
             news: signal.news,
             known: signal.known.to_json(),
-            expires_at: until.as_secs(),
+            // Rounded up: it waits no less than it was to.
+            expires_at: until.as_secs() + 1,
         })?;
         let name = hex(&Sha256::digest(&signal.id)[..8]);
         item.extend(key(reference_partition(account, &signal.reference), format!("{SIGNAL}{name}")));
@@ -123,6 +127,7 @@ fn parse_signal(item: Item, reference: &Reference) -> Result<Signal> {
         reference: reference.clone(),
         id: row.id,
         at: Timestamp::from_millis(row.at),
+        began: row.began.map(Timestamp::from_millis),
         news: row.news,
         known: Details::parse(known).map_err(|error| corrupt(error.into()))?,
     })

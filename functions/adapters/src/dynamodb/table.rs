@@ -97,7 +97,11 @@ impl Table {
         let put = put.condition_expression(text).set_expression_attribute_values(values);
         match put.send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Saved::Yes),
-            Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(Saved::Conflict),
+            Err(
+                PutItemError::ConditionalCheckFailedException(_)
+                // A transaction is at work on the row, so it is about to be another one.
+                | PutItemError::TransactionConflictException(_),
+            ) => Ok(Saved::Conflict),
             Err(error) => Err(Unavailable::new(doing, error)),
         }
     }

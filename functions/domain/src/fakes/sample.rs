@@ -8,7 +8,7 @@ use crate::destination::{
 use crate::event::{EventKind, LifecycleEvent};
 use crate::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use crate::messages::{DeliveryMessage, EventMessage};
-use crate::signature::SigningSecret;
+use crate::signature::{Secrets, SigningSecret};
 use crate::target_url::TargetUrl;
 use crate::timestamp::Timestamp;
 
@@ -36,7 +36,7 @@ pub fn destination(id: &str) -> Destination {
         status: DestinationStatus::Enabled,
         events: EventChoice::default(),
         headers: ExtraHeaders::default(),
-        secrets: vec![SigningSecret::new([7; 32])],
+        secrets: Secrets::new(SigningSecret::new([7; 32])),
         created_at: Timestamp::from_millis(1),
         updated_at: Timestamp::from_millis(1),
     }

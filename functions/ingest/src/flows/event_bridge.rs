@@ -13,7 +13,7 @@ use domain::ports::Accounts;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{End, Stated};
+use super::{End, Stated, unreadable};
 
 /// The one kind of event that a rule sends here.
 const DETAIL_TYPE: &str = "conversation.ended";
@@ -75,7 +75,7 @@ async fn one(step: &End<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> R
 
 fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Error> {
     let mut fields: Fields = serde_json::from_str(detail.get())
-        .map_err(|error| format!("detail is no JSON object of a record: {error}"))?;
+        .map_err(|error| unreadable("detail is no JSON object, or gives a field twice", &error))?;
     let rule = "must be a string";
     let account_id: String =
         fields.take("account_id", rule)?.ok_or_else(|| Invalid::new("account_id", "is missing"))?;

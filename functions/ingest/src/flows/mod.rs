@@ -59,6 +59,11 @@ impl End<'_> {
     }
 }
 
+/// Where JSON stops being what it should be. The parser's own words quote values, which do not belong into a log.
+fn unreadable(problem: &str, error: &serde_json::Error) -> String {
+    format!("{problem} (line {}, column {})", error.line(), error.column())
+}
+
 /// What a caller reads of the event.
 #[derive(Serialize)]
 struct Accepted<'a> {

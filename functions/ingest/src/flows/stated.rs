@@ -43,7 +43,7 @@ impl Stated {
         known: Details,
     ) -> Completion {
         let Self { conversation_id, change: stated } = self;
-        Completion { account_id, conversation_id, flow, end: End::As(kind), stated, known }
+        Completion { account_id, conversation_id, flow, end: End::As(kind), ended_at: None, stated, known }
     }
 }
 

@@ -76,8 +76,8 @@ fn each_function_gets_the_variables_it_reads_and_no_others() {
     for (id, names) in [
         (
             "Ingest",
-            "CONVERSATIONS_TABLE DELIVERY_LOG_TABLE DELIVERY_RETENTION_DAYS DESTINATIONS_TABLE EVENTS_QUEUE_URL \
-             PUBLIC_URL RUST_LOG",
+            "CONVERSATIONS_TABLE DELIVERIES_QUEUE_URL DELIVERY_LOG_TABLE DELIVERY_RETENTION_DAYS DESTINATIONS_TABLE \
+             EVENTS_QUEUE_URL PUBLIC_URL RUST_LOG",
         ),
         (
             "Dispatch",

@@ -11,6 +11,8 @@ use domain::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::flows::unreadable;
+
 /// What Daily sends when a webhook is registered, before it has been told any secret.
 pub(super) fn is_probe(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body).is_ok_and(|body| body == json!({"test": "test"}))
@@ -30,7 +32,7 @@ struct Envelope {
 /// Reads a webhook; `None` for one of the many types that say nothing of a conversation's course.
 pub(super) fn read(body: &[u8]) -> Result<Option<Signal>, Invalid> {
     let envelope: Envelope = serde_json::from_slice(body)
-        .map_err(|error| Invalid::new("body", format!("is no webhook of Daily: {error}")))?;
+        .map_err(|error| Invalid::new("body", unreadable("is no webhook of Daily", &error)))?;
     let payload = Payload(&envelope.payload);
     let Some(news) = news(&envelope.kind, &payload) else { return Ok(None) };
     let room = payload.text("room").ok_or_else(|| Invalid::new("payload.room", "is missing"))?;
@@ -38,7 +40,11 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Signal>, Invalid> {
         reference: Reference::parse(Provider::Daily, room, "payload.room")?,
         // Their documented key: duplicates happen, and have the same.
         id: format!("{}/{}", envelope.kind, envelope.id),
-        at: payload.seconds("end_ts").map_or_else(|| moment(envelope.event_ts), moment),
+        at: ["end_ts", "joined_at", "timestamp"]
+            .iter()
+            .find_map(|name| payload.seconds(name))
+            .map_or_else(|| moment(envelope.event_ts), moment),
+        began: ["start_ts", "joined_at"].iter().find_map(|name| payload.seconds(name)).map(moment),
         news,
         known: known(&envelope.kind, &payload),
     }))
@@ -51,8 +57,10 @@ impl<'a> Payload<'a> {
         self.0.get(name)?.as_str()
     }
 
+    /// A number of seconds, which `timestamp` has as a text.
     fn seconds(&self, name: &str) -> Option<f64> {
-        self.0.get(name)?.as_f64()
+        let value = self.0.get(name)?;
+        value.as_f64().or_else(|| value.as_str()?.parse().ok())
     }
 }
 

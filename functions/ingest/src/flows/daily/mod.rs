@@ -5,12 +5,18 @@
 mod callback;
 mod signature;
 
+use std::time::Duration;
+
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
+use domain::ports::Unavailable;
 use domain::provider::Provider;
 use domain::timestamp::Timestamp;
 
 use super::provider::{CallbackFlow, Effect, Failure, log_failure};
+
+/// How long a webhook may wait for us. A call that hangs must not cost an answer.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// `POST /v1/flows/daily/{account_id}`.
 pub(crate) async fn run(
@@ -21,7 +27,8 @@ pub(crate) async fn run(
     if callback::is_probe(request.body()) {
         return Ok(Effect::Ignored.reply());
     }
-    match receive(flow, request, now).await {
+    let received = tokio::time::timeout(PATIENCE, receive(flow, request, now)).await;
+    match received.unwrap_or_else(|_| Err(Unavailable::new("take a callback", "it took too long").into())) {
         Ok(effect) => Ok(effect.reply()),
         Err(failure) => {
             log_failure(Provider::Daily, request, &failure);

@@ -8,6 +8,8 @@ use domain::signal::{End, News, Signal};
 use domain::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::flows::unreadable;
+
 /// The callback's parameters, decoded, in the order in which they came. They hold phone numbers: no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Parameters(pub(super) Vec<(String, String)>);
@@ -20,7 +22,7 @@ impl Parameters {
     /// A JSON object with the same names.
     pub(super) fn of_json(body: &[u8]) -> Result<Self, Invalid> {
         let object: Map<String, Value> = serde_json::from_slice(body)
-            .map_err(|error| Invalid::new("body", format!("is not a JSON object: {error}")))?;
+            .map_err(|error| Invalid::new("body", unreadable("is not a JSON object", &error)))?;
         let text = |value: Value| match value {
             Value::String(text) => Some(text),
             Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
@@ -42,7 +44,7 @@ pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<Option<Sig
     let status = required("CallStatus")?;
     let Some(news) = news(status) else { return Ok(None) };
     let known = known(parameters, news);
-    Ok(Some(Signal { reference, id: status.to_owned(), at: now, news, known }))
+    Ok(Some(Signal { reference, id: status.to_owned(), at: now, began: None, news, known }))
 }
 
 fn news(status: &str) -> Option<News> {

@@ -1,0 +1,113 @@
+//! A customer has an event sent again, or tries a destination.
+
+use adapters::caller::Caller;
+use adapters::dynamodb::{ConversationTables, DeliveryLogTable, DestinationTable};
+use adapters::http::{Reply, Request};
+use adapters::problem::Problem;
+use adapters::sqs::Queue;
+use domain::delivery::Delivery;
+use domain::event::EventKind;
+use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
+use domain::json::Fields;
+use domain::ports::Chance;
+use domain::resend::{NoDestination, Recovered, Resend, Resent};
+use domain::timestamp::Timestamp;
+use domain::trial::Trial;
+use http::StatusCode;
+use serde::Serialize;
+
+/// What the three routes work with.
+pub(crate) struct Redelivery<'a> {
+    pub(crate) resend: &'a Resend<DeliveryLogTable, DestinationTable, Queue>,
+    pub(crate) trial: &'a Trial<ConversationTables, Queue>,
+    pub(crate) chance: &'a dyn Chance,
+}
+
+/// What a caller reads of a delivery that is on its way.
+#[derive(Serialize)]
+struct Sent<'a> {
+    delivery_id: &'a DeliveryId,
+    event_id: Option<EventId>,
+    conversation_id: &'a ConversationId,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    deliveries: usize,
+    complete: bool,
+    /// Where to go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+}
+
+impl Redelivery<'_> {
+    /// `POST /v1/deliveries/{delivery_id}/resend`: a new delivery of the same event.
+    pub(crate) async fn resend(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+        let none = || Problem::not_found("delivery");
+        let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
+        match self.resend.one(&caller.account_id, &id, self.chance.bytes()).await? {
+            Resent::Sent(delivery) => Ok(sent(&delivery)),
+            Resent::NoDelivery => Err(none()),
+            Resent::UnderWay => {
+                let detail = "This delivery has not ended: its next attempt follows by itself.";
+                Err(Problem::new(StatusCode::CONFLICT, "under_way", detail))
+            }
+            Resent::NoEvent => {
+                let detail = "The event of this delivery is no longer kept, so it cannot be sent again.";
+                Err(Problem::new(StatusCode::CONFLICT, "event_expired", detail))
+            }
+            Resent::Refused(NoDestination::Missing) => {
+                let detail = "The destination of this delivery was deleted.";
+                Err(Problem::new(StatusCode::CONFLICT, "no_destination", detail))
+            }
+            Resent::Refused(NoDestination::Disabled) => Err(disabled()),
+        }
+    }
+
+    /// `POST /v1/destinations/{destination_id}/test`: an event that is marked as a test, to this destination alone.
+    pub(crate) async fn test(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+        let id = destination_of(request)?;
+        let fields: Fields = request.json_or_empty()?;
+        fields.allow_only(&["event"])?;
+        let rule = "must be conversation.completed, conversation.disconnected or conversation.failed";
+        let kind = fields.optional("event", rule)?.unwrap_or(EventKind::Completed);
+        match self.resend.active(&caller.account_id, &id).await? {
+            Ok(destination) => Ok(sent(&self.trial.run(&destination, kind, self.chance.bytes()).await?)),
+            Err(NoDestination::Missing) => Err(Problem::not_found("destination")),
+            Err(NoDestination::Disabled) => Err(disabled()),
+        }
+    }
+
+    /// `POST /v1/destinations/{destination_id}/recover`: everything again that ended without success `since` then.
+    pub(crate) async fn recover(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+        let id = destination_of(request)?;
+        let fields: Fields = request.json_or_empty()?;
+        fields.allow_only(&["since", "until", "dry_run"])?;
+        let time = "must be a time such as 2026-09-01T10:00:00Z";
+        let since = fields.required("since", time)?;
+        let until = fields.optional("until", time)?;
+        let dry_run: bool = fields.optional("dry_run", "must be true or false")?.unwrap_or_default();
+        match self.resend.active(&caller.account_id, &id).await? {
+            Err(NoDestination::Missing) => return Err(Problem::not_found("destination")),
+            Err(NoDestination::Disabled) if !dry_run => return Err(disabled()),
+            Ok(_) | Err(NoDestination::Disabled) => {}
+        }
+        let Recovered { deliveries, until } =
+            self.resend.all(&caller.account_id, &id, since, until, dry_run).await?;
+        let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
+        Ok(Reply::json(status, &Answer { deliveries, complete: until.is_none(), until }))
+    }
+}
+
+fn sent(delivery: &Delivery) -> Reply {
+    let Delivery { id, conversation_id, .. } = delivery;
+    Reply::json(StatusCode::ACCEPTED, &Sent { delivery_id: id, event_id: id.event_id(), conversation_id })
+}
+
+fn destination_of(request: &Request) -> Result<DestinationId, Problem> {
+    DestinationId::parse(request.path("destination_id")).map_err(|_| Problem::not_found("destination"))
+}
+
+fn disabled() -> Problem {
+    Problem::new(StatusCode::CONFLICT, "disabled", "The destination is disabled: enable it first.")
+}

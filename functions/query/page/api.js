@@ -1,0 +1,67 @@
+// Calls to Ringback's API. Whatever goes wrong becomes a Problem with a sentence fit to be shown.
+
+import { storedKey } from "./key.js";
+
+/** Fired on `window` when a key that was good is no longer accepted. */
+export const KEY_REFUSED = "ringback-key-refused";
+
+export class Problem extends Error {
+  /** `errors`: the rules that single fields broke, `[{field, rule}]`. */
+  constructor(status, code, detail, errors = []) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.errors = errors;
+  }
+}
+
+/** Answers the parsed body (null for 204). `key` is given only by the sign-in, which tries a key before it is kept. */
+export async function call(method, path, { query, body, signal, key } = {}) {
+  const headers = { "X-API-Key": key ?? storedKey() ?? "", Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  let response;
+  let answer;
+  try {
+    response = await fetch(path + queryString(query), { method, headers, body: text, signal, cache: "no-store" });
+    answer = await response.text();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, "unreachable", "Ringback cannot be reached. Check your connection and try again.");
+  }
+  if (response.ok) return answer === "" ? null : JSON.parse(answer);
+  if (response.status === 401 && key === undefined) window.dispatchEvent(new Event(KEY_REFUSED));
+  throw problemFrom(response, answer);
+}
+
+function problemFrom(response, text) {
+  let body = {};
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // A proxy's error page is not JSON; the status says enough.
+  }
+  const detail = response.status === 403 && !body.detail
+    ? "Your API key may not do this. Sign in with a key that has the scope for it."
+    : body.detail ?? `Ringback answered with HTTP ${response.status}. Try again in a moment.`;
+  return new Problem(response.status, body.code ?? "error", detail, body.errors ?? []);
+}
+
+function queryString(query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value != null && value !== "");
+  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+}
+
+export async function listDestinations(signal) {
+  return (await call("GET", "/v1/destinations", { signal })).destinations;
+}
+
+/** The delivery, or null while its first attempt has not begun. */
+export async function findDelivery(id, signal) {
+  try {
+    return await call("GET", `/v1/deliveries/${encodeURIComponent(id)}`, { signal });
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+// The Webhooks page. Start here: the session decides between the sign-in form and the views below.
+// A view is a function that fills `root`; router.js chooses it by the URL's hash.
+
+import { showLog } from "./deliveries.js";
+import { showDelivery } from "./delivery.js";
+import { showDestination, showNewDestination } from "./destination-page.js";
+import { showDestinations } from "./destinations.js";
+import { showView, stopView } from "./router.js";
+import { startSession } from "./session.js";
+import { storedKey } from "./key.js";
+
+const VIEWS = {
+  "/destinations": showDestinations,
+  "/destinations/new": showNewDestination,
+  "/destinations/:id": showDestination,
+  "/deliveries": showLog,
+  "/deliveries/:id": showDelivery,
+};
+
+const root = document.getElementById("view");
+const show = () => showView(VIEWS, root);
+
+window.addEventListener("hashchange", () => {
+  if (storedKey()) show();
+});
+
+// The hash belongs to the router, so the link moves the focus itself.
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main").focus();
+});
+
+startSession({
+  onSignedIn: show,
+  onSignedOut: () => {
+    stopView();
+    root.replaceChildren();
+  },
+});

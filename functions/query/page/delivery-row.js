@@ -1,0 +1,104 @@
+// A delivery in the log: one row that changes in place and opens to its attempts.
+
+import { findDelivery } from "./api.js";
+import { attemptsTable } from "./attempts-table.js";
+import { button, el, fill, uniqueId } from "./dom.js";
+import { time } from "./format.js";
+import { isOpen, resultText, statusBadge, triggerText } from "./words.js";
+
+export const COLUMNS = ["Time", "Event", "Status", "Last result", "Attempts", "Destination", "Conversation"];
+
+export class DeliveryRow {
+  #summary;
+  #signal;
+  #changing = {};
+  #toggle;
+  #attempts;
+  #shownVersion = null;
+
+  /** `destinationNames` maps ids to names; a deleted destination is not in it. */
+  constructor(summary, destinationNames, signal) {
+    this.#signal = signal;
+    const attemptsId = uniqueId("attempts");
+    const link = `#/deliveries/${encodeURIComponent(summary.id)}`;
+    this.#toggle = button("", () => this.toggle(), { class: "toggle", "aria-expanded": "false", "aria-controls": attemptsId, "aria-label": `Attempts of ${summary.id}`, "data-testid": "toggle" });
+    for (const part of ["status", "result", "attempts"]) this.#changing[part] = el("span", {});
+    const destination = destinationNames.get(summary.destination_id);
+    const cells = [
+      [el("a", { href: link, "data-testid": "open" }, time(summary.created_at), el("span", { class: "visually-hidden" }, ", open delivery"))],
+      [el("span", {}, summary.event), summary.trigger !== "lifecycle" && el("span", { class: "tag" }, triggerText(summary.trigger))],
+      [this.#changing.status],
+      [this.#changing.result],
+      [this.#changing.attempts],
+      [destination ?? el("span", { class: "muted" }, "Deleted destination")],
+      [el("code", { class: "shorten", title: summary.conversation_id }, summary.conversation_id)],
+    ];
+    const row = el("tr", { role: "row", class: "delivery", onclick: (event) => this.#clicked(event) },
+      el("td", { role: "cell", class: "toggle-cell" }, this.#toggle),
+      ...cells.map((content, index) => el("td", { role: "cell", "data-label": COLUMNS[index] }, el("span", { class: "cell" }, ...content.filter(Boolean)))));
+    this.#attempts = el("td", { role: "cell", colspan: COLUMNS.length + 1 });
+    const details = el("tr", { role: "row", class: "opened", id: attemptsId, hidden: true }, this.#attempts);
+    this.element = el("tbody", { role: "rowgroup", "data-testid": "delivery", "data-delivery-id": summary.id }, row, details);
+    this.#show(summary);
+  }
+
+  get mayChange() {
+    return isOpen(this.#summary);
+  }
+
+  get id() {
+    return this.#summary.id;
+  }
+
+  /** Takes what the API says now; nothing on screen is touched that has not changed. */
+  async update(summary) {
+    if (summary.updated_at !== this.#summary.updated_at) this.#show(summary);
+    await this.#showAttempts();
+  }
+
+  /** Asks for this one delivery, which is not on the page that is polled. */
+  async refresh() {
+    const delivery = await findDelivery(this.id, this.#signal);
+    if (delivery) await this.update(delivery);
+  }
+
+  async toggle() {
+    const opened = this.#toggle.getAttribute("aria-expanded") !== "true";
+    this.#toggle.setAttribute("aria-expanded", String(opened));
+    this.#attempts.parentElement.hidden = !opened;
+    if (!opened) return;
+    if (this.#shownVersion === null) fill(this.#attempts, el("p", { class: "muted" }, "Loading attempts…"));
+    try {
+      await this.#showAttempts();
+    } catch (error) {
+      if (!this.#signal.aborted) fill(this.#attempts, el("p", { class: "field-error" }, `The attempts could not be loaded. ${error.message}`));
+    }
+  }
+
+  #clicked(event) {
+    // Text can be selected and links followed without opening the row.
+    if (event.target.closest("a, button") || !getSelection().isCollapsed) return;
+    this.toggle();
+  }
+
+  #show(summary) {
+    this.#summary = summary;
+    this.element.dataset.status = summary.status;
+    fill(this.#changing.status, statusBadge(summary.status));
+    fill(this.#changing.result, resultText(summary));
+    fill(this.#changing.attempts, String(summary.attempts));
+    if (summary.error) this.#changing.result.title = summary.error;
+    else this.#changing.result.removeAttribute("title");
+  }
+
+  /** An attempt under way changes the log of attempts but not the summary, so an open delivery is always asked for. */
+  async #showAttempts() {
+    if (this.#toggle.getAttribute("aria-expanded") !== "true") return;
+    if (this.#shownVersion === this.#summary.updated_at && !this.mayChange) return;
+    const delivery = await findDelivery(this.id, this.#signal);
+    if (!delivery) return;
+    this.#shownVersion = delivery.updated_at;
+    const link = el("a", { href: `#/deliveries/${encodeURIComponent(this.id)}` }, "Open delivery");
+    fill(this.#attempts, attemptsTable(delivery.attempt_log), el("p", { class: "opened-foot small" }, link, el("code", {}, this.id)));
+  }
+}

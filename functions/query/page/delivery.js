@@ -1,0 +1,159 @@
+// One delivery: its facts, every attempt, the exact payload, and sending it again. Live until it has ended.
+
+import { Problem, call, findDelivery, listDestinations } from "./api.js";
+import { attemptBody, attemptFacts } from "./attempt.js";
+import { copyButton } from "./copy.js";
+import { curlCommand } from "./curl.js";
+import { faultLine } from "./dialog.js";
+import { button, el, fill, say } from "./dom.js";
+import { fullTime } from "./format.js";
+import { payloadViews } from "./payload.js";
+import { pause, poll } from "./poll.js";
+import { isOpen, resultText, statusBadge, triggerText } from "./words.js";
+
+const REFRESH_EVERY = 1000;
+const ASK_EVERY = 250;
+const ASK_FOR = 15_000;
+
+export async function showDelivery(root, { id, query, signal }) {
+  // A delivery just resent is there only when its first attempt begins.
+  const awaited = query.has("sent");
+  if (awaited) fill(root, el("h1", {}, "Delivery"), el("p", { class: "waiting" }, "Waiting for the first attempt…"));
+  const [destinations, first] = await Promise.all([listDestinations(signal), awaited ? comingDelivery(id, signal) : findDelivery(id, signal)]);
+  if (!first) throw missing(awaited);
+  const names = new Map(destinations.map((destination) => [destination.id, destination.name]));
+
+  let delivery = first;
+  const facts = el("dl", { class: "facts-list panel" });
+  const badgePlace = el("span", { "data-testid": "delivery-status" });
+  const stale = faultLine();
+  const attempts = attemptList();
+  const resend = resendPart(id);
+  const payload = payloadPart(() => delivery);
+  const show = () => {
+    badgePlace.dataset.status = delivery.status;
+    fill(badgePlace, statusBadge(delivery.status));
+    fill(facts, ...factsOf(delivery, names));
+    attempts.show(delivery.attempt_log);
+    resend.show(delivery);
+    payload.show();
+  };
+  show();
+  fill(root, el("p", { class: "back" }, el("a", { href: "#/deliveries" }, "Delivery Logs")),
+    el("div", { class: "title-row" }, el("h1", {}, delivery.event), badgePlace, resend.button),
+    awaited && el("p", { class: "notice good" }, "Sent again. This is the new delivery."),
+    resend.note, stale.element, facts,
+    el("section", { "aria-labelledby": "attempts-title" }, el("h2", { id: "attempts-title" }, "Attempts"), attempts.element),
+    payload.element);
+
+  poll(REFRESH_EVERY, async () => {
+    if (!isOpen(delivery)) return;
+    const now = await findDelivery(id, signal);
+    if (!now || JSON.stringify(now) === JSON.stringify(delivery)) return;
+    const before = delivery;
+    delivery = now;
+    show();
+    if (before.status !== now.status || before.attempts !== now.attempts) say(`Attempt ${now.attempts}: ${resultText(now)}. The delivery is ${now.status}.`);
+  }, signal, (problem) => (problem ? stale.show(problem, signal) : stale.hide()));
+}
+
+async function comingDelivery(id, signal) {
+  const until = Date.now() + ASK_FOR;
+  while (Date.now() < until) {
+    const delivery = await findDelivery(id, signal);
+    if (delivery) return delivery;
+    await pause(ASK_EVERY);
+  }
+  return null;
+}
+
+function missing(awaited) {
+  return new Problem(404, "not_found", awaited
+    ? "The first attempt has not begun yet. Try again in a moment."
+    : "This delivery does not exist. It may be too old: the log keeps deliveries for a limited time.");
+}
+
+function factsOf(delivery, names) {
+  const destination = names.get(delivery.destination_id);
+  const conversation = delivery.conversation_id;
+  const rows = [
+    ["Destination", destination ? el("a", { href: `#/destinations/${encodeURIComponent(delivery.destination_id)}` }, destination) : `Deleted (${delivery.destination_id})`],
+    ["Conversation", el("a", { class: "mono", href: `#/deliveries?range=30d&conversation=${encodeURIComponent(conversation)}` }, conversation)],
+    ["Delivery id", el("code", {}, delivery.id)],
+    ["Event id (webhook-id)", el("code", {}, delivery.event_id)],
+    ["Trigger", triggerText(delivery.trigger)],
+    ["Created", fullTime(delivery.created_at)],
+    ["Next attempt", delivery.next_attempt_at ? fullTime(delivery.next_attempt_at) : "None"],
+  ];
+  return rows.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value)));
+}
+
+/** Attempts that change in place: what the reader has opened stays open. */
+function attemptList() {
+  const element = el("div", { class: "attempt-list" });
+  const shown = new Map();
+  const show = (attempts) => {
+    // The newest is open at first; what comes later arrives folded and moves nothing.
+    const isFirstShow = shown.size === 0;
+    attempts.forEach((attempt, index) => {
+      const text = JSON.stringify(attempt);
+      const known = shown.get(attempt.number);
+      if (known?.text === text) return;
+      const details = known?.details ?? el("details", { class: "panel attempt", "data-testid": "attempt", "data-attempt": attempt.number, open: isFirstShow && index === attempts.length - 1 }, el("summary"), el("div"));
+      details.dataset.outcome = attempt.outcome ?? "";
+      fill(details.children[0], el("strong", {}, `Attempt ${attempt.number}`), ...attemptFacts(attempt));
+      fill(details.children[1], attemptBody(attempt));
+      if (!known) element.append(details);
+      shown.set(attempt.number, { text, details });
+    });
+  };
+  return { element, show };
+}
+
+function resendPart(id) {
+  const fault = faultLine();
+  const resend = button("Resend", async () => {
+    fault.hide();
+    resend.disabled = true;
+    try {
+      const { delivery_id: newId } = await call("POST", `/v1/deliveries/${encodeURIComponent(id)}/resend`);
+      location.hash = `#/deliveries/${encodeURIComponent(newId)}?sent=1`;
+    } catch (error) {
+      fault.show(error);
+      resend.disabled = false;
+    }
+  }, { class: "primary", "data-testid": "resend" });
+  const show = (delivery) => {
+    resend.disabled = isOpen(delivery);
+    resend.title = resend.disabled ? "Can be sent again once it has ended." : "Sends the same event in a new delivery.";
+  };
+  return { button: resend, note: fault.element, show };
+}
+
+/** The payload and the curl command; they come with the first attempt and do not change after it. */
+function payloadPart(delivery) {
+  const element = el("section", { "aria-labelledby": "payload-title" });
+  let shown = null;
+  const show = () => {
+    const { payload, attempt_log: log, event } = delivery();
+    const request = log.findLast((attempt) => attempt.request)?.request ?? null;
+    const now = JSON.stringify([payload, request !== null]);
+    if (now === shown) return;
+    shown = now;
+    const title = el("h2", { id: "payload-title" }, "Payload");
+    if (payload === null) {
+      fill(element, title, el("p", { class: "muted" }, "Nothing was sent, so there is no payload."));
+      return;
+    }
+    const command = request && curlCommand(request, event, payload);
+    fill(element,
+      el("div", { class: "title-row" }, title, el("div", { class: "actions" },
+        copyButton("Copy payload", () => payload, { "data-testid": "copy-payload" }),
+        command && copyButton("Copy as curl", () => command, { "data-testid": "copy-curl" }))),
+      el("div", { class: "panel" }, ...payloadViews(payload)),
+      command && el("details", { class: "panel" }, el("summary", {}, "As a curl command"),
+        el("p", { class: "muted small" }, "Hidden values stand as REPLACE_ME."),
+        el("pre", { tabindex: 0, role: "group", "aria-label": "curl command", "data-testid": "curl" }, command)));
+  };
+  return { element, show };
+}

@@ -1,0 +1,87 @@
+// The form that adds or edits a destination. The server validates; the form shows what it says where it belongs.
+
+import { el } from "./dom.js";
+import { faultLine } from "./dialog.js";
+import { clearErrors, field, fieldset, showErrors } from "./field-errors.js";
+import { headerRows } from "./header-rows.js";
+import { EVENTS, REQUEST_TYPES } from "./words.js";
+
+const LABELS = { name: "Name", url: "URL", request_type: "Request type", status: "Status", events: "Events", headers: "Headers" };
+const NEW = { name: "", url: "", request_type: "POST", status: "enabled", events: EVENTS, headers: {} };
+
+/** `save(fields)` gets every field for a new destination, and only the changed ones for an existing `destination`. */
+export function destinationForm(destination, save) {
+  const before = destination ?? NEW;
+  const name = el("input", { value: before.name, autocomplete: "off", "aria-required": "true", "data-testid": "field-name" });
+  const url = el("input", { value: before.url, type: "url", class: "mono", autocomplete: "off", spellcheck: "false", placeholder: "https://", "aria-required": "true", "data-testid": "field-url" });
+  const requestType = el("select", { "data-testid": "field-request-type" },
+    ...REQUEST_TYPES.map((type) => el("option", { selected: type === before.request_type }, type)));
+  const enabled = el("input", { type: "checkbox", role: "switch", class: "switch", checked: before.status === "enabled", "data-testid": "field-status" });
+  const events = EVENTS.map((event) => el("input", { type: "checkbox", value: event, checked: before.events.includes(event), "data-testid": `event-${event}` }));
+  const headers = headerRows(before.headers);
+  const fault = faultLine();
+  const submit = el("button", { type: "submit", class: "primary", "data-testid": "save" }, destination ? "Save changes" : "Add destination");
+
+  const read = () => ({
+    name: name.value.trim(),
+    url: url.value.trim(),
+    request_type: requestType.value,
+    status: enabled.checked ? "enabled" : "disabled",
+    events: events.filter((box) => box.checked).map((box) => box.value),
+    headers: headers.value(),
+  });
+
+  const form = el("form", { class: "panel form", novalidate: true, "data-testid": "destination-form", onsubmit: send },
+    fault.element,
+    field("Name", name, { name: "name", hint: "How you and your team recognise it." }),
+    field("URL", url, { name: "url", hint: "Must use https://." }),
+    field("Request type", requestType, { name: "request_type", hint: "GET sends event and payload as query parameters; the others send them as multipart form data." }),
+    fieldset("Status", "status", null, el("label", { class: "check" }, enabled, " Enabled: deliver events to this destination")),
+    fieldset("Events", "events", "Only the events you choose are delivered.",
+      ...events.map((box) => el("label", { class: "check" }, box, el("code", {}, box.value)))),
+    fieldset("Extra headers", "headers", "Sent with every request. A stored value shows as ******** and is kept unless you change it.", ...headers.elements),
+    el("p", { class: "actions" }, submit, el("a", { class: "button", href: "#/destinations" }, "Cancel")));
+
+  async function send(event) {
+    event.preventDefault();
+    clearErrors(form);
+    fault.hide();
+    const headerFaults = headers.faults();
+    if (headerFaults.length > 0) {
+      const rows = new Map(headerFaults.map(({ row }, index) => [`headers.${index}`, row]));
+      const errors = headerFaults.map(({ rule }, index) => ({ field: `headers.${index}`, rule }));
+      showErrors(form, errors, { headers: "This header" }, (at) => rows.get(at));
+      return;
+    }
+    submit.disabled = true;
+    try {
+      await save(destination ? changes(before, read()) : read());
+    } catch (problem) {
+      showProblem(problem);
+    }
+    submit.disabled = false;
+  }
+
+  function showProblem(problem) {
+    // A disabled control keeps no focus, and the field with the error shall have it.
+    submit.disabled = false;
+    const errors = problem.errors ?? [];
+    const homeless = showErrors(form, errors, { ...LABELS, ...headerLabels(errors) }, headers.rowOf);
+    if (errors.length > 0 && homeless.length === 0) return;
+    fault.show(problem);
+    fault.element.scrollIntoView({ block: "nearest" });
+  }
+
+  return form;
+}
+
+/** "Header X-Token" for `headers.X-Token`. */
+function headerLabels(errors) {
+  const named = errors.filter((error) => error.field.startsWith("headers."));
+  return Object.fromEntries(named.map((error) => [error.field, `Header ${error.field.slice("headers.".length)}`]));
+}
+
+/** Only what differs, so that saving a name does not undo what a colleague did to the headers. */
+function changes(before, after) {
+  return Object.fromEntries(Object.entries(after).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
+}

@@ -1,0 +1,62 @@
+// Adding a destination, and the page of one: its form, its signing secret and its end.
+
+import { Problem, call } from "./api.js";
+import { announce, button, el, fill } from "./dom.js";
+import { confirmThat } from "./dialog.js";
+import { destinationForm } from "./destination-form.js";
+import { fullTime } from "./format.js";
+import { rotateSecret, showSecret } from "./secret.js";
+
+const pathOf = (id) => `/v1/destinations/${encodeURIComponent(id)}`;
+const toList = () => { location.hash = "#/destinations"; };
+
+const backLink = () => el("p", { class: "back" }, el("a", { href: "#/destinations" }, "All destinations"));
+
+export async function showNewDestination(root) {
+  const form = destinationForm(null, async (fields) => {
+    const created = await call("POST", "/v1/destinations", { body: fields });
+    await showSecret(created, "Destination added");
+    toList();
+  });
+  fill(root, backLink(), el("h1", {}, "Add destination"), form);
+}
+
+export async function showDestination(root, { id, signal }) {
+  // The API lists destinations; there are at most a hundred, so no route answers a single one.
+  const { destinations } = await call("GET", "/v1/destinations", { signal });
+  const destination = destinations.find((candidate) => candidate.id === id);
+  if (!destination) throw new Problem(404, "not_found", "This destination does not exist. It may have been deleted.");
+  const form = destinationForm(destination, async (changed) => {
+    await call("PATCH", pathOf(id), { body: changed });
+    announce(`Saved ${changed.name ?? destination.name}.`);
+    toList();
+  });
+  fill(root, backLink(),
+    el("h1", {}, destination.name),
+    el("p", { class: "muted" }, el("code", {}, id), " · created ", fullTime(destination.created_at), " · ",
+      el("a", { href: `#/deliveries?destination=${encodeURIComponent(id)}` }, "Delivery Logs")),
+    form, secretPanel(destination), deletePanel(destination));
+}
+
+function secretPanel(destination) {
+  const grace = el("p", { class: "muted" });
+  const showGrace = (expires) => fill(grace, expires && ["Requests carry a signature of the previous secret as well until ", fullTime(expires), "."]);
+  showGrace(destination.previous_secret_expires_at);
+  return el("section", { class: "panel" }, el("h2", {}, "Signing secret"),
+    el("p", {}, "Every request is signed. The secret was shown once and cannot be shown again; rotating it makes a new one."), grace,
+    el("p", { class: "actions" }, button("Rotate secret", () => rotateSecret(destination, (rotated) => showGrace(rotated.previous_secret_expires_at)), { "data-testid": "rotate" })));
+}
+
+function deletePanel(destination) {
+  const remove = async () => {
+    const deleted = await confirmThat(`Delete ${destination.name}?`,
+      "No more events are sent to it and pending retries end. Its deliveries stay in the log. This cannot be undone; to stop for a while, disable it.",
+      "Delete destination", () => call("DELETE", pathOf(destination.id)));
+    if (!deleted) return;
+    announce(`Deleted ${destination.name}.`);
+    toList();
+  };
+  return el("section", { class: "panel" }, el("h2", {}, "Delete destination"),
+    el("p", {}, "Ends delivery to this URL for good."),
+    el("p", { class: "actions" }, button("Delete destination", remove, { class: "danger", "data-testid": "delete" })));
+}

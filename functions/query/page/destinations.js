@@ -1,0 +1,77 @@
+// The list of destinations with their health, switches and actions.
+
+import { call, listDestinations } from "./api.js";
+import { button, el, emptyState, fill, say } from "./dom.js";
+import { healthPanel, keepHealth } from "./health.js";
+import { openRecover } from "./recover.js";
+import { openTest } from "./test-event.js";
+import { EVENTS, badge } from "./words.js";
+
+/** The API keeps at most this many destinations. */
+const MOST = 100;
+
+export async function showDestinations(root, { signal }) {
+  const destinations = await listDestinations(signal);
+  const add = el("a", { class: "button primary", href: "#/destinations/new", "data-testid": "add-destination" }, "Add destination");
+  const title = el("div", { class: "title-row" }, el("h1", {}, "Destinations"), destinations.length < MOST && add);
+  if (destinations.length === 0) {
+    fill(root, title, emptyState("No destinations yet",
+      "A destination is an HTTPS endpoint of yours. Add one, send it a test event, and every conversation that ends is delivered to it."));
+    return;
+  }
+  const rows = destinations.map((destination) => destinationRow(destination, signal));
+  fill(root, title, el("ul", { class: "destinations", "aria-label": "Destinations" }, ...rows.map((row) => row.element)));
+  keepHealth(rows, signal);
+}
+
+function destinationRow(destination, signal) {
+  const link = `#/destinations/${encodeURIComponent(destination.id)}`;
+  const health = healthPanel(destination);
+  const fault = el("p", { class: "field-error", role: "alert", hidden: true });
+  const element = el("li", { class: "panel destination", "data-testid": "destination", "data-destination-id": destination.id },
+    el("div", { class: "destination-head" },
+      el("h2", {}, el("a", { href: link }, destination.name)),
+      el("p", { class: "url" }, badge("none", destination.request_type), " ", el("code", {}, destination.url)),
+      el("p", { class: "muted small" }, eventsText(destination)), fault),
+    health.element,
+    el("div", { class: "destination-side" }, statusSwitch(destination, fault),
+      el("div", { class: "actions" },
+        button("Send test", () => openTest(destination).then(() => health.refresh(signal)), { "data-testid": "test", "aria-label": `Send test event to ${destination.name}` }),
+        button("Recover", () => openRecover(destination).then(() => health.refresh(signal)), { "data-testid": "recover", "aria-label": `Recover deliveries to ${destination.name}` }),
+        el("a", { class: "button", href: `#/deliveries?destination=${encodeURIComponent(destination.id)}`, "data-testid": "logs", "aria-label": `Delivery Logs of ${destination.name}` }, "Logs"),
+        el("a", { class: "button", href: link, "data-testid": "edit", "aria-label": `Edit ${destination.name}` }, "Edit"))));
+  return { element, refresh: health.refresh };
+}
+
+function eventsText({ events }) {
+  if (events.length === EVENTS.length) return "All events";
+  if (events.length === 0) return "No events: nothing is sent";
+  return `Only ${events.map((event) => event.replace("conversation.", "")).join(", ")}`;
+}
+
+function statusSwitch(destination, fault) {
+  const input = el("input", { type: "checkbox", role: "switch", class: "switch", checked: destination.status === "enabled", "data-testid": "status-switch", "aria-label": `Deliver to ${destination.name}` });
+  const text = el("span", {});
+  const show = () => {
+    input.checked = destination.status === "enabled";
+    text.textContent = input.checked ? "Enabled" : "Disabled";
+  };
+  input.addEventListener("change", async () => {
+    const status = input.checked ? "enabled" : "disabled";
+    fault.hidden = true;
+    // Not `disabled`, which would take the focus away.
+    input.setAttribute("aria-busy", "true");
+    try {
+      const changed = await call("PATCH", `/v1/destinations/${encodeURIComponent(destination.id)}`, { body: { status } });
+      destination.status = changed.status;
+      say(`${destination.name} is ${changed.status}.`);
+    } catch (error) {
+      fault.textContent = `The status was not changed. ${error.message}`;
+      fault.hidden = false;
+    }
+    input.removeAttribute("aria-busy");
+    show();
+  });
+  show();
+  return el("label", { class: "check" }, input, text);
+}

@@ -1,0 +1,77 @@
+// What of the log is shown: the form, the URL's hash and the API's query are three forms of one filter.
+
+import { el } from "./dom.js";
+import { field } from "./field-errors.js";
+import { localInputValue } from "./format.js";
+import { EVENTS, STATUSES } from "./words.js";
+
+const HOUR = 3600 * 1000;
+const RANGES = { "1h": ["Last hour", HOUR], "24h": ["Last 24 hours", 24 * HOUR], "7d": ["Last 7 days", 7 * 24 * HOUR], "30d": ["Last 30 days", 30 * 24 * HOUR] };
+const USUAL_RANGE = "24h";
+const CUSTOM = "custom";
+const NAMES = ["destination", "event", "status", "range", "from", "to", "conversation"];
+
+/** From the hash's parameters. Unknown words are passed on: the API says what is wrong with them. */
+export function filterFrom(params) {
+  const filter = Object.fromEntries(NAMES.map((name) => [name, params.get(name) ?? ""]));
+  if (filter.from || filter.to) filter.range = CUSTOM;
+  else if (!(filter.range in RANGES)) filter.range = USUAL_RANGE;
+  return filter;
+}
+
+export function hashOf(filter) {
+  const said = NAMES.filter((name) => filter[name] && !(name === "range" && [USUAL_RANGE, CUSTOM].includes(filter.range)));
+  const params = new URLSearchParams(said.map((name) => [name, filter[name]]));
+  return said.length === 0 ? "#/deliveries" : `#/deliveries?${params}`;
+}
+
+export const isNarrowed = (filter) => Boolean(filter.destination || filter.event || filter.status || filter.conversation);
+
+/** `{from, to}` as the API takes them; a named range ends now, so it has no `to`. */
+export function rangeOf(filter) {
+  if (filter.range !== CUSTOM) return { from: new Date(Date.now() - RANGES[filter.range][1]).toISOString() };
+  // The chart needs a beginning even where only an end was given.
+  const end = filter.to ? new Date(filter.to) : new Date();
+  return { from: filter.from || new Date(end - RANGES[USUAL_RANGE][1]).toISOString(), to: filter.to || undefined };
+}
+
+export function apiQuery(filter, range) {
+  return { destination_id: filter.destination, event: filter.event, status: filter.status, conversation_id: filter.conversation, ...range };
+}
+
+/** The form; `onChange(filter)` is called with every choice. */
+export function filterForm(filter, destinations, onChange) {
+  const select = (name, options) => el("select", { name, "data-testid": `filter-${name}` },
+    ...options.map(([value, text]) => el("option", { value, selected: value === filter[name] }, text)));
+  const moment = (name) => el("input", { type: "datetime-local", name, "data-testid": `filter-${name}`, value: filter[name] ? localInputValue(new Date(filter[name])) : "" });
+  const custom = el("div", { class: "filter-pair", hidden: filter.range !== CUSTOM }, field("From", moment("from")), field("To", moment("to")));
+  const conversation = el("input", { name: "conversation", type: "search", class: "mono", value: filter.conversation, autocomplete: "off", spellcheck: "false", "data-testid": "filter-conversation" });
+  const named = Object.entries(RANGES).map(([name, [text]]) => [name, text]);
+
+  const form = el("form", { class: "filters", role: "search", "aria-label": "Filter deliveries", "data-testid": "filters" },
+    field("Destination", select("destination", [["", "All"], ...knownOr(destinations.map(({ id, name }) => [id, name]), filter.destination)])),
+    field("Event", select("event", [["", "All"], ...knownOr(EVENTS.map((event) => [event, event]), filter.event)])),
+    field("Status", select("status", [["", "All"], ...knownOr(Object.entries(STATUSES).map(([status, [, text]]) => [status, text]), filter.status)])),
+    field("Time", select("range", [...named, [CUSTOM, "From – to…"]])),
+    field("Conversation id", conversation), custom);
+
+  const read = () => {
+    const given = Object.fromEntries(new FormData(form));
+    const instant = (value) => (given.range === CUSTOM && value ? new Date(value).toISOString() : "");
+    return { ...given, from: instant(given.from), to: instant(given.to), conversation: given.conversation.trim() };
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    onChange(read());
+  });
+  form.addEventListener("change", () => {
+    custom.hidden = form.elements.range.value !== CUSTOM;
+    onChange(read());
+  });
+  return form;
+}
+
+/** Keeps a value from the URL that is no longer on offer, such as a deleted destination. */
+function knownOr(options, value) {
+  return value === "" || options.some(([known]) => known === value) ? options : [...options, [value, value]];
+}

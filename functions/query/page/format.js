@@ -1,0 +1,56 @@
+// Times, durations and numbers as the viewer reads them.
+
+import { el } from "./dom.js";
+
+const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+const sameDay = new Intl.DateTimeFormat("en-GB", CLOCK);
+const otherDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", ...CLOCK });
+const whole = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const short = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const ago = new Intl.RelativeTimeFormat("en-GB", { numeric: "auto", style: "short" });
+const numbers = new Intl.NumberFormat("en-GB");
+
+export const count = (n) => numbers.format(n);
+export const plural = (n, noun, many = `${noun}s`) => `${count(n)} ${n === 1 ? noun : many}`;
+
+/** The time in the viewer's zone (without the date if it is today's); the title has the exact UTC time. */
+export function time(iso) {
+  const date = new Date(iso);
+  const today = date.toDateString() === new Date().toDateString();
+  return timeElement(iso, (today ? sameDay : otherDay).format(date));
+}
+
+/** Date and time in full, for where there is one of them. */
+export const fullTime = (iso) => timeElement(iso, whole.format(new Date(iso)));
+
+/** "2 min ago"; right when it is drawn, so only for what is drawn again. */
+export function timeAgo(iso) {
+  const seconds = (new Date(iso) - Date.now()) / 1000;
+  const [size, unit] = [[86400, "day"], [3600, "hour"], [60, "minute"]].find(([s]) => -seconds >= s) ?? [1, "second"];
+  return timeElement(iso, ago.format(Math.min(0, Math.round(seconds / size)), unit));
+}
+
+function timeElement(iso, text) {
+  return el("time", { datetime: iso, title: utc(iso) }, text);
+}
+
+const utc = (iso) => `${new Date(iso).toISOString().replace("T", " ").replace("Z", "")} UTC`;
+
+/** For chart labels: no seconds, always with the day. */
+export const shortTime = (iso) => short.format(new Date(iso));
+
+export function duration(milliseconds) {
+  if (milliseconds == null) return "–";
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** One decimal, and never "100 %" while anything failed. */
+export function percent(part, all) {
+  if (part === all) return "100 %";
+  return `${(Math.floor((part / all) * 1000) / 10).toFixed(1)} %`;
+}
+
+/** What `<input type="datetime-local">` takes: the viewer's zone, without one. */
+export function localInputValue(date) {
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+}

@@ -1,0 +1,7 @@
+// The API key of this tab. sessionStorage ends with the tab; the key never enters a URL, a cookie or the log.
+
+const NAME = "ringback-api-key";
+
+export const storedKey = () => sessionStorage.getItem(NAME);
+export const keepKey = (key) => sessionStorage.setItem(NAME, key);
+export const forgetKey = () => sessionStorage.removeItem(NAME);

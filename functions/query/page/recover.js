@@ -1,0 +1,87 @@
+// Sending again everything that ended without success since a time: counted first, sent after a yes.
+
+import { call } from "./api.js";
+import { button, el, fill } from "./dom.js";
+import { faultLine, openDialog } from "./dialog.js";
+import { field } from "./field-errors.js";
+import { count, fullTime, localInputValue, plural } from "./format.js";
+
+const HOUR = 3600 * 1000;
+const SINCE = [["Last hour", HOUR], ["Last 24 hours", 24 * HOUR], ["Last 7 days", 7 * 24 * HOUR]];
+const CUSTOM = "custom";
+
+export function openRecover(destination) {
+  const ask = (body, signal) => call("POST", `/v1/destinations/${encodeURIComponent(destination.id)}/recover`, { body, signal });
+
+  return openDialog(`Recover deliveries to ${destination.name}`, (close, signal) => {
+    const fault = faultLine();
+    const result = el("div", { "aria-live": "polite", "data-testid": "recover-result" });
+    const choice = el("select", { "data-testid": "recover-since" },
+      ...SINCE.map(([text, age]) => el("option", { value: age, selected: age === 24 * HOUR }, text)), el("option", { value: CUSTOM }, "A date and time…"));
+    const moment = el("input", { type: "datetime-local", value: localInputValue(new Date(Date.now() - HOUR)), "data-testid": "recover-moment" });
+    const momentField = field("Since", moment, { name: "since", hint: "In your time zone." });
+    momentField.hidden = true;
+    const submit = el("button", { type: "submit", class: "primary", "data-testid": "recover-count" }, "Count deliveries");
+    const steps = el("p", { class: "actions end" }, button("Close", close, { "data-testid": "close" }), submit);
+    const form = el("form", { novalidate: true, onsubmit: countThem },
+      el("p", {}, "Sends again every delivery that ended without success, for example after your endpoint was down. Nothing is sent before you confirm."),
+      field("Ended since", choice, { name: "choice" }), momentField, fault.element, result, steps);
+
+    // A count for another time would be confirmed by mistake.
+    form.addEventListener("change", () => {
+      momentField.hidden = choice.value !== CUSTOM;
+      fill(result);
+      steps.lastChild.replaceWith(submit);
+    });
+
+    async function countThem(event) {
+      event.preventDefault();
+      const since = choice.value === CUSTOM ? new Date(moment.value) : new Date(Date.now() - Number(choice.value));
+      if (Number.isNaN(since.getTime())) {
+        fault.show(new Error("Enter a date and a time."));
+        return;
+      }
+      await step(submit, async () => offer(since.toISOString(), await ask({ since: since.toISOString(), dry_run: true }, signal)));
+    }
+
+    function offer(since, { deliveries, complete }) {
+      if (deliveries === 0 && complete) {
+        fill(result, el("p", { class: "notice" }, "Nothing to recover: no delivery ended without success since ", fullTime(since), "."));
+        return;
+      }
+      const amount = complete ? plural(deliveries, "delivery", "deliveries") : `At least ${plural(deliveries, "delivery", "deliveries")}`;
+      fill(result, el("p", { class: "notice wait" }, el("strong", {}, amount), " ended without success since ", fullTime(since), " and would be sent again."));
+      const send = button(`Send ${complete ? plural(deliveries, "delivery", "deliveries") : "them"} again`, () => step(send, () => sendAll(since)), { class: "primary", "data-testid": "recover-confirm" });
+      submit.replaceWith(send);
+      send.focus();
+    }
+
+    async function sendAll(since) {
+      let sent = 0;
+      let complete = false;
+      while (!complete) {
+        const part = await ask({ since }, signal);
+        sent += part.deliveries;
+        complete = part.complete;
+        if (!complete) fill(result, el("p", { class: "notice" }, `${count(sent)} sent again so far…`));
+      }
+      fill(result, el("p", { class: "notice good" }, `${plural(sent, "delivery", "deliveries")} sent again. Watch them in the Delivery Logs.`));
+      steps.lastChild.remove();
+      steps.firstChild.focus();
+    }
+
+    async function step(clicked, act) {
+      fault.hide();
+      if (clicked.getAttribute("aria-disabled")) return;
+      clicked.setAttribute("aria-disabled", "true");
+      try {
+        await act();
+      } catch (error) {
+        fault.show(error, signal);
+      }
+      clicked.removeAttribute("aria-disabled");
+    }
+
+    return [form];
+  }, { "data-testid": "recover-dialog" });
+}

@@ -1,0 +1,70 @@
+// The view on screen follows the URL's hash: #/deliveries/dlv_1?sent=1
+
+import { button, el, fill } from "./dom.js";
+
+let leaveView = () => {};
+
+/** Ends the view on screen: its requests, its polls and its listeners. */
+export function stopView() {
+  leaveView();
+  leaveView = () => {};
+}
+
+/** `routes` maps patterns such as `/deliveries/:id` to `show(root, {id, query, signal})`. */
+export async function showView(routes, root) {
+  stopView();
+  const [path, search = ""] = location.hash.slice(1).split("?");
+  const match = matching(routes, path);
+  if (!match) {
+    location.replace("#/destinations");
+    return;
+  }
+  const ending = new AbortController();
+  leaveView = () => ending.abort();
+  markCurrent(path);
+  // The old view stays until the new one has something to show, so nothing jumps.
+  root.setAttribute("aria-busy", "true");
+  if (root.childElementCount === 0) fill(root, el("p", { class: "loading" }, "Loading…"));
+  try {
+    await match.show(root, { id: match.id, query: new URLSearchParams(search), signal: ending.signal });
+    if (ending.signal.aborted) return;
+    titleAndFocus(root);
+  } catch (error) {
+    if (ending.signal.aborted) return;
+    showFailure(root, error, () => showView(routes, root));
+  }
+  root.removeAttribute("aria-busy");
+}
+
+function matching(routes, path) {
+  for (const [pattern, show] of Object.entries(routes)) {
+    const found = new RegExp(`^${pattern.replace(":id", "([^/]+)")}$`).exec(path);
+    if (found) return { show, id: found[1] && decodeURIComponent(found[1]) };
+  }
+  return null;
+}
+
+function markCurrent(path) {
+  for (const link of document.querySelectorAll("#nav a")) {
+    const inside = path.startsWith(link.hash.slice(1));
+    if (inside) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function titleAndFocus(root) {
+  const heading = root.querySelector("h1");
+  document.title = `${heading.textContent} · Ringback Webhooks`;
+  heading.tabIndex = -1;
+  // Keyboard and screen reader start at the new view, as after loading a page.
+  heading.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+}
+
+function showFailure(root, error, retry) {
+  fill(root,
+    el("h1", {}, "This page could not be shown"),
+    el("p", { class: "notice bad", role: "alert" }, error.message),
+    el("p", { class: "actions" }, button("Try again", retry, { class: "primary" }),
+      el("a", { class: "button", href: "#/destinations" }, "All destinations")));
+}

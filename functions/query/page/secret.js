@@ -1,0 +1,62 @@
+// The signing secret: shown once after it was made, and rotated with a time of grace.
+
+import { call } from "./api.js";
+import { button, el } from "./dom.js";
+import { copyButton } from "./copy.js";
+import { faultLine, openDialog } from "./dialog.js";
+import { clearErrors, field, showErrors } from "./field-errors.js";
+
+/** The API's default and limit for how long the previous secret keeps signing. */
+const GRACE_HOURS = 24;
+const MAX_GRACE_HOURS = 168;
+
+/** Resolves when the user has closed the dialog. */
+export function showSecret(destination, title) {
+  return openDialog(title, (close) => {
+    const secret = el("input", { readonly: true, value: destination.secret, class: "mono", "data-testid": "secret" });
+    secret.addEventListener("focus", () => secret.select());
+    return [
+      el("p", {}, "Your endpoint checks with this secret that a request to ", el("strong", {}, destination.name), " comes from Ringback."),
+      field("Signing secret", secret, { name: "secret" }),
+      el("p", { class: "notice wait" }, "Copy it now: it will not be shown again."),
+      el("p", { class: "actions end" }, copyButton("Copy secret", () => destination.secret, { "data-testid": "copy-secret" }),
+        button("I have stored it", close, { class: "primary", "data-testid": "secret-close" })),
+    ];
+  }, { "data-testid": "secret-dialog" });
+}
+
+export async function rotateSecret(destination, onRotated) {
+  let rotated = null;
+  await openDialog(`Rotate the secret of ${destination.name}`, (close, signal) => {
+    const hours = el("input", { type: "number", min: 0, max: MAX_GRACE_HOURS, value: GRACE_HOURS, "data-testid": "field-grace-hours" });
+    const fault = faultLine();
+    const submit = el("button", { type: "submit", class: "primary", "data-testid": "confirm" }, "Rotate secret");
+    const form = el("form", { novalidate: true, onsubmit: rotate },
+      el("p", {}, "A new secret is made. Meanwhile requests carry both signatures, so that nothing is refused while you change your endpoint."),
+      fault.element,
+      field("Sign with the previous secret for (hours)", hours, { name: "grace_hours", hint: `0 to ${MAX_GRACE_HOURS}. With 0 the previous secret ends at once.` }),
+      el("p", { class: "actions end" }, button("Cancel", close), submit));
+
+    async function rotate(event) {
+      event.preventDefault();
+      clearErrors(form);
+      fault.hide();
+      submit.disabled = true;
+      try {
+        const path = `/v1/destinations/${encodeURIComponent(destination.id)}/secret/rotate`;
+        rotated = await call("POST", path, { body: { grace_hours: hours.value === "" ? GRACE_HOURS : Number(hours.value) } });
+        close();
+      } catch (problem) {
+        submit.disabled = false;
+        const errors = problem.errors ?? [];
+        const homeless = showErrors(form, errors, { grace_hours: "Grace time" });
+        if (errors.length === 0 || homeless.length > 0) fault.show(problem, signal);
+      }
+    }
+
+    return [form];
+  });
+  if (!rotated) return;
+  onRotated(rotated);
+  await showSecret(rotated, "Secret rotated");
+}

@@ -1,0 +1,70 @@
+// Signing in and out. The form is part of index.html, so it is there before any script runs.
+
+import { KEY_REFUSED, call } from "./api.js";
+import { forgetKey, keepKey, storedKey } from "./key.js";
+
+const byId = (id) => document.getElementById(id);
+
+/** Calls `onSignedIn` and `onSignedOut` whenever that changes, and once for how the tab starts. */
+export function startSession({ onSignedIn, onSignedOut }) {
+  const show = (signedIn, notice = "") => {
+    byId("sign-in").hidden = signedIn;
+    for (const id of ["nav", "sign-out", "view"]) byId(id).hidden = !signedIn;
+    byId("sign-in-notice").textContent = notice;
+    byId("sign-in-notice").hidden = notice === "";
+    if (signedIn) onSignedIn();
+    else onSignedOut();
+  };
+  const leave = (notice) => {
+    forgetKey();
+    // An open dialog would cover the sign-in form.
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    show(false, notice);
+    document.title = "Sign in · Ringback Webhooks";
+    byId("api-key").focus();
+  };
+
+  byId("sign-out").addEventListener("click", () => leave("You are signed out."));
+  window.addEventListener(KEY_REFUSED, () => {
+    if (storedKey()) leave("Your API key is no longer accepted. Sign in again to go on where you were.");
+  });
+  byId("sign-in-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const submit = byId("sign-in-form").querySelector("button");
+    submit.disabled = true;
+    const key = byId("api-key").value.trim();
+    const fault = await faultOf(key);
+    submit.disabled = false;
+    showFault(fault);
+    if (fault) return;
+    byId("api-key").value = "";
+    keepKey(key);
+    show(true);
+  });
+  show(storedKey() !== null);
+}
+
+/** Why this key does not open the page, or null. */
+async function faultOf(key) {
+  if (key === "") return "Enter your API key.";
+  // A header cannot carry anything else, and no key does.
+  if (!/^[\x21-\x7e]+$/.test(key)) return "This is not an API key: keys have no spaces and no special letters.";
+  try {
+    await call("GET", "/v1/destinations", { key });
+    return null;
+  } catch (problem) {
+    return problem.status === 401 ? "This API key is not known. Check it for missing characters." : problem.message;
+  }
+}
+
+function showFault(fault) {
+  const field = byId("api-key");
+  byId("api-key-error").textContent = fault ?? "";
+  byId("api-key-error").hidden = fault === null;
+  if (fault === null) {
+    field.removeAttribute("aria-invalid");
+  } else {
+    field.setAttribute("aria-invalid", "true");
+    field.focus();
+  }
+}

@@ -1,0 +1,68 @@
+// Sending a test event and showing what came of it.
+
+import { Problem, call, findDelivery } from "./api.js";
+import { attemptBody, attemptFacts } from "./attempt.js";
+import { button, el, fill } from "./dom.js";
+import { faultLine, openDialog } from "./dialog.js";
+import { field } from "./field-errors.js";
+import { pause } from "./poll.js";
+import { EVENTS } from "./words.js";
+
+const ASK_EVERY = 250;
+const ASK_FOR = 15_000;
+
+export function openTest(destination) {
+  return openDialog(`Send test event to ${destination.name}`, (close, signal) => {
+    const event = el("select", { "data-testid": "test-event" }, ...EVENTS.map((name) => el("option", {}, name)));
+    const fault = faultLine();
+    const result = el("div", { "aria-live": "polite", "data-testid": "test-result", class: "test-result" });
+    const submit = el("button", { type: "submit", class: "primary", "data-testid": "send-test" }, "Send test event");
+    const form = el("form", { onsubmit: send },
+      el("p", {}, "Sends an invented conversation, marked ", el("code", {}, "is_test_call: true"), ", to ", el("code", {}, destination.url), "."),
+      destination.status === "disabled" && el("p", { class: "notice wait" }, "This destination is disabled. Enable it to send a test event."),
+      field("Event", event, { name: "event" }), fault.element, result,
+      el("p", { class: "actions end" }, button("Close", close, { "data-testid": "close" }), submit));
+
+    async function send(submission) {
+      submission.preventDefault();
+      fault.hide();
+      // The button keeps the focus; a second click while one is under way does nothing.
+      if (submit.getAttribute("aria-disabled")) return;
+      submit.setAttribute("aria-disabled", "true");
+      fill(result, el("p", { class: "waiting" }, "Waiting for the destination’s answer…"));
+      try {
+        const path = `/v1/destinations/${encodeURIComponent(destination.id)}/test`;
+        const { delivery_id: id } = await call("POST", path, { body: { event: event.value }, signal });
+        show(result, await firstAttempt(id, signal), id);
+      } catch (error) {
+        fill(result);
+        fault.show(error, signal);
+      }
+      submit.textContent = "Send another";
+      submit.removeAttribute("aria-disabled");
+    }
+
+    return [form];
+  }, { class: "wide", "data-testid": "test-dialog" });
+}
+
+/** The first attempt of a new delivery, once it has ended. */
+async function firstAttempt(id, signal) {
+  const until = Date.now() + ASK_FOR;
+  while (Date.now() < until) {
+    const attempt = (await findDelivery(id, signal))?.attempt_log[0];
+    if (attempt && attempt.outcome !== null) return attempt;
+    await pause(ASK_EVERY);
+    signal.throwIfAborted();
+  }
+  throw new Problem(0, "waiting", "The destination has not answered yet. Look in the Delivery Logs in a moment.");
+}
+
+function show(result, attempt, id) {
+  const worked = attempt.outcome === "success";
+  fill(result,
+    el("h3", { class: worked ? "good-text" : "bad-text" }, worked ? "Delivered" : "The first attempt failed"),
+    el("p", { class: "facts" }, attemptFacts(attempt)),
+    attemptBody(attempt),
+    el("p", {}, el("a", { href: `#/deliveries/${encodeURIComponent(id)}`, "data-testid": "open-delivery" }, "Open this delivery")));
+}

@@ -1,0 +1,58 @@
+// The API's words, and how the page says them.
+
+import { el } from "./dom.js";
+
+export const EVENTS = ["conversation.completed", "conversation.disconnected", "conversation.failed"];
+export const REQUEST_TYPES = ["POST", "GET", "PUT", "PATCH"];
+
+/** Each delivery status with the tone of its badge and what it means. */
+export const STATUSES = {
+  pending: ["wait", "Pending", "The first attempt is under way."],
+  retrying: ["wait", "Retrying", "The last attempt failed; another follows."],
+  delivered: ["good", "Delivered", "The destination answered with a 2xx status."],
+  exhausted: ["bad", "Exhausted", "Every attempt failed; no other follows."],
+  skipped: ["none", "Skipped", "Nothing was sent."],
+  cancelled: ["none", "Cancelled", "Ended before it succeeded, because the destination was disabled or deleted."],
+};
+
+const OUTCOMES = {
+  success: "Success",
+  http_error: "HTTP error",
+  timeout: "Timed out",
+  dns: "Name not found",
+  connect: "No connection",
+  tls: "TLS failed",
+  blocked: "Address blocked",
+  no_response: "No response",
+  protocol: "Protocol error",
+  too_large: "Too large",
+  url_too_long: "URL too long",
+  unknown: "Unknown",
+};
+
+const TRIGGERS = { lifecycle: "Conversation ended", resend: "Resent", test: "Test event" };
+
+/** More attempts may follow, so the delivery is worth asking for again. */
+export const isOpen = (delivery) => delivery.status === "pending" || delivery.status === "retrying";
+
+export const triggerText = (trigger) => TRIGGERS[trigger] ?? trigger;
+
+/** "HTTP 500", "Timed out", or a dash where nothing came back. */
+export function resultText({ outcome, http_status: httpStatus }) {
+  if (httpStatus) return `HTTP ${httpStatus}`;
+  return outcome ? OUTCOMES[outcome] ?? outcome : "–";
+}
+
+export function badge(tone, text, title) {
+  return el("span", { class: `badge ${tone}`, title }, text);
+}
+
+export function statusBadge(status) {
+  const [tone, text, meaning] = STATUSES[status] ?? ["none", status, ""];
+  return badge(tone, text, meaning);
+}
+
+export function attemptBadge(attempt) {
+  if (attempt.outcome === null) return badge("wait", "Under way");
+  return badge(attempt.outcome === "success" ? "good" : "bad", resultText(attempt));
+}

@@ -1,0 +1,132 @@
+//! Attempts over time.
+
+use adapters::caller::Caller;
+use adapters::http::{Reply, Request};
+use adapters::problem::Problem;
+use domain::delivery_log::{Filter, Search};
+use domain::ids::DestinationId;
+use domain::invalid::Invalid;
+use domain::outcome::OutcomeClass;
+use domain::ports::DeliveryLog;
+use domain::tally::{Bucket, MAX_COUNTED, tally};
+use domain::timestamp::Timestamp;
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::deliveries::time;
+
+/// Stretches that a caller can ask for.
+const MAX_BUCKETS: usize = 200;
+
+#[derive(Serialize)]
+struct Stats {
+    from: Timestamp,
+    to: Timestamp,
+    succeeded: usize,
+    failed: usize,
+    /// The latest delivery that was made in this time.
+    last: Option<Last>,
+    /// False: there were more deliveries, and the newest are counted.
+    complete: bool,
+    buckets: Vec<View>,
+}
+
+#[derive(Serialize)]
+struct Last {
+    at: Timestamp,
+    outcome: Option<OutcomeClass>,
+    http_status: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct View {
+    start: Timestamp,
+    succeeded: usize,
+    failed: usize,
+}
+
+/// `GET /v1/stats`: of an account or of one destination.
+pub(crate) async fn show(
+    log: &impl DeliveryLog,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let Asked { destination, from, to, buckets } = Asked::read(request.query())?;
+    let filter = Filter { destination, from: Some(from), to: Some(to), ..Filter::default() };
+    let page = log.search(&caller.account_id, &Search { filter, after: None, limit: MAX_COUNTED }).await?;
+    let counted = tally(&page.deliveries, from, to, buckets);
+    let stats = Stats {
+        from,
+        to,
+        succeeded: counted.iter().map(|bucket| bucket.succeeded).sum(),
+        failed: counted.iter().map(|bucket| bucket.failed).sum(),
+        last: page.deliveries.first().map(|latest| Last {
+            at: latest.standing.updated_at,
+            outcome: latest.standing.outcome,
+            http_status: latest.standing.http_status,
+        }),
+        complete: page.next.is_none(),
+        buckets: counted
+            .into_iter()
+            .map(|Bucket { start, succeeded, failed }| View { start, succeeded, failed })
+            .collect(),
+    };
+    Ok(Reply::json(StatusCode::OK, &stats).with_header("cache-control", "no-store"))
+}
+
+struct Asked {
+    destination: Option<DestinationId>,
+    from: Timestamp,
+    to: Timestamp,
+    buckets: usize,
+}
+
+impl Asked {
+    fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
+        let (mut destination, mut from, mut to, mut buckets) = (None, None, None, 1);
+        for (name, value) in query {
+            match name.as_str() {
+                "destination_id" => destination = Some(DestinationId::parse(value)?),
+                "from" => from = Some(time("from", value)?),
+                "to" => to = Some(time("to", value)?),
+                "buckets" => {
+                    let number = value.parse().ok().filter(|number| (1..=MAX_BUCKETS).contains(number));
+                    buckets =
+                        number.ok_or_else(|| Invalid::new("buckets", "must be a number from 1 to 200"))?;
+                }
+                _ => return Err(Invalid::new(name.clone(), "is no parameter of this count")),
+            }
+        }
+        let missing = |name| Invalid::new(name, "is missing");
+        let (from, to) = (from.ok_or_else(|| missing("from"))?, to.ok_or_else(|| missing("to"))?);
+        if from >= to {
+            return Err(Invalid::new("to", "must be after from"));
+        }
+        Ok(Self { destination, from, to, buckets })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_parameter_is_named() {
+        let day = [("from", "2026-09-01T00:00:00Z"), ("to", "2026-09-02T00:00:00Z")];
+        let read = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<_> = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            Asked::read(&pairs)
+        };
+        assert!(read(&day).is_ok());
+        for (more, field) in [
+            (&[("from", "soon")][..], "from"),
+            (&[("to", "2026-08-01T00:00:00Z")], "to"),
+            (&[("buckets", "0")], "buckets"),
+            (&[("buckets", "201")], "buckets"),
+            (&[("bucket", "1")], "bucket"),
+        ] {
+            assert_eq!(read(&[&day, more].concat()).err().unwrap().field, field);
+        }
+        assert_eq!(read(&[]).err().unwrap().field, "from");
+    }
+}
