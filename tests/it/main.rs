@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod browser;
 mod cost;
 mod durability;
 mod flows;

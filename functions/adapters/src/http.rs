@@ -105,6 +105,9 @@ impl Request {
 }
 
 fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Err(Problem::bad_request(&Invalid::new("body", "is empty, and has to be a JSON object")));
+    }
     serde_json::from_slice(body).map_err(|error| {
         let rule = match error.classify() {
             serde_json::error::Category::Data => format!("does not fit: {error}"),

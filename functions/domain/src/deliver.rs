@@ -100,6 +100,9 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
 
     /// One verdict for each message, in order. None can take another down.
     pub async fn run(&self, batch: &[Received], invocation: &Invocation) -> Vec<Verdict> {
+        if batch.is_empty() {
+            return Vec::new(); // none of its messages is ours, and the tables refuse an empty read
+        }
         if invocation.deadline.since(self.clock.now()) < TIME_NEEDED {
             tracing::warn!(items = batch.len(), "batch.handed_back");
             join_all(batch.iter().map(|received| self.postpone(&received.receipt, Duration::ZERO))).await;

@@ -1,6 +1,7 @@
 // Calls to Ringback's API. Whatever goes wrong becomes a Problem with a sentence fit to be shown.
 
 import { storedKey } from "./key.js";
+import { deliveryPath } from "./links.js";
 
 /** Fired on `window` when a key that was good is no longer accepted. */
 export const KEY_REFUSED = "ringback-key-refused";
@@ -59,7 +60,7 @@ export async function listDestinations(signal) {
 /** The delivery, or null while its first attempt has not begun. */
 export async function findDelivery(id, signal) {
   try {
-    return await call("GET", `/v1/deliveries/${encodeURIComponent(id)}`, { signal });
+    return await call("GET", deliveryPath(id), { signal });
   } catch (error) {
     if (error.status === 404) return null;
     throw error;

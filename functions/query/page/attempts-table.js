@@ -4,9 +4,13 @@ import { el } from "./dom.js";
 import { duration, time } from "./format.js";
 import { attemptBadge } from "./words.js";
 
+/** A delivery that was skipped, or cancelled early, has no attempts. */
+export const NO_ATTEMPT = "No attempt was made.";
+
 const COLUMNS = ["Attempt", "Time", "Result", "Duration", "Next attempt", "Error"];
 
 export function attemptsTable(attempts) {
+  if (attempts.length === 0) return el("p", { class: "muted" }, NO_ATTEMPT);
   // The roles are written out, because a phone shows the rows as cards and `display` would take them away.
   return el("table", { class: "cards attempts", role: "table", "aria-label": "Attempts" },
     el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...COLUMNS.map((column) => el("th", { role: "columnheader", scope: "col" }, column)))),

@@ -3,7 +3,7 @@
 import { listDestinations } from "./api.js";
 import { DeliveryList } from "./delivery-list.js";
 import { button, el, emptyState, fill, say } from "./dom.js";
-import { apiQuery, filterForm, filterFrom, hashOf, isNarrowed, rangeOf } from "./filters.js";
+import { apiQuery, filterForm, filterFrom, hashOf, isNarrowed, rangeOf, rememberLog } from "./filters.js";
 import { plural } from "./format.js";
 import { logChart } from "./log-chart.js";
 import { poll } from "./poll.js";
@@ -25,6 +25,7 @@ export async function showLog(root, { query, signal }) {
 
   const run = (filter) => {
     endRun();
+    rememberLog(filter);
     const ending = new AbortController();
     endRun = () => ending.abort();
     showFiltered(area, live, chart, filter, names, ending.signal, () => run(filter));

@@ -55,7 +55,7 @@ export class DeliveryList {
     return added;
   }
 
-  /** The newest pages, down to the first delivery that is already on screen. */
+  /** The newest pages, down to one with a delivery that is already on screen. */
   async #news() {
     const deliveries = [];
     let cursor = null;
@@ -63,7 +63,8 @@ export class DeliveryList {
       const page = await this.#fetch(cursor);
       deliveries.push(...page.deliveries);
       cursor = page.next_cursor;
-      if (cursor === null || page.deliveries.some(({ id }) => this.#rows.has(id))) return { deliveries, caughtUp: true };
+      // A page that is not full is no burst: the API looked through all it looks through at once.
+      if (page.deliveries.length < PAGE || page.deliveries.some(({ id }) => this.#rows.has(id))) return { deliveries, caughtUp: true };
     }
     return { deliveries, caughtUp: false };
   }

@@ -4,6 +4,7 @@ import { findDelivery } from "./api.js";
 import { attemptsTable } from "./attempts-table.js";
 import { button, el, fill, uniqueId } from "./dom.js";
 import { time } from "./format.js";
+import { toDelivery } from "./links.js";
 import { isOpen, resultText, statusBadge, triggerText } from "./words.js";
 
 export const COLUMNS = ["Time", "Event", "Status", "Last result", "Attempts", "Destination", "Conversation"];
@@ -13,19 +14,20 @@ export class DeliveryRow {
   #signal;
   #changing = {};
   #toggle;
-  #attempts;
+  #details;
+  #attempts = el("div", {}, el("p", { class: "muted" }, "Loading attempts…"));
   #shownVersion = null;
+  #shownLog = null;
 
   /** `destinationNames` maps ids to names; a deleted destination is not in it. */
   constructor(summary, destinationNames, signal) {
     this.#signal = signal;
     const attemptsId = uniqueId("attempts");
-    const link = `#/deliveries/${encodeURIComponent(summary.id)}`;
     this.#toggle = button("", () => this.toggle(), { class: "toggle", "aria-expanded": "false", "aria-controls": attemptsId, "aria-label": `Attempts of ${summary.id}`, "data-testid": "toggle" });
     for (const part of ["status", "result", "attempts"]) this.#changing[part] = el("span", {});
     const destination = destinationNames.get(summary.destination_id);
     const cells = [
-      [el("a", { href: link, "data-testid": "open" }, time(summary.created_at), el("span", { class: "visually-hidden" }, ", open delivery"))],
+      [el("a", { href: toDelivery(summary.id), "data-testid": "open" }, time(summary.created_at), el("span", { class: "visually-hidden" }, ", open delivery"))],
       [el("span", {}, summary.event), summary.trigger !== "lifecycle" && el("span", { class: "tag" }, triggerText(summary.trigger))],
       [this.#changing.status],
       [this.#changing.result],
@@ -36,9 +38,9 @@ export class DeliveryRow {
     const row = el("tr", { role: "row", class: "delivery", onclick: (event) => this.#clicked(event) },
       el("td", { role: "cell", class: "toggle-cell" }, this.#toggle),
       ...cells.map((content, index) => el("td", { role: "cell", "data-label": COLUMNS[index] }, el("span", { class: "cell" }, ...content.filter(Boolean)))));
-    this.#attempts = el("td", { role: "cell", colspan: COLUMNS.length + 1 });
-    const details = el("tr", { role: "row", class: "opened", id: attemptsId, hidden: true }, this.#attempts);
-    this.element = el("tbody", { role: "rowgroup", "data-testid": "delivery", "data-delivery-id": summary.id }, row, details);
+    const foot = el("p", { class: "opened-foot small" }, el("a", { href: toDelivery(summary.id) }, "Open delivery"), el("code", {}, summary.id));
+    this.#details = el("tr", { role: "row", class: "opened", id: attemptsId, hidden: true }, el("td", { role: "cell", colspan: COLUMNS.length + 1 }, this.#attempts, foot));
+    this.element = el("tbody", { role: "rowgroup", "data-testid": "delivery", "data-delivery-id": summary.id }, row, this.#details);
     this.#show(summary);
   }
 
@@ -65,13 +67,15 @@ export class DeliveryRow {
   async toggle() {
     const opened = this.#toggle.getAttribute("aria-expanded") !== "true";
     this.#toggle.setAttribute("aria-expanded", String(opened));
-    this.#attempts.parentElement.hidden = !opened;
+    this.#details.hidden = !opened;
     if (!opened) return;
-    if (this.#shownVersion === null) fill(this.#attempts, el("p", { class: "muted" }, "Loading attempts…"));
     try {
       await this.#showAttempts();
     } catch (error) {
-      if (!this.#signal.aborted) fill(this.#attempts, el("p", { class: "field-error" }, `The attempts could not be loaded. ${error.message}`));
+      if (this.#signal.aborted) return;
+      fill(this.#attempts, el("p", { class: "field-error" }, `The attempts could not be loaded. ${error.message}`));
+      this.#shownVersion = null;
+      this.#shownLog = null;
     }
   }
 
@@ -98,7 +102,9 @@ export class DeliveryRow {
     const delivery = await findDelivery(this.id, this.#signal);
     if (!delivery) return;
     this.#shownVersion = delivery.updated_at;
-    const link = el("a", { href: `#/deliveries/${encodeURIComponent(this.id)}` }, "Open delivery");
-    fill(this.#attempts, attemptsTable(delivery.attempt_log), el("p", { class: "opened-foot small" }, link, el("code", {}, this.id)));
+    const log = JSON.stringify(delivery.attempt_log);
+    if (log === this.#shownLog) return;
+    this.#shownLog = log;
+    fill(this.#attempts, attemptsTable(delivery.attempt_log));
   }
 }

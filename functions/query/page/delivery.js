@@ -2,11 +2,14 @@
 
 import { Problem, call, findDelivery, listDestinations } from "./api.js";
 import { attemptBody, attemptFacts } from "./attempt.js";
+import { NO_ATTEMPT } from "./attempts-table.js";
 import { copyButton } from "./copy.js";
 import { curlCommand } from "./curl.js";
 import { faultLine } from "./dialog.js";
 import { button, el, fill, say } from "./dom.js";
+import { lastLog } from "./filters.js";
 import { fullTime } from "./format.js";
+import { deliveryPath, toDelivery, toDestination } from "./links.js";
 import { payloadViews } from "./payload.js";
 import { pause, poll } from "./poll.js";
 import { isOpen, resultText, statusBadge, triggerText } from "./words.js";
@@ -39,7 +42,7 @@ export async function showDelivery(root, { id, query, signal }) {
     payload.show();
   };
   show();
-  fill(root, el("p", { class: "back" }, el("a", { href: "#/deliveries" }, "Delivery Logs")),
+  fill(root, el("p", { class: "back" }, el("a", { href: lastLog() }, "Delivery Logs")),
     el("div", { class: "title-row" }, el("h1", {}, delivery.event), badgePlace, resend.button),
     awaited && el("p", { class: "notice good" }, "Sent again. This is the new delivery."),
     resend.note, stale.element, facts,
@@ -77,14 +80,16 @@ function factsOf(delivery, names) {
   const destination = names.get(delivery.destination_id);
   const conversation = delivery.conversation_id;
   const rows = [
-    ["Destination", destination ? el("a", { href: `#/destinations/${encodeURIComponent(delivery.destination_id)}` }, destination) : `Deleted (${delivery.destination_id})`],
+    ["Destination", destination ? el("a", { href: toDestination(delivery.destination_id) }, destination) : `Deleted (${delivery.destination_id})`],
     ["Conversation", el("a", { class: "mono", href: `#/deliveries?range=30d&conversation=${encodeURIComponent(conversation)}` }, conversation)],
     ["Delivery id", el("code", {}, delivery.id)],
     ["Event id (webhook-id)", el("code", {}, delivery.event_id)],
     ["Trigger", triggerText(delivery.trigger)],
     ["Created", fullTime(delivery.created_at)],
     ["Next attempt", delivery.next_attempt_at ? fullTime(delivery.next_attempt_at) : "None"],
-  ];
+    // An attempt tells its own error; a delivery that was skipped or cancelled has only this one.
+    ["skipped", "cancelled"].includes(delivery.status) && delivery.error && ["Reason", delivery.error],
+  ].filter(Boolean);
   return rows.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value)));
 }
 
@@ -95,6 +100,8 @@ function attemptList() {
   const show = (attempts) => {
     // The newest is open at first; what comes later arrives folded and moves nothing.
     const isFirstShow = shown.size === 0;
+    if (attempts.length === 0) fill(element, el("p", { class: "muted" }, NO_ATTEMPT));
+    else if (isFirstShow) fill(element);
     attempts.forEach((attempt, index) => {
       const text = JSON.stringify(attempt);
       const known = shown.get(attempt.number);
@@ -116,8 +123,8 @@ function resendPart(id) {
     fault.hide();
     resend.disabled = true;
     try {
-      const { delivery_id: newId } = await call("POST", `/v1/deliveries/${encodeURIComponent(id)}/resend`);
-      location.hash = `#/deliveries/${encodeURIComponent(newId)}?sent=1`;
+      const { delivery_id: newId } = await call("POST", `${deliveryPath(id)}/resend`);
+      location.hash = `${toDelivery(newId)}?sent=1`;
     } catch (error) {
       fault.show(error);
       resend.disabled = false;

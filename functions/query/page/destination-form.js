@@ -1,8 +1,8 @@
 // The form that adds or edits a destination. The server validates; the form shows what it says where it belongs.
 
 import { el } from "./dom.js";
-import { faultLine } from "./dialog.js";
-import { clearErrors, field, fieldset, showErrors } from "./field-errors.js";
+import { faultLine, whileBusy } from "./dialog.js";
+import { clearErrors, field, fieldset, showErrors, throwUnlessShown } from "./field-errors.js";
 import { headerRows } from "./header-rows.js";
 import { EVENTS, REQUEST_TYPES } from "./words.js";
 
@@ -45,7 +45,6 @@ export function destinationForm(destination, save) {
   async function send(event) {
     event.preventDefault();
     clearErrors(form);
-    fault.hide();
     const headerFaults = headers.faults();
     if (headerFaults.length > 0) {
       const rows = new Map(headerFaults.map(({ row }, index) => [`headers.${index}`, row]));
@@ -53,23 +52,14 @@ export function destinationForm(destination, save) {
       showErrors(form, errors, { headers: "This header" }, (at) => rows.get(at));
       return;
     }
-    submit.disabled = true;
-    try {
-      await save(destination ? changes(before, read()) : read());
-    } catch (problem) {
-      showProblem(problem);
-    }
-    submit.disabled = false;
-  }
-
-  function showProblem(problem) {
-    // A disabled control keeps no focus, and the field with the error shall have it.
-    submit.disabled = false;
-    const errors = problem.errors ?? [];
-    const homeless = showErrors(form, errors, { ...LABELS, ...headerLabels(errors) }, headers.rowOf);
-    if (errors.length > 0 && homeless.length === 0) return;
-    fault.show(problem);
-    fault.element.scrollIntoView({ block: "nearest" });
+    await whileBusy(submit, fault, undefined, async () => {
+      try {
+        await save(destination ? changes(before, read()) : read());
+      } catch (problem) {
+        throwUnlessShown(problem, form, { ...LABELS, ...headerLabels(problem.errors ?? []) }, headers.rowOf);
+      }
+    });
+    if (!fault.element.hidden) fault.element.scrollIntoView({ block: "nearest" });
   }
 
   return form;

@@ -5,9 +5,9 @@ import { announce, button, el, fill } from "./dom.js";
 import { confirmThat } from "./dialog.js";
 import { destinationForm } from "./destination-form.js";
 import { fullTime } from "./format.js";
+import { destinationPath, toLogOf } from "./links.js";
 import { rotateSecret, showSecret } from "./secret.js";
 
-const pathOf = (id) => `/v1/destinations/${encodeURIComponent(id)}`;
 const toList = () => { location.hash = "#/destinations"; };
 
 const backLink = () => el("p", { class: "back" }, el("a", { href: "#/destinations" }, "All destinations"));
@@ -27,14 +27,14 @@ export async function showDestination(root, { id, signal }) {
   const destination = destinations.find((candidate) => candidate.id === id);
   if (!destination) throw new Problem(404, "not_found", "This destination does not exist. It may have been deleted.");
   const form = destinationForm(destination, async (changed) => {
-    await call("PATCH", pathOf(id), { body: changed });
+    await call("PATCH", destinationPath(id), { body: changed });
     announce(`Saved ${changed.name ?? destination.name}.`);
     toList();
   });
   fill(root, backLink(),
     el("h1", {}, destination.name),
     el("p", { class: "muted" }, el("code", {}, id), " · created ", fullTime(destination.created_at), " · ",
-      el("a", { href: `#/deliveries?destination=${encodeURIComponent(id)}` }, "Delivery Logs")),
+      el("a", { href: toLogOf(id) }, "Delivery Logs")),
     form, secretPanel(destination), deletePanel(destination));
 }
 
@@ -51,7 +51,7 @@ function deletePanel(destination) {
   const remove = async () => {
     const deleted = await confirmThat(`Delete ${destination.name}?`,
       "No more events are sent to it and pending retries end. Its deliveries stay in the log. This cannot be undone; to stop for a while, disable it.",
-      "Delete destination", () => call("DELETE", pathOf(destination.id)));
+      "Delete destination", () => call("DELETE", destinationPath(destination.id)));
     if (!deleted) return;
     announce(`Deleted ${destination.name}.`);
     toList();

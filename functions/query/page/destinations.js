@@ -3,6 +3,7 @@
 import { call, listDestinations } from "./api.js";
 import { button, el, emptyState, fill, say } from "./dom.js";
 import { healthPanel, keepHealth } from "./health.js";
+import { destinationPath, toDestination, toLogOf } from "./links.js";
 import { openRecover } from "./recover.js";
 import { openTest } from "./test-event.js";
 import { EVENTS, badge } from "./words.js";
@@ -25,7 +26,7 @@ export async function showDestinations(root, { signal }) {
 }
 
 function destinationRow(destination, signal) {
-  const link = `#/destinations/${encodeURIComponent(destination.id)}`;
+  const link = toDestination(destination.id);
   const health = healthPanel(destination);
   const fault = el("p", { class: "field-error", role: "alert", hidden: true });
   const element = el("li", { class: "panel destination", "data-testid": "destination", "data-destination-id": destination.id },
@@ -38,7 +39,7 @@ function destinationRow(destination, signal) {
       el("div", { class: "actions" },
         button("Send test", () => openTest(destination).then(() => health.refresh(signal)), { "data-testid": "test", "aria-label": `Send test event to ${destination.name}` }),
         button("Recover", () => openRecover(destination).then(() => health.refresh(signal)), { "data-testid": "recover", "aria-label": `Recover deliveries to ${destination.name}` }),
-        el("a", { class: "button", href: `#/deliveries?destination=${encodeURIComponent(destination.id)}`, "data-testid": "logs", "aria-label": `Delivery Logs of ${destination.name}` }, "Logs"),
+        el("a", { class: "button", href: toLogOf(destination.id), "data-testid": "logs", "aria-label": `Delivery Logs of ${destination.name}` }, "Logs"),
         el("a", { class: "button", href: link, "data-testid": "edit", "aria-label": `Edit ${destination.name}` }, "Edit"))));
   return { element, refresh: health.refresh };
 }
@@ -62,7 +63,7 @@ function statusSwitch(destination, fault) {
     // Not `disabled`, which would take the focus away.
     input.setAttribute("aria-busy", "true");
     try {
-      const changed = await call("PATCH", `/v1/destinations/${encodeURIComponent(destination.id)}`, { body: { status } });
+      const changed = await call("PATCH", destinationPath(destination.id), { body: { status } });
       destination.status = changed.status;
       say(`${destination.name} is ${changed.status}.`);
     } catch (error) {

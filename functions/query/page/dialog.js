@@ -32,17 +32,11 @@ export async function confirmThat(title, text, actionText, act) {
   let done = false;
   await openDialog(title, (close, signal) => {
     const fault = faultLine();
-    const confirm = button(actionText, async () => {
-      confirm.disabled = true;
-      try {
-        await act(signal);
-        done = true;
-        close();
-      } catch (error) {
-        fault.show(error, signal);
-        confirm.disabled = false;
-      }
-    }, { class: "danger", "data-testid": "confirm" });
+    const confirm = button(actionText, () => whileBusy(confirm, fault, signal, async () => {
+      await act();
+      done = true;
+      close();
+    }), { class: "danger", "data-testid": "confirm" });
     const keep = button("Cancel", close, { autofocus: true });
     return [el("p", {}, text), fault.element, el("p", { class: "actions end" }, keep, confirm)];
   });
@@ -63,4 +57,20 @@ export function faultLine() {
     element.hidden = false;
   };
   return { element, show, hide };
+}
+
+/**
+ * Runs `act` for a click on `clicked`; a second click while it runs does nothing, and a failure is shown in `fault`.
+ * The button is not `disabled`, which would take the focus away from it.
+ */
+export async function whileBusy(clicked, fault, signal, act) {
+  fault.hide();
+  if (clicked.hasAttribute("aria-disabled")) return;
+  clicked.setAttribute("aria-disabled", "true");
+  try {
+    await act();
+  } catch (error) {
+    fault.show(error, signal);
+  }
+  clicked.removeAttribute("aria-disabled");
 }

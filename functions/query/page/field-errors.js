@@ -55,3 +55,10 @@ export function showErrors(form, errors, labels, placeOf = () => null) {
   form.querySelector("[aria-invalid]")?.focus();
   return homeless;
 }
+
+/** Shows what belongs to fields; a problem that says more than that is thrown on. */
+export function throwUnlessShown(problem, form, labels, placeOf) {
+  const errors = problem.errors ?? [];
+  const homeless = showErrors(form, errors, labels, placeOf);
+  if (errors.length === 0 || homeless.length > 0) throw problem;
+}

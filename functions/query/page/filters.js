@@ -25,6 +25,12 @@ export function hashOf(filter) {
   return said.length === 0 ? "#/deliveries" : `#/deliveries?${params}`;
 }
 
+let lastHash = "#/deliveries";
+
+/** Where a delivery's page leads back to: the log as it was filtered last. */
+export const lastLog = () => lastHash;
+export const rememberLog = (filter) => { lastHash = hashOf(filter); };
+
 export const isNarrowed = (filter) => Boolean(filter.destination || filter.event || filter.status || filter.conversation);
 
 /** `{from, to}` as the API takes them; a named range ends now, so it has no `to`. */

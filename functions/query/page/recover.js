@@ -2,16 +2,17 @@
 
 import { call } from "./api.js";
 import { button, el, fill } from "./dom.js";
-import { faultLine, openDialog } from "./dialog.js";
+import { faultLine, openDialog, whileBusy } from "./dialog.js";
 import { field } from "./field-errors.js";
 import { count, fullTime, localInputValue, plural } from "./format.js";
+import { destinationPath } from "./links.js";
 
 const HOUR = 3600 * 1000;
 const SINCE = [["Last hour", HOUR], ["Last 24 hours", 24 * HOUR], ["Last 7 days", 7 * 24 * HOUR]];
 const CUSTOM = "custom";
 
 export function openRecover(destination) {
-  const ask = (body, signal) => call("POST", `/v1/destinations/${encodeURIComponent(destination.id)}/recover`, { body, signal });
+  const ask = (body, signal) => call("POST", `${destinationPath(destination.id)}/recover`, { body, signal });
 
   return openDialog(`Recover deliveries to ${destination.name}`, (close, signal) => {
     const fault = faultLine();
@@ -41,7 +42,7 @@ export function openRecover(destination) {
         fault.show(new Error("Enter a date and a time."));
         return;
       }
-      await step(submit, async () => offer(since.toISOString(), await ask({ since: since.toISOString(), dry_run: true }, signal)));
+      await whileBusy(submit, fault, signal, async () => offer(since.toISOString(), await ask({ since: since.toISOString(), dry_run: true }, signal)));
     }
 
     function offer(since, { deliveries, complete }) {
@@ -51,35 +52,24 @@ export function openRecover(destination) {
       }
       const amount = complete ? plural(deliveries, "delivery", "deliveries") : `At least ${plural(deliveries, "delivery", "deliveries")}`;
       fill(result, el("p", { class: "notice wait" }, el("strong", {}, amount), " ended without success since ", fullTime(since), " and would be sent again."));
-      const send = button(`Send ${complete ? plural(deliveries, "delivery", "deliveries") : "them"} again`, () => step(send, () => sendAll(since)), { class: "primary", "data-testid": "recover-confirm" });
+      const send = button(`Send ${complete ? plural(deliveries, "delivery", "deliveries") : "them"} again`, () => whileBusy(send, fault, signal, () => sendAll(since)), { class: "primary", "data-testid": "recover-confirm" });
       submit.replaceWith(send);
       send.focus();
     }
 
     async function sendAll(since) {
       let sent = 0;
+      let until;
       let complete = false;
       while (!complete) {
-        const part = await ask({ since }, signal);
+        const part = await ask({ since, until }, signal);
         sent += part.deliveries;
-        complete = part.complete;
+        ({ complete, until } = part);
         if (!complete) fill(result, el("p", { class: "notice" }, `${count(sent)} sent again so far…`));
       }
       fill(result, el("p", { class: "notice good" }, `${plural(sent, "delivery", "deliveries")} sent again. Watch them in the Delivery Logs.`));
       steps.lastChild.remove();
       steps.firstChild.focus();
-    }
-
-    async function step(clicked, act) {
-      fault.hide();
-      if (clicked.getAttribute("aria-disabled")) return;
-      clicked.setAttribute("aria-disabled", "true");
-      try {
-        await act();
-      } catch (error) {
-        fault.show(error, signal);
-      }
-      clicked.removeAttribute("aria-disabled");
     }
 
     return [form];

@@ -3,8 +3,9 @@
 import { call } from "./api.js";
 import { button, el } from "./dom.js";
 import { copyButton } from "./copy.js";
-import { faultLine, openDialog } from "./dialog.js";
-import { clearErrors, field, showErrors } from "./field-errors.js";
+import { faultLine, openDialog, whileBusy } from "./dialog.js";
+import { clearErrors, field, throwUnlessShown } from "./field-errors.js";
+import { destinationPath } from "./links.js";
 
 /** The API's default and limit for how long the previous secret keeps signing. */
 const GRACE_HOURS = 24;
@@ -40,18 +41,14 @@ export async function rotateSecret(destination, onRotated) {
     async function rotate(event) {
       event.preventDefault();
       clearErrors(form);
-      fault.hide();
-      submit.disabled = true;
-      try {
-        const path = `/v1/destinations/${encodeURIComponent(destination.id)}/secret/rotate`;
-        rotated = await call("POST", path, { body: { grace_hours: hours.value === "" ? GRACE_HOURS : Number(hours.value) } });
-        close();
-      } catch (problem) {
-        submit.disabled = false;
-        const errors = problem.errors ?? [];
-        const homeless = showErrors(form, errors, { grace_hours: "Grace time" });
-        if (errors.length === 0 || homeless.length > 0) fault.show(problem, signal);
-      }
+      await whileBusy(submit, fault, signal, async () => {
+        try {
+          rotated = await call("POST", `${destinationPath(destination.id)}/secret/rotate`, { body: { grace_hours: hours.value === "" ? GRACE_HOURS : Number(hours.value) } });
+          close();
+        } catch (problem) {
+          throwUnlessShown(problem, form, { grace_hours: "Grace time" });
+        }
+      });
     }
 
     return [form];

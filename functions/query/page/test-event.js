@@ -3,8 +3,9 @@
 import { Problem, call, findDelivery } from "./api.js";
 import { attemptBody, attemptFacts } from "./attempt.js";
 import { button, el, fill } from "./dom.js";
-import { faultLine, openDialog } from "./dialog.js";
+import { faultLine, openDialog, whileBusy } from "./dialog.js";
 import { field } from "./field-errors.js";
+import { destinationPath, toDelivery } from "./links.js";
 import { pause } from "./poll.js";
 import { EVENTS } from "./words.js";
 
@@ -25,21 +26,17 @@ export function openTest(destination) {
 
     async function send(submission) {
       submission.preventDefault();
-      fault.hide();
-      // The button keeps the focus; a second click while one is under way does nothing.
-      if (submit.getAttribute("aria-disabled")) return;
-      submit.setAttribute("aria-disabled", "true");
-      fill(result, el("p", { class: "waiting" }, "Waiting for the destination’s answer…"));
-      try {
-        const path = `/v1/destinations/${encodeURIComponent(destination.id)}/test`;
-        const { delivery_id: id } = await call("POST", path, { body: { event: event.value }, signal });
-        show(result, await firstAttempt(id, signal), id);
-      } catch (error) {
-        fill(result);
-        fault.show(error, signal);
-      }
-      submit.textContent = "Send another";
-      submit.removeAttribute("aria-disabled");
+      await whileBusy(submit, fault, signal, async () => {
+        fill(result, el("p", { class: "waiting" }, "Waiting for the destination’s answer…"));
+        try {
+          const { delivery_id: id } = await call("POST", `${destinationPath(destination.id)}/test`, { body: { event: event.value }, signal });
+          show(result, await firstAttempt(id, signal), id);
+        } catch (error) {
+          fill(result);
+          throw error;
+        }
+        submit.textContent = "Send another";
+      });
     }
 
     return [form];
@@ -64,5 +61,5 @@ function show(result, attempt, id) {
     el("h3", { class: worked ? "good-text" : "bad-text" }, worked ? "Delivered" : "The first attempt failed"),
     el("p", { class: "facts" }, attemptFacts(attempt)),
     attemptBody(attempt),
-    el("p", {}, el("a", { href: `#/deliveries/${encodeURIComponent(id)}`, "data-testid": "open-delivery" }, "Open this delivery")));
+    el("p", {}, el("a", { href: toDelivery(id), "data-testid": "open-delivery" }, "Open this delivery")));
 }

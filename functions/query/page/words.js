@@ -11,7 +11,7 @@ export const STATUSES = {
   retrying: ["wait", "Retrying", "The last attempt failed; another follows."],
   delivered: ["good", "Delivered", "The destination answered with a 2xx status."],
   exhausted: ["bad", "Exhausted", "Every attempt failed; no other follows."],
-  skipped: ["none", "Skipped", "Nothing was sent."],
+  skipped: ["none", "Skipped", "Nothing was sent, because the destination was disabled."],
   cancelled: ["none", "Cancelled", "Ended before it succeeded, because the destination was disabled or deleted."],
 };
 

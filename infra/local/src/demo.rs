@@ -22,6 +22,7 @@ const FILE: &str = "demo.json";
 /// What was set up, or found from last time.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Demo {
+    pub(crate) account_id: String,
     /// A key for everything.
     pub(crate) api_key: String,
     secret: String,
@@ -42,11 +43,11 @@ pub(crate) async fn set_up(stack: &Stack, data: Option<&Path>) -> Result<Demo, E
 }
 
 async fn create(stack: &Stack) -> Result<Demo, Error> {
-    let (_, api_key) = stack.create_account("Demo").await?;
+    let (account_id, api_key) = stack.create_account("Demo").await?;
     let body = json!({"name": "Example receiver", "url": stack.receiver.url(PATH)});
     let made = invoke(stack, "Destinations", DESTINATION, &api_key, &body).await?;
     let secret = made["secret"].as_str().ok_or("a new destination has no secret")?.to_owned();
-    Ok(Demo { api_key, secret })
+    Ok(Demo { account_id, api_key, secret })
 }
 
 impl Demo {

@@ -9,14 +9,16 @@ use crate::demo::Demo;
 pub(crate) fn welcome(stack: &Stack, demo: &Demo) {
     let api = stack.url("");
     let receiver = stack.receiver.url("");
-    let key = &demo.api_key;
+    let Demo { api_key: key, account_id: account, .. } = demo;
     let [dynamodb, sqs] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"]
         .map(|name| stack.environment.get(name).map_or("", String::as_str));
     println!(
         "Ringback is running. Ctrl-C ends it.
 
+  Webhooks   {api}/ (the page: sign in with the key)
   API        {api}
   API key    {key}
+  Account    {account}
   Receiver   {receiver}
   DynamoDB   {dynamodb}
   SQS        {sqs}

@@ -1,0 +1,7 @@
+// Where things are: hashes of this page and paths of the API.
+
+export const toDestination = (id) => `#/destinations/${encodeURIComponent(id)}`;
+export const toLogOf = (destinationId) => `#/deliveries?destination=${encodeURIComponent(destinationId)}`;
+export const toDelivery = (id) => `#/deliveries/${encodeURIComponent(id)}`;
+export const destinationPath = (id) => `/v1/destinations/${encodeURIComponent(id)}`;
+export const deliveryPath = (id) => `/v1/deliveries/${encodeURIComponent(id)}`;
