@@ -10,6 +10,7 @@
     reason = "a benchmark that cannot go on has failed, and it prints its figures"
 )]
 
+mod figures;
 #[path = "../it/providers.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod providers;
@@ -17,11 +18,12 @@ mod providers;
 #[allow(dead_code, reason = "the tests use the rest")]
 mod world;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reqwest::StatusCode;
 use serde_json::json;
 
+use crate::figures::Figures;
 use crate::providers::{Daily, send};
 use crate::world::World;
 
@@ -60,11 +62,7 @@ async fn measure(what: &str, daily: &Daily, kind: &str, room: &str) {
         }
         assert_eq!(status, StatusCode::OK);
     }
-    times.sort_unstable();
-    let at = |percent: usize| milliseconds(times[(WEBHOOKS * percent / 100).min(WEBHOOKS - 1)]);
-    println!("{what:<32} p50 {:>6.2} ms   p99 {:>6.2} ms   max {:>6.2} ms", at(50), at(99), at(100));
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
+    let figures = Figures::of(&times);
+    let [half, most, all] = [50, 99, 100].map(|percent| figures.percent(percent));
+    println!("{what:<32} p50 {half:>6.2} ms   p99 {most:>6.2} ms   max {all:>6.2} ms");
 }

@@ -14,6 +14,8 @@ pub struct Caller {
     pub account_id: AccountId,
     /// What its cursors are authenticated with.
     pub cursor_secret: [u8; 32],
+    /// Whether it may see how destinations are set up: their URLs can hold a customer's tokens.
+    pub manages: bool,
 }
 
 /// Looks the caller's key up. Every way of not being a key gets the same answer.
@@ -31,7 +33,8 @@ pub async fn authenticate(
             format!("This API key does not have the scope \"{}\" that this route needs.", scope.as_str());
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
-    Ok(Caller { account_id: key.account_id, cursor_secret: key.cursor_secret })
+    let manages = key.scopes.contains(&Scope::Manage);
+    Ok(Caller { account_id: key.account_id, cursor_secret: key.cursor_secret, manages })
 }
 
 async fn known_key(request: &Request, accounts: &impl Accounts) -> Result<Option<ApiKey>, Problem> {

@@ -6,10 +6,13 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use domain::messages::{DeliveryMessage, EventMessage, Message};
 use domain::ports::{DeliveryQueue, EventQueue, Receipt, Result, Unavailable, Visibility};
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 /// `SendMessageBatch` takes ten entries.
 const BATCH: usize = 10;
+
+/// Batches on their way at the same time: each has a connection of its own.
+const CALLS_AT_ONCE: usize = 8;
 
 /// A message can be delayed by 15 minutes.
 const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
@@ -93,8 +96,8 @@ impl EventQueue for Queue {
 impl DeliveryQueue for Queue {
     async fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> Result<()> {
         let delay = whole_seconds(delay.min(MAX_DELAY));
-        try_join_all(messages.chunks(BATCH).map(|batch| self.send_batch(batch, delay))).await?;
-        Ok(())
+        let batches: Vec<_> = messages.chunks(BATCH).map(|batch| self.send_batch(batch, delay)).collect();
+        stream::iter(batches).buffer_unordered(CALLS_AT_ONCE).try_collect().await
     }
 }
 

@@ -37,13 +37,13 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> List<'a> {
-    pub(crate) fn new(destinations: &'a [Destination]) -> Self {
-        Self { destinations: destinations.iter().map(View::new).collect() }
+    pub(crate) fn new(destinations: &'a [Destination], now: Timestamp) -> Self {
+        Self { destinations: destinations.iter().map(|destination| View::new(destination, now)).collect() }
     }
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(destination: &'a Destination) -> Self {
+    pub(crate) fn new(destination: &'a Destination, now: Timestamp) -> Self {
         Self {
             id: &destination.id,
             name: &destination.name,
@@ -54,7 +54,7 @@ impl<'a> View<'a> {
             headers: destination.headers.iter().map(|(name, _)| (name, ExtraHeaders::MASK)).collect(),
             created_at: destination.created_at,
             updated_at: destination.updated_at,
-            previous_secret_expires_at: destination.secrets.previous.as_ref().map(|(_, until)| *until),
+            previous_secret_expires_at: destination.secrets.previous_until(now),
             secret: None,
         }
     }

@@ -105,7 +105,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         link: &Link,
         signal: &Signal,
     ) -> Result<Option<ConversationId>> {
-        let Some(began) = signal.began else { return Ok(Some(link.conversation_id.clone())) };
+        let Some(began) = signal.began else {
+            let earlier = link.earlier.as_ref().filter(|_| signal.at < link.since);
+            return Ok(Some(earlier.unwrap_or(&link.conversation_id).clone()));
+        };
         let earlier = link.earlier.as_ref().filter(|_| began < link.since);
         for candidate in earlier.into_iter().chain([&link.conversation_id]) {
             let record = self.conversations.load(account, candidate).await?;
@@ -135,6 +138,8 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         for signal in &parked {
             if let Some(conversation) = self.meant(account, &link, signal).await? {
                 self.apply(account, &conversation, signal).await?;
+                // Once told, it must not be told to the next conversation that takes over the reference.
+                self.references.unpark(account, signal).await?;
                 applied = true;
             }
         }
@@ -385,6 +390,20 @@ mod tests {
         assert!(world.record("c-1").await.unwrap().late_signals.is_empty());
         assert!(world.name("c-2").await);
         assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
+    }
+
+    #[tokio::test]
+    async fn what_waited_for_one_conversation_is_not_told_to_the_next() {
+        let world = World::new();
+        world.call(OVER, None).await;
+        assert!(world.name("c-1").await);
+        world.clock.advance(Duration::from_secs(60));
+        assert!(!world.name("c-2").await);
+        assert_eq!(world.end_of("c-2").await, None);
+        // And one that comes late says when it happened.
+        let late = Signal { began: None, ..meeting(&world, "late", 0) };
+        receive(&world, &Signal { at: Timestamp::from_millis(1_000_001), ..late }).await;
+        assert_eq!(world.end_of("c-2").await, None);
     }
 
     #[tokio::test]

@@ -141,6 +141,9 @@ pub trait References: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<()>> + Send;
 
+    /// Forgets a callback that was kept.
+    fn unpark(&self, account: &AccountId, signal: &Signal) -> impl Future<Output = Result<()>> + Send;
+
     /// The callbacks that are kept for this reference, in any order.
     fn parked(
         &self,

@@ -1,19 +1,26 @@
 //! A customer wants an event sent again: one delivery, or everything that ended without success.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
 use crate::delivery::{Delivery, DeliveryStatus, Summary, Trigger};
-use crate::delivery_log::{Filter, Search};
+use crate::delivery_log::{Filter, Position, Search};
 use crate::destination::Destination;
 use crate::ids::{AccountId, DeliveryId, DestinationId, hex};
 use crate::messages::DeliveryMessage;
-use crate::ports::{Clock, DeliveryLog, DeliveryQueue, DestinationStore, Result};
+use crate::ports::{Clock, DeliveryLog, DeliveryQueue, DestinationStore, Result, Unavailable};
 use crate::timestamp::Timestamp;
 
 /// Deliveries that one recovery looks at. A larger one goes on where it stopped.
-const MAX_EXAMINED: usize = 2_000;
+const PAGE: usize = 500;
+
+/// Events whose deliveries are looked at at the same time.
+const AT_ONCE: usize = 16;
+
+/// Deliveries of one event to one destination: a first one, and as many as customers have asked for since.
+const MAX_OF_EVENT: usize = 1_000;
 
 /// Makes deliveries of events that were delivered before, or were not.
 pub struct Resend<L, D, Q> {
@@ -52,8 +59,8 @@ pub enum NoDestination {
 pub struct Recovered {
     /// Deliveries that were sent again, or would be.
     pub deliveries: usize,
-    /// Where the next recovery has to go on, towards the past; `None` when nothing is left.
-    pub until: Option<Timestamp>,
+    /// Where the next recovery has to go on; `None` when nothing is left.
+    pub next: Option<Position>,
 }
 
 impl<L: DeliveryLog, D: DestinationStore, Q: DeliveryQueue> Resend<L, D, Q> {
@@ -96,37 +103,55 @@ impl<L: DeliveryLog, D: DestinationStore, Q: DeliveryQueue> Resend<L, D, Q> {
         Ok(Resent::Sent(Box::new(new)))
     }
 
-    /// Sends to a destination everything again that was made since then, before `until`, and ended without success, if
-    /// nothing of the same event succeeded or is under way since. Running it again makes no second delivery.
+    /// Sends everything again that fits the filter and ended without success, if nothing of the same event was sent to its
+    /// destination since. Running it again makes no second delivery.
     pub async fn all(
         &self,
         account: &AccountId,
-        destination: &DestinationId,
-        since: Timestamp,
-        until: Option<Timestamp>,
+        filter: Filter,
+        after: Option<Position>,
         dry_run: bool,
     ) -> Result<Recovered> {
-        let filter = Filter {
-            destination: Some(destination.clone()),
-            from: Some(since),
-            to: until,
-            ..Filter::default()
-        };
-        let page = self.log.search(account, &Search { filter, after: None, limit: MAX_EXAMINED }).await?;
-        let failed = failures(&page.deliveries);
-        let messages: Vec<DeliveryMessage> =
-            failed.iter().filter_map(|delivery| self.again(delivery, "recover")).map(Into::into).collect();
+        let page = self.log.search(account, &Search { filter, after, limit: PAGE }).await?;
+        let failed: Vec<_> =
+            page.deliveries.into_iter().filter(is_failure).map(|summary| summary.delivery).collect();
+        let judged: Vec<_> = stream::iter(failed)
+            .map(|delivery| async move {
+                Ok::<_, Unavailable>((self.is_latest(account, &delivery).await?, delivery))
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let messages: Vec<DeliveryMessage> = judged
+            .iter()
+            .filter(|(is_latest, _)| *is_latest)
+            .filter_map(|(_, delivery)| self.again(delivery, "recover"))
+            .map(Into::into)
+            .collect();
         if !dry_run {
             self.send(&messages).await?;
         }
-        // The millisecond that a page ends in is looked at again: others may have been made in it.
-        let until = page.next.map(|position| position.created_at + Duration::from_millis(1));
-        Ok(Recovered { deliveries: messages.len(), until })
+        Ok(Recovered { deliveries: messages.len(), next: page.next })
+    }
+
+    /// Whether nothing of the same event was sent to the destination after this delivery. Asks for the event's own
+    /// records, which show what the lists do not yet: a first attempt that is under way.
+    async fn is_latest(&self, account: &AccountId, delivery: &Delivery) -> Result<bool> {
+        let filter = Filter {
+            conversation: Some(delivery.conversation_id.clone()),
+            destination: Some(delivery.destination_id.clone()),
+            ..Filter::default()
+        };
+        let of_event = self.log.search(account, &Search { filter, after: None, limit: MAX_OF_EVENT }).await?;
+        let latest =
+            of_event.deliveries.iter().map(|summary| &summary.delivery).max_by_key(|other| age(other));
+        Ok(latest.is_none_or(|latest| latest.id == delivery.id))
     }
 
     fn again(&self, delivery: &Delivery, salt: &str) -> Option<Delivery> {
         let id = delivery.id.again(salt)?;
-        Some(Delivery { id, trigger: Trigger::Resend, created_at: self.clock.now(), ..delivery.clone() })
+        let trigger = if delivery.trigger == Trigger::Test { Trigger::Test } else { Trigger::Resend };
+        Some(Delivery { id, trigger, created_at: self.clock.now(), ..delivery.clone() })
     }
 
     async fn send(&self, messages: &[DeliveryMessage]) -> Result<()> {
@@ -143,62 +168,13 @@ impl<L: DeliveryLog, D: DestinationStore, Q: DeliveryQueue> Resend<L, D, Q> {
     }
 }
 
-/// Of each event the latest delivery, if it ended without success. Newest first, as the log lists them. A test is nothing
-/// to recover.
-fn failures(deliveries: &[Summary]) -> Vec<&Delivery> {
-    let mut seen = HashSet::new();
-    deliveries
-        .iter()
-        .filter(|summary| summary.delivery.trigger != Trigger::Test)
-        .filter(|summary| seen.insert(summary.delivery.id.event_id()))
-        .filter(|summary| {
-            summary.standing.status.is_final() && summary.standing.status != DeliveryStatus::Delivered
-        })
-        .map(|summary| &summary.delivery)
-        .collect()
+/// Whether a delivery is one to recover. A test is none.
+fn is_failure(Summary { delivery, standing }: &Summary) -> bool {
+    let failed = standing.status.is_final() && standing.status != DeliveryStatus::Delivered;
+    failed && delivery.trigger != Trigger::Test
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::delivery::Standing;
-    use crate::fakes::sample;
-    use crate::ids::EventId;
-
-    fn summary(conversation: &str, destination: &str, status: DeliveryStatus, trigger: Trigger) -> Summary {
-        let conversation = crate::ids::ConversationId::parse(conversation).unwrap();
-        let event = EventId::of_conversation(&sample::account(), &conversation);
-        let id = DeliveryId::of(&event, &DestinationId::parse(destination).unwrap());
-        let standing = Standing {
-            status,
-            attempts: 4,
-            outcome: None,
-            http_status: None,
-            error: None,
-            next_at: None,
-            updated_at: Timestamp::default(),
-        };
-        Summary { delivery: Delivery { id, trigger, ..sample::delivery() }, standing }
-    }
-
-    #[test]
-    fn the_latest_delivery_of_an_event_decides_whether_it_is_recovered() {
-        use DeliveryStatus::{Cancelled, Delivered, Exhausted, Retrying, Skipped};
-        use Trigger::{Lifecycle, Resend, Test};
-        let log = [
-            summary("a", "resend", Delivered, Resend),
-            summary("b", "resend", Retrying, Resend),
-            summary("c", "resend", Exhausted, Resend),
-            summary("a", "first", Exhausted, Lifecycle),
-            summary("b", "first", Exhausted, Lifecycle),
-            summary("c", "first", Exhausted, Lifecycle),
-            summary("d", "first", Skipped, Lifecycle),
-            summary("e", "first", Cancelled, Lifecycle),
-            summary("f", "first", Exhausted, Test),
-            summary("g", "first", Delivered, Lifecycle),
-        ];
-        let chosen: Vec<_> = failures(&log).into_iter().map(|delivery| delivery.id.clone()).collect();
-        let expected: Vec<_> = [2, 6, 7].map(|index: usize| log[index].delivery.id.clone()).to_vec();
-        assert_eq!(chosen, expected);
-    }
+/// What was sent again is younger than what it repeats, also within one millisecond.
+fn age(delivery: &Delivery) -> (Timestamp, bool) {
+    (delivery.created_at, delivery.trigger != Trigger::Lifecycle)
 }

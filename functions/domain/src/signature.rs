@@ -11,32 +11,45 @@ use crate::ids::EventId;
 use crate::invalid::Invalid;
 use crate::timestamp::Timestamp;
 
-/// What a destination's requests are signed with: one secret, and for a while after a rotation the one before it.
+/// What a destination's requests are signed with: one secret, and for a while after a rotation those before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secrets {
     /// The newest.
     pub current: SigningSecret,
-    /// The one before, and until when it is good.
-    pub previous: Option<(SigningSecret, Timestamp)>,
+    /// Those before, the newest first, and until when each is good.
+    pub previous: Vec<(SigningSecret, Timestamp)>,
 }
 
 impl Secrets {
     /// A first secret.
     #[must_use]
     pub const fn new(current: SigningSecret) -> Self {
-        Self { current, previous: None }
+        Self { current, previous: Vec::new() }
     }
 
-    /// A new secret; the one before stays good until then.
+    /// A new secret; the one before stays good until then. Those before that keep their time. To rotate to the secret
+    /// that is there already changes nothing: a write whose answer was lost is made again.
     #[must_use]
-    pub fn rotate(self, new: SigningSecret, until: Timestamp) -> Self {
-        Self { current: new, previous: Some((self.current, until)) }
+    pub fn rotate(&self, new: SigningSecret, until: Timestamp, now: Timestamp) -> Self {
+        if self.current == new {
+            return self.clone();
+        }
+        let mut previous = vec![(self.current.clone(), until)];
+        previous.extend(self.previous.iter().cloned());
+        previous.retain(|(_, until)| now < *until);
+        Self { current: new, previous }
     }
 
     /// Those that are good at that time, the newest first.
     pub fn active(&self, at: Timestamp) -> impl Iterator<Item = &SigningSecret> {
-        let previous = self.previous.as_ref().filter(|(_, until)| at < *until);
+        let previous = self.previous.iter().filter(move |(_, until)| at < *until);
         std::iter::once(&self.current).chain(previous.map(|(secret, _)| secret))
+    }
+
+    /// Until when a secret before the newest is good as well; `None` if none is.
+    #[must_use]
+    pub fn previous_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.previous.iter().map(|(_, until)| *until).filter(|until| now < *until).max()
     }
 }
 
@@ -119,11 +132,16 @@ mod tests {
 
     #[test]
     fn a_secret_that_was_rotated_is_good_until_its_time_is_over() {
-        let (old, new) = (SigningSecret::new([1; 32]), SigningSecret::new([2; 32]));
-        let until = Timestamp::from_millis(10_000);
-        let secrets = Secrets::new(old.clone()).rotate(new.clone(), until);
-        let active = |millis| secrets.active(Timestamp::from_millis(millis)).cloned().collect::<Vec<_>>();
-        assert_eq!(active(9_999), [new.clone(), old]);
-        assert_eq!(active(10_000), [new]);
+        let at = Timestamp::from_millis;
+        let [first, second, third] = [1, 2, 3].map(|byte| SigningSecret::new([byte; 32]));
+        let once = Secrets::new(first.clone()).rotate(second.clone(), at(10_000), at(0));
+        let active = |secrets: &Secrets, millis| secrets.active(at(millis)).cloned().collect::<Vec<_>>();
+        assert_eq!(active(&once, 9_999), [second.clone(), first.clone()]);
+        assert_eq!(active(&once, 10_000), std::slice::from_ref(&second));
+        assert_eq!(once.rotate(second.clone(), at(20_000), at(1)), once, "the same write again");
+        let twice = once.rotate(third.clone(), at(15_000), at(5_000));
+        assert_eq!(active(&twice, 9_999), [third.clone(), second.clone(), first]);
+        assert_eq!((twice.previous_until(at(0)), twice.previous_until(at(15_000))), (Some(at(15_000)), None));
+        assert_eq!(twice.rotate(third, at(0), at(12_000)).previous.len(), 2, "nothing changes");
     }
 }

@@ -17,8 +17,8 @@ pub struct Bucket {
     pub failed: usize,
 }
 
-/// Counts the attempts of deliveries in as many equal stretches. A delivery's attempts count where it was made: they
-/// follow within the minute.
+/// Counts the attempts of deliveries in as many equal stretches. A delivery's attempts count where it was made, which is
+/// where the log lists it.
 #[must_use]
 pub fn tally(deliveries: &[Summary], from: Timestamp, to: Timestamp, buckets: usize) -> Vec<Bucket> {
     let (first, span) = (from.as_millis(), to.as_millis().saturating_sub(from.as_millis()).max(1));

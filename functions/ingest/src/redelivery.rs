@@ -6,12 +6,12 @@ use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use adapters::sqs::Queue;
 use domain::delivery::Delivery;
+use domain::delivery_log::{Filter, seal, unseal};
 use domain::event::EventKind;
 use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::json::Fields;
 use domain::ports::Chance;
 use domain::resend::{NoDestination, Recovered, Resend, Resent};
-use domain::timestamp::Timestamp;
 use domain::trial::Trial;
 use http::StatusCode;
 use serde::Serialize;
@@ -37,7 +37,7 @@ struct Answer {
     complete: bool,
     /// Where to go on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Timestamp>,
+    next_cursor: Option<String>,
 }
 
 impl Redelivery<'_> {
@@ -82,20 +82,23 @@ impl Redelivery<'_> {
     pub(crate) async fn recover(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let id = destination_of(request)?;
         let fields: Fields = request.json_or_empty()?;
-        fields.allow_only(&["since", "until", "dry_run"])?;
-        let time = "must be a time such as 2026-09-01T10:00:00Z";
-        let since = fields.required("since", time)?;
-        let until = fields.optional("until", time)?;
+        fields.allow_only(&["since", "cursor", "dry_run"])?;
+        let since = fields.required("since", "must be a time such as 2026-09-01T10:00:00Z")?;
+        let cursor: Option<String> = fields.optional("cursor", "must be a string")?;
         let dry_run: bool = fields.optional("dry_run", "must be true or false")?.unwrap_or_default();
+        let Caller { account_id, cursor_secret, .. } = caller;
+        let filter = Filter { destination: Some(id.clone()), from: Some(since), ..Filter::default() };
+        let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose()?;
         match self.resend.active(&caller.account_id, &id).await? {
             Err(NoDestination::Missing) => return Err(Problem::not_found("destination")),
             Err(NoDestination::Disabled) if !dry_run => return Err(disabled()),
             Ok(_) | Err(NoDestination::Disabled) => {}
         }
-        let Recovered { deliveries, until } =
-            self.resend.all(&caller.account_id, &id, since, until, dry_run).await?;
+        let Recovered { deliveries, next } =
+            self.resend.all(account_id, filter.clone(), after, dry_run).await?;
+        let next_cursor = next.map(|next| seal(&next, account_id, &filter, cursor_secret));
         let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
-        Ok(Reply::json(status, &Answer { deliveries, complete: until.is_none(), until }))
+        Ok(Reply::json(status, &Answer { deliveries, complete: next_cursor.is_none(), next_cursor }))
     }
 }
 

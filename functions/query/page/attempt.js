@@ -21,7 +21,7 @@ export function attemptBody(attempt) {
     attempt.payload_trimmed?.length > 0 && el("p", { class: "notice wait" }, "Shortened for this attempt: ", el("code", {}, attempt.payload_trimmed.join(", ")), "."),
     attempt.response && responsePart(attempt.response),
     attempt.outcome !== null && !attempt.response && el("p", { class: "muted" }, "No response was received."),
-    attempt.request && requestPart(attempt.request));
+    attempt.request ? requestPart(attempt.request) : el("p", { class: "muted small" }, "The request is not shown: its destination was changed or deleted since, or your key does not manage destinations."));
 }
 
 function requestPart(request) {

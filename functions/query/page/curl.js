@@ -6,10 +6,10 @@ const PLACEHOLDER = "REPLACE_ME";
 /** curl makes these itself, the first with a boundary of its own. */
 const MADE_BY_CURL = ["content-type", "content-length", "host", "transfer-encoding", "connection"];
 
-/** `request` is an attempt's `{method, url, headers}`; `payload` the exact text that was sent. */
+/** `request` is an attempt's `{method, url, headers}`, the URL without the two parameters that --get appends. */
 export function curlCommand(request, event, payload) {
   const isGet = request.method === "GET";
-  const parts = [`curl${isGet ? " --get" : ` --request ${request.method}`} ${quoted(isGet ? withoutOurs(request.url) : request.url)}`];
+  const parts = [`curl${isGet ? " --get" : ` --request ${request.method}`} ${quoted(request.url)}`];
   for (const [name, value] of Object.entries(request.headers)) {
     if (!MADE_BY_CURL.includes(name.toLowerCase())) parts.push(`--header ${quoted(`${name}: ${value.replaceAll(HIDDEN, PLACEHOLDER)}`)}`);
   }
@@ -17,14 +17,6 @@ export function curlCommand(request, event, payload) {
   const option = isGet ? "--data-urlencode" : "--form-string";
   parts.push(`${option} ${quoted(`event=${event}`)}`, `${option} ${quoted(`payload=${payload}`)}`);
   return parts.join(" \\\n  ");
-}
-
-/** --get appends the two parameters, so they must not be in the URL as well. */
-function withoutOurs(url) {
-  const [base, query] = url.split(/\?(.*)/s);
-  if (query === undefined) return url;
-  const kept = query.split("&").filter((pair) => !/^(event|payload)=/.test(pair));
-  return kept.length === 0 ? base : `${base}?${kept.join("&")}`;
 }
 
 /** For any POSIX shell: inside single quotes everything but the quote stands for itself. */

@@ -101,7 +101,7 @@ export class DeliveryRow {
     if (this.#shownVersion === this.#summary.updated_at && !this.mayChange) return;
     const delivery = await findDelivery(this.id, this.#signal);
     if (!delivery) return;
-    this.#shownVersion = delivery.updated_at;
+    this.#shownVersion = this.#summary.updated_at;
     const log = JSON.stringify(delivery.attempt_log);
     if (log === this.#shownLog) return;
     this.#shownLog = log;

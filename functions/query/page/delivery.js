@@ -143,13 +143,14 @@ function payloadPart(delivery) {
   let shown = null;
   const show = () => {
     const { payload, attempt_log: log, event } = delivery();
-    const request = log.findLast((attempt) => attempt.request)?.request ?? null;
+    // A payload that was trimmed for a GET is not the one here, so there is no command that repeats it.
+    const request = log.findLast((attempt) => attempt.request && !attempt.payload_trimmed)?.request ?? null;
     const now = JSON.stringify([payload, request !== null]);
     if (now === shown) return;
     shown = now;
     const title = el("h2", { id: "payload-title" }, "Payload");
     if (payload === null) {
-      fill(element, title, el("p", { class: "muted" }, "Nothing was sent, so there is no payload."));
+      fill(element, title, el("p", { class: "muted" }, "There is no payload to show: nothing was sent, its event is no longer kept, or it is too large for this page."));
       return;
     }
     const command = request && curlCommand(request, event, payload);

@@ -23,16 +23,19 @@ export function openRecover(destination) {
     const momentField = field("Since", moment, { name: "since", hint: "In your time zone." });
     momentField.hidden = true;
     const submit = el("button", { type: "submit", class: "primary", "data-testid": "recover-count" }, "Count deliveries");
-    const steps = el("p", { class: "actions end" }, button("Close", close, { "data-testid": "close" }), submit);
+    // The next step's button; nothing once all is sent.
+    const next = el("span", {}, submit);
+    const closing = button("Close", close, { "data-testid": "close" });
+    const steps = el("p", { class: "actions end" }, closing, next);
     const form = el("form", { novalidate: true, onsubmit: countThem },
       el("p", {}, "Sends again every delivery that ended without success, for example after your endpoint was down. Nothing is sent before you confirm."),
-      field("Ended since", choice, { name: "choice" }), momentField, fault.element, result, steps);
+      field("Made since", choice, { name: "choice" }), momentField, fault.element, result, steps);
 
     // A count for another time would be confirmed by mistake.
     form.addEventListener("change", () => {
       momentField.hidden = choice.value !== CUSTOM;
       fill(result);
-      steps.lastChild.replaceWith(submit);
+      fill(next, submit);
     });
 
     async function countThem(event) {
@@ -42,34 +45,45 @@ export function openRecover(destination) {
         fault.show(new Error("Enter a date and a time."));
         return;
       }
-      await whileBusy(submit, fault, signal, async () => offer(since.toISOString(), await ask({ since: since.toISOString(), dry_run: true }, signal)));
+      await whileBusy(submit, fault, signal, async () => offer(since.toISOString(), await all({ since: since.toISOString(), dry_run: true })));
     }
 
-    function offer(since, { deliveries, complete }) {
-      if (deliveries === 0 && complete) {
+    /** Asks until all are looked at; `said` hears of the sum so far. */
+    async function all(body, said = () => {}) {
+      let sum = 0;
+      let cursor;
+      for (;;) {
+        const part = await ask({ ...body, cursor }, signal);
+        sum += part.deliveries;
+        if (part.complete) return sum;
+        cursor = part.next_cursor;
+        said(sum);
+      }
+    }
+
+    function offer(since, deliveries) {
+      if (deliveries === 0) {
         fill(result, el("p", { class: "notice" }, "Nothing to recover: no delivery ended without success since ", fullTime(since), "."));
         return;
       }
-      const amount = complete ? plural(deliveries, "delivery", "deliveries") : `At least ${plural(deliveries, "delivery", "deliveries")}`;
+      const amount = plural(deliveries, "delivery", "deliveries");
       fill(result, el("p", { class: "notice wait" }, el("strong", {}, amount), " ended without success since ", fullTime(since), " and would be sent again."));
-      const send = button(`Send ${complete ? plural(deliveries, "delivery", "deliveries") : "them"} again`, () => whileBusy(send, fault, signal, () => sendAll(since)), { class: "primary", "data-testid": "recover-confirm" });
-      submit.replaceWith(send);
+      const send = button(`Send ${amount} again`, () => whileBusy(send, fault, signal, () => sendAll(since)), { class: "primary", "data-testid": "recover-confirm" });
+      fill(next, send);
       send.focus();
     }
 
     async function sendAll(since) {
-      let sent = 0;
-      let until;
-      let complete = false;
-      while (!complete) {
-        const part = await ask({ since, until }, signal);
-        sent += part.deliveries;
-        ({ complete, until } = part);
-        if (!complete) fill(result, el("p", { class: "notice" }, `${count(sent)} sent again so far…`));
+      // Another time must not be chosen under a recovery that is running.
+      choice.disabled = moment.disabled = true;
+      try {
+        const sent = await all({ since }, (sum) => fill(result, el("p", { class: "notice" }, `${count(sum)} sent again so far…`)));
+        fill(result, el("p", { class: "notice good" }, `${plural(sent, "delivery", "deliveries")} sent again. Watch them in the Delivery Logs.`));
+        fill(next);
+        closing.focus();
+      } finally {
+        choice.disabled = moment.disabled = false;
       }
-      fill(result, el("p", { class: "notice good" }, `${plural(sent, "delivery", "deliveries")} sent again. Watch them in the Delivery Logs.`));
-      steps.lastChild.remove();
-      steps.firstChild.focus();
     }
 
     return [form];

@@ -70,8 +70,8 @@ impl Query {
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
         match request.route() {
             // The page is the same for everyone; what it shows is asked for with a key.
-            "GET /" => return page::index(&request),
-            "GET /assets/{name}" => return page::asset(&request),
+            "GET /" => return Ok(page::index()),
+            "GET /assets/{version}/{name}" => return page::asset(&request),
             _ => {}
         }
         let caller = authenticate(&request, &self.accounts, Scope::Read).await?;

@@ -1,33 +1,40 @@
 //! The Webhooks page: files that are part of this program.
+//!
+//! The page comes with its style in one answer. Its modules are kept by browsers for good, each version at a path of its
+//! own: so a visit costs one invocation, and files of two versions never meet.
 
 use std::sync::LazyLock;
 
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use domain::ids::hex;
 use http::StatusCode;
 use sha2::{Digest, Sha256};
 
-/// Nothing from anywhere else, nothing inline, in nobody's frame.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+const INDEX: &str = include_str!("../page/index.html");
+const STYLE: &str = include_str!("../page/page.css");
 
-/// One file of the page.
-struct File {
+/// Where the page asks for its style, which it is given instead.
+const STYLE_LINK: &str = r#"<link rel="stylesheet" href="/assets/page.css">"#;
+
+/// Where the page has its modules, before the version is put in.
+const ASSETS: &str = "/assets/";
+
+/// One module of the page.
+struct Module {
     name: &'static str,
     text: &'static str,
 }
 
-/// The page's files by their names in `functions/query/page`.
-macro_rules! files {
+macro_rules! modules {
     ($($name:literal),+ $(,)?) => {
-        [$(File { name: $name, text: include_str!(concat!("../page/", $name)) }),+]
+        [$(Module { name: $name, text: include_str!(concat!("../page/", $name)) }),+]
     };
 }
 
-const INDEX: &str = "index.html";
-
-const FILES: &[File] = &files![
+const MODULES: &[Module] = &modules![
     "api.js",
     "app.js",
     "attempt.js",
@@ -49,11 +56,9 @@ const FILES: &[File] = &files![
     "format.js",
     "header-rows.js",
     "health.js",
-    "index.html",
     "key.js",
     "links.js",
     "log-chart.js",
-    "page.css",
     "payload.js",
     "poll.js",
     "recover.js",
@@ -64,50 +69,50 @@ const FILES: &[File] = &files![
     "words.js",
 ];
 
-/// Names this set of files: a browser that has it need not be sent it again.
+/// Names this set of modules.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
-    for File { name, text } in FILES {
+    for Module { name, text } in MODULES {
         hash.update(name);
         hash.update(text);
     }
-    format!("\"{}\"", hex(&hash.finalize()[..8]))
+    hex(&hash.finalize()[..8])
+});
+
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    INDEX
+        .replace(STYLE_LINK, &format!("<style>{STYLE}</style>"))
+        .replace(ASSETS, &format!("{ASSETS}{}/", *VERSION))
+});
+
+/// Nothing from anywhere else, nothing inline but the style that comes with the page, in nobody's frame.
+static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let style = STANDARD.encode(Sha256::digest(STYLE));
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'sha256-{style}'; img-src 'self' data:; connect-src 'self'; \
+         form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    )
 });
 
 /// `GET /`.
-pub(crate) fn index(request: &Request) -> Result<Reply, Problem> {
-    file(INDEX, request)
+pub(crate) fn index() -> Reply {
+    guarded(PAGE.clone(), "text/html; charset=utf-8").with_header("cache-control", "no-cache")
 }
 
-/// `GET /assets/{name}`.
+/// `GET /assets/{version}/{name}`.
 pub(crate) fn asset(request: &Request) -> Result<Reply, Problem> {
-    file(request.path("name"), request)
+    let asked = |module: &&Module| request.path("version") == *VERSION && request.path("name") == module.name;
+    let module = MODULES.iter().find(asked).ok_or_else(|| Problem::not_found("file"))?;
+    let reply = guarded(module.text.to_owned(), "text/javascript; charset=utf-8");
+    Ok(reply.with_header("cache-control", "public, max-age=31536000, immutable"))
 }
 
-fn file(name: &str, request: &Request) -> Result<Reply, Problem> {
-    let file = FILES.iter().find(|file| file.name == name).ok_or_else(|| Problem::not_found("file"))?;
-    let known = request.header("if-none-match").is_some_and(|version| version == *VERSION);
-    let reply = if known {
-        Reply::empty(StatusCode::NOT_MODIFIED)
-    } else {
-        Reply::text(StatusCode::OK, file.text.to_owned()).with_header("content-type", media_type(name))
-    };
-    Ok(reply
-        .with_header("etag", &VERSION)
-        // Asked for each time: files of two versions must not meet.
-        .with_header("cache-control", "no-cache")
-        .with_header("content-security-policy", CONTENT_SECURITY_POLICY)
+fn guarded(text: String, media_type: &'static str) -> Reply {
+    Reply::text(StatusCode::OK, text)
+        .with_header("content-type", media_type)
+        .with_header("content-security-policy", &CONTENT_SECURITY_POLICY)
         .with_header("referrer-policy", "no-referrer")
-        .with_header("x-content-type-options", "nosniff"))
-}
-
-fn media_type(name: &str) -> &'static str {
-    match name.rsplit('.').next() {
-        Some("html") => "text/html; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        _ => "text/javascript; charset=utf-8",
-    }
+        .with_header("x-content-type-options", "nosniff")
 }
 
 #[cfg(test)]
@@ -125,15 +130,27 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("page");
         let there =
             std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-        let known = FILES.iter().map(|file| file.name.to_owned());
+        let known =
+            MODULES.iter().map(|module| module.name).chain(["index.html", "page.css"]).map(str::to_owned);
         assert_eq!(there.collect::<BTreeSet<_>>(), known.collect());
-        let bytes: usize = FILES.iter().map(|file| file.text.len()).sum();
+        let bytes = PAGE.len() + MODULES.iter().map(|module| module.text.len()).sum::<usize>();
         assert!(bytes < MAX_BYTES, "{bytes}");
     }
 
     #[test]
+    fn the_page_comes_with_its_style_and_asks_for_modules_of_its_version() {
+        assert!(PAGE.contains("<style>") && !PAGE.contains("stylesheet"));
+        for Module { name, .. } in MODULES {
+            assert!(
+                PAGE.contains(&format!("/assets/{}/{name}", *VERSION)),
+                "{name} is not loaded with the page"
+            );
+        }
+    }
+
+    #[test]
     fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
-        for File { name, text } in FILES {
+        for Module { name, text } in MODULES.iter().chain(&[Module { name: "index.html", text: INDEX }]) {
             let foreign =
                 ["src=\"http", "src=\"//", "href=\"http", "href=\"//", "url(http", "@import", "from \"http"];
             let inline = ["style=\"", " onclick=", "<style", "javascript:", "innerHTML"];

@@ -3,6 +3,7 @@
 use adapters::caller::Caller;
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
+use domain::delivery::Standing;
 use domain::delivery_log::{Filter, Search};
 use domain::ids::DestinationId;
 use domain::invalid::Invalid;
@@ -24,7 +25,7 @@ struct Stats {
     to: Timestamp,
     succeeded: usize,
     failed: usize,
-    /// The latest delivery that was made in this time.
+    /// The latest attempt of those deliveries.
     last: Option<Last>,
     /// False: there were more deliveries, and the newest are counted.
     complete: bool,
@@ -60,11 +61,17 @@ pub(crate) async fn show(
         to,
         succeeded: counted.iter().map(|bucket| bucket.succeeded).sum(),
         failed: counted.iter().map(|bucket| bucket.failed).sum(),
-        last: page.deliveries.first().map(|latest| Last {
-            at: latest.standing.updated_at,
-            outcome: latest.standing.outcome,
-            http_status: latest.standing.http_status,
-        }),
+        last: page
+            .deliveries
+            .iter()
+            .map(|summary| &summary.standing)
+            .filter(|standing| standing.attempts > 0)
+            .max_by_key(|standing| standing.updated_at)
+            .map(|Standing { updated_at, outcome, http_status, .. }| Last {
+                at: *updated_at,
+                outcome: *outcome,
+                http_status: *http_status,
+            }),
         complete: page.next.is_none(),
         buckets: counted
             .into_iter()

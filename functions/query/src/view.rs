@@ -77,7 +77,7 @@ pub(crate) struct Detail<'a> {
 }
 
 impl<'a> Detail<'a> {
-    /// Requests are shown as the destination would be sent them now; `None` once it is deleted.
+    /// A request is made once more to be shown, which is the truth as long as its destination has not been changed since.
     pub(crate) fn new(
         summary: &'a Summary,
         records: &'a [Record],
@@ -85,7 +85,8 @@ impl<'a> Detail<'a> {
         destination: Option<&Destination>,
     ) -> Self {
         let request = |record: &Record| {
-            preview(event?, destination?, &summary.delivery.id, record.number, record.at).map(Request::from)
+            let destination = destination.filter(|destination| destination.updated_at <= record.at)?;
+            preview(event?, destination, &summary.delivery.id, record.number, record.at).map(Request::from)
         };
         Self {
             delivery: Delivery::new(summary),

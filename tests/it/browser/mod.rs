@@ -112,6 +112,9 @@ impl Page {
                     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)));";
             let faults = self.browser.execute_async(run, Vec::new()).await.unwrap();
             assert_eq!(faults, json!([]), "{view}, {width} wide");
+            // Chromium makes no window narrower than 500 px; what matters is that it is a narrow one.
+            let inner = self.browser.execute("return innerWidth", Vec::new()).await.unwrap();
+            assert!(inner.as_u64().is_some_and(|inner| inner <= u64::from(width.max(500))), "{inner}");
             let overflow =
                 "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
             let overflow = self.browser.execute(overflow, Vec::new()).await.unwrap();

@@ -110,7 +110,7 @@ async fn a_customer_finds_their_way() {
     })
     .await;
 
-    // Off with the switch, and then deleted.
+    // Off with the switch; what is missed meanwhile is counted and recovered.
     page.click(&test_id("nav-destinations")).await;
     page.click(&format!("{} {}", destination("GET"), test_id("status-switch"))).await;
     eventually("a disabled destination", async || {
@@ -119,6 +119,28 @@ async fn a_customer_finds_their_way() {
         destinations.iter().any(|d| d["name"] == "GET" && d["status"] == "disabled").then_some(())
     })
     .await;
+    customer.hang_up("c-2").await;
+    eventually("a skipped delivery", async || {
+        customer
+            .deliveries_of("c-2")
+            .await
+            .iter()
+            .any(|delivery| delivery["status"] == "skipped")
+            .then_some(())
+    })
+    .await;
+    page.click(&format!("{} {}", destination("GET"), test_id("status-switch"))).await;
+    page.read(&destination("GET"), "Enabled").await;
+    page.click(&format!("{} {}", destination("GET"), test_id("recover"))).await;
+    page.click(&test_id("recover-count")).await;
+    page.read(&test_id("recover-result"), "1 delivery").await;
+    page.check_accessibility("a count before recovery").await;
+    page.click(&test_id("recover-confirm")).await;
+    page.read(&test_id("recover-result"), "1 delivery sent again").await;
+    page.click(&test_id("close")).await;
+    world.stack.receiver.wait_for("/GET", 2).await;
+
+    // And deleted.
     page.click(&format!("{} {}", destination("GET"), test_id("edit"))).await;
     page.click(&test_id("delete")).await;
     page.check_accessibility("a question before deletion").await;

@@ -41,8 +41,8 @@ struct DestinationRow {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,
     secret: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    previous_secret: Option<PreviousSecret>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    previous_secrets: Vec<PreviousSecret>,
     created_at: u64,
     updated_at: u64,
 }
@@ -69,11 +69,12 @@ fn to_row(destination: &Destination) -> DestinationRow {
         events: destination.events.clone(),
         headers: destination.headers.clone().into(),
         secret: destination.secrets.current.reveal(),
-        previous_secret: destination
+        previous_secrets: destination
             .secrets
             .previous
-            .as_ref()
-            .map(|(secret, until)| PreviousSecret { secret: secret.reveal(), until: until.as_millis() }),
+            .iter()
+            .map(|(secret, until)| PreviousSecret { secret: secret.reveal(), until: until.as_millis() })
+            .collect(),
         created_at: destination.created_at.as_millis(),
         updated_at: destination.updated_at.as_millis(),
     }
@@ -94,11 +95,12 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
         secrets: Secrets {
             current: SigningSecret::parse(&row.secret).map_err(corrupt)?,
             previous: row
-                .previous_secret
+                .previous_secrets
+                .into_iter()
                 .map(|PreviousSecret { secret, until }| {
                     Ok((SigningSecret::parse(&secret)?, Timestamp::from_millis(until)))
                 })
-                .transpose()
+                .collect::<Result<_, _>>()
                 .map_err(corrupt)?,
         },
         created_at: Timestamp::from_millis(row.created_at),

@@ -65,6 +65,11 @@ fn link_key(account: &AccountId, reference: &Reference) -> Item {
     key(reference_partition(account, reference), LINK)
 }
 
+fn signal_key(account: &AccountId, signal: &Signal) -> Item {
+    let name = hex(&Sha256::digest(&signal.id)[..8]);
+    key(reference_partition(account, &signal.reference), format!("{SIGNAL}{name}"))
+}
+
 impl References for ReferenceTable {
     async fn find(&self, account: &AccountId, reference: &Reference) -> Result<Option<Link>> {
         let item = self.table.get("read a reference", link_key(account, reference)).await?;
@@ -106,9 +111,13 @@ impl References for ReferenceTable {
             // Rounded up: it waits no less than it was to.
             expires_at: until.as_secs() + 1,
         })?;
-        let name = hex(&Sha256::digest(&signal.id)[..8]);
-        item.extend(key(reference_partition(account, &signal.reference), format!("{SIGNAL}{name}")));
+        item.extend(signal_key(account, signal));
         self.table.put("park a callback", item).await
+    }
+
+    async fn unpark(&self, account: &AccountId, signal: &Signal) -> Result<()> {
+        self.table.delete("forget a callback", signal_key(account, signal)).await?;
+        Ok(())
     }
 
     async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<Signal>> {

@@ -60,6 +60,12 @@ impl References for MemoryReferences {
         Ok(())
     }
 
+    async fn unpark(&self, account: &AccountId, signal: &Signal) -> Result<()> {
+        let key = (account.clone(), signal.reference.clone());
+        lock(&self.state).parked.entry(key).or_default().remove(&signal.id);
+        Ok(())
+    }
+
     async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<Signal>> {
         let now = self.clock.now();
         let state = lock(&self.state);

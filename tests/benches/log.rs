@@ -1,0 +1,123 @@
+//! How long a page of the Delivery Logs takes among ten thousand deliveries: `cargo bench -p tests --bench log`.
+//!
+//! Through the HTTP front of the stack, one page after the other, each by the cursor of the one before.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on has failed, and it prints its figures"
+)]
+
+mod figures;
+#[path = "../it/world.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod world;
+
+use std::time::{Duration, Instant};
+
+use adapters::config::{Retention, Vars};
+use adapters::dynamodb::LedgerTable;
+use domain::delivery::{Delivery, Trigger};
+use domain::event::EventKind;
+use domain::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use domain::ledger::{Claim, Closing, Owner};
+use domain::outcome::{Outcome, OutcomeClass};
+use domain::ports::Ledger;
+use domain::timestamp::Timestamp;
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::figures::{Figures, milliseconds};
+use crate::world::{Customer, World};
+
+const DELIVERIES: u64 = 10_000;
+
+/// A page of the API's largest size: a hundred pages hold all of them.
+const PAGE: usize = 100;
+
+#[tokio::main]
+async fn main() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    fill(&world, &customer).await;
+    for query in ["limit=100", "limit=100&destination_id=dst_1"] {
+        let (times, found) = walk(&customer, query).await;
+        assert_eq!(found, DELIVERIES, "{query}");
+        let [first, hundredth] = [times[0], times[99]].map(milliseconds);
+        let figures = Figures::of(&times);
+        let [half, most] = [50, 100].map(|percent| figures.percent(percent));
+        println!(
+            "{query:<32} page 1 {first:>6.1} ms   page 100 {hundredth:>6.1} ms   p50 {half:>6.1} ms   max {most:>6.1} ms"
+        );
+    }
+    world.stack.stop().await;
+}
+
+/// Deliveries as the dispatcher records them, a second apart, the last of them now.
+async fn fill(world: &World, customer: &Customer) {
+    let retention = Retention::read(&Days).unwrap();
+    let table = world.stack.resources.tables["DeliveryLogTable"].clone();
+    let ledger = LedgerTable::new(world.stack.clients.dynamodb.clone(), table, retention);
+    let account = AccountId::parse(customer.account_id.clone()).unwrap();
+    let now = world.now_ms();
+    let numbers: Vec<_> = (0..DELIVERIES).collect();
+    for some in numbers.chunks(50) {
+        join_all(
+            some.iter().map(|number| record(&ledger, &account, *number, now - (DELIVERIES - number) * 1000)),
+        )
+        .await;
+    }
+}
+
+async fn record(ledger: &LedgerTable, account: &AccountId, number: u64, millis: u64) {
+    let conversation_id = ConversationId::parse(format!("c-{number}")).unwrap();
+    let event = EventId::of_conversation(account, &conversation_id);
+    let destination_id = DestinationId::parse("dst_1").unwrap();
+    let at = Timestamp::from_millis(millis);
+    let delivery = Delivery {
+        account_id: account.clone(),
+        id: DeliveryId::of(&event, &destination_id),
+        destination_id,
+        conversation_id,
+        event: EventKind::Completed,
+        trigger: Trigger::Lifecycle,
+        created_at: at,
+    };
+    let claim = Claim { delivery, number: 1, owner: Owner::new("bench", 0), at, lease_until: at };
+    assert!(ledger.claim(std::slice::from_ref(&claim)).await[0].is_ok());
+    let outcome = Outcome {
+        class: OutcomeClass::Success,
+        http_status: Some(200),
+        error: None,
+        duration: Duration::from_millis(12),
+        response: None,
+    };
+    assert!(ledger.complete(&Closing::new(claim, outcome, &[], at)).await.unwrap());
+}
+
+/// The times of all pages, and how many deliveries were on them.
+async fn walk(customer: &Customer, query: &str) -> (Vec<Duration>, u64) {
+    let (mut times, mut found, mut cursor) = (Vec::new(), 0, String::new());
+    loop {
+        let start = Instant::now();
+        let page: Value = customer.get(&format!("/v1/deliveries?{query}{cursor}")).await;
+        times.push(start.elapsed());
+        let deliveries = page["deliveries"].as_array().unwrap().len();
+        assert!(deliveries <= PAGE);
+        found += deliveries as u64;
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return (times, found),
+        }
+    }
+}
+
+/// Thirty days.
+struct Days;
+
+impl Vars for Days {
+    fn get(&self, _: &str) -> Option<String> {
+        Some("30".to_owned())
+    }
+}
