@@ -33,9 +33,10 @@ impl Kind {
             "AWS::DynamoDB::Table" => Some(Self::Table),
             "AWS::Serverless::Function" => Some(Self::Function),
             "AWS::Lambda::EventSourceMapping" => Some(Self::Mapping),
-            "AWS::Logs::LogGroup" | "AWS::SQS::QueuePolicy" | "AWS::Serverless::HttpApi" => {
-                Some(Self::CloudOnly)
-            }
+            "AWS::Logs::LogGroup"
+            | "AWS::Logs::MetricFilter"
+            | "AWS::SQS::QueuePolicy"
+            | "AWS::Serverless::HttpApi" => Some(Self::CloudOnly),
             _ => None,
         }
     }
