@@ -143,7 +143,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
             ..sample::delivery()
         };
         let message = DeliveryMessage::from(delivery);
-        batch.push(Received { message, receipt: Receipt(number.to_string()), receive_count: 1 });
+        batch.push(Received { message, receipt: Receipt(number.to_string()), receive_count: Some(1) });
     }
 
     let deliver = Deliver::new(

@@ -1,7 +1,7 @@
 //! The outside: one place for each technology behind a port of the domain.
 //!
 //! [`dynamodb`] has the tables, [`sqs`] the queues, [`sender`] the one HTTP client that talks to customers. [`aws`]
-//! builds the clients, [`config`] reads the environment. [`function`] is what the functions have in common: how an HTTP
+//! builds the clients, [`config`] reads the environment, and [`reach`] what of it opens private networks. [`function`] is what the functions have in common: how an HTTP
 //! request comes in ([`http`]), who sent it ([`caller`]), and how an error is told ([`problem`]).
 
 pub mod aws;
@@ -11,6 +11,7 @@ pub mod dynamodb;
 pub mod function;
 pub mod http;
 pub mod problem;
+pub mod reach;
 pub mod sender;
 pub mod sqs;
 pub mod system;

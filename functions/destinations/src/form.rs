@@ -27,7 +27,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    pub(crate) fn parse(fields: &Fields, addresses: AddressPolicy) -> Result<Self, Invalid> {
+    pub(crate) fn parse(fields: &Fields, addresses: &AddressPolicy) -> Result<Self, Invalid> {
         fields.allow_only(&FIELDS)?;
         let name: Option<String> = fields.optional("name", "must be a string")?;
         let url: Option<String> = fields.optional("url", "must be a string")?;

@@ -17,6 +17,7 @@ use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable};
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
+use adapters::reach;
 use domain::address::AddressPolicy;
 use domain::api_key::Scope;
 use domain::ports::{Chance, Clock};
@@ -26,12 +27,14 @@ use serde_json::Value;
 /// What the function's environment says.
 pub struct Config {
     destinations_table: String,
+    /// Where destinations may be.
+    pub addresses: AddressPolicy,
 }
 
 impl Config {
     /// Reads all of it, or names the variable that is missing.
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
-        Ok(Self { destinations_table: vars.text("DESTINATIONS_TABLE")? })
+        Ok(Self { destinations_table: vars.text("DESTINATIONS_TABLE")?, addresses: reach::addresses(vars)? })
     }
 }
 
@@ -40,7 +43,6 @@ pub struct Manage {
     accounts: AccountTable,
     destinations: DestinationTable,
     providers: ProviderTable,
-    /// Where destinations may be.
     addresses: AddressPolicy,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
@@ -49,19 +51,13 @@ pub struct Manage {
 impl Manage {
     /// Wires the function, once per process.
     #[must_use]
-    pub fn new(
-        config: Config,
-        clients: Clients,
-        addresses: AddressPolicy,
-        clock: Arc<dyn Clock>,
-        chance: Arc<dyn Chance>,
-    ) -> Self {
+    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
         let Clients { dynamodb, .. } = clients;
         Self {
             accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
             destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table.clone()),
             providers: ProviderTable::new(dynamodb, config.destinations_table),
-            addresses,
+            addresses: config.addresses,
             clock,
             chance,
         }

@@ -31,7 +31,7 @@ const MAX_CONFLICTS: usize = 8;
 
 impl Manage {
     pub(crate) async fn create(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
-        let form = Form::parse(&request.json()?, self.addresses)?;
+        let form = Form::parse(&request.json()?, &self.addresses)?;
         if self.destinations.of_account(account).await?.len() >= MAX_DESTINATIONS {
             let detail = "An account has 100 destinations at the most.";
             return Err(Problem::new(StatusCode::CONFLICT, "too_many_destinations", detail));
@@ -62,7 +62,7 @@ impl Manage {
     pub(crate) async fn change(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let fields: Fields = request.json()?;
         let changed = self
-            .write(account, request, |loaded, now| Form::parse(&fields, self.addresses)?.change(loaded, now))
+            .write(account, request, |loaded, now| Form::parse(&fields, &self.addresses)?.change(loaded, now))
             .await?;
         Ok(Reply::json(StatusCode::OK, &View::new(&changed, self.clock.now())))
     }

@@ -21,7 +21,7 @@ pub(crate) struct Batch {
 pub(crate) struct Item {
     pub(crate) id: String,
     pub(crate) receipt: Receipt,
-    pub(crate) receive_count: u32,
+    pub(crate) receive_count: Option<u32>,
     pub(crate) message: Message,
 }
 
@@ -66,12 +66,10 @@ fn read(id: String, record: SqsMessage) -> Result<Item, (String, String)> {
         Ok(message) => message,
         Err(error) => return Err((id, format!("not a message of ours: {:?}", error.classify()))),
     };
-    let receive_count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
     Ok(Item {
         id,
         receipt: Receipt(record.receipt_handle.unwrap_or_default()),
-        // A count that is not there proves no first receive.
-        receive_count: receive_count.unwrap_or(u32::MAX),
+        receive_count: record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()),
         message,
     })
 }

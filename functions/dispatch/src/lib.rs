@@ -15,9 +15,11 @@ use adapters::aws::Clients;
 use adapters::config::{ConfigError, Retention, Vars};
 use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable};
 use adapters::function::Error;
-use adapters::sender::HttpSender;
+use adapters::reach;
+use adapters::sender::{CertificateDer, HttpSender, SetupError};
 use adapters::sqs::Queue;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::address::AddressPolicy;
 use domain::deliver::{Deliver, Invocation};
 use domain::fan_out::FanOut;
 use domain::ports::Clock;
@@ -35,6 +37,10 @@ pub struct Config {
     delivery_log_table: String,
     retention: Retention,
     timeout: Duration,
+    /// Where destinations may be.
+    pub addresses: AddressPolicy,
+    /// Who may vouch for them besides the public authorities.
+    pub trusted_certificates: Vec<CertificateDer<'static>>,
 }
 
 impl Config {
@@ -48,6 +54,8 @@ impl Config {
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
             timeout: Duration::from_secs(vars.number("FUNCTION_TIMEOUT_SECONDS")?),
+            addresses: reach::addresses(vars)?,
+            trusted_certificates: reach::trusted_certificates(vars)?,
         })
     }
 }
@@ -66,8 +74,8 @@ pub struct Dispatch {
 
 impl Dispatch {
     /// Wires the function, once per process.
-    #[must_use]
-    pub fn new(config: Config, clients: Clients, sender: HttpSender, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        let sender = HttpSender::new(config.addresses, &config.trusted_certificates)?;
         let Clients { dynamodb, sqs } = clients;
         let queue = |url| Queue::new(sqs.clone(), url);
         let events = queue(config.events_queue_url);
@@ -76,7 +84,7 @@ impl Dispatch {
         let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention);
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
-        Self {
+        Ok(Self {
             fan_out: FanOut::new(destinations, deliveries.clone(), ledger.clone(), Arc::clone(&clock)),
             deliver: Deliver::new(ledger.clone(), context, sender, deliveries.clone(), Arc::clone(&clock)),
             reconcile: Reconcile::new(ledger, deliveries.clone(), events.clone(), Arc::clone(&clock)),
@@ -85,7 +93,7 @@ impl Dispatch {
             dead_letters: queue(config.dead_letters_queue_url),
             timeout: config.timeout,
             clock,
-        }
+        })
     }
 
     /// One invocation: a batch of one queue. What is not named in the answer is deleted from it.

@@ -5,20 +5,38 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// What may be reached. A binary names its policy in its code: there is deliberately no way to parse one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub use self::allowed::AllowedNetworks;
+
+mod allowed;
+
+/// What may be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressPolicy {
-    /// Public addresses only. What a Lambda function has.
+    /// Public addresses only. What a Lambda function has unless its operator says otherwise.
     PublicOnly,
-    /// This machine as well, for the local stack and for tests.
+    /// Some private networks as well, for who hosts Ringback beside the systems that it calls.
+    PublicAndAllowed(AllowedNetworks),
+    /// This machine as well, for the local stack and for tests. There is deliberately no text that stands for it, so
+    /// no binary that Lambda runs can be told so.
     PublicAndLoopback,
 }
 
 impl AddressPolicy {
     /// Whether a connection to this address is allowed.
     #[must_use]
-    pub fn permits(self, address: IpAddr) -> bool {
-        is_public(address) || (self == Self::PublicAndLoopback && address.is_loopback())
+    pub fn permits(&self, address: IpAddr) -> bool {
+        is_public(address)
+            || match self {
+                Self::PublicOnly => false,
+                Self::PublicAndAllowed(networks) => networks.contain(address),
+                Self::PublicAndLoopback => address.is_loopback(),
+            }
+    }
+
+    /// Whether names count that only a private DNS can hold. Their addresses are checked like all others.
+    #[must_use]
+    pub fn knows_private_names(&self) -> bool {
+        matches!(self, Self::PublicAndAllowed(_))
     }
 }
 

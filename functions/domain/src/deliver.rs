@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::delivery::{Delivery, DeliveryStatus};
+use crate::delivery::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::Destination;
 use crate::event::LifecycleEvent;
 use crate::isolate::isolate;
@@ -44,8 +44,8 @@ pub struct Received {
     pub message: DeliveryMessage,
     /// What the queue knows it by.
     pub receipt: Receipt,
-    /// How often it was handed out, this time included. Counts receives, not requests.
-    pub receive_count: u32,
+    /// How often it was handed out, this time included, where the queue said so. Counts receives, not requests.
+    pub receive_count: Option<u32>,
 }
 
 /// The invocation that a batch came with.
@@ -81,6 +81,12 @@ impl Item<'_> {
     fn claim(&self, number: u8, now: Timestamp) -> Claim {
         let (delivery, owner) = (self.delivery.clone(), self.owner.clone());
         Claim { delivery, number, owner, at: now, lease_until: self.lease_until }
+    }
+
+    /// Receives that made no attempt, by throttled or dying invocations. A letter that the reconciler returned starts
+    /// to count anew.
+    fn burned_receives(&self, number: u8) -> Option<u32> {
+        self.received.receive_count.map(|count| count.saturating_sub(number.into()))
     }
 }
 
@@ -130,7 +136,8 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
             .map(|(index, (received, context))| {
                 let sendable = sendable(context);
                 let claims_at_once = sendable.is_ok()
-                    && received.receive_count <= 1
+                    // A count that is not there proves no first receive.
+                    && received.receive_count.is_some_and(|count| count <= 1)
                     && seen.insert(&received.message.delivery_id);
                 let delivery = received.message.delivery();
                 let owner = Owner::new(&invocation.id, index);
@@ -181,7 +188,7 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
                 (Step::CloseUnknown { number, owner, claimed_at }, _) => {
                     let closing = Closing::unknown(item.delivery.clone(), number, owner, claimed_at, now);
                     if self.ledger.complete(&closing).await? {
-                        log_attempt(&closing);
+                        log_attempt(&closing, None, None);
                     }
                 }
                 (Step::Claim { number }, Ok(sendable)) => {
@@ -216,8 +223,11 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
                 (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[][..])
             }
         };
+        // Of the event, not of the message: what was sent again was made long after.
+        let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
+        let delay = is_first.then(|| claim.at.since(event.accepted_at));
         let closing = Closing::new(claim, outcome, trimmed, self.clock.now());
-        log_attempt(&closing);
+        log_attempt(&closing, delay, item.burned_receives(number));
         if !self.ledger.complete(&closing).await? {
             // Our lease ran out while we were sending, and the record says `unknown` by now.
             tracing::warn!(delivery_id = %closing.delivery.id, attempt = number, "attempt.lost");
@@ -234,7 +244,7 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
     async fn cancel(&self, item: &Item<'_>, number: u8, reason: &str, now: Timestamp) -> Result<()> {
         let status = DeliveryStatus::Cancelled;
         if self.ledger.close(&item.delivery, number, status, reason, now).await? == Claimed::Granted {
-            tracing::info!(delivery_id = %item.delivery.id, reason, "delivery.cancelled");
+            tracing::info!(delivery_id = %item.delivery.id, status = status.as_str(), reason, "delivery.cancelled");
         }
         Ok(())
     }
@@ -267,7 +277,8 @@ fn sendable(context: &Context) -> Result<(&LifecycleEvent, &Destination), &'stat
 }
 
 /// One wide line for each attempt: ids and numbers, never a URL, a header or a payload.
-fn log_attempt(closing: &Closing) {
+fn log_attempt(closing: &Closing, first_attempt_delay: Option<Duration>, burned_receives: Option<u32>) {
+    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let Closing { delivery, number, attempted, status, .. } = closing;
     tracing::info!(
         account_id = %delivery.account_id,
@@ -279,7 +290,9 @@ fn log_attempt(closing: &Closing) {
         outcome = attempted.outcome.class.as_str(),
         http_status = attempted.outcome.http_status,
         error = attempted.outcome.error,
-        duration_ms = u64::try_from(attempted.outcome.duration.as_millis()).unwrap_or(u64::MAX),
+        duration_ms = milliseconds(attempted.outcome.duration),
+        first_attempt_delay_ms = first_attempt_delay.map(milliseconds),
+        burned_receives,
         ended_at = %closing.at,
         next_at = attempted.next_at.map(tracing::field::display),
         status = status.as_str(),
@@ -343,14 +356,19 @@ mod tests {
     }
 
     fn received(receive_count: u32) -> Received {
-        Received { message: sample::delivery_message(), receipt: Receipt("r".to_owned()), receive_count }
+        let receipt = Receipt("r".to_owned());
+        Received { message: sample::delivery_message(), receipt, receive_count: Some(receive_count) }
     }
 
     fn to(destination: &str) -> Received {
         let destination_id = DestinationId::parse(destination).unwrap();
         let id = crate::ids::DeliveryId::of(&sample::event("").id, &destination_id);
         let delivery = Delivery { id, destination_id, ..sample::delivery() };
-        Received { message: delivery.into(), receipt: Receipt(destination.to_owned()), receive_count: 1 }
+        Received {
+            message: delivery.into(),
+            receipt: Receipt(destination.to_owned()),
+            receive_count: Some(1),
+        }
     }
 
     #[tokio::test]

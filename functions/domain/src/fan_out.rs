@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::delivery::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::Destination;
 use crate::ids::DeliveryId;
+use crate::ledger::Claimed;
 use crate::messages::EventMessage;
 use crate::ports::{Clock, DeliveryQueue, Destinations, Ledger, Result};
 
@@ -31,7 +32,10 @@ impl<D: Destinations, Q: DeliveryQueue, L: Ledger> FanOut<D, Q, L> {
         for destination in &disabled {
             let delivery = delivery(event, destination);
             let reason = "The destination was disabled when the event came.";
-            self.ledger.close(&delivery, 1, DeliveryStatus::Skipped, reason, self.clock.now()).await?;
+            let status = DeliveryStatus::Skipped;
+            if self.ledger.close(&delivery, 1, status, reason, self.clock.now()).await? == Claimed::Granted {
+                tracing::info!(delivery_id = %delivery.id, status = status.as_str(), reason, "delivery.skipped");
+            }
         }
         let messages: Vec<_> = active.iter().map(|destination| delivery(event, destination).into()).collect();
         self.deliveries.send(&messages, Duration::ZERO).await?;

@@ -23,7 +23,7 @@ impl TargetUrl {
 
     /// Checks what a customer gave us. The result is as the WHATWG writes it: `HTTPS://0x7f.1/a b` is
     /// `https://127.0.0.1/a%20b`, so no spelling hides an address.
-    pub fn parse(text: &str, policy: AddressPolicy) -> Result<Self, Invalid> {
+    pub fn parse(text: &str, policy: &AddressPolicy) -> Result<Self, Invalid> {
         let target = Self::from_stored(text)?;
         let url = &target.0;
         if text.len().max(url.as_str().len()) > Self::MAX_BYTES {
@@ -69,7 +69,7 @@ impl fmt::Debug for TargetUrl {
 /// Whether a webhook may go where the URL leads, as far as the URL tells: what a name resolves to is checked
 /// when it is resolved. Asked at registration and before every request, so that a URL which came into the table some
 /// other way is blocked all the same.
-pub fn check_reach(url: &Url, policy: AddressPolicy) -> Result<(), Invalid> {
+pub fn check_reach(url: &Url, policy: &AddressPolicy) -> Result<(), Invalid> {
     check_https(url)?;
     let host = url.host().ok_or_else(|| invalid("must name a host"))?;
     let port = url.port_or_known_default().unwrap_or_default();
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn rule(text: &str) -> String {
-        TargetUrl::parse(text, AddressPolicy::PublicOnly)
+        TargetUrl::parse(text, &AddressPolicy::PublicOnly)
             .err()
             .map(|e| e.rule.into_owned())
             .unwrap_or_default()
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_what_is_sent() {
         let url =
-            TargetUrl::parse(" HTTPS://Hooks.Example.com:443/a b?t=1 ", AddressPolicy::PublicOnly).unwrap();
+            TargetUrl::parse(" HTTPS://Hooks.Example.com:443/a b?t=1 ", &AddressPolicy::PublicOnly).unwrap();
         assert_eq!(url.as_url().as_str(), "https://hooks.example.com/a%20b?t=1");
         assert_eq!(TargetUrl::from_stored(url.as_url().as_str()).unwrap(), url);
     }
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn path_and_query_are_not_printed() {
-        let url =
-            TargetUrl::parse("https://example.com/hunter2?token=hunter2", AddressPolicy::PublicOnly).unwrap();
+        let url = TargetUrl::parse("https://example.com/hunter2?token=hunter2", &AddressPolicy::PublicOnly)
+            .unwrap();
         assert_eq!(format!("{url:?}"), r#"TargetUrl("example.com")"#);
     }
 }

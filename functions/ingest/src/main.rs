@@ -10,7 +10,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    adapters::telemetry::start();
+    adapters::telemetry::Config::read(&Environment)?.start();
     let clients = Clients::from_environment().await;
     let config = Config::read(&Environment)?;
     let ingest = Ingest::new(config, clients, Arc::new(SystemClock), Arc::new(SystemChance));

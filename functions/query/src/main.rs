@@ -10,7 +10,7 @@ use query::{Config, Query};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    adapters::telemetry::start();
+    adapters::telemetry::Config::read(&Environment)?.start();
     let clients = Clients::from_environment().await;
     let query = Query::new(Config::read(&Environment)?, clients, Arc::new(SystemClock));
     run(service_fn(|event: LambdaEvent<_>| query.handle(event))).await

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use adapters::aws::Clients;
 use adapters::config::Environment;
 use adapters::function::Error;
-use adapters::sender::HttpSender;
 use adapters::system::{SystemChance, SystemClock};
 use destinations::Manage;
 use dispatch::Dispatch;
@@ -126,13 +125,16 @@ impl Launch<'_> {
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "destinations" => {
-                let config = destinations::Config::read(variables)?;
-                let function = Manage::new(config, clients, ADDRESSES, clock, Arc::new(SystemChance));
+                let mut config = destinations::Config::read(variables)?;
+                config.addresses = ADDRESSES;
+                let function = Manage::new(config, clients, clock, Arc::new(SystemChance));
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "dispatch" => {
-                let sender = HttpSender::new(ADDRESSES, &[self.authority.certificate()?])?;
-                let function = Dispatch::new(dispatch::Config::read(variables)?, clients, sender, clock);
+                let mut config = dispatch::Config::read(variables)?;
+                config.addresses = ADDRESSES;
+                config.trusted_certificates = vec![self.authority.certificate()?];
+                let function = Dispatch::new(config, clients, clock)?;
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             other => Err(format!("the template names a function {other:?} that is not built here").into()),
@@ -192,18 +194,21 @@ impl Launch<'_> {
 
 /// The function of that name as a process of its own, for as long as the Runtime API has work for it.
 pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
-    adapters::telemetry::start();
+    adapters::telemetry::Config::read(&Environment)?.start();
     let clients = Clients::from_environment().await;
     let clock = Arc::new(SystemClock);
     match name {
         "destinations" => {
-            let config = destinations::Config::read(&Environment)?;
-            let function = Manage::new(config, clients, ADDRESSES, clock, Arc::new(SystemChance));
+            let mut config = destinations::Config::read(&Environment)?;
+            config.addresses = ADDRESSES;
+            let function = Manage::new(config, clients, clock, Arc::new(SystemChance));
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }
         "dispatch" => {
-            let sender = HttpSender::new(ADDRESSES, &[read_certificate(authority_pem)?])?;
-            let function = Dispatch::new(dispatch::Config::read(&Environment)?, clients, sender, clock);
+            let mut config = dispatch::Config::read(&Environment)?;
+            config.addresses = ADDRESSES;
+            config.trusted_certificates = vec![read_certificate(authority_pem)?];
+            let function = Dispatch::new(config, clients, clock)?;
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }
         other => Err(format!("{other:?} is not run this way").into()),

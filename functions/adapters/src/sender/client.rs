@@ -26,7 +26,7 @@ pub enum SetupError {
 }
 
 pub(super) fn build(
-    policy: AddressPolicy,
+    policy: &AddressPolicy,
     extra_roots: &[CertificateDer<'static>],
     connect_limit: Duration,
     names: Arc<dyn Names>,
@@ -36,7 +36,7 @@ pub(super) fn build(
         .https_only(true)
         .http1_only()
         .http1_max_headers(MAX_HEADERS)
-        .dns_resolver(GuardedResolver::new(policy, names))
+        .dns_resolver(GuardedResolver::new(policy.clone(), names))
         .connect_timeout(connect_limit)
         // A redirect is an answer: following it would send the payload to a place that nobody registered.
         .redirect(reqwest::redirect::Policy::none())

@@ -22,12 +22,12 @@ use domain::ports::WebhookSender;
 use domain::target_url::check_reach;
 use domain::wire::WebhookRequest;
 use reqwest::Method;
-use rustls::pki_types::CertificateDer;
 
 use self::answer::Answer;
 pub use self::client::SetupError;
 use self::failure::Failure;
 pub use self::names::{Names, SystemNames};
+pub use rustls::pki_types::CertificateDer;
 
 /// How long an attempt may take.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +66,7 @@ impl HttpSender {
         limits: Limits,
         names: Arc<dyn Names>,
     ) -> Result<Self, SetupError> {
-        Ok(Self { client: client::build(policy, extra_roots, limits.connect, names)?, policy, limits })
+        Ok(Self { client: client::build(&policy, extra_roots, limits.connect, names)?, policy, limits })
     }
 
     /// Fills in the answer as it arrives, so that what came before a failure is kept.
@@ -94,7 +94,7 @@ impl WebhookSender for HttpSender {
         let started = Instant::now();
         // Before anything else: a name's addresses are checked when it is resolved, but an address in the URL itself
         // is never resolved.
-        if let Err(invalid) = check_reach(&request.url, self.policy) {
+        if let Err(invalid) = check_reach(&request.url, &self.policy) {
             let error = format!("The URL {}.", invalid.rule);
             return Outcome::failed(OutcomeClass::Blocked, error, started.elapsed());
         }

@@ -61,10 +61,10 @@ impl GuardedResolver {
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (policy, lookup) = (self.policy, self.names.lookup(name.as_str()));
+        let (policy, lookup) = (self.policy.clone(), self.names.lookup(name.as_str()));
         Box::pin(async move {
             step::reached(Step::Resolving);
-            let addresses = permitted(policy, lookup.await.map_err(Refusal::Unresolved)?)?;
+            let addresses = permitted(&policy, lookup.await.map_err(Refusal::Unresolved)?)?;
             step::reached(Step::Connecting);
             // Port 0 stands for the URL's.
             Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
@@ -74,7 +74,7 @@ impl Resolve for GuardedResolver {
 
 /// All of them or none: an answer that mixes public with private addresses is an attack or a mistake, and to pick from
 /// it would make the outcome a matter of chance.
-fn permitted(policy: AddressPolicy, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refusal> {
+fn permitted(policy: &AddressPolicy, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refusal> {
     match addresses.iter().find(|address| !policy.permits(**address)) {
         Some(blocked) => Err(Refusal::Blocked(*blocked)),
         None if addresses.is_empty() => Err(Refusal::NoAddress),
@@ -88,7 +88,7 @@ mod tests {
 
     fn of(addresses: &str) -> Result<Vec<IpAddr>, Refusal> {
         permitted(
-            AddressPolicy::PublicOnly,
+            &AddressPolicy::PublicOnly,
             addresses.split_whitespace().map(|a| a.parse().unwrap()).collect(),
         )
     }

@@ -12,35 +12,23 @@ use crate::invalid::Invalid;
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
-/// Last labels that lead nowhere in public DNS, and somewhere private if anywhere: the special-use names of RFC 6761
-/// (<https://www.iana.org/assignments/special-use-domain-names>; `arpa` holds the reverse zones and `home.arpa`),
-/// `internal`, which ICANN keeps for private use, and what RFC 6762, appendix G, found in private networks.
-const RESERVED: [&str; 14] = [
-    "alt",
-    "arpa",
-    "corp",
-    "example",
-    "home",
-    "internal",
-    "intranet",
-    "invalid",
-    "lan",
-    "local",
-    "localhost",
-    "onion",
-    "private",
-    "test",
-];
+/// Last labels that lead nowhere, or to this machine: the special-use names of RFC 6761
+/// (<https://www.iana.org/assignments/special-use-domain-names>; `arpa` holds the reverse zones and `home.arpa`).
+const RESERVED: [&str; 7] = ["alt", "arpa", "example", "invalid", "localhost", "onion", "test"];
+
+/// Last labels that lead nowhere in public DNS, and somewhere private if anywhere: `internal`, which ICANN keeps for
+/// private use, and what RFC 6762, appendix G, found in private networks.
+const PRIVATE: [&str; 7] = ["corp", "home", "internal", "intranet", "lan", "local", "private"];
 
 /// The name of this machine on every machine.
 const LOCALHOST: &str = "localhost";
 
 /// Addresses by the policy, names by what public DNS can hold. `url` has turned every spelling of an address
 /// (`127.1`, `2130706433`, `0x7f.1`, full-width digits) into the address.
-pub(super) fn check(host: &Host<&str>, policy: AddressPolicy) -> Result<(), Invalid> {
+pub(super) fn check(host: &Host<&str>, policy: &AddressPolicy) -> Result<(), Invalid> {
     match host {
-        Host::Domain(LOCALHOST) if policy == AddressPolicy::PublicAndLoopback => Ok(()),
-        Host::Domain(name) => check_name(name),
+        Host::Domain(LOCALHOST) if *policy == AddressPolicy::PublicAndLoopback => Ok(()),
+        Host::Domain(name) => check_name(name, policy.knows_private_names()),
         Host::Ipv4(ip) => check_address((*ip).into(), policy),
         Host::Ipv6(ip) => check_address((*ip).into(), policy),
     }
@@ -55,11 +43,11 @@ pub(super) fn is_this_machine(host: &Host<&str>) -> bool {
     }
 }
 
-fn check_address(ip: IpAddr, policy: AddressPolicy) -> Result<(), Invalid> {
+fn check_address(ip: IpAddr, policy: &AddressPolicy) -> Result<(), Invalid> {
     if policy.permits(ip) { Ok(()) } else { Err(invalid(format!("names {ip}, which is no public address"))) }
 }
 
-fn check_name(name: &str) -> Result<(), Invalid> {
+fn check_name(name: &str, private_too: bool) -> Result<(), Invalid> {
     let mut labels = name.rsplit('.').peekable();
     let last = labels.peek().copied().unwrap_or_default();
     // A dot at the end makes an empty label. It would also be in `Host` and in the certificate check, where most
@@ -68,7 +56,7 @@ fn check_name(name: &str) -> Result<(), Invalid> {
     if !full || last.len() == name.len() {
         return Err(invalid("must name a host in full, such as hooks.example.com, without a dot at its end"));
     }
-    if RESERVED.contains(&last) {
+    if RESERVED.contains(&last) || (PRIVATE.contains(&last) && !private_too) {
         return Err(invalid(format!(
             "must name a public host, and names under .{last} are reserved or private"
         )));
@@ -89,11 +77,12 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::address::AllowedNetworks;
     use AddressPolicy::{PublicAndLoopback, PublicOnly};
 
     fn admits(policy: AddressPolicy, host: &str) -> bool {
         let url = Url::parse(&format!("https://{host}/")).unwrap();
-        check(&url.host().unwrap(), policy).is_ok()
+        check(&url.host().unwrap(), &policy).is_ok()
     }
 
     #[test]
@@ -131,6 +120,17 @@ mod tests {
                 .chain([long_label.as_str(), &long_name])
         {
             assert!(!admits(PublicOnly, host), "{host}");
+        }
+    }
+
+    #[test]
+    fn private_names_are_taken_where_private_networks_are() {
+        let policy = || AddressPolicy::PublicAndAllowed(AllowedNetworks::parse("10.20.0.0/16").unwrap());
+        for host in ["crm.internal", "printer.local", "10.20.0.1", "example.com"] {
+            assert!(admits(policy(), host), "{host}");
+        }
+        for host in ["localhost", "127.0.0.1", "10.21.0.1", "a.test", "nas.home.arpa", "crm"] {
+            assert!(!admits(policy(), host), "{host}");
         }
     }
 

@@ -11,6 +11,9 @@ use aws_sdk_dynamodb::error::DisplayErrorContext;
 
 use crate::template::{Resolve, Template};
 
+/// What the stack is called here. In the cloud it has the name that it is deployed by.
+const STACK_NAME: &str = "local";
+
 /// Where the template's queues and tables are, by logical id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resources {
@@ -60,6 +63,9 @@ pub async fn provision(
 
 impl Resolve for Resources {
     fn reference(&self, id: &str) -> Option<String> {
+        if id == "AWS::StackName" {
+            return Some(STACK_NAME.to_owned());
+        }
         let url = self.queues.get(id).map(|queue| &queue.url);
         url.or_else(|| self.tables.get(id)).cloned()
     }

@@ -1,9 +1,10 @@
 //! Reads `infra/template.yaml`, so that what runs on this machine is what is deployed, with no second list.
 //!
 //! Start at [`Template::read`]. yaml.rs turns CloudFormation's short forms into its long ones, parameters.rs puts
-//! defaults in, resource.rs tells the kinds of resources apart, each of which has a file. What is not understood is an
+//! values in, conditions.rs follows from them what there is, resource.rs tells the kinds of resources apart, each of which has a file. What is not understood is an
 //! error that names it.
 
+mod conditions;
 mod event;
 mod expression;
 mod function;
@@ -88,6 +89,7 @@ impl Template {
     fn parse(text: &str, given: &Parameters) -> Result<Self, TemplateError> {
         let mut root = yaml::parse(text)?;
         parameters::put_values(&mut root, given)?;
+        conditions::decide(&mut root)?;
         let globals = root.pointer("/Globals/Function").cloned().unwrap_or(Value::Null);
         let mut template = Self {
             queues: Vec::new(),

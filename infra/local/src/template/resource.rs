@@ -33,8 +33,11 @@ impl Kind {
             "AWS::DynamoDB::Table" => Some(Self::Table),
             "AWS::Serverless::Function" => Some(Self::Function),
             "AWS::Lambda::EventSourceMapping" => Some(Self::Mapping),
-            "AWS::Logs::LogGroup"
-            | "AWS::Logs::MetricFilter"
+            "AWS::ApiGatewayV2::ApiMapping"
+            | "AWS::ApiGatewayV2::DomainName"
+            | "AWS::CloudWatch::Alarm"
+            | "AWS::CloudWatch::Dashboard"
+            | "AWS::Logs::LogGroup"
             | "AWS::SQS::QueuePolicy"
             | "AWS::Serverless::HttpApi" => Some(Self::CloudOnly),
             _ => None,
