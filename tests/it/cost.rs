@@ -13,14 +13,18 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
-use domain::completion::{CompletionFlow, Ended};
+use domain::change::Change;
+use domain::completion::{Complete, Completion, CompletionFlow, Ended};
 use domain::conversation::Conversation;
 use domain::deliver::{Deliver, Invocation, Received, Verdict};
-use domain::fakes::{ManualClock, MemoryVisibility, sample};
+use domain::details::Details;
+use domain::event::EventKind;
+use domain::fakes::{ManualClock, MemoryQueue, MemoryVisibility, sample};
 use domain::ids::DeliveryId;
 use domain::messages::DeliveryMessage;
 use domain::outcome::{Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
 use domain::ports::{Clock, Conversations, DestinationStore, Receipt, Saved, WebhookSender};
+use domain::signal::End;
 use domain::wire::WebhookRequest;
 use local::endpoints::Endpoints;
 use local::provision::provision;
@@ -102,35 +106,99 @@ async fn metered(endpoints: &Endpoints) -> (Clients, Arc<Mutex<Vec<Call>>>) {
     (Clients { dynamodb: aws_sdk_dynamodb::Client::from_conf(config), ..clients }, calls)
 }
 
+/// The template's tables, with clients of which the first are metered.
+struct Tables {
+    metered: aws_sdk_dynamodb::Client,
+    direct: aws_sdk_dynamodb::Client,
+    calls: Arc<Mutex<Vec<Call>>>,
+    clock: Arc<dyn Clock>,
+    retention: Retention,
+    _endpoints: Endpoints,
+}
+
+impl Tables {
+    async fn start() -> Self {
+        let endpoints = Endpoints::start(None, &local::clock::Clock::system()).await.unwrap();
+        let (Clients { dynamodb, sqs }, calls) = metered(&endpoints).await;
+        let direct = endpoints.clients().await.dynamodb;
+        provision(&Template::read(&Parameters::new()).unwrap(), &sqs, &direct).await.unwrap();
+        let days =
+            std::collections::BTreeMap::from([("DELIVERY_RETENTION_DAYS".to_owned(), "30".to_owned())]);
+        Self {
+            metered: dynamodb,
+            direct,
+            calls,
+            clock: Arc::new(ManualClock::new(MORNING_MS)),
+            retention: Retention::read(&days).unwrap(),
+            _endpoints: endpoints,
+        }
+    }
+
+    fn conversations(&self, client: &aws_sdk_dynamodb::Client) -> ConversationTables {
+        let table = ConversationTable::new(client.clone(), "ConversationsTable".to_owned());
+        ConversationTables::new(table, "DeliveryLogTable".to_owned(), self.retention, Arc::clone(&self.clock))
+    }
+
+    fn count(&self, operation: &str) -> usize {
+        self.calls.lock().unwrap().iter().filter(|call| call.operation == operation).count()
+    }
+
+    fn units(&self, operation: &str) -> f64 {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|call| call.operation == operation).map(|call| call.units).sum()
+    }
+
+    fn all(&self) -> usize {
+        self.calls.lock().unwrap().len()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_event_costs_two_writes_of_five_units_and_one_read() {
+    let tables = Tables::start().await;
+    let conversations = tables.conversations(&tables.metered);
+    let complete = Complete::new(conversations, MemoryQueue::default(), Arc::clone(&tables.clock));
+    // What a platform states at the end of a call of two minutes.
+    let stated = json!({"agent_id": "68ea2517dbb84c09bae1ba0a", "conversation_duration": 142,
+        "conversation_transcript": (0..20).map(|turn| json!({"role": "user", "content": format!("turn {turn}, some words")})).collect::<Vec<_>>()});
+    let completion = Completion {
+        account_id: sample::account(),
+        conversation_id: sample::conversation_id(),
+        flow: CompletionFlow::Hangup,
+        end: End::As(EventKind::Completed),
+        ended_at: None,
+        stated: Change::parse(serde_json::from_value(stated).unwrap()).unwrap(),
+        known: Details::default(),
+    };
+    complete.run(&completion).await.unwrap();
+    assert_eq!(tables.count("GetItem"), 1, "the record, if there is one");
+    assert_eq!(tables.count("TransactWriteItems"), 1, "its end and the event, both or neither");
+    assert_eq!(tables.count("PutItem"), 1, "the event is on its way");
+    assert_eq!(tables.all(), 3, "and nothing else");
+    let writes = tables.units("TransactWriteItems") + tables.units("PutItem");
+    assert!((1.0..=5.0).contains(&writes), "{writes} write units");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one_read() {
-    let endpoints = Endpoints::start(None, &local::clock::Clock::system()).await.unwrap();
-    let (Clients { dynamodb, sqs }, calls) = metered(&endpoints).await;
-    let direct = endpoints.clients().await.dynamodb;
-    provision(&Template::read(&Parameters::new()).unwrap(), &sqs, &direct).await.unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(MORNING_MS));
-    let days = std::collections::BTreeMap::from([("DELIVERY_RETENTION_DAYS".to_owned(), "30".to_owned())]);
-    let retention = Retention::read(&days).unwrap();
+    let tables = Tables::start().await;
 
     // An event as it is after a call of two minutes, and ten destinations.
-    let event =
-        domain::event::LifecycleEvent { accepted_at: clock.now(), ..sample::event(&"{}".repeat(2000)) };
-    let mut conversation = Conversation::new(sample::account(), sample::conversation_id(), clock.now());
+    let event = domain::event::LifecycleEvent {
+        accepted_at: tables.clock.now(),
+        ..sample::event(&"{}".repeat(2000))
+    };
+    let mut conversation =
+        Conversation::new(sample::account(), sample::conversation_id(), tables.clock.now());
     conversation.ended = Some(Ended {
         event_id: event.id.clone(),
         kind: event.kind,
         flow: CompletionFlow::Hangup,
-        at: clock.now(),
+        at: tables.clock.now(),
     });
-    let table = |name: &str| name.to_owned();
-    let conversations = ConversationTables::new(
-        ConversationTable::new(direct.clone(), table("ConversationsTable")),
-        table("DeliveryLogTable"),
-        retention,
-        Arc::clone(&clock),
-    );
+    let conversations = tables.conversations(&tables.direct);
     assert_eq!(conversations.end(&conversation, &event).await.unwrap(), Saved::Yes);
-    let destinations = DestinationTable::new(direct, table("DestinationsTable"));
+    let destinations = DestinationTable::new(tables.direct.clone(), "DestinationsTable".to_owned());
     let mut batch = Vec::new();
     for number in 0..BATCH {
         let destination = sample::destination(&format!("dst_{number:016x}"));
@@ -139,7 +207,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
         let delivery = domain::delivery::Delivery {
             id: delivery_id,
             destination_id: destination.id,
-            created_at: clock.now(),
+            created_at: tables.clock.now(),
             ..sample::delivery()
         };
         let message = DeliveryMessage::from(delivery);
@@ -147,31 +215,26 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     }
 
     let deliver = Deliver::new(
-        LedgerTable::new(dynamodb.clone(), table("DeliveryLogTable"), retention),
+        LedgerTable::new(tables.metered.clone(), "DeliveryLogTable".to_owned(), tables.retention),
         ContextTables::new(
-            dynamodb,
-            table("DestinationsTable"),
-            table("DeliveryLogTable"),
-            Arc::clone(&clock),
+            tables.metered.clone(),
+            "DestinationsTable".to_owned(),
+            "DeliveryLogTable".to_owned(),
+            Arc::clone(&tables.clock),
         ),
         Talkative,
         MemoryVisibility::default(),
-        Arc::clone(&clock),
+        Arc::clone(&tables.clock),
     );
     let id = "2a9f6c1e-6a0b-4c8e-9d53-000000000001".to_owned();
-    let invocation = Invocation { id, deadline: clock.now() + Duration::from_secs(30) };
+    let invocation = Invocation { id, deadline: tables.clock.now() + Duration::from_secs(30) };
     assert_eq!(deliver.run(&batch, &invocation).await, [Verdict::Done; BATCH]);
 
-    let calls = calls.lock().unwrap();
-    let count = |operation: &str| calls.iter().filter(|call| call.operation == operation).count();
-    let units = |operation: &str| {
-        calls.iter().filter(|call| call.operation == operation).map(|call| call.units).sum::<f64>()
-    };
-    assert_eq!(count("BatchGetItem"), 1, "one read for the whole batch");
-    assert_eq!(count("BatchExecuteStatement"), 1, "ten claims in one call");
-    assert_eq!(count("UpdateItem"), BATCH, "a completion each");
-    assert_eq!(calls.len(), BATCH + 2, "and nothing else");
-    let writes = units("BatchExecuteStatement") + units("UpdateItem");
+    assert_eq!(tables.count("BatchGetItem"), 1, "one read for the whole batch");
+    assert_eq!(tables.count("BatchExecuteStatement"), 1, "ten claims in one call");
+    assert_eq!(tables.count("UpdateItem"), BATCH, "a completion each");
+    assert_eq!(tables.all(), BATCH + 2, "and nothing else");
+    let writes = tables.units("BatchExecuteStatement") + tables.units("UpdateItem");
     assert!(writes <= 4.0 * BATCH as f64, "{writes} write units");
-    assert!(units("BatchExecuteStatement") >= BATCH as f64, "the meter counts");
+    assert!(tables.units("BatchExecuteStatement") >= BATCH as f64, "the meter counts");
 }

@@ -10,7 +10,9 @@
 
 mod api;
 mod browser;
+mod contracts;
 mod cost;
+mod deployment;
 mod durability;
 mod flows;
 mod processes;
@@ -20,5 +22,6 @@ mod retries;
 mod samples;
 mod sender;
 mod tenants;
+mod tools;
 mod wire;
 mod world;

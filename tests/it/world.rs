@@ -98,7 +98,7 @@ impl World {
     /// A new customer.
     pub(crate) async fn customer(&self, name: &str) -> Customer {
         let (account_id, key) = self.stack.create_account(name).await.unwrap();
-        Customer { account_id, key, base: self.stack.url(""), http: self.http.clone() }
+        Customer::of(account_id, key, self.stack.url(""), self.http.clone())
     }
 }
 
@@ -136,9 +136,14 @@ pub(crate) struct Customer {
 }
 
 impl Customer {
-    /// With a key of one's own making, at any API.
+    /// Of an account, at any API.
+    pub(crate) fn of(account_id: String, key: String, base: String, http: Client) -> Self {
+        Self { account_id, key, base, http }
+    }
+
+    /// With a key of one's own making.
     pub(crate) fn with_key(base: String, key: String) -> Self {
-        Self { account_id: String::new(), key, base, http: client() }
+        Self::of(String::new(), key, base, client())
     }
 
     /// One request to the API.

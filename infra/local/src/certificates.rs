@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -76,10 +78,21 @@ impl Authority {
         read_certificate(&self.pem)
     }
 
+    /// The same as the parameter `TrustedCertificate` takes it.
+    pub fn certificate_base64(&self) -> Result<String, CertificateError> {
+        Ok(STANDARD.encode(self.certificate()?))
+    }
+
     /// TLS for a server on this machine, with a new certificate.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, CertificateError> {
+        self.server_config_for(&SERVER_NAMES)
+    }
+
+    /// TLS for a server of these names and addresses.
+    pub fn server_config_for(&self, names: &[&str]) -> Result<Arc<ServerConfig>, CertificateError> {
         let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(SERVER_NAMES.map(str::to_owned).to_vec())?;
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, "Ringback example receiver");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.signed_by(&key, &self.issuer)?;

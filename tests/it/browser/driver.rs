@@ -8,6 +8,8 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::tools;
+
 /// A running chromedriver. It and its browser end when dropped.
 pub(super) struct Driver {
     port: u16,
@@ -19,10 +21,7 @@ impl Driver {
     /// `None`, and a line that says so, where there is no Chromium.
     pub(super) async fn start() -> Option<Self> {
         for program in ["chromium", "chromedriver"] {
-            let version = Command::new(program).arg("--version").stdout(Stdio::null()).status().await;
-            if !version.is_ok_and(|status| status.success()) {
-                let line = format!("skipped: the Webhooks page is tested where there is a {program}\n");
-                std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+            if !tools::there(Command::new(program).arg("--version"), program).await {
                 return None;
             }
         }

@@ -87,7 +87,11 @@ impl Receiver {
     /// The URL of a path: `/hooks`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("https://localhost:{}{path}", self.address.port())
+        if self.address.ip().is_loopback() {
+            format!("https://localhost:{}{path}", self.address.port())
+        } else {
+            format!("https://{}{path}", self.address)
+        }
     }
 
     /// Checks requests to this path with this secret from now on: `whsec_…`.

@@ -1,0 +1,98 @@
+//! What the parts of the system promise each other, read from the template as CloudFormation gets it.
+//!
+//! A contract lists what breaks it. Each is held against the template, and then against a template that was broken on
+//! purpose, so that none of them can come to hold by itself. Wants `python3` with `aws-sam-translator`; without it they
+//! say so and pass.
+
+mod alarms;
+mod functions;
+mod names;
+mod permissions;
+mod queues;
+mod tables;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+use crate::tools;
+
+/// Lists what is wrong.
+type Contract = fn(&Template) -> Vec<String>;
+
+/// The template after SAM has expanded it.
+#[derive(Clone)]
+struct Template(Value);
+
+impl Template {
+    /// `None` where it cannot be expanded.
+    async fn expanded() -> Option<&'static Self> {
+        static EXPANDED: OnceCell<Option<Template>> = OnceCell::const_new();
+        EXPANDED.get_or_init(Self::expand).await.as_ref()
+    }
+
+    async fn expand() -> Option<Self> {
+        let translator = ["-c", "import samtranslator"];
+        if !tools::there(Command::new("python3").args(translator), "python3 with aws-sam-translator").await {
+            return None;
+        }
+        let expanded =
+            Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/expand")).output().await.unwrap();
+        assert!(expanded.status.success(), "{}", String::from_utf8_lossy(&expanded.stderr));
+        Some(Self(serde_json::from_slice(&expanded.stdout).unwrap()))
+    }
+
+    /// The resources of a type: logical id and properties.
+    fn resources<'a>(&'a self, kind: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let resources = self.0["Resources"].as_object().unwrap().iter();
+        resources
+            .filter(move |(_, resource)| resource["Type"] == kind)
+            .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
+    }
+
+    fn properties(&self, id: &str) -> &Value {
+        &self.0["Resources"][id]["Properties"]
+    }
+
+    /// The same with another value at a place among the resources; `null` takes away what is there.
+    fn with(&self, place: &str, value: Value) -> Self {
+        let mut template = self.clone();
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        let parent = template.0["Resources"].pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
+        match parent {
+            Value::Array(items) => {
+                let index = name.parse().unwrap();
+                items.splice(index..items.len().min(index + 1), (!value.is_null()).then_some(value));
+            }
+            Value::Object(entries) if value.is_null() => {
+                assert!(entries.remove(name).is_some(), "{place} is not there");
+            }
+            parent => parent[name] = value,
+        }
+        template
+    }
+}
+
+/// The template keeps the contract, and each of these changes breaks it.
+async fn keeps(contract: Contract, changes: &[(&str, Value)]) {
+    let Some(template) = Template::expanded().await else { return };
+    assert_eq!(contract(template), Vec::<String>::new());
+    for (place, value) in changes {
+        let breaches = contract(&template.with(place, value.clone()));
+        assert!(!breaches.is_empty(), "{place} = {value} breaks nothing");
+    }
+}
+
+/// The logical id in `{"Ref": id}` or `{"Fn::GetAtt": [id, attribute]}`.
+fn named(reference: &Value) -> &str {
+    let id = reference.get("Ref").or_else(|| reference.get("Fn::GetAtt")?.get(0));
+    id.and_then(Value::as_str).unwrap_or_else(|| panic!("{reference} names nothing"))
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+fn get_arn(id: &str) -> Value {
+    json!({"Fn::GetAtt": [id, "Arn"]})
+}

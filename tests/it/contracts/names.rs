@@ -1,0 +1,82 @@
+//! Two stacks in one account.
+
+use serde_json::{Value, json};
+
+use super::{Template, keeps};
+
+/// Properties by which a resource is called in its account.
+const NAMES: [&str; 9] = [
+    "QueueName",
+    "TableName",
+    "FunctionName",
+    "RoleName",
+    "PolicyName",
+    "LogGroupName",
+    "DashboardName",
+    "AlarmName",
+    "Name",
+];
+
+/// Kinds whose names belong to something else: a rule's target, an attribute of a policy of one role.
+const NOT_OF_THE_ACCOUNT: [&str; 2] = ["AWS::IAM::Role", "AWS::Lambda::Permission"];
+
+fn no_name_is_fixed(template: &Template) -> Vec<String> {
+    let resources = template.0["Resources"].as_object().unwrap();
+    let mut fixed = Vec::new();
+    for (id, resource) in resources {
+        if NOT_OF_THE_ACCOUNT.iter().any(|kind| resource["Type"] == *kind) {
+            continue;
+        }
+        for name in NAMES {
+            let value = &resource["Properties"][name];
+            let of_the_stack = value.is_null()
+                || value.get("Ref").is_some()
+                || value["Fn::Sub"].as_str().is_some_and(|text| text.contains("${AWS::StackName}"));
+            if !of_the_stack {
+                fixed.push(format!("{id}: {name} is {value} in every stack"));
+            }
+        }
+    }
+    fixed
+}
+
+#[tokio::test]
+async fn two_stacks_fit_in_one_account() {
+    keeps(
+        no_name_is_fixed,
+        &[
+            ("/EventsQueue/Properties/QueueName", json!("events")),
+            ("/DestinationsTable/Properties/TableName", json!("destinations")),
+            ("/Dispatch/Properties/FunctionName", json!({"Fn::Sub": "dispatch-${AWS::Region}"})),
+            ("/Dashboard/Properties/DashboardName", json!("Ringback")),
+        ],
+    )
+    .await;
+}
+
+fn everything_that_costs_is_tagged(template: &Template) -> Vec<String> {
+    let stage = json!({"Ref": "Stage"});
+    let tagged = |tags: &Value| match tags {
+        Value::Array(tags) => tags.contains(&json!({"Key": "Stage", "Value": stage})),
+        tags => tags["Stage"] == stage,
+    };
+    ["AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::ApiGatewayV2::Stage"]
+        .into_iter()
+        .flat_map(|kind| template.resources(kind))
+        .filter(|(_, properties)| !tagged(&properties["Tags"]))
+        .map(|(id, _)| id.to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn what_costs_says_which_stage_it_is_of() {
+    keeps(
+        everything_that_costs_is_tagged,
+        &[
+            ("/Query/Properties/Tags", Value::Null),
+            ("/FailedEventsQueue/Properties/Tags", Value::Null),
+            ("/ApiApiGatewayDefaultStage/Properties/Tags/Stage", Value::Null),
+        ],
+    )
+    .await;
+}

@@ -1,0 +1,133 @@
+//! What each function may do: listed in `permissions.txt`, to be read by whoever reviews a change of it.
+
+use serde_json::{Value, json};
+
+use super::{Template, keeps};
+
+const REVIEWED: &str = include_str!("permissions.txt");
+
+/// The one policy of AWS's own that a function may have: it lets it write its log.
+const LOGGING: &str = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
+
+/// A list or a single item.
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
+fn statements(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
+    template.resources("AWS::IAM::Role").flat_map(|(role, properties)| {
+        let policies = items(&properties["Policies"]);
+        let statements = policies.iter().flat_map(|policy| items(&policy["PolicyDocument"]["Statement"]));
+        // `!If [condition, statement, !Ref AWS::NoValue]`
+        statements.map(move |statement| (role, statement.pointer("/Fn::If/1").unwrap_or(statement)))
+    })
+}
+
+/// `!GetAtt Queue.Arn` as `Queue`, `!Sub ${Table.Arn}/index/name` as `Table/index/name`, `!Ref Key` as `Key`.
+fn resource(value: &Value) -> String {
+    let attribute = value.pointer("/Fn::GetAtt/0").or_else(|| value.get("Ref")).and_then(Value::as_str);
+    match (attribute, value["Fn::Sub"].as_str()) {
+        (Some(id), _) => id.to_owned(),
+        (None, Some(pattern)) => pattern.replace("${", "").replace(".Arn}", ""),
+        (None, None) => value.to_string(),
+    }
+}
+
+/// A line for each action: role, statement, action, resource.
+fn granted(template: &Template) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (role, statement) in statements(template) {
+        let sid = statement["Sid"].as_str().unwrap_or("-");
+        for action in items(&statement["Action"]) {
+            for on in items(&statement["Resource"]) {
+                lines.push(format!("{role} {sid} {} {}", action.as_str().unwrap(), resource(on)));
+            }
+        }
+    }
+    lines.sort();
+    lines
+}
+
+fn what_is_granted_was_reviewed(template: &Template) -> Vec<String> {
+    let reviewed: Vec<_> = REVIEWED.lines().filter(|line| !line.starts_with('#')).collect();
+    let granted = granted(template);
+    let more =
+        granted.iter().filter(|line| !reviewed.contains(&line.as_str())).map(|line| format!("+ {line}"));
+    let fewer = reviewed.iter().filter(|line| !granted.iter().any(|granted| granted == **line));
+    more.chain(fewer.map(|line| format!("- {line}"))).collect()
+}
+
+#[tokio::test]
+async fn one_action_more_or_fewer_is_a_change_to_review() {
+    let ingest = "/IngestRole/Properties/Policies/1/PolicyDocument/Statement";
+    let query = "/QueryRole/Properties/Policies/0/PolicyDocument/Statement";
+    keeps(
+        what_is_granted_was_reviewed,
+        &[
+            (&format!("{ingest}/1/Action/0"), Value::Null),
+            (&format!("{ingest}/0/Action"), json!(["dynamodb:GetItem", "dynamodb:Scan"])),
+            (&format!("{query}/0/Resource"), json!("*")),
+            (&format!("{query}/0"), Value::Null),
+        ],
+    )
+    .await;
+    let Some(template) = Template::expanded().await else { return };
+    // All of them, one by one.
+    for (role, properties) in template.resources("AWS::IAM::Role") {
+        for (policy, _) in items(&properties["Policies"]).iter().enumerate() {
+            let statements = format!("/{role}/Properties/Policies/{policy}/PolicyDocument/Statement");
+            let count = items(&template.0["Resources"].pointer(&statements).unwrap().clone()).len();
+            for statement in 0..count {
+                let without = template.with(&format!("{statements}/{statement}"), Value::Null);
+                assert_ne!(
+                    what_is_granted_was_reviewed(&without),
+                    Vec::<String>::new(),
+                    "{statements}/{statement}"
+                );
+            }
+        }
+    }
+}
+
+fn nobody_may_do_more_than_his_part(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for line in granted(template) {
+        let [role, sid, action, on] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let writes = ["Put", "Update", "Delete", "BatchWrite", "PartiQL", "Send", "Change"];
+        let breach = action.contains('*')
+            || on.contains('*')
+            || (role == "QueryRole" && writes.iter().any(|verb| action.contains(verb)))
+            || (action == "sqs:SendMessage" && !["IngestRole", "DispatchRole"].contains(&role))
+            // SAM's own statements, for the failure destination and the schedule, have none.
+            || (sid == "-" && !["FailedEventsQueue", "Ingest"].contains(&on));
+        if breach {
+            breaches.push(line);
+        }
+    }
+    for (role, properties) in template.resources("AWS::IAM::Role") {
+        let managed = items(&properties["ManagedPolicyArns"]).iter().filter(|arn| !arn.is_null());
+        breaches.extend(managed.filter(|arn| **arn != LOGGING).map(|arn| format!("{role}: {arn}")));
+    }
+    breaches
+}
+
+#[tokio::test]
+async fn query_writes_nothing_only_ingest_and_dispatch_send_and_nothing_is_wild() {
+    let query = "/QueryRole/Properties/Policies/0/PolicyDocument/Statement";
+    let destinations = "/DestinationsRole/Properties/Policies/0/PolicyDocument/Statement";
+    keeps(
+        nobody_may_do_more_than_his_part,
+        &[
+            (&format!("{query}/1/Action"), json!(["dynamodb:GetItem", "dynamodb:PutItem"])),
+            (&format!("{query}/1/Action"), json!("dynamodb:*")),
+            (&format!("{query}/1/Resource"), json!("*")),
+            (&format!("{destinations}/0/Action"), json!("sqs:SendMessage")),
+            (&format!("{destinations}/0/Sid"), Value::Null),
+            (
+                "/QueryRole/Properties/ManagedPolicyArns/1",
+                json!("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"),
+            ),
+        ],
+    )
+    .await;
+}

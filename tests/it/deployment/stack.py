@@ -1,0 +1,146 @@
+"""Deploys Ringback to an emulator of AWS, and does there what an operator would do with the AWS command line.
+
+    stack.py deploy NAME CODE PARAMETER=VALUE…   prints the stack's outputs as JSON
+    stack.py invoke FUNCTION EVENT               prints the answer
+    stack.py put-event DETAIL
+    stack.py messages QUEUE_URL                  prints how many there are
+    stack.py delete NAME
+
+Region, credentials and AWS_ENDPOINT_URL are as boto3 finds them. The expanded template is read from standard input.
+"""
+
+import json
+import pathlib
+import sys
+import time
+
+import boto3
+
+PATIENCE_SECONDS = 60
+
+
+def eventually(what, look):
+    start = time.monotonic()
+    while (seen := look()) is None:
+        if time.monotonic() - start > PATIENCE_SECONDS:
+            sys.exit(f"waited in vain for {what}")
+        time.sleep(0.2)
+    return seen
+
+
+def deploy(name, code, *parameters):
+    template = json.load(sys.stdin)
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="code")
+    for bundle in pathlib.Path(code).glob("*/bootstrap.zip"):
+        s3.upload_file(str(bundle), "code", f"{bundle.parent.name}.zip")
+    # A template of this size is not taken as an argument.
+    s3.put_object(Bucket="code", Key="template.json", Body=json.dumps(template))
+    cloudformation = boto3.client("cloudformation")
+    values = [parameter.split("=", 1) for parameter in parameters]
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateURL=f"{s3.meta.endpoint_url}/code/template.json",
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values],
+    )
+
+    def created():
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        if stack["StackStatus"].endswith("IN_PROGRESS"):
+            return None
+        if stack["StackStatus"] != "CREATE_COMPLETE":
+            events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+            failed = [event for event in events if "FAILED" in event["ResourceStatus"]]
+            sys.exit("\n".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed))
+        return stack
+
+    stack = eventually("the stack", created)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    physical = {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+    }
+    make_by_hand(template["Resources"], physical)
+    print(json.dumps(outputs))
+
+
+def make_by_hand(resources, physical):
+    """What CloudFormation does and ministack 1.5 does not, each a deviation of the emulator and none of the template."""
+    api = boto3.client("apigatewayv2")
+    functions = boto3.client("lambda")
+    tables = boto3.client("dynamodb")
+    for identifier, resource in resources.items():
+        properties = resource["Properties"]
+        if resource["Type"] == "AWS::ApiGatewayV2::Api":
+            # The routes in `Body` are not imported.
+            make_routes(api, functions, physical[identifier], properties["Body"]["paths"], physical)
+        elif resource["Type"] == "AWS::Lambda::EventSourceMapping":
+            # A number from a parameter is kept as text, and then the poller cannot compare it.
+            mapping = functions.get_event_source_mapping(UUID=physical[identifier])
+            limit = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+            functions.update_event_source_mapping(
+                UUID=physical[identifier], ScalingConfig={"MaximumConcurrency": limit}
+            )
+        elif resource["Type"] == "AWS::DynamoDB::Table" and "TimeToLiveSpecification" in properties:
+            # TimeToLiveSpecification is not applied.
+            described = tables.describe_time_to_live(TableName=physical[identifier])
+            if described["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
+                tables.update_time_to_live(
+                    TableName=physical[identifier],
+                    TimeToLiveSpecification=properties["TimeToLiveSpecification"],
+                )
+
+
+def make_routes(api, functions, api_id, paths, physical):
+    integrations = {}
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            # arn:…:functions/${Ingest.Arn}/invocations
+            uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+            function = uri.split("functions/${")[1].split(".Arn}")[0]
+            if function not in integrations:
+                arn = functions.get_function(FunctionName=physical[function])["Configuration"]["FunctionArn"]
+                integrations[function] = api.create_integration(
+                    ApiId=api_id, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
+                )["IntegrationId"]
+            api.create_route(
+                ApiId=api_id, RouteKey=f"{method.upper()} {path}", Target=f"integrations/{integrations[function]}"
+            )
+
+
+def invoke(function, event):
+    answer = boto3.client("lambda").invoke(FunctionName=function, Payload=event)
+    print(answer["Payload"].read().decode())
+
+
+def put_event(detail):
+    entry = {"Source": "voice.platform", "DetailType": "conversation.ended", "Detail": detail}
+    answer = boto3.client("events").put_events(Entries=[entry])
+    if answer["FailedEntryCount"]:
+        sys.exit(str(answer["Entries"]))
+
+
+def messages(queue_url):
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts = boto3.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    print(sum(int(count) for count in counts.values()))
+
+
+def delete(name):
+    cloudformation = boto3.client("cloudformation")
+    identifier = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+    cloudformation.delete_stack(StackName=name)
+
+    def deleted():
+        status = cloudformation.describe_stacks(StackName=identifier)["Stacks"][0]["StackStatus"]
+        return None if status.endswith("IN_PROGRESS") else status
+
+    status = eventually("the end of the stack", deleted)
+    if status != "DELETE_COMPLETE":
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    command, *arguments = sys.argv[1:]
+    {"deploy": deploy, "invoke": invoke, "put-event": put_event, "messages": messages, "delete": delete}[command](*arguments)

@@ -1,0 +1,24 @@
+//! Programs that some tests want besides Rust. Where one is missing, a line says so and the test passes; where `CI` is
+//! set, it fails, because there nobody reads the line.
+
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+/// Whether this command succeeds.
+pub(crate) async fn there(command: &mut Command, what: &str) -> bool {
+    let ran = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    let there = ran.is_ok_and(|status| status.success());
+    if !there {
+        missing(what);
+    }
+    there
+}
+
+/// Says that a test is skipped for want of something.
+pub(crate) fn missing(what: &str) {
+    assert!(std::env::var_os("CI").is_none(), "CI has no {what}");
+    // Not by `eprintln!`, which the test harness keeps to itself.
+    std::io::Write::write_all(&mut std::io::stderr(), format!("skipped for want of {what}\n").as_bytes())
+        .unwrap();
+}
