@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod bad_input;
 mod browser;
 mod contracts;
 mod cost;

@@ -12,7 +12,6 @@ use crate::details::Details;
 use crate::event::{EventKind, LifecycleEvent};
 use crate::ids::{AccountId, ConversationId, EventId};
 use crate::messages::EventMessage;
-use crate::payload::payload;
 use crate::ports::{Clock, Conversations, EventOutbox, EventQueue, Result, Saved, Unavailable};
 use crate::signal::End;
 use crate::timestamp::Timestamp;
@@ -226,14 +225,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         if conversation.details.len() > MAX_RECORD_BYTES + ROOM_FOR_THE_END {
             return Ok(Some(Completed::TooLarge));
         }
-        let event = LifecycleEvent {
-            account_id: conversation.account_id.clone(),
-            id: ended.event_id.clone(),
-            conversation_id: conversation.id.clone(),
-            kind,
-            accepted_at: now,
-            payload: payload(kind, &conversation),
-        };
+        let event = LifecycleEvent::of(&conversation, &ended);
         Ok(match self.conversations.end(&conversation, &event).await? {
             Saved::Yes => {
                 self.announce(&EventMessage::from(&event)).await?;

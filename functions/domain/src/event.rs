@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::completion::Ended;
+use crate::conversation::Conversation;
 use crate::ids::{AccountId, ConversationId, EventId};
+use crate::payload::payload;
 use crate::timestamp::Timestamp;
 
 /// The three ways in which a conversation ends.
@@ -50,4 +53,19 @@ pub struct LifecycleEvent {
     pub accepted_at: Timestamp,
     /// The JSON text that every request carries, to the byte. Holds transcripts and phone numbers: no `Debug`.
     pub payload: Bytes,
+}
+
+impl LifecycleEvent {
+    /// What is to be told of an end, with the record as it is at this moment.
+    #[must_use]
+    pub fn of(conversation: &Conversation, ended: &Ended) -> Self {
+        Self {
+            account_id: conversation.account_id.clone(),
+            id: ended.event_id.clone(),
+            conversation_id: conversation.id.clone(),
+            kind: ended.kind,
+            accepted_at: ended.at,
+            payload: payload(ended.kind, conversation),
+        }
+    }
 }

@@ -12,6 +12,9 @@ pub(crate) fn json_of(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// Most fields of one object: several times what any of ours has. Each is compared with all before it.
+const MAX_FIELDS: usize = 100;
+
 /// The fields of one JSON object; none is given twice.
 pub struct Fields(Vec<(String, Box<RawValue>)>);
 
@@ -90,6 +93,9 @@ impl<'de> Deserialize<'de> for Fields {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields, M::Error> {
                 let mut fields: Vec<(String, Box<RawValue>)> = Vec::new();
                 while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    if fields.len() == MAX_FIELDS {
+                        return Err(M::Error::custom(format_args!("it has more than {MAX_FIELDS} fields")));
+                    }
                     if fields.iter().any(|(given, _)| *given == name) {
                         return Err(M::Error::custom(format_args!("the field {name:?} is given twice")));
                     }

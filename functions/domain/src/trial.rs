@@ -12,7 +12,6 @@ use crate::destination::Destination;
 use crate::details::Details;
 use crate::event::{EventKind, LifecycleEvent};
 use crate::ids::{ConversationId, DeliveryId, EventId};
-use crate::payload::payload;
 use crate::ports::{Clock, Conversations, DeliveryQueue, EventOutbox, Result, Saved, Unavailable};
 
 /// Sends test events.
@@ -37,16 +36,9 @@ impl<C: Conversations + EventOutbox, Q: DeliveryQueue> Trial<C, Q> {
         let event_id = EventId::of_conversation(&account, &conversation.id);
         conversation.details = sample();
         conversation.details.set_status(kind.into());
-        conversation.ended =
-            Some(Ended { event_id: event_id.clone(), kind, flow: CompletionFlow::Test, at: now });
-        let event = LifecycleEvent {
-            account_id: account.clone(),
-            id: event_id.clone(),
-            conversation_id: conversation.id.clone(),
-            kind,
-            accepted_at: now,
-            payload: payload(kind, &conversation),
-        };
+        let ended = Ended { event_id: event_id.clone(), kind, flow: CompletionFlow::Test, at: now };
+        conversation.ended = Some(ended.clone());
+        let event = LifecycleEvent::of(&conversation, &ended);
         if self.conversations.end(&conversation, &event).await? != Saved::Yes {
             return Err(Unavailable::new("store a test event", "its id was given out before"));
         }

@@ -45,6 +45,7 @@ impl Redelivery<'_> {
     pub(crate) async fn resend(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let none = || Problem::not_found("delivery");
         let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
+        request.json_or_empty::<Fields>()?.allow_only(&[])?;
         match self.resend.one(&caller.account_id, &id, self.chance.bytes()).await? {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),

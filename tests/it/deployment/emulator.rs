@@ -14,6 +14,9 @@ use tokio::process::{Child, Command};
 
 use crate::world::eventually;
 
+/// Lines of the emulator's log that are shown when a test fails.
+const LINES_SHOWN: usize = 60;
+
 /// A running emulator. It ends when dropped, and with it the functions.
 pub(super) struct Emulator {
     port: u16,
@@ -98,14 +101,19 @@ impl Emulator {
         drop(stdin);
         let output = command.wait_with_output().await.unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {error}\n{}", self.log());
+        assert!(output.status.success(), "{arguments:?}: {error}");
         String::from_utf8(output.stdout).unwrap()
     }
+}
 
-    /// The end of its log, for a test that has failed.
-    pub(super) fn log(&self) -> String {
-        let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(60)..].join("\n")
+/// Shows the end of its log, in which the functions' lines are, where a test has failed.
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            let end = lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n");
+            std::io::Write::write_all(&mut std::io::stderr(), end.as_bytes()).unwrap();
+        }
     }
 }
