@@ -135,7 +135,34 @@ async fn no_secret_is_in_the_table_in_any_spelling() {
     assert_eq!(status, StatusCode::OK);
 }
 
-/// Also for a moment in which there are both, as when somebody mends a table by hand.
+/// The first bolt, by itself: KMS knows what a data key was made for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_data_key_opens_for_its_account_and_destination_alone() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    let (id, _) = customer.add_with_token(&world.stack.receiver.url("/hooks")).await;
+    let item = world.item(&customer.account_id, &format!("destination#{id}")).await;
+    let data_key = item["sealed"].as_m().unwrap()["data_key"].as_b().unwrap();
+    let open = async |context: &[(&str, &str)]| {
+        let mut request = world.stack.clients.kms.decrypt().ciphertext_blob(data_key.clone());
+        for (name, value) in context {
+            request = request.encryption_context(*name, *value);
+        }
+        request.send().await.map_err(|error| error.into_service_error().is_invalid_ciphertext_exception())
+    };
+    let account = ("account", customer.account_id.as_str());
+    assert!(open(&[account, ("destination", &id)]).await.is_ok());
+    for context in [
+        &[][..],
+        &[account],
+        &[account, ("destination", "dst_1")],
+        &[account, ("provider", &id)],
+        &[("account", "acc_1"), ("destination", &id)],
+    ] {
+        assert_eq!(open(context).await.err(), Some(true), "{context:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_of_another_destination_send_nothing_and_hold_nobody_up() {
     let (world, hand) = World::by_hand().await;

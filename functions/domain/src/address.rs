@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    fn permits(policy: AddressPolicy, text: &str) -> bool {
+    fn permits(policy: &AddressPolicy, text: &str) -> bool {
         policy.permits(text.parse().unwrap())
     }
 
@@ -110,7 +110,7 @@ mod tests {
             2003:: 2600:1f18::1 2620:4f:8001:: 3ffd:: 3fff:1000::"
             .split_whitespace()
         {
-            assert!(permits(AddressPolicy::PublicOnly, text), "{text}");
+            assert!(permits(&AddressPolicy::PublicOnly, text), "{text}");
         }
     }
 
@@ -125,17 +125,17 @@ mod tests {
             fd00:ec2::254 fe80::1 fec0::1 ff02::1"
             .split_whitespace()
         {
-            assert!(!permits(AddressPolicy::PublicOnly, text), "{text}");
+            assert!(!permits(&AddressPolicy::PublicOnly, text), "{text}");
         }
     }
 
     #[test]
     fn only_loopback_itself_is_added() {
         for text in ["127.0.0.1", "127.9.9.9", "::1"] {
-            assert!(permits(AddressPolicy::PublicAndLoopback, text), "{text}");
+            assert!(permits(&AddressPolicy::PublicAndLoopback, text), "{text}");
         }
         for text in ["0.0.0.0", "::", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
-            assert!(!permits(AddressPolicy::PublicAndLoopback, text), "{text}");
+            assert!(!permits(&AddressPolicy::PublicAndLoopback, text), "{text}");
         }
     }
 

@@ -68,7 +68,7 @@ async fn one_action_more_or_fewer_is_a_change_to_review() {
     keeps(
         what_is_granted_was_reviewed,
         &[
-            (&format!("{ingest}/1/Action/0"), Value::Null),
+            (&format!("{ingest}/2/Action/0"), Value::Null),
             (&format!("{ingest}/0/Action"), json!(["dynamodb:GetItem", "dynamodb:Scan"])),
             (&format!("{query}/0/Resource"), json!("*")),
             (&format!("{query}/0"), Value::Null),

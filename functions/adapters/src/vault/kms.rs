@@ -43,15 +43,12 @@ struct Broken {
     cause: Box<dyn std::error::Error + Send + Sync>,
 }
 
-impl Broken {
-    fn new(
-        of: &Holder<'_>,
-        why: &'static str,
-        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Unavailable {
-        let broken = Self { holder: of.to_string(), why, cause: cause.into() };
-        Unavailable::new("open a secret", broken)
-    }
+fn broken(
+    of: &Holder<'_>,
+    why: &'static str,
+    cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Unavailable {
+    Unavailable::new("open a secret", Broken { holder: of.to_string(), why, cause: cause.into() })
 }
 
 impl KmsOpener {
@@ -70,13 +67,12 @@ impl KmsOpener {
             .ciphertext_blob(Blob::new(&data_key[..]))
             .encryption_context("account", of.account())
             .encryption_context(of.kind(), of.id());
-        let answer = request.send().await.map_err(|error| match error.into_service_error() {
-            error
-            @ (DecryptError::InvalidCiphertextException(_) | DecryptError::IncorrectKeyException(_)) => {
-                Broken::new(of, "KMS refuses its data key", error)
-            }
-            error => Unavailable::new("open a data key", error),
-        })?;
+        let answer =
+            request.send().await.map_err(|error| match error.into_service_error() {
+                error @ (DecryptError::InvalidCiphertextException(_)
+                | DecryptError::IncorrectKeyException(_)) => broken(of, "KMS refuses its data key", error),
+                error => Unavailable::new("open a data key", error),
+            })?;
         key(answer.plaintext)
     }
 }
@@ -140,7 +136,7 @@ fn seal_content(of: &Holder<'_>, key: &Key, data_key: Blob, chance: &dyn Chance,
 
 fn open_content(of: &Holder<'_>, key: &Key, sealed: &Sealed) -> Result<Vec<u8>> {
     cipher::open(key, &what_for(of), &sealed.content)
-        .map_err(|error: CipherError| Broken::new(of, "its text is not what was sealed for it", error))
+        .map_err(|error: CipherError| broken(of, "its text is not what was sealed for it", error))
 }
 
 #[cfg(test)]
