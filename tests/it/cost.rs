@@ -8,6 +8,8 @@ use adapters::config::Retention;
 use adapters::dynamodb::{
     ContextTables, ConversationTable, ConversationTables, DestinationTable, LedgerTable,
 };
+use adapters::system::SystemChance;
+use adapters::vault::{KmsOpener, KmsVault};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -113,13 +115,14 @@ struct Tables {
     calls: Arc<Mutex<Vec<Call>>>,
     clock: Arc<dyn Clock>,
     retention: Retention,
-    _endpoints: Endpoints,
+    kms: aws_sdk_kms::Client,
+    endpoints: Endpoints,
 }
 
 impl Tables {
     async fn start() -> Self {
         let endpoints = Endpoints::start(None, &local::clock::Clock::system()).await.unwrap();
-        let (Clients { dynamodb, sqs }, calls) = metered(&endpoints).await;
+        let (Clients { dynamodb, sqs, kms }, calls) = metered(&endpoints).await;
         let direct = endpoints.clients().await.dynamodb;
         provision(&Template::read(&Parameters::new()).unwrap(), &sqs, &direct).await.unwrap();
         let days =
@@ -130,13 +133,19 @@ impl Tables {
             calls,
             clock: Arc::new(ManualClock::new(MORNING_MS)),
             retention: Retention::read(&days).unwrap(),
-            _endpoints: endpoints,
+            kms,
+            endpoints,
         }
     }
 
     fn conversations(&self, client: &aws_sdk_dynamodb::Client) -> ConversationTables {
         let table = ConversationTable::new(client.clone(), "ConversationsTable".to_owned());
         ConversationTables::new(table, "DeliveryLogTable".to_owned(), self.retention, Arc::clone(&self.clock))
+    }
+
+    /// What opens secrets, as a new process has it.
+    fn opener(&self) -> KmsOpener {
+        KmsOpener::new(self.kms.clone(), "key".to_owned(), Arc::clone(&self.clock))
     }
 
     fn count(&self, operation: &str) -> usize {
@@ -199,9 +208,11 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let conversations = tables.conversations(&tables.direct);
     assert_eq!(conversations.end(&conversation, &event).await.unwrap(), Saved::Yes);
     let destinations = DestinationTable::new(tables.direct.clone(), "DestinationsTable".to_owned());
+    let vault = KmsVault::new(tables.opener(), Arc::new(SystemChance));
     let mut batch = Vec::new();
     for number in 0..BATCH {
-        let destination = sample::destination(&format!("dst_{number:016x}"));
+        let destination =
+            sample::open_destination(&format!("dst_{number:016x}")).close(&vault).await.unwrap();
         assert_eq!(destinations.put(&destination, None).await.unwrap(), Saved::Yes);
         let delivery_id = DeliveryId::of(&event.id, &destination.id);
         let delivery = domain::delivery::Delivery {
@@ -222,10 +233,12 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
             "DeliveryLogTable".to_owned(),
             Arc::clone(&tables.clock),
         ),
+        tables.opener(),
         Talkative,
         MemoryVisibility::default(),
         Arc::clone(&tables.clock),
     );
+    let before = tables.endpoints.kms.calls();
     let id = "2a9f6c1e-6a0b-4c8e-9d53-000000000001".to_owned();
     let invocation = Invocation { id, deadline: tables.clock.now() + Duration::from_secs(30) };
     assert_eq!(deliver.run(&batch, &invocation).await, [Verdict::Done; BATCH]);
@@ -237,4 +250,14 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let writes = tables.units("BatchExecuteStatement") + tables.units("UpdateItem");
     assert!(writes <= 4.0 * BATCH as f64, "{writes} write units");
     assert!(tables.units("BatchExecuteStatement") >= BATCH as f64, "the meter counts");
+    assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "the key of each destination");
+
+    // The same event, sent again to the same destinations by the same process.
+    for (number, received) in batch.iter_mut().enumerate() {
+        received.message.delivery_id = received.message.delivery_id.again(&number.to_string()).unwrap();
+    }
+    let id = "2a9f6c1e-6a0b-4c8e-9d53-000000000002".to_owned();
+    let invocation = Invocation { id, deadline: tables.clock.now() + Duration::from_secs(30) };
+    assert_eq!(deliver.run(&batch, &invocation).await, [Verdict::Done; BATCH]);
+    assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "a process that is warm asks for none");
 }

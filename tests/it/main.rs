@@ -21,6 +21,7 @@ mod providers;
 mod redelivery;
 mod retries;
 mod samples;
+mod secrets;
 mod sender;
 mod tenants;
 mod tools;

@@ -34,12 +34,18 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// For the queues.
     pub sqs: aws_sdk_sqs::Client,
+    /// For the key that secrets are sealed under.
+    pub kms: aws_sdk_kms::Client,
 }
 
 impl Clients {
     /// As the process's environment says.
     pub async fn from_environment() -> Self {
         let config = loader().load().await;
-        Self { dynamodb: aws_sdk_dynamodb::Client::new(&config), sqs: aws_sdk_sqs::Client::new(&config) }
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The outside: one place for each technology behind a port of the domain.
 //!
 //! [`dynamodb`] has the tables, [`sqs`] the queues, [`sender`] the one HTTP client that talks to customers. [`aws`]
-//! builds the clients, [`config`] reads the environment, and [`reach`] what of it opens private networks. [`function`] is what the functions have in common: how an HTTP
-//! request comes in ([`http`]), who sent it ([`caller`]), and how an error is told ([`problem`]).
+//! builds the clients, [`config`] reads the environment, and [`reach`] what of it opens private networks. [`vault`] seals
+//! secrets for the tables. [`function`] is what the functions have in common: how an HTTP request comes in ([`http`]), who
+//! sent it ([`caller`]), and how an error is told ([`problem`]).
 
 pub mod aws;
 pub mod caller;
@@ -16,10 +17,9 @@ pub mod sender;
 pub mod sqs;
 pub mod system;
 pub mod telemetry;
+pub mod vault;
 
 /// Writes a failure of ours to the log, with its causes.
 pub fn log_unavailable(error: &domain::ports::Unavailable) {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let causes: Vec<_> = causes.map(ToString::to_string).collect();
-    tracing::error!(operation = %error, cause = causes.join(": "), "unavailable");
+    tracing::error!(operation = %error, cause = error.causes(), "unavailable");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use adapters::problem::Problem;
 use domain::address::AddressPolicy;
 use domain::destination::{
     Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
@@ -10,6 +11,8 @@ use domain::event::EventKind;
 use domain::ids::{AccountId, DestinationId};
 use domain::invalid::Invalid;
 use domain::json::Fields;
+use domain::ports::Vault;
+use domain::private::Open;
 use domain::signature::{Secrets, SigningSecret};
 use domain::target_url::TargetUrl;
 use domain::timestamp::Timestamp;
@@ -54,7 +57,7 @@ impl Form {
         id: DestinationId,
         secret: SigningSecret,
         now: Timestamp,
-    ) -> Result<Destination, Invalid> {
+    ) -> Result<Destination<Open>, Invalid> {
         let missing = |field| Invalid::new(field, "is missing");
         Ok(Destination {
             account_id,
@@ -64,15 +67,22 @@ impl Form {
             request_type: self.request_type.unwrap_or(RequestType::Post),
             status: self.status.unwrap_or(DestinationStatus::Enabled),
             events: self.events.unwrap_or_default(),
-            headers: self.headers.unwrap_or_default().unmask(&ExtraHeaders::default())?,
-            secrets: Secrets::new(secret),
+            private: Open {
+                headers: self.headers.unwrap_or_default().unmask(&ExtraHeaders::default())?,
+                secrets: Secrets::new(secret),
+            },
             created_at: now,
             updated_at: now,
         })
     }
 
-    /// The destination with what is given changed.
-    pub(crate) fn change(self, loaded: &Destination, now: Timestamp) -> Result<Destination, Invalid> {
+    /// The destination with what is given changed. Its secrets are opened only for other headers.
+    pub(crate) async fn change(
+        self,
+        loaded: Destination,
+        now: Timestamp,
+        vault: &impl Vault,
+    ) -> Result<Destination, Problem> {
         let mut changed = loaded.touched(now);
         fn set<T>(field: &mut T, given: Option<T>) {
             if let Some(given) = given {
@@ -84,7 +94,9 @@ impl Form {
         set(&mut changed.request_type, self.request_type);
         set(&mut changed.status, self.status);
         set(&mut changed.events, self.events);
-        set(&mut changed.headers, self.headers.map(|headers| headers.unmask(&loaded.headers)).transpose()?);
-        Ok(changed)
+        let Some(headers) = self.headers else { return Ok(changed) };
+        let mut open = changed.open(vault).await?;
+        open.private.headers = headers.unmask(&open.private.headers)?;
+        Ok(open.close(vault).await?)
     }
 }

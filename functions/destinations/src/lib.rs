@@ -18,6 +18,7 @@ use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use adapters::reach;
+use adapters::vault::{KmsOpener, KmsVault, SECRETS_KEY_ARN};
 use domain::address::AddressPolicy;
 use domain::api_key::Scope;
 use domain::ports::{Chance, Clock};
@@ -27,6 +28,7 @@ use serde_json::Value;
 /// What the function's environment says.
 pub struct Config {
     destinations_table: String,
+    secrets_key_arn: String,
     /// Where destinations may be.
     pub addresses: AddressPolicy,
 }
@@ -34,7 +36,11 @@ pub struct Config {
 impl Config {
     /// Reads all of it, or names the variable that is missing.
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
-        Ok(Self { destinations_table: vars.text("DESTINATIONS_TABLE")?, addresses: reach::addresses(vars)? })
+        Ok(Self {
+            destinations_table: vars.text("DESTINATIONS_TABLE")?,
+            secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
+            addresses: reach::addresses(vars)?,
+        })
     }
 }
 
@@ -42,7 +48,8 @@ impl Config {
 pub struct Manage {
     accounts: AccountTable,
     destinations: DestinationTable,
-    providers: ProviderTable,
+    providers: ProviderTable<KmsVault>,
+    vault: KmsVault,
     addresses: AddressPolicy,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
@@ -52,11 +59,14 @@ impl Manage {
     /// Wires the function, once per process.
     #[must_use]
     pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
-        let Clients { dynamodb, .. } = clients;
+        let Clients { dynamodb, kms, .. } = clients;
+        let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
+        let vault = KmsVault::new(opener, Arc::clone(&chance));
         Self {
             accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
             destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table.clone()),
-            providers: ProviderTable::new(dynamodb, config.destinations_table),
+            providers: ProviderTable::new(dynamodb, config.destinations_table, vault.clone()),
+            vault,
             addresses: config.addresses,
             clock,
             chance,

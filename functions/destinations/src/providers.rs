@@ -3,7 +3,7 @@
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use domain::ids::AccountId;
-use domain::ports::{ProviderSecrets, Result};
+use domain::ports::{ProviderSecretStore, Result};
 use domain::provider::{Provider, ProviderSecret};
 use domain::timestamp::Timestamp;
 use http::StatusCode;

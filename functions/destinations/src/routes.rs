@@ -10,7 +10,6 @@ use domain::invalid::Invalid;
 use domain::json::Fields;
 use domain::ports::{DestinationStore, Destinations, Saved};
 use domain::signature::SigningSecret;
-use domain::timestamp::Timestamp;
 use http::StatusCode;
 
 use crate::Manage;
@@ -39,7 +38,7 @@ impl Manage {
         let secret = SigningSecret::new(self.chance.bytes());
         let id = DestinationId::new(self.chance.bytes());
         let now = self.clock.now();
-        let destination = form.create(account.clone(), id, secret.clone(), now)?;
+        let destination = form.create(account.clone(), id, secret.clone(), now)?.close(&self.vault).await?;
         let saved = self.destinations.put(&destination, None).await?;
         // Refused, although chance gives no id out twice: our own write, made again because its answer was lost.
         if saved == Saved::Yes || self.is_stored(&destination).await? {
@@ -61,9 +60,7 @@ impl Manage {
 
     pub(crate) async fn change(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let fields: Fields = request.json()?;
-        let changed = self
-            .write(account, request, |loaded, now| Form::parse(&fields, &self.addresses)?.change(loaded, now))
-            .await?;
+        let changed = self.write(account, request, &Change::Fields(fields)).await?;
         Ok(Reply::json(StatusCode::OK, &View::new(&changed, self.clock.now())))
     }
 
@@ -71,12 +68,8 @@ impl Manage {
     pub(crate) async fn rotate(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let grace = grace(&request.json_or_empty()?)?;
         let secret = SigningSecret::new(self.chance.bytes());
-        let changed = self
-            .write(account, request, |loaded, now| {
-                let secrets = loaded.secrets.rotate(secret.clone(), now + grace, now);
-                Ok(Destination { secrets, ..loaded.touched(now) })
-            })
-            .await?;
+        let change = Change::Secret { new: secret.clone(), grace };
+        let changed = self.write(account, request, &change).await?;
         Ok(Reply::json(StatusCode::OK, &View::new(&changed, self.clock.now()).with_secret(&secret)))
     }
 
@@ -91,11 +84,11 @@ impl Manage {
         &self,
         account: &AccountId,
         request: &Request,
-        change: impl Fn(&Destination, Timestamp) -> Result<Destination, Invalid>,
+        change: &Change,
     ) -> Result<Destination, Problem> {
         for _ in 0..MAX_CONFLICTS {
             let loaded = self.find(account, request).await?;
-            let changed = change(&loaded, self.clock.now())?;
+            let changed = self.apply(change, loaded.clone()).await?;
             match self.destinations.put(&changed, Some(&loaded)).await? {
                 Saved::Yes => return Ok(changed),
                 // Our own write, made again because its answer was lost.
@@ -104,6 +97,20 @@ impl Manage {
             }
         }
         Err(contended())
+    }
+
+    async fn apply(&self, change: &Change, loaded: Destination) -> Result<Destination, Problem> {
+        let now = self.clock.now();
+        match change {
+            Change::Fields(fields) => {
+                Form::parse(fields, &self.addresses)?.change(loaded, now, &self.vault).await
+            }
+            Change::Secret { new, grace } => {
+                let mut open = loaded.touched(now).open(&self.vault).await?;
+                open.private.secrets = open.private.secrets.rotate(new.clone(), now + *grace, now);
+                Ok(open.close(&self.vault).await?)
+            }
+        }
     }
 
     pub(crate) async fn delete(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
@@ -118,6 +125,14 @@ impl Manage {
     async fn find(&self, account: &AccountId, request: &Request) -> Result<Destination, Problem> {
         self.destinations.get(account, &id_of(request)?).await?.ok_or_else(not_found)
     }
+}
+
+/// What a destination becomes.
+enum Change {
+    /// What these fields say.
+    Fields(Fields),
+    /// One that signs with another secret, and for a while with the one before.
+    Secret { new: SigningSecret, grace: Duration },
 }
 
 /// How long the secret before stays good: `grace_hours`, a day if it is not given.

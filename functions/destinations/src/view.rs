@@ -44,6 +44,7 @@ impl<'a> List<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn new(destination: &'a Destination, now: Timestamp) -> Self {
+        let headers = &destination.private.header_names;
         Self {
             id: &destination.id,
             name: &destination.name,
@@ -51,10 +52,10 @@ impl<'a> View<'a> {
             request_type: destination.request_type,
             status: destination.status,
             events: &destination.events,
-            headers: destination.headers.iter().map(|(name, _)| (name, ExtraHeaders::MASK)).collect(),
+            headers: headers.iter().map(|name| (name.as_str(), ExtraHeaders::MASK)).collect(),
             created_at: destination.created_at,
             updated_at: destination.updated_at,
-            previous_secret_expires_at: destination.secrets.previous_until(now),
+            previous_secret_expires_at: destination.private.previous_until(now),
             secret: None,
         }
     }

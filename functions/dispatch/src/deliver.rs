@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use adapters::dynamodb::{ContextTables, LedgerTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
+use adapters::vault::KmsOpener;
 use domain::deliver::{Deliver, Invocation, Received, Verdict};
 use domain::messages::Message;
 
@@ -12,7 +13,7 @@ use crate::batch::Batch;
 
 /// The ids of the messages that are done with.
 pub(crate) async fn run<'a>(
-    step: &Deliver<LedgerTable, ContextTables, HttpSender, Queue>,
+    step: &Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
     batch: &'a Batch,
     invocation: &Invocation,
 ) -> HashSet<&'a str> {

@@ -18,6 +18,7 @@ use adapters::function::Error;
 use adapters::reach;
 use adapters::sender::{CertificateDer, HttpSender, SetupError};
 use adapters::sqs::Queue;
+use adapters::vault::{KmsOpener, SECRETS_KEY_ARN};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::address::AddressPolicy;
 use domain::deliver::{Deliver, Invocation};
@@ -34,6 +35,7 @@ pub struct Config {
     deliveries_queue_url: String,
     dead_letters_queue_url: String,
     destinations_table: String,
+    secrets_key_arn: String,
     delivery_log_table: String,
     retention: Retention,
     timeout: Duration,
@@ -51,6 +53,7 @@ impl Config {
             deliveries_queue_url: vars.text("DELIVERIES_QUEUE_URL")?,
             dead_letters_queue_url: vars.text("DEAD_LETTERS_QUEUE_URL")?,
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
+            secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
             timeout: Duration::from_secs(vars.number("FUNCTION_TIMEOUT_SECONDS")?),
@@ -66,7 +69,7 @@ pub struct Dispatch {
     deliveries: Queue,
     dead_letters: Queue,
     fan_out: FanOut<DestinationTable, Queue, LedgerTable>,
-    deliver: Deliver<LedgerTable, ContextTables, HttpSender, Queue>,
+    deliver: Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
     reconcile: Reconcile<LedgerTable, Queue, Queue>,
     timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -76,7 +79,8 @@ impl Dispatch {
     /// Wires the function, once per process.
     pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         let sender = HttpSender::new(config.addresses, &config.trusted_certificates)?;
-        let Clients { dynamodb, sqs } = clients;
+        let Clients { dynamodb, sqs, kms } = clients;
+        let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         let queue = |url| Queue::new(sqs.clone(), url);
         let events = queue(config.events_queue_url);
         let deliveries = queue(config.deliveries_queue_url);
@@ -86,7 +90,14 @@ impl Dispatch {
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
         Ok(Self {
             fan_out: FanOut::new(destinations, deliveries.clone(), ledger.clone(), Arc::clone(&clock)),
-            deliver: Deliver::new(ledger.clone(), context, sender, deliveries.clone(), Arc::clone(&clock)),
+            deliver: Deliver::new(
+                ledger.clone(),
+                context,
+                opener,
+                sender,
+                deliveries.clone(),
+                Arc::clone(&clock),
+            ),
             reconcile: Reconcile::new(ledger, deliveries.clone(), events.clone(), Arc::clone(&clock)),
             events,
             deliveries,

@@ -14,8 +14,9 @@ use crate::ledger::{Claim, Claimed, Closing, LEASE_MARGIN, Owner, RETRY_AFTER, S
 use crate::messages::DeliveryMessage;
 use crate::outcome::{Outcome, OutcomeClass};
 use crate::ports::{
-    Clock, Context, Contexts, Ledger, Receipt, Result, Unavailable, Visibility, WebhookSender,
+    Clock, Context, Contexts, Ledger, Opener, Receipt, Result, Unavailable, Visibility, WebhookSender,
 };
+use crate::private::Open;
 use crate::timestamp::Timestamp;
 use crate::wire;
 
@@ -30,9 +31,10 @@ pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 
 const MAX_STEPS: usize = 8;
 
 /// Delivers.
-pub struct Deliver<L, C, S, V> {
+pub struct Deliver<L, C, O, S, V> {
     ledger: L,
     contexts: C,
+    opener: O,
     sender: S,
     visibility: V,
     clock: Arc<dyn Clock>,
@@ -65,12 +67,14 @@ pub enum Verdict {
     Again,
 }
 
+/// What to send and where to, or why there is no sending it.
+type Sendable<'a> = Result<(&'a LifecycleEvent, Destination<Open>), &'static str>;
+
 /// One delivery of the batch.
 struct Item<'a> {
     received: &'a Received,
     delivery: Delivery,
-    /// What to send and where to, or why there is no sending it.
-    sendable: Result<(&'a LifecycleEvent, &'a Destination), &'static str>,
+    sendable: Sendable<'a>,
     /// A first receive claims without a read. Receives are no proof; the claim's own condition decides.
     claims_at_once: bool,
     owner: Owner,
@@ -98,10 +102,10 @@ enum Turn {
     NotBefore(Timestamp),
 }
 
-impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V> {
-    /// Over the ledger, the store of events and destinations, the sender and the queue.
-    pub fn new(ledger: L, contexts: C, sender: S, visibility: V, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, contexts, sender, visibility, clock }
+impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver<L, C, O, S, V> {
+    /// Over the ledger, the store of events and destinations, what opens their secrets, the sender and the queue.
+    pub fn new(ledger: L, contexts: C, opener: O, sender: S, visibility: V, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger, contexts, opener, sender, visibility, clock }
     }
 
     /// One verdict for each message, in order. None can take another down.
@@ -121,20 +125,30 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
         }
     }
 
+    /// Opens the destination's secrets, but only if there is something to send with them.
+    async fn sendable<'a>(&self, context: &'a Context) -> Result<Sendable<'a>> {
+        Ok(match closed(context) {
+            Ok((event, destination)) => Ok((event, destination.clone().open(&self.opener).await?)),
+            Err(reason) => Err(reason),
+        })
+    }
+
     async fn deliver_all(
         &self,
         batch: &[Received],
         contexts: &[Context],
         invocation: &Invocation,
     ) -> Vec<Verdict> {
+        // Before the claims, because a claim without a request has to be waited for.
+        let sendables = join_all(contexts.iter().map(|context| isolate(self.sendable(context)))).await;
         // A table call refuses two writes of one item; the second copy of a message follows the first one's record.
         let mut seen = HashSet::new();
-        let items: Vec<_> = batch
+        let items: Vec<Result<Item<'_>>> = batch
             .iter()
-            .zip(contexts)
+            .zip(sendables)
             .enumerate()
-            .map(|(index, (received, context))| {
-                let sendable = sendable(context);
+            .map(|(index, (received, sendable))| {
+                let sendable = sendable?;
                 let claims_at_once = sendable.is_ok()
                     // A count that is not there proves no first receive.
                     && received.receive_count.is_some_and(|count| count <= 1)
@@ -142,20 +156,25 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
                 let delivery = received.message.delivery();
                 let owner = Owner::new(&invocation.id, index);
                 let lease_until = invocation.deadline + LEASE_MARGIN;
-                Item { received, delivery, sendable, claims_at_once, owner, lease_until }
+                Ok(Item { received, delivery, sendable, claims_at_once, owner, lease_until })
             })
             .collect();
         let mut first_claims = self.claim_first_receives(&items).await.into_iter();
-        let turns = items.iter().map(|item| {
-            let claimed = if item.claims_at_once { first_claims.next() } else { None };
+        let turns = batch.iter().zip(&items).map(|(received, item)| {
+            let claims_at_once = item.as_ref().is_ok_and(|item| item.claims_at_once);
+            let claimed = if claims_at_once { first_claims.next() } else { None };
             async move {
+                let item = match item {
+                    Ok(item) => item,
+                    Err(error) => return self.failed(received, error).await,
+                };
                 match isolate(self.turn(item, claimed)).await {
                     Ok(Turn::Ended) => Verdict::Done,
                     Ok(Turn::NotBefore(until)) => {
-                        self.postpone(&item.received.receipt, until.since(self.clock.now())).await;
+                        self.postpone(&received.receipt, until.since(self.clock.now())).await;
                         Verdict::Again
                     }
-                    Err(error) => self.failed(item.received, &error).await,
+                    Err(error) => self.failed(received, &error).await,
                 }
             }
         });
@@ -163,16 +182,18 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
     }
 
     /// All of a batch in one call.
-    async fn claim_first_receives(&self, items: &[Item<'_>]) -> Vec<Result<Claimed>> {
+    async fn claim_first_receives(&self, items: &[Result<Item<'_>>]) -> Vec<Result<Claimed>> {
         let now = self.clock.now();
-        let first = items.iter().filter(|item| item.claims_at_once);
+        let first = items.iter().flatten().filter(|item| item.claims_at_once);
         let claims: Vec<_> = first.map(|item| item.claim(1, now)).collect();
         if claims.is_empty() { Vec::new() } else { self.ledger.claim(&claims).await }
     }
 
     async fn turn(&self, item: &Item<'_>, first_claim: Option<Result<Claimed>>) -> Result<Turn> {
-        match (first_claim.transpose()?, item.sendable) {
-            (Some(Claimed::Granted), Ok(sendable)) => self.attempt(item, sendable, 1).await,
+        match (first_claim.transpose()?, &item.sendable) {
+            (Some(Claimed::Granted), Ok((event, destination))) => {
+                self.attempt(item, (event, destination), 1).await
+            }
             _ => self.follow_the_records(item).await,
         }
     }
@@ -182,7 +203,7 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
         for _ in 0..MAX_STEPS {
             let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
             let now = self.clock.now();
-            match (next_step(&records, Some(&item.owner), now), item.sendable) {
+            match (next_step(&records, Some(&item.owner), now), &item.sendable) {
                 (Step::Acknowledge, _) => return Ok(Turn::Ended),
                 (Step::Wait { until }, _) => return Ok(Turn::NotBefore(until)),
                 (Step::CloseUnknown { number, owner, claimed_at }, _) => {
@@ -191,14 +212,16 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
                         log_attempt(&closing, None, None);
                     }
                 }
-                (Step::Claim { number }, Ok(sendable)) => {
+                (Step::Claim { number }, Ok((event, destination))) => {
                     let claimed = self.ledger.claim(&[item.claim(number, now)]).await;
                     if claimed.into_iter().next().transpose()? == Some(Claimed::Granted) {
-                        return self.attempt(item, sendable, number).await;
+                        return self.attempt(item, (event, destination), number).await;
                     }
                 }
                 (Step::Claim { number }, Err(reason)) => self.cancel(item, number, reason, now).await?,
-                (Step::Send { number }, Ok(sendable)) => return self.attempt(item, sendable, number).await,
+                (Step::Send { number }, Ok((event, destination))) => {
+                    return self.attempt(item, (event, destination), number).await;
+                }
                 (Step::Send { .. }, Err(_)) => return Ok(Turn::NotBefore(item.lease_until)),
             }
         }
@@ -209,7 +232,7 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
     async fn attempt(
         &self,
         item: &Item<'_>,
-        (event, destination): (&LifecycleEvent, &Destination),
+        (event, destination): (&LifecycleEvent, &Destination<Open>),
         number: u8,
     ) -> Result<Turn> {
         let claim = item.claim(number, self.clock.now());
@@ -250,11 +273,11 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
     }
 
     async fn failed(&self, received: &Received, error: &Unavailable) -> Verdict {
-        let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::error!(
             delivery_id = %received.message.delivery_id,
+            destination_id = %received.message.destination_id,
             error = %error,
-            cause,
+            cause = error.causes(),
             "delivery.failed"
         );
         self.postpone(&received.receipt, RETRY_AFTER).await;
@@ -269,8 +292,8 @@ impl<L: Ledger, C: Contexts, S: WebhookSender, V: Visibility> Deliver<L, C, S, V
     }
 }
 
-/// What to send and where to, or why there is no sending it.
-fn sendable(context: &Context) -> Result<(&LifecycleEvent, &Destination), &'static str> {
+/// What to send and where to, its secrets still closed, or why there is no sending it.
+fn closed(context: &Context) -> Result<(&LifecycleEvent, &Destination), &'static str> {
     let event = context.event.as_ref().ok_or("The event is no longer kept.")?;
     let destination = context.destination.as_ref().ok_or("The destination was deleted.")?;
     if destination.is_active() { Ok((event, destination)) } else { Err("The destination was disabled.") }
@@ -306,7 +329,7 @@ mod tests {
     use crate::delivery::{Entry, Standing};
     use crate::destination::DestinationStatus;
     use crate::fakes::{
-        ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, ScriptedSender, sample,
+        GlassVault, ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, ScriptedSender, sample,
     };
     use crate::ids::DestinationId;
 
@@ -341,6 +364,7 @@ mod tests {
             let deliver = Deliver::new(
                 self.ledger.clone(),
                 self.destinations.clone(),
+                GlassVault,
                 self.sender.clone(),
                 self.visibility.clone(),
                 Arc::new(self.clock.clone()),
@@ -441,6 +465,30 @@ mod tests {
         world.destinations.put(sample::destination("dst_2"));
         let verdicts = world.receive(&[to("dst_1"), to("dst_2")]).await;
         assert_eq!(verdicts, [Verdict::Again, Verdict::Done]);
+    }
+
+    #[tokio::test]
+    async fn secrets_that_do_not_open_fail_their_own_delivery_unclaimed_until_they_are_mended() {
+        let world = World::answering(&[200, 200]);
+        let mut moved = sample::destination("dst_2");
+        moved.private = sample::destination("dst_1").private;
+        world.destinations.put(moved.clone());
+        let verdicts = world.receive(&[to("dst_2"), to("dst_1")]).await;
+        assert_eq!(verdicts, [Verdict::Again, Verdict::Done]);
+        assert_eq!(world.sender.sent().len(), 1);
+        assert!(world.ledger.records_of(&to("dst_2").message.delivery_id).is_empty());
+        assert_eq!(world.visibility.asked(), [(to("dst_2").receipt, RETRY_AFTER)]);
+        world.destinations.put(sample::destination("dst_2"));
+        assert_eq!(world.receive(&[to("dst_2")]).await, [Verdict::Done]);
+    }
+
+    #[tokio::test]
+    async fn the_secrets_of_a_destination_that_takes_nothing_stay_closed() {
+        let world = World::answering(&[]);
+        let mut moved = sample::destination("dst_2");
+        moved.private = sample::destination("dst_1").private;
+        world.destinations.put(Destination { status: DestinationStatus::Disabled, ..moved });
+        assert_eq!(world.receive(&[to("dst_2")]).await, [Verdict::Done], "cancelled");
     }
 
     #[tokio::test]

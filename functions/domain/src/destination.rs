@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::event::EventKind;
 use crate::ids::{AccountId, DestinationId};
 use crate::invalid::Invalid;
-use crate::signature::Secrets;
+use crate::private::Closed;
 use crate::target_url::TargetUrl;
 use crate::timestamp::Timestamp;
 
-/// One place an account's events go to, as the customer set it up.
+/// One place an account's events go to, as the customer set it up. What is secret of it is [`Closed`] unless it is about
+/// to be used, and then [`Open`](crate::private::Open).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Destination {
+pub struct Destination<P = Closed> {
     /// Whose it is.
     pub account_id: AccountId,
     /// Its id.
@@ -28,17 +29,15 @@ pub struct Destination {
     pub status: DestinationStatus,
     /// The events it wants.
     pub events: EventChoice,
-    /// Headers to send along, such as an authorization of the customer's own.
-    pub headers: ExtraHeaders,
-    /// What requests are signed with.
-    pub secrets: Secrets,
+    /// What is secret of it: extra headers, and what requests are signed with.
+    pub private: P,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-impl Destination {
+impl<P> Destination<P> {
     /// Whether a lifecycle event of this kind is to be sent here.
     #[must_use]
     pub fn wants(&self, kind: EventKind) -> bool {
@@ -47,9 +46,37 @@ impl Destination {
 
     /// The same, changed now. A write is told from the one before by its time, also within one millisecond.
     #[must_use]
-    pub fn touched(&self, now: Timestamp) -> Self {
+    pub fn touched(self, now: Timestamp) -> Self {
         let after = Timestamp::from_millis(self.updated_at.as_millis() + 1);
-        Self { updated_at: now.max(after), ..self.clone() }
+        Self { updated_at: now.max(after), ..self }
+    }
+
+    /// The same with its secrets in another form.
+    pub(crate) fn with_private<Q>(self, private: Q) -> Destination<Q> {
+        let Self {
+            account_id,
+            id,
+            name,
+            url,
+            request_type,
+            status,
+            events,
+            private: _,
+            created_at,
+            updated_at,
+        } = self;
+        Destination {
+            account_id,
+            id,
+            name,
+            url,
+            request_type,
+            status,
+            events,
+            private,
+            created_at,
+            updated_at,
+        }
     }
 
     /// Whether deliveries are on.

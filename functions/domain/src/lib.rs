@@ -2,8 +2,8 @@
 //!
 //! Start at [`deliver`], which is what Ringback is for; it reads as the way of one delivery. [`completion`] is how an
 //! event comes to be and [`callback`] how a provider's word gets there, [`fan_out`] how it becomes deliveries,
-//! [`ledger`] why their counts are exact, [`reconcile`] what becomes of dead letters. [`ports`] lists what the rules
-//! need from the outside.
+//! [`ledger`] why their counts are exact, [`reconcile`] what becomes of dead letters. [`private`] is how secrets are
+//! kept. [`ports`] lists what the rules need from the outside.
 
 pub mod address;
 pub mod api_key;
@@ -30,9 +30,11 @@ pub mod outcome;
 pub mod overdue;
 pub mod payload;
 pub mod ports;
+pub mod private;
 pub mod provider;
 pub mod reconcile;
 pub mod resend;
+pub mod sealed;
 pub mod signal;
 pub mod signature;
 pub mod status;

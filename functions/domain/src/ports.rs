@@ -18,6 +18,7 @@ use crate::ledger::{Claim, Claimed, Closing};
 use crate::messages::{DeliveryMessage, EventMessage};
 use crate::outcome::Outcome;
 use crate::provider::{Link, Provider, ProviderSecret, Reference};
+use crate::sealed::{Holder, Sealed};
 use crate::signal::Signal;
 use crate::timestamp::Timestamp;
 use crate::wire::WebhookRequest;
@@ -35,6 +36,13 @@ impl Unavailable {
     /// Says what was being done and why it failed.
     pub fn new(operation: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { operation, cause: cause.into() }
+    }
+
+    /// Why it failed, from the nearest cause to the last.
+    #[must_use]
+    pub fn causes(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 }
 
@@ -160,7 +168,10 @@ pub trait ProviderSecrets: Send + Sync {
         account: &AccountId,
         provider: Provider,
     ) -> impl Future<Output = Result<Option<ProviderSecret>>> + Send;
+}
 
+/// Keeps what providers sign their callbacks with, and shows none of it.
+pub trait ProviderSecretStore: Send + Sync {
     /// Stores it, or replaces the one before.
     fn put(
         &self,
@@ -193,17 +204,17 @@ pub trait DeliveryQueue: Send + Sync {
 pub trait Destinations: Send + Sync {
     /// All of them, as they are now, in the order of their ids.
     fn of_account(&self, account: &AccountId) -> impl Future<Output = Result<Vec<Destination>>> + Send;
-}
 
-/// Keeps destinations.
-pub trait DestinationStore: Destinations {
     /// One of them.
     fn get(
         &self,
         account: &AccountId,
         id: &DestinationId,
     ) -> impl Future<Output = Result<Option<Destination>>> + Send;
+}
 
+/// Keeps destinations.
+pub trait DestinationStore: Destinations {
     /// Stores a new one, or a changed one if `loaded` is still what is stored (told by its `updated_at`).
     fn put(
         &self,
@@ -213,6 +224,19 @@ pub trait DestinationStore: Destinations {
 
     /// Forgets one; false if there was none.
     fn delete(&self, account: &AccountId, id: &DestinationId) -> impl Future<Output = Result<bool>> + Send;
+}
+
+/// Opens what a [`Vault`] has sealed.
+pub trait Opener: Send + Sync {
+    /// The text that was sealed for this holder. An error also if it was sealed for another or has been changed since:
+    /// only we write there, so that is a failure of ours, and what waits for it can go on once it is mended.
+    fn open(&self, of: &Holder<'_>, sealed: &Sealed) -> impl Future<Output = Result<Vec<u8>>> + Send;
+}
+
+/// Seals what is secret before it is stored.
+pub trait Vault: Opener {
+    /// Seals a text for this holder, under a key of its own.
+    fn seal(&self, of: &Holder<'_>, text: &[u8]) -> impl Future<Output = Result<Sealed>> + Send;
 }
 
 /// Accounts and their API keys.

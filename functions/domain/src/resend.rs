@@ -10,7 +10,7 @@ use crate::delivery_log::{Filter, Position, Search};
 use crate::destination::Destination;
 use crate::ids::{AccountId, DeliveryId, DestinationId, hex};
 use crate::messages::DeliveryMessage;
-use crate::ports::{Clock, DeliveryLog, DeliveryQueue, DestinationStore, Result, Unavailable};
+use crate::ports::{Clock, DeliveryLog, DeliveryQueue, Destinations, Result, Unavailable};
 use crate::timestamp::Timestamp;
 
 /// Deliveries that one recovery looks at. A larger one goes on where it stopped.
@@ -63,7 +63,7 @@ pub struct Recovered {
     pub next: Option<Position>,
 }
 
-impl<L: DeliveryLog, D: DestinationStore, Q: DeliveryQueue> Resend<L, D, Q> {
+impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
     /// Over the Delivery Logs, the destinations and the queue of deliveries.
     pub fn new(log: L, destinations: D, deliveries: Q, clock: Arc<dyn Clock>) -> Self {
         Self { log, destinations, deliveries, clock }

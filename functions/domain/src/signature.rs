@@ -45,12 +45,6 @@ impl Secrets {
         let previous = self.previous.iter().filter(move |(_, until)| at < *until);
         std::iter::once(&self.current).chain(previous.map(|(secret, _)| secret))
     }
-
-    /// Until when a secret before the newest is good as well; `None` if none is.
-    #[must_use]
-    pub fn previous_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.previous.iter().map(|(_, until)| *until).filter(|until| now < *until).max()
-    }
 }
 
 /// One secret. Never printed.
@@ -141,7 +135,6 @@ mod tests {
         assert_eq!(once.rotate(second.clone(), at(20_000), at(1)), once, "the same write again");
         let twice = once.rotate(third.clone(), at(15_000), at(5_000));
         assert_eq!(active(&twice, 9_999), [third.clone(), second.clone(), first]);
-        assert_eq!((twice.previous_until(at(0)), twice.previous_until(at(15_000))), (Some(at(15_000)), None));
         assert_eq!(twice.rotate(third, at(0), at(12_000)).previous.len(), 2, "nothing changes");
     }
 }

@@ -8,6 +8,7 @@ use crate::destination::{Destination, ExtraHeaders, RequestType};
 use crate::event::LifecycleEvent;
 use crate::ids::{DeliveryId, digest, hex};
 use crate::payload;
+use crate::private::Open;
 use crate::signature::signatures;
 use crate::timestamp::Timestamp;
 
@@ -47,10 +48,25 @@ pub struct UrlTooLong {
 /// For a GET only: the URL is too long even after trimming.
 pub fn request(
     event: &LifecycleEvent,
-    destination: &Destination,
+    destination: &Destination<Open>,
     delivery: &DeliveryId,
     attempt: u8,
     now: Timestamp,
+) -> Result<WebhookRequest, UrlTooLong> {
+    let Open { headers, secrets } = &destination.private;
+    let sign = |payload: &[u8]| signatures(secrets, &event.id, now, payload);
+    compose(event, destination, delivery, attempt, now, sign, headers.iter())
+}
+
+/// The same with any signature and any extra headers.
+fn compose<'a, P>(
+    event: &LifecycleEvent,
+    destination: &Destination<P>,
+    delivery: &DeliveryId,
+    attempt: u8,
+    now: Timestamp,
+    sign: impl FnOnce(&[u8]) -> String,
+    extra: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<WebhookRequest, UrlTooLong> {
     let Carrier { url, body, content_type, payload, trimmed } = match destination.request_type {
         RequestType::Get => in_query(event, destination.url.as_url())?,
@@ -60,7 +76,7 @@ pub fn request(
     let mut set = |name: &str, value: String| headers.push((name.to_owned(), value));
     set("webhook-id", event.id.to_string());
     set("webhook-timestamp", now.as_secs().to_string());
-    set("webhook-signature", signatures(&destination.secrets, &event.id, now, &payload));
+    set("webhook-signature", sign(&payload));
     set("webhook-attempt", attempt.to_string());
     if !trimmed.is_empty() {
         set("webhook-payload-trimmed", trimmed.join(","));
@@ -68,10 +84,11 @@ pub fn request(
     if let Some(content_type) = content_type {
         set("content-type", content_type);
     }
-    if !destination.headers.iter().any(|(name, _)| name == "user-agent") {
-        set("user-agent", USER_AGENT.to_owned());
+    let ours = headers.len();
+    headers.extend(extra.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    if !headers.iter().any(|(name, _)| name == "user-agent") {
+        headers.insert(ours, ("user-agent".to_owned(), USER_AGENT.to_owned()));
     }
-    headers.extend(destination.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
     Ok(WebhookRequest { method: destination.request_type, url, headers, body, trimmed })
 }
 
@@ -86,7 +103,7 @@ pub struct Preview {
     pub headers: Vec<(String, String)>,
 }
 
-/// Makes the request of one attempt once more and hides its secrets; `None` where there was none.
+/// Makes the request of one attempt once more without its secrets, which stay closed; `None` where there was none.
 #[must_use]
 pub fn preview(
     event: &LifecycleEvent,
@@ -95,14 +112,10 @@ pub fn preview(
     attempt: u8,
     at: Timestamp,
 ) -> Option<Preview> {
-    let WebhookRequest { method, mut headers, .. } =
-        request(event, destination, delivery, attempt, at).ok()?;
-    for (name, value) in &mut headers {
-        let is_extra = destination.headers.iter().any(|(extra, _)| extra == name);
-        if is_extra || name == "webhook-signature" {
-            ExtraHeaders::MASK.clone_into(value);
-        }
-    }
+    let masked = |_: &[u8]| ExtraHeaders::MASK.to_owned();
+    let extra = destination.private.header_names.iter().map(|name| (name.as_str(), ExtraHeaders::MASK));
+    let WebhookRequest { method, headers, .. } =
+        compose(event, destination, delivery, attempt, at, masked, extra).ok()?;
     Some(Preview { method, url: destination.url.as_url().clone(), headers })
 }
 
@@ -147,7 +160,7 @@ fn with_query(target: &Url, event: &LifecycleEvent, payload: &[u8]) -> Url {
     url
 }
 
-fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destination) -> Carrier {
+fn in_form<P>(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destination<P>) -> Carrier {
     let boundary = boundary(event, delivery);
     let mut body = Vec::with_capacity(event.payload.len() + 512);
     for (name, value) in [("event", event.kind.as_str().as_bytes()), ("payload", &event.payload)] {
@@ -186,12 +199,12 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fakes::sample;
+    use crate::fakes::{GlassVault, sample};
 
     const NOW: Timestamp = Timestamp::from_millis(1_756_720_062_999);
 
     fn send(request_type: RequestType, payload: &str, attempt: u8) -> Result<WebhookRequest, UrlTooLong> {
-        let destination = Destination { request_type, ..sample::destination("dst_1") };
+        let destination = Destination { request_type, ..sample::open_destination("dst_1") };
         request(&sample::event(payload), &destination, &sample::delivery().id, attempt, NOW)
     }
 
@@ -224,8 +237,12 @@ mod tests {
             header(&request, "webhook-payload-trimmed"),
             Some("conversation_transcript,conversation_analysis")
         );
-        let expected =
-            signatures(&sample::destination("dst_1").secrets, &sample::event("").id, NOW, trimmed.as_bytes());
+        let expected = signatures(
+            &sample::open_destination("dst_1").private.secrets,
+            &sample::event("").id,
+            NOW,
+            trimmed.as_bytes(),
+        );
         assert_eq!(header(&request, "webhook-signature"), Some(expected.as_str()));
     }
 
@@ -263,8 +280,9 @@ mod tests {
     #[test]
     fn a_preview_shows_everything_but_secrets() {
         let headers = std::collections::BTreeMap::from([("X-Token".to_owned(), "hush".to_owned())]);
-        let destination =
-            Destination { headers: headers.try_into().unwrap(), ..sample::destination("dst_1") };
+        let mut destination = sample::open_destination("dst_1");
+        destination.private.headers = headers.try_into().unwrap();
+        let destination = GlassVault::close(destination);
         let event = sample::event("{}");
         let preview = preview(&event, &destination, &sample::delivery().id, 2, NOW).unwrap();
         let shown = |name: &str| preview.headers.iter().find(|(set, _)| set == name).unwrap().1.as_str();
@@ -275,7 +293,7 @@ mod tests {
     #[test]
     fn the_official_library_verifies_the_signature() {
         let now = Timestamp::from_millis(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
-        let destination = sample::destination("dst_1");
+        let destination = sample::open_destination("dst_1");
         let event = sample::event(r#"{"a":1}"#);
         let request = request(&event, &destination, &sample::delivery().id, 1, now).unwrap();
         let headers: http::HeaderMap = request
@@ -283,7 +301,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
             .collect();
-        let verifier = standardwebhooks::Webhook::new(&destination.secrets.current.reveal()).unwrap();
+        let verifier = standardwebhooks::Webhook::new(&destination.private.secrets.current.reveal()).unwrap();
         verifier.verify(&event.payload, &headers).unwrap();
         assert!(verifier.verify(b"{}", &headers).is_err());
     }

@@ -20,6 +20,7 @@ use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use adapters::sqs::Queue;
+use adapters::vault::{KmsOpener, SECRETS_KEY_ARN};
 use domain::api_key::Scope;
 use domain::callback::Callbacks;
 use domain::completion::Complete;
@@ -47,6 +48,7 @@ pub struct Config {
     events_queue_url: String,
     deliveries_queue_url: String,
     destinations_table: String,
+    secrets_key_arn: String,
     conversations_table: String,
     delivery_log_table: String,
     retention: Retention,
@@ -60,6 +62,7 @@ impl Config {
             events_queue_url: vars.text("EVENTS_QUEUE_URL")?,
             deliveries_queue_url: vars.text("DELIVERIES_QUEUE_URL")?,
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
+            secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
             conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
@@ -84,7 +87,7 @@ enum Command {
 /// The function.
 pub struct Ingest {
     accounts: AccountTable,
-    providers: ProviderTable,
+    providers: ProviderTable<KmsOpener>,
     complete: Completing,
     callbacks: Linking,
     update: Update<ConversationTables>,
@@ -100,7 +103,7 @@ impl Ingest {
     /// Wires the function, once per process.
     #[must_use]
     pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
-        let Clients { dynamodb, sqs } = clients;
+        let Clients { dynamodb, sqs, kms } = clients;
         let (table, log) = (config.conversations_table, config.delivery_log_table);
         let conversations = ConversationTables::new(
             ConversationTable::new(dynamodb.clone(), table.clone()),
@@ -115,9 +118,10 @@ impl Ingest {
         let complete = Complete::new(conversations.clone(), events, Arc::clone(&clock));
         let references = ReferenceTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
         let overdue = OverdueIndex::new(dynamodb.clone(), table);
+        let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         Self {
             accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
-            providers: ProviderTable::new(dynamodb, config.destinations_table),
+            providers: ProviderTable::new(dynamodb, config.destinations_table, opener),
             callbacks: Callbacks::new(
                 complete.clone(),
                 conversations.clone(),

@@ -9,7 +9,7 @@ use domain::event::EventKind;
 use domain::ids::{ConversationId, DeliveryId, DestinationId};
 use domain::invalid::Invalid;
 use domain::outcome::OutcomeClass;
-use domain::ports::{DeliveryLog, DestinationStore};
+use domain::ports::{DeliveryLog, Destinations};
 use domain::timestamp::Timestamp;
 use http::StatusCode;
 
@@ -38,7 +38,7 @@ pub(crate) async fn list(
 /// `GET /v1/deliveries/{delivery_id}`: one delivery with all its attempts.
 pub(crate) async fn show(
     log: &impl DeliveryLog,
-    destinations: &impl DestinationStore,
+    destinations: &impl Destinations,
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Problem> {

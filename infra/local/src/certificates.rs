@@ -62,7 +62,7 @@ impl Authority {
             return Ok(Self { pem: fs::read_to_string(certificate)?, issuer: Issuer::new(params(), key) });
         }
         let authority = Self::new()?;
-        write_private(&key, &authority.issuer.key().serialize_pem())?;
+        write_private(&key, authority.issuer.key().serialize_pem().as_bytes())?;
         fs::write(certificate, &authority.pem)?;
         Ok(authority)
     }
@@ -119,13 +119,13 @@ fn params() -> CertificateParams {
     params
 }
 
-/// For the owner alone: who has the key can pose as any host to whoever trusts the certificate.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+/// For the owner alone: who has the key of an authority can pose as any host to whoever trusts its certificate.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    io::Write::write_all(&mut options.open(path)?, text.as_bytes())
+    io::Write::write_all(&mut options.open(path)?, content)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! DynamoDB and SQS on sockets of this machine, and the SDK clients that speak to them.
+//! DynamoDB, SQS and KMS on sockets of this machine, and the SDK clients that speak to them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
+use crate::kms::Kms;
 use crate::sqs::Sqs;
 
 /// What our endpoints are told as region.
@@ -23,9 +24,12 @@ const CREDENTIAL: &str = "local";
 
 /// The endpoints of this machine. They stop when dropped.
 pub struct Endpoints {
+    /// The key that secrets are sealed under.
+    pub kms: Kms,
     dynamodb: DynamoDb,
     sqs_address: SocketAddr,
-    sqs: AbortHandle,
+    kms_address: SocketAddr,
+    served: [AbortHandle; 2],
 }
 
 impl Endpoints {
@@ -36,14 +40,24 @@ impl Endpoints {
             Some(data) => Sqs::open(data.join("sqs.sqlite"), clock.clone()).map_err(io::Error::other)?,
             None => Sqs::in_memory(clock.clone()),
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let sqs_address = listener.local_addr()?;
+        let kms = data.map_or_else(|| Ok(Kms::in_memory()), Kms::open)?;
+        let (listener, sqs_address) = listen().await?;
         let sqs = tokio::spawn(async move {
             if let Err(error) = sqs.serve(listener).await {
                 tracing::error!(%error, "sqs.not_served");
             }
         });
-        Ok(Self { dynamodb, sqs_address, sqs: sqs.abort_handle() })
+        let (listener, kms_address) = listen().await?;
+        let kms_served = tokio::spawn({
+            let kms = kms.clone();
+            async move {
+                if let Err(error) = kms.serve(listener).await {
+                    tracing::error!(%error, "kms.not_served");
+                }
+            }
+        });
+        let served = [sqs.abort_handle(), kms_served.abort_handle()];
+        Ok(Self { kms, dynamodb, sqs_address, kms_address, served })
     }
 
     /// The variables that point an AWS SDK here, for processes and for people.
@@ -55,6 +69,7 @@ impl Endpoints {
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url()),
             ("AWS_ENDPOINT_URL_SQS", self.sqs_url()),
+            ("AWS_ENDPOINT_URL_KMS", self.kms_url()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
@@ -74,16 +89,27 @@ impl Endpoints {
         Clients {
             dynamodb: aws_sdk_dynamodb::Client::new(&at(self.dynamodb.url())),
             sqs: aws_sdk_sqs::Client::new(&at(self.sqs_url())),
+            kms: aws_sdk_kms::Client::new(&at(self.kms_url())),
         }
     }
 
     fn sqs_url(&self) -> String {
         format!("http://{}", self.sqs_address)
     }
+
+    fn kms_url(&self) -> String {
+        format!("http://{}", self.kms_address)
+    }
+}
+
+async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 impl Drop for Endpoints {
     fn drop(&mut self) {
-        self.sqs.abort();
+        self.served.iter().for_each(AbortHandle::abort);
     }
 }

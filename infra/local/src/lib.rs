@@ -8,6 +8,7 @@ pub mod clock;
 pub mod dynamodb;
 pub mod endpoints;
 pub mod functions;
+pub mod kms;
 pub mod lambda;
 pub mod provision;
 pub mod receiver;

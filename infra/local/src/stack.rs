@@ -17,6 +17,7 @@ use crate::certificates::Authority;
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::functions::{Launch, Runs};
+use crate::kms::Kms;
 use crate::lambda::front::{self, Functions};
 use crate::lambda::function::Deployed;
 use crate::lambda::mapping::Mapping;
@@ -51,6 +52,8 @@ pub struct Stack {
     pub clients: Clients,
     /// The variables of all functions, and those that point an AWS SDK at the endpoints here.
     pub environment: BTreeMap<String, String>,
+    /// What opens secrets.
+    pub kms: Kms,
     functions: Functions,
     /// They stop when dropped.
     _endpoints: Endpoints,
@@ -117,6 +120,7 @@ impl Stack {
             resources,
             clients,
             environment,
+            kms: endpoints.kms.clone(),
             functions,
             _endpoints: endpoints,
             invokers,

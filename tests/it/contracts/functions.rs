@@ -65,6 +65,7 @@ async fn each_function_gets_the_variables_it_reads_and_no_others() {
         &[
             ("/Ingest/Properties/Environment/Variables/PUBLIC_URL", Value::Null),
             ("/Dispatch/Properties/Environment/Variables/TRUSTED_CERTIFICATE", Value::Null),
+            ("/Query/Properties/Environment/Variables/SECRETS_KEY_ARN", json!("x")),
             ("/Query/Properties/Environment/Variables/EVENTS_QUEUE_URL", json!("x")),
             ("/Destinations/Properties/Environment/Variables/DESTINATION_TABLE", json!("x")),
         ],

@@ -60,12 +60,18 @@ fn everything_that_costs_is_tagged(template: &Template) -> Vec<String> {
         Value::Array(tags) => tags.contains(&json!({"Key": "Stage", "Value": stage})),
         tags => tags["Stage"] == stage,
     };
-    ["AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::ApiGatewayV2::Stage"]
-        .into_iter()
-        .flat_map(|kind| template.resources(kind))
-        .filter(|(_, properties)| !tagged(&properties["Tags"]))
-        .map(|(id, _)| id.to_owned())
-        .collect()
+    [
+        "AWS::Lambda::Function",
+        "AWS::SQS::Queue",
+        "AWS::DynamoDB::Table",
+        "AWS::KMS::Key",
+        "AWS::ApiGatewayV2::Stage",
+    ]
+    .into_iter()
+    .flat_map(|kind| template.resources(kind))
+    .filter(|(_, properties)| !tagged(&properties["Tags"]))
+    .map(|(id, _)| id.to_owned())
+    .collect()
 }
 
 #[tokio::test]
@@ -75,6 +81,7 @@ async fn what_costs_says_which_stage_it_is_of() {
         &[
             ("/Query/Properties/Tags", Value::Null),
             ("/FailedEventsQueue/Properties/Tags", Value::Null),
+            ("/SecretsKey/Properties/Tags", Value::Null),
             ("/ApiApiGatewayDefaultStage/Properties/Tags/Stage", Value::Null),
         ],
     )

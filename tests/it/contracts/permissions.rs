@@ -23,8 +23,12 @@ fn statements(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
     })
 }
 
-/// `!GetAtt Queue.Arn` as `Queue`, `!Sub ${Table.Arn}/index/name` as `Table/index/name`, `!Ref Key` as `Key`.
+/// `!GetAtt Queue.Arn` as `Queue`, `!Sub ${Table.Arn}/index/name` as `Table/index/name`, `!Ref Key` as `Key`, and what is
+/// one or the other as `Key|OtherKey`.
 fn resource(value: &Value) -> String {
+    if let Some([_, then, otherwise]) = value["Fn::If"].as_array().map(Vec::as_slice) {
+        return format!("{}|{}", resource(then), resource(otherwise));
+    }
     let attribute = value.pointer("/Fn::GetAtt/0").or_else(|| value.get("Ref")).and_then(Value::as_str);
     match (attribute, value["Fn::Sub"].as_str()) {
         (Some(id), _) => id.to_owned(),
@@ -64,7 +68,7 @@ async fn one_action_more_or_fewer_is_a_change_to_review() {
     keeps(
         what_is_granted_was_reviewed,
         &[
-            (&format!("{ingest}/1/Action/0"), Value::Null),
+            (&format!("{ingest}/2/Action/0"), Value::Null),
             (&format!("{ingest}/0/Action"), json!(["dynamodb:GetItem", "dynamodb:Scan"])),
             (&format!("{query}/0/Resource"), json!("*")),
             (&format!("{query}/0"), Value::Null),
@@ -127,6 +131,61 @@ async fn query_writes_nothing_only_ingest_and_dispatch_send_and_nothing_is_wild(
                 "/QueryRole/Properties/ManagedPolicyArns/1",
                 json!("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"),
             ),
+        ],
+    )
+    .await;
+}
+
+/// In what contexts a role may use the key of secrets: names of the context, by action.
+fn contexts<'a>(template: &'a Template, role: &'a str, action: &'a str) -> impl Iterator<Item = &'a Value> {
+    statements(template)
+        .filter(move |(of, statement)| {
+            // Through DynamoDB and SQS, the operator's own key is used for whole tables and queues.
+            *of == role && statement["Condition"]["StringLike"]["kms:ViaService"].is_null()
+        })
+        .filter(move |(_, statement)| items(&statement["Action"]).iter().any(|allowed| allowed == action))
+        .map(|(_, statement)| &statement["Condition"]["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"])
+}
+
+fn each_opens_only_the_secrets_that_it_uses(template: &Template) -> Vec<String> {
+    let all = json!(["account", "destination", "provider"]);
+    [
+        ("IngestRole", "kms:Decrypt", vec![json!(["account", "provider"])]),
+        ("IngestRole", "kms:GenerateDataKey", vec![]),
+        ("DispatchRole", "kms:Decrypt", vec![json!(["account", "destination"])]),
+        ("DispatchRole", "kms:GenerateDataKey", vec![]),
+        ("DestinationsRole", "kms:Decrypt", vec![all.clone()]),
+        ("DestinationsRole", "kms:GenerateDataKey", vec![all]),
+        ("QueryRole", "kms:Decrypt", vec![]),
+        ("QueryRole", "kms:GenerateDataKey", vec![]),
+    ]
+    .into_iter()
+    .filter(|(role, action, expected)| !contexts(template, role, action).eq(expected))
+    .map(|(role, action, expected)| format!("{role} may {action} in other contexts than {expected:?}"))
+    .collect()
+}
+
+#[tokio::test]
+async fn dispatch_opens_no_provider_ingest_no_destination_and_query_nothing() {
+    let statement =
+        |role: &str, index: usize| format!("/{role}/Properties/Policies/0/PolicyDocument/Statement/{index}");
+    let open = json!({"Sid": "OpenSecrets", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "x"});
+    let names = "Condition/ForAllValues:StringEquals/kms:EncryptionContextKeys";
+    let Some(template) = Template::expanded().await else { return };
+    let at = |role: &str, sid: &str| {
+        let of_role = statements(template).filter(|(of, _)| *of == role);
+        of_role.enumerate().find(|(_, (_, statement))| statement["Sid"] == sid).unwrap().0
+    };
+    let dispatch = statement("DispatchRole", at("DispatchRole", "OpenSecretsOfDestinations"));
+    let destinations = statement("DestinationsRole", at("DestinationsRole", "SealAndOpenSecrets"));
+    keeps(
+        each_opens_only_the_secrets_that_it_uses,
+        &[
+            (&statement("QueryRole", 0), open),
+            (&format!("{dispatch}/{names}"), json!(["account", "destination", "provider"])),
+            (&format!("{dispatch}/Condition"), Value::Null),
+            (&format!("{dispatch}/Action"), json!(["kms:Decrypt", "kms:GenerateDataKey"])),
+            (&format!("{destinations}/Action"), json!("kms:Decrypt")),
         ],
     )
     .await;

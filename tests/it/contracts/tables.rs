@@ -1,4 +1,4 @@
-//! Tables: nothing in them is lost by a mistake, and nothing stays for ever that should not.
+//! Tables, and the key of the secrets in them: nothing in them is lost by a mistake, and nothing stays for ever that should not.
 
 use serde_json::{Value, json};
 
@@ -49,6 +49,48 @@ async fn deliveries_and_waiting_callbacks_expire() {
         &[
             ("/DeliveryLogTable/Properties/TimeToLiveSpecification/AttributeName", json!("ttl")),
             ("/ConversationsTable/Properties/TimeToLiveSpecification", Value::Null),
+        ],
+    )
+    .await;
+}
+
+fn secrets_can_be_opened_as_long_as_there_are_tables(template: &Template) -> Vec<String> {
+    let key = &template.0["Resources"]["SecretsKey"];
+    let statements = &key["Properties"]["KeyPolicy"]["Statement"];
+    let root = json!({"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"});
+    [
+        (key["DeletionPolicy"] == "Retain", "the key goes with the stack"),
+        (key["UpdateReplacePolicy"] == "Retain", "the key goes with its replacement"),
+        (key["Properties"]["EnableKeyRotation"] == true, "the key is not rotated"),
+        (statements[0]["Principal"]["AWS"] == root, "the account cannot administer the key"),
+        (statements.as_array().is_some_and(|all| all.len() == 1), "the key lets others in"),
+        (
+            template.0["Conditions"][key["Condition"].as_str().unwrap_or_default()]
+                == json!({"Fn::Equals": [{"Ref": "KmsKeyArn"}, ""]}),
+            "the key is made beside the operator's own, or not at all",
+        ),
+    ]
+    .into_iter()
+    .filter(|(kept, _)| !kept)
+    .map(|(_, breach)| breach.to_owned())
+    .collect()
+}
+
+#[tokio::test]
+async fn the_key_of_secrets_survives_its_stack_and_is_rotated() {
+    let statements = "/SecretsKey/Properties/KeyPolicy/Statement";
+    keeps(
+        secrets_can_be_opened_as_long_as_there_are_tables,
+        &[
+            ("/SecretsKey/DeletionPolicy", json!("Delete")),
+            ("/SecretsKey/UpdateReplacePolicy", Value::Null),
+            ("/SecretsKey/Properties/EnableKeyRotation", json!(false)),
+            ("/SecretsKey/Condition", Value::Null),
+            (&format!("{statements}/0/Principal"), json!("*")),
+            (
+                &format!("{statements}/1"),
+                json!({"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt"}),
+            ),
         ],
     )
     .await;

@@ -1,19 +1,15 @@
-//! Destinations as items.
-
-use std::collections::BTreeMap;
+//! Destinations as items. What is secret of them stays closed here.
 
 use aws_sdk_dynamodb::Client;
-use domain::destination::{
-    Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
-};
+use domain::destination::{Destination, DestinationName, DestinationStatus, EventChoice, RequestType};
 use domain::ids::{AccountId, DestinationId};
 use domain::ports::{DestinationStore, Destinations, Result, Saved, Unavailable};
-use domain::signature::{Secrets, SigningSecret};
+use domain::private::Closed;
 use domain::target_url::TargetUrl;
 use domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::item::{Item, from_item, key, n, to_item};
+use super::item::{Item, SealedRow, from_item, key, n, to_item};
 use super::table::{If, Table};
 
 const PREFIX: &str = "destination#";
@@ -25,12 +21,6 @@ pub struct DestinationTable {
 }
 
 #[derive(Serialize, Deserialize)]
-struct PreviousSecret {
-    secret: String,
-    until: u64,
-}
-
-#[derive(Serialize, Deserialize)]
 struct DestinationRow {
     id: DestinationId,
     name: DestinationName,
@@ -38,11 +28,11 @@ struct DestinationRow {
     request_type: RequestType,
     status: DestinationStatus,
     events: EventChoice,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    headers: BTreeMap<String, String>,
-    secret: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    previous_secrets: Vec<PreviousSecret>,
+    header_names: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous_secret_until: Option<u64>,
+    sealed: SealedRow,
     created_at: u64,
     updated_at: u64,
 }
@@ -67,14 +57,9 @@ fn to_row(destination: &Destination) -> DestinationRow {
         request_type: destination.request_type,
         status: destination.status,
         events: destination.events.clone(),
-        headers: destination.headers.clone().into(),
-        secret: destination.secrets.current.reveal(),
-        previous_secrets: destination
-            .secrets
-            .previous
-            .iter()
-            .map(|(secret, until)| PreviousSecret { secret: secret.reveal(), until: until.as_millis() })
-            .collect(),
+        header_names: destination.private.header_names.clone(),
+        previous_secret_until: destination.private.previous_until.map(Timestamp::as_millis),
+        sealed: destination.private.sealed.clone().into(),
         created_at: destination.created_at.as_millis(),
         updated_at: destination.updated_at.as_millis(),
     }
@@ -82,26 +67,19 @@ fn to_row(destination: &Destination) -> DestinationRow {
 
 pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Destination> {
     let row: DestinationRow = from_item(item)?;
-    let corrupt = |error| Unavailable::new("read a destination", error);
     Ok(Destination {
         account_id: account.clone(),
         id: row.id,
         name: row.name,
-        url: TargetUrl::from_stored(&row.url).map_err(corrupt)?,
+        url: TargetUrl::from_stored(&row.url)
+            .map_err(|error| Unavailable::new("read a destination", error))?,
         request_type: row.request_type,
         status: row.status,
         events: row.events,
-        headers: ExtraHeaders::try_from(row.headers).map_err(corrupt)?,
-        secrets: Secrets {
-            current: SigningSecret::parse(&row.secret).map_err(corrupt)?,
-            previous: row
-                .previous_secrets
-                .into_iter()
-                .map(|PreviousSecret { secret, until }| {
-                    Ok((SigningSecret::parse(&secret)?, Timestamp::from_millis(until)))
-                })
-                .collect::<Result<_, _>>()
-                .map_err(corrupt)?,
+        private: Closed {
+            header_names: row.header_names,
+            previous_until: row.previous_secret_until.map(Timestamp::from_millis),
+            sealed: row.sealed.into(),
         },
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),
@@ -113,14 +91,14 @@ impl Destinations for DestinationTable {
         let rows = self.table.rows("read destinations", account.to_string(), PREFIX, None).await?;
         rows.into_iter().map(|item| parse_destination(item, account)).collect()
     }
-}
 
-impl DestinationStore for DestinationTable {
     async fn get(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Destination>> {
         let item = self.table.get("read a destination", destination_key(account, id)).await?;
         item.map(|item| parse_destination(item, account)).transpose()
     }
+}
 
+impl DestinationStore for DestinationTable {
     async fn put(&self, destination: &Destination, loaded: Option<&Destination>) -> Result<Saved> {
         let mut item = to_item(&to_row(destination))?;
         item.extend(destination_key(&destination.account_id, &destination.id));

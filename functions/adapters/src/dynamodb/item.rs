@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
 use domain::ports::{Result, Unavailable};
-use serde::Serialize;
+use domain::sealed::Sealed;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// An item as the SDK has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -36,6 +38,25 @@ pub(super) fn s(text: impl Into<String>) -> AttributeValue {
 
 pub(super) fn n(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// What is secret in a row.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SealedRow {
+    data_key: Bytes,
+    content: Bytes,
+}
+
+impl From<Sealed> for SealedRow {
+    fn from(Sealed { data_key, content }: Sealed) -> Self {
+        Self { data_key, content }
+    }
+}
+
+impl From<SealedRow> for Sealed {
+    fn from(SealedRow { data_key, content }: SealedRow) -> Self {
+        Self { data_key, content }
+    }
 }
 
 /// A row as an item.

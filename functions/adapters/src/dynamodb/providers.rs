@@ -2,35 +2,37 @@
 
 use aws_sdk_dynamodb::Client;
 use domain::ids::AccountId;
-use domain::ports::{ProviderSecrets, Result, Unavailable};
+use domain::ports::{Opener, ProviderSecretStore, ProviderSecrets, Result, Unavailable, Vault};
 use domain::provider::{Provider, ProviderSecret};
+use domain::sealed::Holder;
 use domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::item::{Item, from_item, key, to_item};
+use super::item::{Item, SealedRow, from_item, key, to_item};
 use super::table::Table;
 
 /// What the sort keys of providers' rows start with.
 const PREFIX: &str = "provider#";
 
-/// The destinations table, as far as providers are concerned.
+/// The destinations table, as far as providers are concerned, and what opens their secrets, or seals them too.
 #[derive(Clone)]
-pub struct ProviderTable {
+pub struct ProviderTable<V> {
     table: Table,
+    vault: V,
 }
 
 #[derive(Serialize, Deserialize)]
 struct ProviderRow {
     provider: Provider,
-    secret: String,
+    sealed: SealedRow,
     updated_at: u64,
 }
 
-impl ProviderTable {
+impl<V> ProviderTable<V> {
     /// Over the table of that name.
     #[must_use]
-    pub fn new(client: Client, table: String) -> Self {
-        Self { table: Table::new(client, table) }
+    pub fn new(client: Client, table: String, vault: V) -> Self {
+        Self { table: Table::new(client, table), vault }
     }
 }
 
@@ -38,17 +40,22 @@ fn provider_key(account: &AccountId, provider: Provider) -> Item {
     key(account.as_str(), format!("{PREFIX}{}", provider.as_str()))
 }
 
-impl ProviderSecrets for ProviderTable {
+impl<O: Opener> ProviderSecrets for ProviderTable<O> {
     async fn get(&self, account: &AccountId, provider: Provider) -> Result<Option<ProviderSecret>> {
         let doing = "read a provider's secret";
         let Some(item) = self.table.get(doing, provider_key(account, provider)).await? else {
             return Ok(None);
         };
         let row: ProviderRow = from_item(item)?;
-        let secret = ProviderSecret::parse(provider, row.secret);
+        let text = self.vault.open(&Holder::provider(account, provider), &row.sealed.into()).await?;
+        // What `Utf8Error` says has no part of the text in it.
+        let text = std::str::from_utf8(&text).map_err(|error| Unavailable::new(doing, error))?;
+        let secret = ProviderSecret::parse(provider, text);
         secret.map(Some).map_err(|error| Unavailable::new(doing, error))
     }
+}
 
+impl<V: Vault> ProviderSecretStore for ProviderTable<V> {
     async fn put(
         &self,
         account: &AccountId,
@@ -56,7 +63,9 @@ impl ProviderSecrets for ProviderTable {
         secret: &ProviderSecret,
         at: Timestamp,
     ) -> Result<()> {
-        let row = ProviderRow { provider, secret: secret.reveal().to_owned(), updated_at: at.as_millis() };
+        let holder = Holder::provider(account, provider);
+        let sealed = self.vault.seal(&holder, secret.reveal().as_bytes()).await?;
+        let row = ProviderRow { provider, sealed: sealed.into(), updated_at: at.as_millis() };
         let mut item = to_item(&row)?;
         item.extend(provider_key(account, provider));
         self.table.put("write a provider's secret", item).await

@@ -1,7 +1,7 @@
 //! One JSON line for each event of the log. A line that counts or measures something says so itself, in CloudWatch's
 //! embedded metric format: there is no second place where a metric comes from, and no call to send it.
 //!
-//! [`line`] writes a line, [`metrics`] lists what is counted and measured.
+//! [`mod@line`] writes a line, [`metrics`] lists what is counted and measured.
 
 mod line;
 mod metrics;

@@ -41,6 +41,10 @@ impl Destinations for MemoryDestinations {
     async fn of_account(&self, account: &AccountId) -> Result<Vec<Destination>> {
         Ok(lock(&self.0).destinations.values().filter(|d| d.account_id == *account).cloned().collect())
     }
+
+    async fn get(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Destination>> {
+        Ok(lock(&self.0).destinations.get(id).filter(|d| d.account_id == *account).cloned())
+    }
 }
 
 impl Contexts for MemoryDestinations {

@@ -8,6 +8,7 @@ mod queue;
 mod references;
 pub mod sample;
 mod sender;
+mod vault;
 
 pub use clock::ManualClock;
 pub use conversations::MemoryConversations;
@@ -16,6 +17,7 @@ pub use ledger::MemoryLedger;
 pub use queue::{MemoryQueue, MemoryVisibility};
 pub use references::MemoryReferences;
 pub use sender::ScriptedSender;
+pub use vault::GlassVault;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,6 +1,7 @@
 //! One of each noun, for tests that need some.
 #![expect(clippy::unwrap_used, reason = "constants that are known to be good")]
 
+use super::GlassVault;
 use crate::delivery::{Delivery, Trigger};
 use crate::destination::{
     Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
@@ -8,6 +9,7 @@ use crate::destination::{
 use crate::event::{EventKind, LifecycleEvent};
 use crate::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use crate::messages::{DeliveryMessage, EventMessage};
+use crate::private::Open;
 use crate::signature::{Secrets, SigningSecret};
 use crate::target_url::TargetUrl;
 use crate::timestamp::Timestamp;
@@ -27,6 +29,12 @@ pub fn conversation_id() -> ConversationId {
 /// An enabled destination that is sent POST requests.
 #[must_use]
 pub fn destination(id: &str) -> Destination {
+    GlassVault::close(open_destination(id))
+}
+
+/// The same with its secrets.
+#[must_use]
+pub fn open_destination(id: &str) -> Destination<Open> {
     Destination {
         account_id: account(),
         id: DestinationId::parse(id).unwrap(),
@@ -35,8 +43,10 @@ pub fn destination(id: &str) -> Destination {
         request_type: RequestType::Post,
         status: DestinationStatus::Enabled,
         events: EventChoice::default(),
-        headers: ExtraHeaders::default(),
-        secrets: Secrets::new(SigningSecret::new([7; 32])),
+        private: Open {
+            headers: ExtraHeaders::default(),
+            secrets: Secrets::new(SigningSecret::new([7; 32])),
+        },
         created_at: Timestamp::from_millis(1),
         updated_at: Timestamp::from_millis(1),
     }

@@ -3,6 +3,7 @@
 use adapters::dynamodb::ProviderTable;
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
+use adapters::vault::KmsOpener;
 use domain::callback::Taken;
 use domain::ids::{AccountId, ConversationId};
 use domain::invalid::Invalid;
@@ -109,7 +110,7 @@ impl Effect {
 /// What the flows of providers work with.
 pub(crate) struct CallbackFlow<'a> {
     pub(crate) callbacks: &'a Linking,
-    pub(crate) secrets: &'a ProviderTable,
+    pub(crate) secrets: &'a ProviderTable<KmsOpener>,
 }
 
 impl CallbackFlow<'_> {

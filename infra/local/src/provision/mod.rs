@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 
+use crate::endpoints::REGION;
 use crate::template::{Resolve, Template};
 
 /// What the stack is called here. In the cloud it has the name that it is deployed by.
@@ -21,6 +22,8 @@ pub struct Resources {
     pub queues: BTreeMap<String, QueueAddress>,
     /// Names of tables.
     pub tables: BTreeMap<String, String>,
+    /// ARNs of KMS keys.
+    pub keys: BTreeMap<String, String>,
 }
 
 /// The two ways to name a queue.
@@ -58,7 +61,10 @@ pub async fn provision(
         tables::provision(table, dynamodb).await?;
         tables.insert(table.id.clone(), table.id.clone());
     }
-    Ok(Resources { queues, tables })
+    // Nothing to make: KMS here has the one key, whatever it is called.
+    let arn = |id| format!("arn:aws:kms:{REGION}:000000000000:key/{id}");
+    let keys = template.keys.iter().map(|id| (id.clone(), arn(id))).collect();
+    Ok(Resources { queues, tables, keys })
 }
 
 impl Resolve for Resources {
@@ -67,11 +73,13 @@ impl Resolve for Resources {
             return Some(STACK_NAME.to_owned());
         }
         let url = self.queues.get(id).map(|queue| &queue.url);
-        url.or_else(|| self.tables.get(id)).cloned()
+        let key = self.keys.get_key_value(id).map(|(id, _)| id);
+        url.or_else(|| self.tables.get(id)).or(key).cloned()
     }
 
     fn attribute(&self, id: &str, attribute: &str) -> Option<String> {
-        self.queues.get(id).filter(|_| attribute == "Arn").map(|queue| queue.arn.clone())
+        let arn = self.queues.get(id).map(|queue| &queue.arn);
+        arn.or_else(|| self.keys.get(id)).filter(|_| attribute == "Arn").cloned()
     }
 }
 

@@ -17,7 +17,7 @@ async fn start() -> (Endpoints, Clients) {
 
 #[tokio::test]
 async fn a_second_start_finds_everything_as_the_first_made_it() {
-    let (_endpoints, Clients { sqs, dynamodb }) = start().await;
+    let (_endpoints, Clients { sqs, dynamodb, .. }) = start().await;
     let template = Template::read(&Parameters::new()).unwrap();
     let first = provision(&template, &sqs, &dynamodb).await.unwrap();
     let events = &first.queues["EventsQueue"].url;
@@ -31,7 +31,7 @@ async fn a_second_start_finds_everything_as_the_first_made_it() {
 
 #[tokio::test]
 async fn queues_have_the_settings_of_the_template() {
-    let (_endpoints, Clients { sqs, dynamodb }) = start().await;
+    let (_endpoints, Clients { sqs, dynamodb, .. }) = start().await;
     let resources = provision(&Template::read(&Parameters::new()).unwrap(), &sqs, &dynamodb).await.unwrap();
     let url = &resources.queues["DeliveriesQueue"].url;
     let told = sqs
@@ -52,7 +52,7 @@ async fn queues_have_the_settings_of_the_template() {
 
 #[tokio::test]
 async fn the_delivery_log_has_its_indexes_and_expires() {
-    let (_endpoints, Clients { sqs, dynamodb }) = start().await;
+    let (_endpoints, Clients { sqs, dynamodb, .. }) = start().await;
     let resources = provision(&Template::read(&Parameters::new()).unwrap(), &sqs, &dynamodb).await.unwrap();
     let name = &resources.tables["DeliveryLogTable"];
     let told = dynamodb.describe_table().table_name(name).send().await.unwrap();
@@ -72,7 +72,7 @@ async fn the_delivery_log_has_its_indexes_and_expires() {
 
 #[tokio::test]
 async fn every_function_finds_its_environment_among_what_was_made() {
-    let (_endpoints, Clients { sqs, dynamodb }) = start().await;
+    let (_endpoints, Clients { sqs, dynamodb, .. }) = start().await;
     let template = Template::read(&Parameters::new()).unwrap();
     let resources = provision(&template, &sqs, &dynamodb).await.unwrap();
     for function in &template.functions {

@@ -42,6 +42,8 @@ pub struct Template {
     pub queues: Vec<Queue>,
     /// Tables.
     pub tables: Vec<Table>,
+    /// Logical ids of KMS keys.
+    pub keys: Vec<String>,
     /// Functions.
     pub functions: Vec<Function>,
     /// Which queue invokes which function, and how.
@@ -94,6 +96,7 @@ impl Template {
         let mut template = Self {
             queues: Vec::new(),
             tables: Vec::new(),
+            keys: Vec::new(),
             functions: Vec::new(),
             mappings: Vec::new(),
             routes: Vec::new(),
@@ -109,6 +112,7 @@ impl Template {
         match resource.kind {
             Kind::Queue => self.queues.push(Queue::read(&resource)?),
             Kind::Table => self.tables.push(Table::read(&resource)?),
+            Kind::Key => self.keys.push(resource.id.to_owned()),
             Kind::Mapping => self.mappings.push(Mapping::read(&resource)?),
             Kind::Function => {
                 let resource = resource.with_globals(globals);

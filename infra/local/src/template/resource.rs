@@ -21,6 +21,7 @@ pub(super) enum Kind {
     Table,
     Function,
     Mapping,
+    Key,
     /// Exists in the cloud alone, and nothing here needs its like.
     CloudOnly,
 }
@@ -33,6 +34,7 @@ impl Kind {
             "AWS::DynamoDB::Table" => Some(Self::Table),
             "AWS::Serverless::Function" => Some(Self::Function),
             "AWS::Lambda::EventSourceMapping" => Some(Self::Mapping),
+            "AWS::KMS::Key" => Some(Self::Key),
             "AWS::ApiGatewayV2::ApiMapping"
             | "AWS::ApiGatewayV2::DomainName"
             | "AWS::CloudWatch::Alarm"

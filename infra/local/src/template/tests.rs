@@ -11,8 +11,8 @@ impl Resolve for Named {
         Some(format!("the {id}"))
     }
 
-    fn attribute(&self, _: &str, _: &str) -> Option<String> {
-        None
+    fn attribute(&self, id: &str, name: &str) -> Option<String> {
+        Some(format!("the {name} of {id}"))
     }
 }
 
@@ -37,6 +37,7 @@ fn the_real_template_is_read() {
         ids(template.functions.iter().map(|function| &function.id).collect()),
         expected(&["Ingest", "Dispatch", "Query", "Destinations"])
     );
+    assert_eq!(template.keys, ["SecretsKey"]);
     assert_eq!(template.mappings.len(), 3);
     assert!(template.routes.iter().any(|route| route.key() == "GET /v1/deliveries/{delivery_id}"));
 }
@@ -76,6 +77,19 @@ fn a_variable_is_what_the_resources_turned_out_to_be() {
     let environment = template.function("Ingest").unwrap().environment(&Named).unwrap();
     assert_eq!(environment["EVENTS_QUEUE_URL"], "the EventsQueue");
     assert_eq!(environment["DELIVERY_RETENTION_DAYS"], "30");
+}
+
+#[test]
+fn a_key_of_the_operators_own_takes_the_place_of_ours() {
+    let arn = "arn:aws:kms:us-east-1:000000000000:key/mine";
+    let given = Parameters::from([("KmsKeyArn".to_owned(), arn.to_owned())]);
+    let template = Template::read(&given).unwrap();
+    assert!(template.keys.is_empty());
+    let environment = |function: &str| template.function(function).unwrap().environment(&Named).unwrap();
+    for function in ["Ingest", "Dispatch", "Destinations"] {
+        assert_eq!(environment(function)["SECRETS_KEY_ARN"], arn);
+    }
+    assert!(!environment("Query").contains_key("SECRETS_KEY_ARN"));
 }
 
 #[test]
