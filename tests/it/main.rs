@@ -15,6 +15,7 @@ mod cost;
 mod deployment;
 mod durability;
 mod flows;
+mod keys;
 mod processes;
 mod providers;
 mod redelivery;

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::api_key::{Account, ApiKey};
+use crate::api_key::{Account, ApiKey, KeyId};
 use crate::conversation::Conversation;
 use crate::delivery::{Delivery, DeliveryStatus, Record, Summary};
 use crate::delivery_log::{Page, Search};
@@ -19,7 +19,7 @@ use crate::messages::{DeliveryMessage, EventMessage};
 use crate::outcome::Outcome;
 use crate::provider::{Link, Provider, ProviderSecret, Reference};
 use crate::signal::Signal;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Day, Timestamp};
 use crate::wire::WebhookRequest;
 
 /// Our infrastructure failed: a table, a queue, the network between. The cause is for our log, not for callers.
@@ -226,8 +226,26 @@ pub trait Accounts: Send + Sync {
     /// Stores a new key.
     fn add_key(&self, key: &ApiKey) -> impl Future<Output = Result<()>> + Send;
 
-    /// The key of that id part.
-    fn key(&self, id: &str) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
+    /// The key of that id, revoked or not.
+    fn key(&self, id: &KeyId) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
+
+    /// An account's keys, revoked or not, in the order of their ids.
+    fn keys(&self, account: &AccountId) -> impl Future<Output = Result<Vec<ApiKey>>> + Send;
+
+    /// Makes a key of that account good for nothing, from the next request on. The key as it is then; a key that was
+    /// revoked before stays as it was. `None` if the account has no such key.
+    fn revoke(
+        &self,
+        account: &AccountId,
+        id: &KeyId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
+}
+
+/// Remembers on which day a key was last used.
+pub trait KeyUses: Send + Sync {
+    /// If no later day is known.
+    fn note(&self, id: &KeyId, day: Day) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// The records of attempts, which are also the claims to make them.

@@ -10,7 +10,7 @@ mod redelivery;
 use std::sync::Arc;
 
 use adapters::aws::Clients;
-use adapters::caller::{Caller, authenticate};
+use adapters::caller::{Caller, authenticate_and_note};
 use adapters::config::{ConfigError, Retention, Vars};
 use adapters::dynamodb::{
     AccountTable, ConversationTable, ConversationTables, DeliveryLogTable, DestinationTable, OverdueIndex,
@@ -211,11 +211,15 @@ impl Ingest {
 
     /// Who reports conversations.
     async fn reporter(&self, request: &Request) -> Result<Caller, Problem> {
-        authenticate(request, &self.accounts, Scope::Ingest).await
+        self.caller(request, Scope::Ingest).await
     }
 
     /// Who manages destinations.
     async fn manager(&self, request: &Request) -> Result<Caller, Problem> {
-        authenticate(request, &self.accounts, Scope::Manage).await
+        self.caller(request, Scope::Manage).await
+    }
+
+    async fn caller(&self, request: &Request, scope: Scope) -> Result<Caller, Problem> {
+        authenticate_and_note(request, &self.accounts, scope, self.clock.now().day()).await
     }
 }
