@@ -15,6 +15,7 @@ mod cost;
 mod deployment;
 mod durability;
 mod flows;
+mod forget;
 mod keys;
 mod processes;
 mod providers;

@@ -95,6 +95,23 @@ pub trait Conversations: ConversationLookup {
         conversation: &Conversation,
         event: &LifecycleEvent,
     ) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// Forgets the record if it still has the version that was loaded.
+    fn delete(&self, conversation: &Conversation) -> impl Future<Output = Result<Saved>> + Send;
+}
+
+/// What is kept of an event and of its deliveries.
+pub trait EventTraces: Send + Sync {
+    /// Forgets the event, and whether it was sent on its way.
+    fn forget_event(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets all records of all deliveries of an event that is forgotten itself; of one that is kept, nothing. True if
+    /// there were any. An attempt whose record goes while it is under way is not recorded after it.
+    fn forget_deliveries(
+        &self,
+        account: &AccountId,
+        event: &EventId,
+    ) -> impl Future<Output = Result<bool>> + Send;
 }
 
 /// Whether an event that was stored has also been sent on its way.
@@ -131,6 +148,14 @@ pub trait References: Send + Sync {
         reference: &Reference,
         link: &Link,
         found: Option<&Link>,
+    ) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// Makes it lead nowhere, if it still leads where it was found to.
+    fn remove(
+        &self,
+        account: &AccountId,
+        reference: &Reference,
+        found: &Link,
     ) -> impl Future<Output = Result<Saved>> + Send;
 
     /// Keeps a callback for a while, once however often it comes.

@@ -23,6 +23,7 @@ use adapters::sqs::Queue;
 use domain::api_key::Scope;
 use domain::callback::Callbacks;
 use domain::completion::Complete;
+use domain::forget::Forget;
 use domain::overdue::{EndOverdue, Round};
 use domain::ports::{Chance, Clock};
 use domain::resend::Resend;
@@ -32,6 +33,7 @@ use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::conversations::Forgetting;
 use crate::flows::{CallbackFlow, End};
 use crate::public_url::PublicUrl;
 use crate::redelivery::Redelivery;
@@ -88,6 +90,7 @@ pub struct Ingest {
     complete: Completing,
     callbacks: Linking,
     update: Update<ConversationTables>,
+    forget: Forgetting,
     end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
     resend: Resend<DeliveryLogTable, DestinationTable, Queue>,
     trial: Trial<ConversationTables, Queue>,
@@ -121,9 +124,10 @@ impl Ingest {
             callbacks: Callbacks::new(
                 complete.clone(),
                 conversations.clone(),
-                references,
+                references.clone(),
                 Arc::clone(&clock),
             ),
+            forget: Forget::new(conversations.clone(), references, log.clone()),
             end_overdue: EndOverdue::new(complete.clone(), overdue, Arc::clone(&clock)),
             complete,
             resend: Resend::new(log, destinations, deliveries.clone(), Arc::clone(&clock)),
@@ -188,6 +192,9 @@ impl Ingest {
                 let caller = self.reporter(&request).await?;
                 conversations::put(&self.update, &self.callbacks, caller, &request).await
             }
+            "DELETE /v1/conversations/{conversation_id}" => {
+                conversations::delete(&self.forget, self.manager(&request).await?, &request).await
+            }
             "POST /v1/deliveries/{delivery_id}/resend" => {
                 self.redelivery().resend(&self.manager(&request).await?, &request).await
             }
@@ -214,7 +221,7 @@ impl Ingest {
         self.caller(request, Scope::Ingest).await
     }
 
-    /// Who manages destinations.
+    /// Who manages destinations, and what is kept.
     async fn manager(&self, request: &Request) -> Result<Caller, Problem> {
         self.caller(request, Scope::Manage).await
     }
