@@ -23,6 +23,7 @@ mod providers;
 mod redelivery;
 mod retries;
 mod samples;
+mod secrecy;
 mod sender;
 mod tools;
 mod wire;
