@@ -14,6 +14,9 @@ use crate::world::{Customer, World};
 const ACCOUNT: &str = "acc_000000000000000000000000";
 const KEY: &str = "vk_0000000000000000_000000000000000000000000000000000000000000000000";
 
+/// The part of the key that names it.
+const KEY_ID: &str = "vk_0000000000000000";
+
 /// The conversation in the files.
 const CONVERSATION: &str = "a28e7071-508e-4d45-8887-085531aafaba";
 
@@ -40,6 +43,8 @@ fn expected() -> BTreeMap<&'static str, Made> {
         ("destinations/create-account", Answer("/account_id")),
         ("destinations/create-api-key", Answer("/api_key")),
         ("destinations/create-destination", Response(201, "/status", json!("enabled"))),
+        ("destinations/list-api-keys", Answer("/api_keys/0/key_id")),
+        ("destinations/revoke-api-key", Answer("/revoked_at")),
         ("destinations/set-provider-secret", Answer("/callback_path")),
         ("destinations/create-destination-with-plain-http", Response(422, "/errors/0/field", json!("url"))),
         // Their event is not in the log: the delivery is cancelled, and so done.
@@ -115,6 +120,7 @@ fn function_of(name: &str) -> &'static str {
 /// A sample as this customer would send it, or its providers.
 async fn sent_by(world: &World, customer: &Customer, name: &str, sample: &str) -> Value {
     let sample = sample.replace(ACCOUNT, &customer.account_id).replace(KEY, &customer.key);
+    let sample = sample.replace(KEY_ID, customer.key_id());
     let mut sample: Value = serde_json::from_str(&sample).unwrap();
     if name.starts_with("ingest/twilio-") {
         let twilio = Twilio::of(world, customer, sample["rawQueryString"].as_str().unwrap()).await;

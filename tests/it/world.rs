@@ -146,6 +146,11 @@ impl Customer {
         Self::of(String::new(), key, base, client())
     }
 
+    /// The part of the key that a person recognises it by.
+    pub(crate) fn key_id(&self) -> &str {
+        self.key.rsplit_once('_').unwrap().0
+    }
+
     /// One request to the API.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         self.send(method, path, body.map(ToString::to_string)).await

@@ -1,12 +1,13 @@
 //! Accounts, API keys and the secrets of providers, by direct invocation: `{"create_account": …}`,
-//! `{"create_api_key": …}`, `{"set_provider_secret": …}`.
+//! `{"create_api_key": …}`, `{"list_api_keys": …}`, `{"revoke_api_key": …}`, `{"set_provider_secret": …}`.
 
 use adapters::function::Error;
-use domain::api_key::{Account, ApiKey, PresentedKey, Scope};
+use domain::api_key::{Account, ApiKey, KeyId, PresentedKey, Scope};
 use domain::ids::AccountId;
 use domain::ports::Accounts;
 use domain::provider::{Provider, ProviderSecret};
-use serde::Deserialize;
+use domain::timestamp::{Day, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -18,6 +19,8 @@ use crate::Manage;
 enum Command {
     CreateAccount(CreateAccount),
     CreateApiKey(CreateApiKey),
+    ListApiKeys(ListApiKeys),
+    RevokeApiKey(RevokeApiKey),
     SetProviderSecret(SetProviderSecret),
 }
 
@@ -38,6 +41,46 @@ struct CreateApiKey {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ListApiKeys {
+    account_id: AccountId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeApiKey {
+    account_id: AccountId,
+    /// `vk_` and the key's id part.
+    key_id: String,
+}
+
+/// A key as an operator reads it: nothing of its secret.
+#[derive(Serialize)]
+struct KeyView<'a> {
+    key_id: &'a KeyId,
+    name: &'a str,
+    scopes: &'a [Scope],
+    created_at: Timestamp,
+    /// A day. The function Query writes nothing, so a key that only reads shows none.
+    last_used_at: Option<Day>,
+    revoked_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a ApiKey> for KeyView<'a> {
+    fn from(key: &'a ApiKey) -> Self {
+        let ApiKey { id, name, scopes, created_at, last_used, revoked_at, .. } = key;
+        Self {
+            key_id: id,
+            name,
+            scopes,
+            created_at: *created_at,
+            last_used_at: *last_used,
+            revoked_at: *revoked_at,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SetProviderSecret {
     account_id: AccountId,
     provider: Provider,
@@ -49,11 +92,13 @@ fn all_scopes() -> Vec<Scope> {
 }
 
 impl Manage {
-    /// An error reaches the invoker as Lambda's own function error.
+    /// An error reaches the invoker as Lambda's own function error, and the log.
     pub(crate) async fn direct(&self, event: &RawValue) -> Result<Value, Error> {
-        match serde_json::from_str(event.get())? {
+        match read(event)? {
             Command::CreateAccount(command) => self.create_account(command).await,
             Command::CreateApiKey(command) => self.create_api_key(command).await,
+            Command::ListApiKeys(command) => self.list_api_keys(command).await,
+            Command::RevokeApiKey(command) => self.revoke_api_key(command).await,
             Command::SetProviderSecret(command) => self.set_provider_secret(command).await,
         }
     }
@@ -77,31 +122,84 @@ impl Manage {
         if scopes.is_empty() {
             return Err("scopes must name at least one of ingest, manage, read".into());
         }
-        let cursor_secret =
-            self.accounts.cursor_secret(&account_id).await?.ok_or("there is no such account")?;
+        let cursor_secret = self.existing(&account_id).await?;
         let presented = PresentedKey::new(self.chance.bytes());
         let key = ApiKey {
-            id: presented.id().to_owned(),
+            id: presented.id().clone(),
             account_id,
             secret_hash: presented.secret_hash(),
             cursor_secret,
             name,
             scopes,
             created_at: self.clock.now(),
+            last_used: None,
+            revoked_at: None,
         };
         self.accounts.add_key(&key).await?;
         Ok(json!({
             "api_key": presented.reveal(),
+            "key_id": key.id,
             "account_id": key.account_id,
             "name": key.name,
             "scopes": key.scopes,
             "created_at": key.created_at,
         }))
     }
+
+    async fn list_api_keys(&self, ListApiKeys { account_id }: ListApiKeys) -> Result<Value, Error> {
+        self.existing(&account_id).await?;
+        let keys = self.accounts.keys(&account_id).await?;
+        let keys: Vec<_> = keys.iter().map(KeyView::from).collect();
+        Ok(json!({ "api_keys": keys }))
+    }
+
+    /// From its next request on, the key is answered like one that never was. Revoking twice changes nothing.
+    async fn revoke_api_key(&self, command: RevokeApiKey) -> Result<Value, Error> {
+        let RevokeApiKey { account_id, key_id } = command;
+        let id = KeyId::parse(&key_id)?;
+        let revoked = self.accounts.revoke(&account_id, &id, self.clock.now()).await?;
+        let revoked = revoked.ok_or("the account has no such key")?;
+        Ok(serde_json::to_value(KeyView::from(&revoked))?)
+    }
+
     async fn set_provider_secret(&self, command: SetProviderSecret) -> Result<Value, Error> {
         let SetProviderSecret { account_id, provider, secret } = command;
         let secret = ProviderSecret::parse(provider, secret)?;
-        self.accounts.cursor_secret(&account_id).await?.ok_or("there is no such account")?;
+        self.existing(&account_id).await?;
         Ok(serde_json::to_value(self.keep_provider_secret(&account_id, provider, &secret).await?)?)
+    }
+
+    /// The cursor secret of an account that there is.
+    async fn existing(&self, account: &AccountId) -> Result<[u8; 32], Error> {
+        Ok(self.accounts.cursor_secret(account).await?.ok_or("there is no such account")?)
+    }
+}
+
+/// The parser's own words quote values, and a value may be a secret: an error of an invocation is logged.
+fn read(event: &RawValue) -> Result<Command, Error> {
+    serde_json::from_str(event.get()).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        format!("this is no command, or has a field too many, too few or of the wrong type (line {line}, column {column})")
+            .into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_cannot_be_read_is_not_repeated() {
+        for event in [
+            r#"{"set_provider_secret": "hush"}"#,
+            r#"{"set_provider_secret": {"account_id": "acc_1", "provider": "hush", "secret": "x"}}"#,
+            r#"{"set_provider_secret": {"account_id": "acc_1", "provider": "daily", "hush": "x"}}"#,
+            r#"{"hush": {}}"#,
+            r#""hush""#,
+        ] {
+            let event = RawValue::from_string(event.to_owned()).unwrap();
+            let error = read(&event).err().unwrap();
+            assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
+        }
     }
 }

@@ -11,7 +11,7 @@ mod view;
 use std::sync::Arc;
 
 use adapters::aws::Clients;
-use adapters::caller::authenticate;
+use adapters::caller::authenticate_and_note;
 use adapters::config::{ConfigError, Vars};
 use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable};
 use adapters::function::{Error, Event, answer, is_http};
@@ -83,7 +83,8 @@ impl Manage {
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
-        let caller = authenticate(&request, &self.accounts, Scope::Manage).await?;
+        let today = self.clock.now().day();
+        let caller = authenticate_and_note(&request, &self.accounts, Scope::Manage, today).await?;
         let account = &caller.account_id;
         match request.route() {
             "POST /v1/destinations" => self.create(account, &request).await,

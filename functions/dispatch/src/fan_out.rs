@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use adapters::dynamodb::{DestinationTable, LedgerTable};
+use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable};
 use adapters::log_unavailable;
 use adapters::sqs::Queue;
 use domain::fan_out::FanOut;
@@ -16,7 +16,7 @@ use crate::batch::{Batch, Item};
 
 /// The ids of the messages that are done with.
 pub(crate) async fn run<'a>(
-    step: &FanOut<DestinationTable, Queue, LedgerTable>,
+    step: &FanOut<DestinationTable, Queue, LedgerTable, ContextTables>,
     queue: &Queue,
     batch: &'a Batch,
 ) -> HashSet<&'a str> {
@@ -25,7 +25,7 @@ pub(crate) async fn run<'a>(
 }
 
 async fn one<'a>(
-    step: &FanOut<DestinationTable, Queue, LedgerTable>,
+    step: &FanOut<DestinationTable, Queue, LedgerTable, ContextTables>,
     queue: &Queue,
     item: &'a Item,
 ) -> Option<&'a str> {

@@ -68,7 +68,7 @@ pub struct Dispatch {
     events: Queue,
     deliveries: Queue,
     dead_letters: Queue,
-    fan_out: FanOut<DestinationTable, Queue, LedgerTable>,
+    fan_out: FanOut<DestinationTable, Queue, LedgerTable, ContextTables>,
     deliver: Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
     reconcile: Reconcile<LedgerTable, Queue, Queue>,
     timeout: Duration,
@@ -89,7 +89,13 @@ impl Dispatch {
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
         Ok(Self {
-            fan_out: FanOut::new(destinations, deliveries.clone(), ledger.clone(), Arc::clone(&clock)),
+            fan_out: FanOut::new(
+                destinations,
+                deliveries.clone(),
+                ledger.clone(),
+                context.clone(),
+                Arc::clone(&clock),
+            ),
             deliver: Deliver::new(
                 ledger.clone(),
                 context,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::delivery::{Delivery, DeliveryStatus, Trigger};
+use crate::delivery::{Delivery, DeliveryStatus, Record, Trigger};
 use crate::destination::Destination;
 use crate::event::LifecycleEvent;
 use crate::isolate::isolate;
@@ -68,7 +68,7 @@ pub enum Verdict {
 }
 
 /// What to send and where to, or why there is no sending it.
-type Sendable<'a> = Result<(&'a LifecycleEvent, Destination<Open>), &'static str>;
+type Sendable<'a> = Result<(&'a LifecycleEvent, Destination<Open>), Unsendable>;
 
 /// One delivery of the batch.
 struct Item<'a> {
@@ -81,7 +81,34 @@ struct Item<'a> {
     lease_until: Timestamp,
 }
 
+/// Why there is no sending a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unsendable {
+    /// Its time is over, or its conversation was deleted.
+    NoEvent,
+    NoDestination,
+    Disabled,
+}
+
+impl Unsendable {
+    /// As a sentence for the customer.
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::NoEvent => "The event is no longer kept.",
+            Self::NoDestination => "The destination was deleted.",
+            Self::Disabled => "The destination was disabled.",
+        }
+    }
+}
+
 impl Item<'_> {
+    /// Of a conversation that was deleted nothing is kept, and nothing is to be written again. A history without its
+    /// first record is one that was deleted while somebody added to it.
+    fn is_forgotten(&self, records: &[Record]) -> bool {
+        matches!(self.sendable, Err(Unsendable::NoEvent))
+            && records.first().is_none_or(|first| first.number != 1)
+    }
+
     fn claim(&self, number: u8, now: Timestamp) -> Claim {
         let (delivery, owner) = (self.delivery.clone(), self.owner.clone());
         Claim { delivery, number, owner, at: now, lease_until: self.lease_until }
@@ -203,6 +230,15 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
         for _ in 0..MAX_STEPS {
             let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
             let now = self.clock.now();
+            if item.is_forgotten(&records) {
+                tracing::info!(
+                    delivery_id = %item.delivery.id,
+                    status = DeliveryStatus::Cancelled.as_str(),
+                    reason = Unsendable::NoEvent.reason(),
+                    "delivery.cancelled"
+                );
+                return Ok(Turn::Ended);
+            }
             match (next_step(&records, Some(&item.owner), now), &item.sendable) {
                 (Step::Acknowledge, _) => return Ok(Turn::Ended),
                 (Step::Wait { until }, _) => return Ok(Turn::NotBefore(until)),
@@ -218,7 +254,9 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
                         return self.attempt(item, (event, destination), number).await;
                     }
                 }
-                (Step::Claim { number }, Err(reason)) => self.cancel(item, number, reason, now).await?,
+                (Step::Claim { number }, Err(reason)) => {
+                    self.cancel(item, number, reason.reason(), now).await?;
+                }
                 (Step::Send { number }, Ok((event, destination))) => {
                     return self.attempt(item, (event, destination), number).await;
                 }
@@ -293,10 +331,10 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
 }
 
 /// What to send and where to, its secrets still closed, or why there is no sending it.
-fn closed(context: &Context) -> Result<(&LifecycleEvent, &Destination), &'static str> {
-    let event = context.event.as_ref().ok_or("The event is no longer kept.")?;
-    let destination = context.destination.as_ref().ok_or("The destination was deleted.")?;
-    if destination.is_active() { Ok((event, destination)) } else { Err("The destination was disabled.") }
+fn closed(context: &Context) -> Result<(&LifecycleEvent, &Destination), Unsendable> {
+    let event = context.event.as_ref().ok_or(Unsendable::NoEvent)?;
+    let destination = context.destination.as_ref().ok_or(Unsendable::NoDestination)?;
+    if destination.is_active() { Ok((event, destination)) } else { Err(Unsendable::Disabled) }
 }
 
 /// One wide line for each attempt: ids and numbers, never a URL, a header or a payload.
@@ -517,6 +555,57 @@ mod tests {
             assert_eq!((standing.status, standing.attempts), (DeliveryStatus::Cancelled, 1));
             assert_eq!(world.sender.sent().len(), 1);
         }
+    }
+
+    /// A record now would stand in the way of the delivery that the same conversation makes when it begins again.
+    #[tokio::test]
+    async fn a_delivery_of_a_conversation_that_was_deleted_is_acknowledged_without_a_trace() {
+        let world = World::answering(&[500, 200]);
+        world.destinations.remove_event(&sample::event("").id);
+        assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done]);
+        assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
+
+        // One that waits for its retry, and whose records were deleted with the conversation.
+        world.destinations.put_event(sample::event("{}"));
+        assert_eq!(world.receive(&[received(1)]).await, [Verdict::Again]);
+        world.destinations.remove_event(&sample::event("").id);
+        world.ledger.forget(&sample::delivery().id, 1);
+        world.clock.advance(RETRY_AFTER);
+        assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
+        assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
+        assert_eq!(world.sender.sent().len(), 1, "the one before the deletion");
+    }
+
+    /// The record of a second attempt that was claimed while the first one's was being deleted.
+    #[tokio::test]
+    async fn what_is_left_of_a_deleted_history_is_not_added_to() {
+        let world = World::answering(&[500]);
+        world.receive(&[received(1)]).await;
+        let owner = Owner::new("late", 0);
+        let lease_until = world.clock.now() + Duration::from_secs(30);
+        let claim =
+            Claim { delivery: sample::delivery(), number: 2, owner, at: world.clock.now(), lease_until };
+        world.ledger.claim(&[claim]).await;
+        world.ledger.forget(&sample::delivery().id, 1);
+        world.destinations.remove_event(&sample::event("").id);
+        world.clock.advance(Duration::from_secs(60));
+        assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
+        let records = world.ledger.records_of(&sample::delivery().id);
+        assert!(
+            matches!(&records[..], [Record { number: 2, entry: Entry::Inflight { .. }, .. }]),
+            "{records:?}"
+        );
+    }
+
+    /// An event whose time is over, or whose records were not deleted: they say how the delivery ended.
+    #[tokio::test]
+    async fn an_event_that_is_gone_cancels_what_is_left() {
+        let world = World::answering(&[500]);
+        world.receive(&[received(1)]).await;
+        world.destinations.remove_event(&sample::event("").id);
+        world.clock.advance(RETRY_AFTER);
+        assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
+        assert_eq!(world.standing().status, DeliveryStatus::Cancelled);
     }
 
     #[tokio::test]

@@ -7,21 +7,22 @@ use crate::delivery::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::Destination;
 use crate::ids::DeliveryId;
 use crate::ledger::Claimed;
-use crate::messages::EventMessage;
-use crate::ports::{Clock, DeliveryQueue, Destinations, Ledger, Result};
+use crate::messages::{DeliveryMessage, EventMessage};
+use crate::ports::{Clock, Contexts, DeliveryQueue, Destinations, Ledger, Result};
 
 /// Sends an event's deliveries on their way.
-pub struct FanOut<D, Q, L> {
+pub struct FanOut<D, Q, L, C> {
     destinations: D,
     deliveries: Q,
     ledger: L,
+    contexts: C,
     clock: Arc<dyn Clock>,
 }
 
-impl<D: Destinations, Q: DeliveryQueue, L: Ledger> FanOut<D, Q, L> {
-    /// Over the destinations, the queue of deliveries and the ledger.
-    pub fn new(destinations: D, deliveries: Q, ledger: L, clock: Arc<dyn Clock>) -> Self {
-        Self { destinations, deliveries, ledger, clock }
+impl<D: Destinations, Q: DeliveryQueue, L: Ledger, C: Contexts> FanOut<D, Q, L, C> {
+    /// Over the destinations, the queue of deliveries, the ledger and the store of events.
+    pub fn new(destinations: D, deliveries: Q, ledger: L, contexts: C, clock: Arc<dyn Clock>) -> Self {
+        Self { destinations, deliveries, ledger, contexts, clock }
     }
 
     /// Delivery ids follow from event and destination, so this can run any number of times.
@@ -29,6 +30,12 @@ impl<D: Destinations, Q: DeliveryQueue, L: Ledger> FanOut<D, Q, L> {
         let mut destinations = self.destinations.of_account(&event.account_id).await?;
         destinations.retain(|destination| destination.wants(event.event));
         let (active, disabled): (Vec<_>, Vec<_>) = destinations.iter().partition(|d| d.is_active());
+        if let Some(first) = disabled.first()
+            && !self.is_kept(&delivery(event, first).into()).await?
+        {
+            tracing::info!(account_id = %event.account_id, event_id = %event.event_id, "event.forgotten");
+            return Ok(());
+        }
         for destination in &disabled {
             let delivery = delivery(event, destination);
             let reason = "The destination was disabled when the event came.";
@@ -47,6 +54,13 @@ impl<D: Destinations, Q: DeliveryQueue, L: Ledger> FanOut<D, Q, L> {
             "event.fanned_out"
         );
         Ok(())
+    }
+
+    /// Whether there still is an event. Asked only where something is to be recorded of it: a delivery that is sent asks
+    /// for itself. Of a conversation that was deleted, nothing is to be written again.
+    async fn is_kept(&self, delivery: &DeliveryMessage) -> Result<bool> {
+        let contexts = self.contexts.load(&[delivery]).await?;
+        Ok(contexts.iter().any(|context| context.event.is_some()))
     }
 }
 
@@ -69,30 +83,64 @@ mod tests {
     use crate::event::EventKind;
     use crate::fakes::{ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, sample};
 
-    #[tokio::test]
-    async fn the_active_get_a_message_the_disabled_a_record_and_the_unwilling_nothing() {
-        let destinations = MemoryDestinations::default();
-        for (id, status, events) in [
-            ("dst_on", DestinationStatus::Enabled, vec![EventKind::Completed]),
-            ("dst_off", DestinationStatus::Disabled, vec![EventKind::Completed]),
-            ("dst_other", DestinationStatus::Enabled, vec![EventKind::Failed]),
-        ] {
-            let mut destination = sample::destination(id);
-            destination.status = status;
-            destination.events = events.try_into().unwrap();
-            destinations.put(destination);
+    struct Scene {
+        destinations: MemoryDestinations,
+        queue: MemoryQueue<DeliveryMessage>,
+        ledger: MemoryLedger,
+    }
+
+    impl Scene {
+        /// A destination that is on, one that is off, and one that wants other events.
+        fn set() -> Self {
+            let destinations = MemoryDestinations::default();
+            destinations.put_event(sample::event("{}"));
+            for (id, status, events) in [
+                ("dst_on", DestinationStatus::Enabled, vec![EventKind::Completed]),
+                ("dst_off", DestinationStatus::Disabled, vec![EventKind::Completed]),
+                ("dst_other", DestinationStatus::Enabled, vec![EventKind::Failed]),
+            ] {
+                let mut destination = sample::destination(id);
+                destination.status = status;
+                destination.events = events.try_into().unwrap();
+                destinations.put(destination);
+            }
+            Self { destinations, queue: MemoryQueue::default(), ledger: MemoryLedger::default() }
         }
-        let (queue, ledger) = (MemoryQueue::default(), MemoryLedger::default());
-        let clock = Arc::new(ManualClock::new(7));
-        let fan_out = FanOut::new(destinations, queue.clone(), ledger.clone(), clock);
-        for _ in 0..2 {
+
+        async fn run(&self) {
+            let fan_out = FanOut::new(
+                self.destinations.clone(),
+                self.queue.clone(),
+                self.ledger.clone(),
+                self.destinations.clone(),
+                Arc::new(ManualClock::new(7)),
+            );
             fan_out.run(&sample::event_message()).await.unwrap();
         }
-        let sent: Vec<_> =
-            queue.sent().into_iter().map(|m: crate::messages::DeliveryMessage| m.delivery_id).collect();
+
+        fn skipped(&self) -> usize {
+            let id = DeliveryId::of(&sample::event_message().event_id, &sample::destination("dst_off").id);
+            self.ledger.records_of(&id).len()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_active_get_a_message_the_disabled_a_record_and_the_unwilling_nothing() {
+        let scene = Scene::set();
+        for _ in 0..2 {
+            scene.run().await;
+        }
+        let sent: Vec<_> = scene.queue.sent().into_iter().map(|message| message.delivery_id).collect();
         assert_eq!(sent[0], sent[1], "a second run makes the same delivery");
         assert_eq!(sent.len(), 2);
-        let skipped = DeliveryId::of(&sample::event_message().event_id, &sample::destination("dst_off").id);
-        assert_eq!(ledger.records_of(&skipped).len(), 1);
+        assert_eq!(scene.skipped(), 1);
+    }
+
+    #[tokio::test]
+    async fn of_an_event_that_was_forgotten_nothing_is_recorded() {
+        let scene = Scene::set();
+        scene.destinations.remove_event(&sample::event_message().event_id);
+        scene.run().await;
+        assert_eq!(scene.skipped(), 0);
     }
 }

@@ -20,6 +20,7 @@ pub mod event;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
 pub mod fan_out;
+pub mod forget;
 pub mod ids;
 pub mod invalid;
 pub mod isolate;

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::api_key::{Account, ApiKey};
+use crate::api_key::{Account, ApiKey, KeyId};
 use crate::conversation::Conversation;
 use crate::delivery::{Delivery, DeliveryStatus, Record, Summary};
 use crate::delivery_log::{Page, Search};
@@ -20,7 +20,7 @@ use crate::outcome::Outcome;
 use crate::provider::{Link, Provider, ProviderSecret, Reference};
 use crate::sealed::{Holder, Sealed};
 use crate::signal::Signal;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Day, Timestamp};
 use crate::wire::WebhookRequest;
 
 /// Our infrastructure failed: a table, a queue, the network between. The cause is for our log, not for callers.
@@ -103,6 +103,23 @@ pub trait Conversations: ConversationLookup {
         conversation: &Conversation,
         event: &LifecycleEvent,
     ) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// Forgets the record if it still has the version that was loaded.
+    fn delete(&self, conversation: &Conversation) -> impl Future<Output = Result<Saved>> + Send;
+}
+
+/// What is kept of an event and of its deliveries.
+pub trait EventTraces: Send + Sync {
+    /// Forgets the event, and whether it was sent on its way.
+    fn forget_event(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets all records of all deliveries of an event that is forgotten itself; of one that is kept, nothing. True if
+    /// there were any. An attempt whose record goes while it is under way is not recorded after it.
+    fn forget_deliveries(
+        &self,
+        account: &AccountId,
+        event: &EventId,
+    ) -> impl Future<Output = Result<bool>> + Send;
 }
 
 /// Whether an event that was stored has also been sent on its way.
@@ -139,6 +156,14 @@ pub trait References: Send + Sync {
         reference: &Reference,
         link: &Link,
         found: Option<&Link>,
+    ) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// Makes it lead nowhere, if it still leads where it was found to.
+    fn remove(
+        &self,
+        account: &AccountId,
+        reference: &Reference,
+        found: &Link,
     ) -> impl Future<Output = Result<Saved>> + Send;
 
     /// Keeps a callback for a while, once however often it comes.
@@ -250,8 +275,26 @@ pub trait Accounts: Send + Sync {
     /// Stores a new key.
     fn add_key(&self, key: &ApiKey) -> impl Future<Output = Result<()>> + Send;
 
-    /// The key of that id part.
-    fn key(&self, id: &str) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
+    /// The key of that id, revoked or not.
+    fn key(&self, id: &KeyId) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
+
+    /// An account's keys, revoked or not, in the order of their ids.
+    fn keys(&self, account: &AccountId) -> impl Future<Output = Result<Vec<ApiKey>>> + Send;
+
+    /// Makes a key of that account good for nothing, from the next request on. The key as it is then; a key that was
+    /// revoked before stays as it was. `None` if the account has no such key.
+    fn revoke(
+        &self,
+        account: &AccountId,
+        id: &KeyId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
+}
+
+/// Remembers on which day a key was last used.
+pub trait KeyUses: Send + Sync {
+    /// If no later day is known.
+    fn note(&self, id: &KeyId, day: Day) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// The records of attempts, which are also the claims to make them.

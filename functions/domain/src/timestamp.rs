@@ -36,6 +36,12 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// The day that it falls on, in UTC.
+    #[must_use]
+    pub const fn day(self) -> Day {
+        Day(self.0 / MILLIS_OF_A_DAY)
+    }
+
     /// Reads RFC 3339, any offset.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -81,6 +87,40 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Days are as long in UTC as Unix counts them: leap seconds have no number.
+const MILLIS_OF_A_DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// A day in UTC, as the number of days since 1970-01-01. Written as a date in the API, as a number in the tables.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Day(u64);
+
+impl Day {
+    /// From days since the epoch.
+    #[must_use]
+    pub const fn from_number(days: u64) -> Self {
+        Self(days)
+    }
+
+    /// Days since the epoch.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = Timestamp(self.0.saturating_mul(MILLIS_OF_A_DAY)).to_string();
+        f.write_str(start.split('T').next().unwrap_or_default())
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A span as a number of milliseconds.
 pub(crate) mod millis {
     use std::time::Duration;
@@ -105,6 +145,14 @@ mod tests {
         let moment = Timestamp::from_millis(1_756_720_060_200);
         assert_eq!(moment.to_string(), "2025-09-01T09:47:40.200Z");
         assert_eq!(Timestamp::parse("2025-09-01T11:47:40.2+02:00"), Some(moment));
+    }
+
+    #[test]
+    fn a_day_lasts_from_midnight_to_midnight() {
+        let day = |text: &str| Timestamp::parse(text).unwrap().day();
+        assert_eq!(day("2026-09-01T00:00:00Z").to_string(), "2026-09-01");
+        assert_eq!(day("2026-09-01T23:59:59.999Z"), day("2026-09-01T00:00:00Z"));
+        assert!(day("2026-09-01T23:59:59.999Z") < day("2026-09-02T00:00:00Z"));
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! The platform keeps a conversation's record up to date.
+//! The platform keeps a conversation's record up to date, and a customer has one forgotten.
 
 use adapters::caller::Caller;
-use adapters::dynamodb::ConversationTables;
+use adapters::dynamodb::{ConversationTables, DeliveryLogTable, ReferenceTable};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use domain::change::Change;
+use domain::forget::Forget;
 use domain::ids::ConversationId;
 use domain::invalid::Invalid;
 use domain::json::Fields;
@@ -12,6 +13,9 @@ use domain::update::{Update, Updated};
 use http::StatusCode;
 
 use crate::Linking;
+
+/// Forgetting over the tables.
+pub(crate) type Forgetting = Forget<ConversationTables, ReferenceTable, DeliveryLogTable>;
 
 /// `PUT /v1/conversations/{conversation_id}`: a given value replaces, `null` clears, an absent field stays. Callbacks
 /// that were here before the conversation are applied to it now.
@@ -41,4 +45,17 @@ pub(crate) async fn put(
         *conversation = latest;
     }
     Ok(Reply::raw_json(StatusCode::OK, conversation.public_json()))
+}
+
+/// `DELETE /v1/conversations/{conversation_id}`: nothing of it is kept. Asks for the scope `manage`, because it cannot be
+/// undone: a key that sits in the platform's own programs to report conversations must not be able to erase their traces.
+pub(crate) async fn delete(forget: &Forgetting, caller: Caller, request: &Request) -> Result<Reply, Problem> {
+    // A text that is no id names nothing, as does an id that nobody has.
+    let none = || Problem::not_found("conversation");
+    let id = ConversationId::parse(request.path("conversation_id")).map_err(|_| none())?;
+    if forget.run(&caller.account_id, &id).await? {
+        Ok(Reply::empty(StatusCode::NO_CONTENT))
+    } else {
+        Err(none())
+    }
 }

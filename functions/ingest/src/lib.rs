@@ -10,7 +10,7 @@ mod redelivery;
 use std::sync::Arc;
 
 use adapters::aws::Clients;
-use adapters::caller::{Caller, authenticate};
+use adapters::caller::{Caller, authenticate_and_note};
 use adapters::config::{ConfigError, Retention, Vars};
 use adapters::dynamodb::{
     AccountTable, ConversationTable, ConversationTables, DeliveryLogTable, DestinationTable, OverdueIndex,
@@ -24,6 +24,7 @@ use adapters::vault::{KmsOpener, SECRETS_KEY_ARN};
 use domain::api_key::Scope;
 use domain::callback::Callbacks;
 use domain::completion::Complete;
+use domain::forget::Forget;
 use domain::overdue::{EndOverdue, Round};
 use domain::ports::{Chance, Clock};
 use domain::resend::Resend;
@@ -33,6 +34,7 @@ use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::conversations::Forgetting;
 use crate::flows::{CallbackFlow, End};
 use crate::public_url::PublicUrl;
 use crate::redelivery::Redelivery;
@@ -91,6 +93,7 @@ pub struct Ingest {
     complete: Completing,
     callbacks: Linking,
     update: Update<ConversationTables>,
+    forget: Forgetting,
     end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
     resend: Resend<DeliveryLogTable, DestinationTable, Queue>,
     trial: Trial<ConversationTables, Queue>,
@@ -125,9 +128,10 @@ impl Ingest {
             callbacks: Callbacks::new(
                 complete.clone(),
                 conversations.clone(),
-                references,
+                references.clone(),
                 Arc::clone(&clock),
             ),
+            forget: Forget::new(conversations.clone(), references, log.clone()),
             end_overdue: EndOverdue::new(complete.clone(), overdue, Arc::clone(&clock)),
             complete,
             resend: Resend::new(log, destinations, deliveries.clone(), Arc::clone(&clock)),
@@ -192,6 +196,9 @@ impl Ingest {
                 let caller = self.reporter(&request).await?;
                 conversations::put(&self.update, &self.callbacks, caller, &request).await
             }
+            "DELETE /v1/conversations/{conversation_id}" => {
+                conversations::delete(&self.forget, self.manager(&request).await?, &request).await
+            }
             "POST /v1/deliveries/{delivery_id}/resend" => {
                 self.redelivery().resend(&self.manager(&request).await?, &request).await
             }
@@ -215,11 +222,15 @@ impl Ingest {
 
     /// Who reports conversations.
     async fn reporter(&self, request: &Request) -> Result<Caller, Problem> {
-        authenticate(request, &self.accounts, Scope::Ingest).await
+        self.caller(request, Scope::Ingest).await
     }
 
-    /// Who manages destinations.
+    /// Who manages destinations, and what is kept.
     async fn manager(&self, request: &Request) -> Result<Caller, Problem> {
-        authenticate(request, &self.accounts, Scope::Manage).await
+        self.caller(request, Scope::Manage).await
+    }
+
+    async fn caller(&self, request: &Request, scope: Scope) -> Result<Caller, Problem> {
+        authenticate_and_note(request, &self.accounts, scope, self.clock.now().day()).await
     }
 }

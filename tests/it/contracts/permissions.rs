@@ -93,6 +93,46 @@ async fn one_action_more_or_fewer_is_a_change_to_review() {
     }
 }
 
+/// Of the table with everybody's secrets, a function may update the rows of keys only; and Ingest, which customers'
+/// programs call, nothing of them but the day of their last use.
+fn only_rows_of_keys_are_updated(template: &Template) -> Vec<String> {
+    let keys = json!({"dynamodb:LeadingKeys": ["key#*"]});
+    let day = json!({"dynamodb:Attributes": ["pk", "sk", "last_used_day"]});
+    statements(template)
+        .filter(|(_, statement)| {
+            let on = items(&statement["Resource"]).iter().map(resource);
+            let actions = items(&statement["Action"]);
+            on.into_iter().any(|on| on == "DestinationsTable")
+                && actions.iter().any(|action| action == "dynamodb:UpdateItem")
+        })
+        .filter(|(role, statement)| {
+            let condition = &statement["Condition"];
+            condition["ForAllValues:StringLike"] != keys
+                || (*role == "IngestRole" && condition["ForAllValues:StringEquals"] != day)
+        })
+        .map(|(role, statement)| format!("{role} {}", statement["Sid"]))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_key_is_all_that_is_updated_among_the_secrets() {
+    let ingest = "/IngestRole/Properties/Policies/1/PolicyDocument/Statement/1";
+    let destinations = "/DestinationsRole/Properties/Policies/0/PolicyDocument/Statement/1";
+    keeps(
+        only_rows_of_keys_are_updated,
+        &[
+            (&format!("{ingest}/Condition"), Value::Null),
+            (&format!("{ingest}/Condition/ForAllValues:StringEquals"), Value::Null),
+            (
+                &format!("{ingest}/Condition/ForAllValues:StringEquals/dynamodb:Attributes/2"),
+                json!("secret_hash"),
+            ),
+            (&format!("{destinations}/Condition/ForAllValues:StringLike/dynamodb:LeadingKeys/0"), json!("*")),
+        ],
+    )
+    .await;
+}
+
 fn nobody_may_do_more_than_his_part(template: &Template) -> Vec<String> {
     let mut breaches = Vec::new();
     for line in granted(template) {

@@ -1,14 +1,18 @@
 //! Accounts and API keys as items.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
 use bytes::Bytes;
-use domain::api_key::{Account, ApiKey, Scope};
+use domain::api_key::{Account, ApiKey, KeyId, Scope};
 use domain::ids::AccountId;
-use domain::ports::{Accounts, Result, Saved, Unavailable};
-use domain::timestamp::Timestamp;
+use domain::ports::{Accounts, KeyUses, Result, Saved, Unavailable};
+use domain::timestamp::{Day, Timestamp};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::item::{Item, from_item, key, to_item};
+use super::item::{Item, from_item, key, n, s, to_item};
 use super::table::{If, Table};
 
 /// Sort key of an account's own row.
@@ -16,6 +20,10 @@ const ACCOUNT: &str = "account";
 
 /// Sort key of a key's row. It stands in a partition of its own, because a caller's account is known from it only.
 const KEY: &str = "key";
+
+/// What the partitions of keys start with; and the sort keys of the rows that list them in their account's partition.
+/// Ingest may update rows of these partitions only: see `NoteWhenKeysWereUsed` in the template.
+const KEY_PREFIX: &str = "key#";
 
 /// The destinations table, as far as accounts and keys are concerned.
 #[derive(Clone)]
@@ -39,6 +47,16 @@ struct KeyRow {
     name: String,
     scopes: Vec<Scope>,
     created_at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_used_day: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<u64>,
+}
+
+/// Lists a key in its account's partition. Everything else of it is in its own row.
+#[derive(Serialize, Deserialize)]
+struct ListedKeyRow {
+    key_id: String,
 }
 
 impl AccountTable {
@@ -64,8 +82,28 @@ impl AccountTable {
     }
 }
 
-fn key_key(id: &str) -> Item {
-    key(format!("key#{id}"), KEY)
+fn key_key(id: &KeyId) -> Item {
+    key(format!("{KEY_PREFIX}{}", id.as_str()), KEY)
+}
+
+fn parse_key(item: Item) -> Result<ApiKey> {
+    let row: KeyRow = from_item(item)?;
+    Ok(ApiKey {
+        id: stored_id(&row.id)?,
+        account_id: row.account_id,
+        secret_hash: bytes32(&row.secret_hash)?,
+        cursor_secret: bytes32(&row.cursor_secret)?,
+        name: row.name,
+        scopes: row.scopes,
+        created_at: Timestamp::from_millis(row.created_at),
+        last_used: row.last_used_day.map(Day::from_number),
+        revoked_at: row.revoked_at.map(Timestamp::from_millis),
+    })
+}
+
+/// The row has the id part alone.
+fn stored_id(id: &str) -> Result<KeyId> {
+    KeyId::parse(&format!("vk_{id}")).map_err(|error| Unavailable::new("read an account or key", error))
 }
 
 /// 32 bytes as they came from the table.
@@ -88,30 +126,93 @@ impl Accounts for AccountTable {
         bytes32(&from_item::<AccountRow>(item)?.cursor_secret).map(Some)
     }
 
+    /// The key and the row that lists it: both or neither.
     async fn add_key(&self, key: &ApiKey) -> Result<()> {
+        let doing = "write an account or key";
         let row = KeyRow {
-            id: key.id.clone(),
+            id: key.id.as_str().to_owned(),
             account_id: key.account_id.clone(),
             secret_hash: Bytes::copy_from_slice(&key.secret_hash),
             cursor_secret: Bytes::copy_from_slice(&key.cursor_secret),
             name: key.name.clone(),
             scopes: key.scopes.clone(),
             created_at: key.created_at.as_millis(),
+            last_used_day: key.last_used.map(Day::number),
+            revoked_at: key.revoked_at.map(Timestamp::as_millis),
         };
-        self.put_new(key_key(&key.id), &row).await
+        let (mut row, mut listed) =
+            (to_item(&row)?, to_item(&ListedKeyRow { key_id: key.id.as_str().to_owned() })?);
+        row.extend(key_key(&key.id));
+        listed.extend(listed_key(key));
+        let put = |item| {
+            let put = If::New.guard(Put::builder().table_name(&self.table.name).set_item(Some(item))).build();
+            put.map(|put| TransactWriteItem::builder().put(put).build())
+                .map_err(|error| Unavailable::new(doing, error))
+        };
+        let request = self.table.client.transact_write_items();
+        let request = request.set_transact_items(Some(vec![put(row)?, put(listed)?]));
+        request.send().await.map_err(|error| Unavailable::new(doing, error.into_service_error()))?;
+        Ok(())
     }
 
-    async fn key(&self, id: &str) -> Result<Option<ApiKey>> {
-        let Some(item) = self.get(key_key(id)).await? else { return Ok(None) };
-        let row: KeyRow = from_item(item)?;
-        Ok(Some(ApiKey {
-            id: row.id,
-            account_id: row.account_id,
-            secret_hash: bytes32(&row.secret_hash)?,
-            cursor_secret: bytes32(&row.cursor_secret)?,
-            name: row.name,
-            scopes: row.scopes,
-            created_at: Timestamp::from_millis(row.created_at),
-        }))
+    async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>> {
+        self.get(key_key(id)).await?.map(parse_key).transpose()
     }
+
+    async fn keys(&self, account: &AccountId) -> Result<Vec<ApiKey>> {
+        let rows = self.table.rows("list keys", account.to_string(), KEY_PREFIX, None).await?;
+        let ids = rows.into_iter().map(|row| stored_id(&from_item::<ListedKeyRow>(row)?.key_id));
+        let ids = ids.collect::<Result<Vec<_>>>()?;
+        let keys = try_join_all(ids.iter().map(|id| self.key(id))).await?;
+        Ok(keys.into_iter().flatten().collect())
+    }
+
+    async fn revoke(&self, account: &AccountId, id: &KeyId, at: Timestamp) -> Result<Option<ApiKey>> {
+        let answer = self
+            .table
+            .client
+            .update_item()
+            .table_name(&self.table.name)
+            .set_key(Some(key_key(id)))
+            .update_expression("SET revoked_at = if_not_exists(revoked_at, :at)")
+            .condition_expression("account_id = :account")
+            .expression_attribute_values(":at", n(at.as_millis()))
+            .expression_attribute_values(":account", s(account.as_str()))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        match answer.map_err(SdkError::into_service_error) {
+            Ok(answer) => answer.attributes.map(parse_key).transpose(),
+            Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
+            Err(error) => Err(Unavailable::new("revoke a key", error)),
+        }
+    }
+}
+
+impl KeyUses for AccountTable {
+    async fn note(&self, id: &KeyId, day: Day) -> Result<()> {
+        let answer = self
+            .table
+            .client
+            .update_item()
+            .table_name(&self.table.name)
+            .set_key(Some(key_key(id)))
+            .update_expression("SET last_used_day = :day")
+            // A row that is gone must not come back as one that has nothing but this.
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(last_used_day) OR last_used_day < :day)",
+            )
+            .expression_attribute_values(":day", n(day.number()))
+            .send()
+            .await;
+        match answer.map_err(SdkError::into_service_error) {
+            // Refused: another request of this day came first.
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(Unavailable::new("note a key's use", error)),
+        }
+    }
+}
+
+fn listed_key(api_key: &ApiKey) -> Item {
+    key(api_key.account_id.as_str(), format!("{KEY_PREFIX}{}", api_key.id.as_str()))
 }

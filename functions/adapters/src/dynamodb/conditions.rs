@@ -10,11 +10,15 @@ const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 /// The code of one for another transaction on the same row.
 const CONTENDED: &str = "TransactionConflict";
 
-/// What is stored where a transaction's first condition did not hold; `None` if the transaction failed otherwise.
+/// What is stored where a transaction's first condition did not hold, and nothing where another one did not; `None` if the
+/// transaction failed otherwise.
 pub(super) fn refused_by_transaction(error: &TransactWriteItemsError) -> Option<Item> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return None };
-    let first = cancelled.cancellation_reasons().first()?;
-    (first.code() == Some(CONDITION_FAILED)).then(|| first.item.clone().unwrap_or_default())
+    let (first, others) = cancelled.cancellation_reasons().split_first()?;
+    if first.code() == Some(CONDITION_FAILED) {
+        return Some(first.item.clone().unwrap_or_default());
+    }
+    others.iter().any(|reason| reason.code() == Some(CONDITION_FAILED)).then(Item::new)
 }
 
 /// Whether a transaction met another one on one of its rows: it was not applied, and the row may have changed.
@@ -41,6 +45,8 @@ mod tests {
     fn a_refused_condition_is_told_from_contention() {
         let refused = cancelled(&["ConditionalCheckFailed", "None"]);
         assert!(refused_by_transaction(&refused).is_some() && !is_contended(&refused));
+        let by_another = cancelled(&["None", "ConditionalCheckFailed"]);
+        assert!(refused_by_transaction(&by_another).is_some() && !is_contended(&by_another));
         let contended = cancelled(&["TransactionConflict", "None"]);
         assert!(refused_by_transaction(&contended).is_none() && is_contended(&contended));
         let neither = cancelled(&["ThrottlingError", "None"]);

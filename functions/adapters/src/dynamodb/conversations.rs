@@ -194,6 +194,12 @@ impl Conversations for ConversationTables {
             Err(error) => Err(Unavailable::new("end a conversation", error)),
         }
     }
+
+    async fn delete(&self, conversation: &Conversation) -> Result<Saved> {
+        let key = conversation_key(&conversation.account_id, &conversation.id);
+        let table = &self.conversations.table;
+        table.delete_if("delete a conversation", key, unchanged(conversation)).await
+    }
 }
 
 impl EventOutbox for ConversationTables {

@@ -8,18 +8,22 @@ use domain::delivery::{Delivery, Record, Standing, Summary};
 use domain::delivery_log::{Filter, Page, Position, Search, sort_prefix};
 use domain::event::LifecycleEvent;
 use domain::ids::{AccountId, DeliveryId, EventId};
-use domain::ports::{Clock, DeliveryLog, Result, Unavailable};
+use domain::ports::{Clock, DeliveryLog, EventTraces, Result, Unavailable};
 use futures_util::future::try_join_all;
+use futures_util::stream::{self, TryStreamExt};
 
-use super::events::{EVENT, event_key, parse_event};
+use super::events::{ANNOUNCED, EVENT, event_key, parse_event};
 use super::history::History;
 use super::item::{from_item, n, s};
-use super::record::{ListedRow, SHARDS, account_shard, destination_shard};
+use super::record::{DELIVERY_PREFIX, ListedRow, SHARDS, account_shard, destination_shard, event_partition};
 use super::table::Table;
 
 /// Rows that one search looks at. Where a filter fits few of them, a page may come back short, with a position to go
 /// on from; so no search takes long, however large the log is.
 const MAX_EXAMINED: usize = 2000;
+
+/// Deliveries whose records are deleted at the same time.
+const DELETED_AT_ONCE: usize = 32;
 
 /// Sorts after every position: digits come before letters.
 const AFTER_ALL: &str = "z";
@@ -200,6 +204,40 @@ impl DeliveryLog for DeliveryLogTable {
         let item = self.table.get("read an event", event_key(account, event, EVENT)).await?;
         Ok(item.map(|item| parse_event(item, account, self.clock.now())).transpose()?.flatten())
     }
+}
+
+impl EventTraces for DeliveryLogTable {
+    async fn forget_event(&self, account: &AccountId, event: &EventId) -> Result<()> {
+        for sk in [EVENT, ANNOUNCED] {
+            self.table.delete("delete an event", event_key(account, event, sk)).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_deliveries(&self, account: &AccountId, event: &EventId) -> Result<bool> {
+        let doing = "delete the records of deliveries";
+        let keys = self.table.sort_keys(doing, &event_partition(account, event)).await?;
+        if keys.iter().any(|sk| sk == EVENT) {
+            return Ok(false); // a new one: these are its deliveries
+        }
+        let records: Vec<_> = keys.into_iter().filter(|sk| sk.starts_with(DELIVERY_PREFIX)).collect();
+        let deliveries = records.chunk_by(|a, b| delivery_of(a) == delivery_of(b));
+        stream::iter(deliveries.map(Ok))
+            .try_for_each_concurrent(DELETED_AT_ONCE, |of_one| async move {
+                // Their numbers fall: the completion of a later record writes to the first one, too.
+                for sk in of_one {
+                    self.table.delete(doing, event_key(account, event, sk)).await?;
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(!records.is_empty())
+    }
+}
+
+/// The part of a record's sort key that names its delivery.
+fn delivery_of(sk: &str) -> Option<&str> {
+    sk.split_once('#').map(|(delivery, _)| delivery)
 }
 
 #[cfg(test)]

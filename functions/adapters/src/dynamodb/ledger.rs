@@ -19,7 +19,7 @@ use super::expression::Expression;
 use super::history::History;
 use super::item::{Item, from_item, s, to_attribute, to_item};
 use super::record::{AttemptMap, IndexKeys, RecordRow, StandingRow, record_key};
-use super::table::NEW;
+use super::table::{EXISTS, NEW};
 use crate::config::Retention;
 
 /// The delivery-log table as the dispatcher uses it.
@@ -76,20 +76,21 @@ impl LedgerTable {
         let key = record_key(&closing.delivery, closing.number)?;
         let expression =
             Expression::new(set, &["lease_until", "owner"]).with("owner", s(closing.owner.as_str()));
-        self.update(key, expression, Some("#owner = :owner"))
+        self.update(key, expression, "#owner = :owner")
     }
 
-    /// Where a delivery stands, on its row numbered 1.
+    /// Where a delivery stands, on its row numbered 1. If that was deleted with its conversation, it must not come back
+    /// as a row that has nothing but this.
     fn head(&self, delivery: &Delivery, set: Item, remove: &[&str]) -> Result<Update> {
-        self.update(record_key(delivery, 1)?, Expression::new(set, remove), None)
+        self.update(record_key(delivery, 1)?, Expression::new(set, remove), EXISTS)
     }
 
-    fn update(&self, key: Item, expression: Expression, condition: Option<&str>) -> Result<Update> {
+    fn update(&self, key: Item, expression: Expression, condition: &str) -> Result<Update> {
         Update::builder()
             .table_name(&self.table)
             .set_key(Some(key))
             .update_expression(expression.text)
-            .set_condition_expression(condition.map(str::to_owned))
+            .condition_expression(condition)
             .set_expression_attribute_names(Some(expression.names))
             .set_expression_attribute_values(Some(expression.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

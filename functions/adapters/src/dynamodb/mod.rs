@@ -2,7 +2,7 @@
 //!
 //! | table | partition key | sort key |
 //! | --- | --- | --- |
-//! | destinations | account | `account`, `destination#<id>`, `provider#<name>` |
+//! | destinations | account | `account`, `destination#<id>`, `key#<id>`, `provider#<name>` |
 //! | destinations | `key#<id>` | `key` |
 //! | conversations | account`#`conversation | `record` |
 //! | conversations | account`#`provider`#`reference | `link`, `signal#<digest>` |

@@ -70,6 +70,14 @@ fn signal_key(account: &AccountId, signal: &Signal) -> Item {
     key(reference_partition(account, &signal.reference), format!("{SIGNAL}{name}"))
 }
 
+/// Leads where it was found to.
+fn still(found: &Link) -> If {
+    If::Still(vec![
+        ("conversation_id", s(found.conversation_id.as_str())),
+        ("since", n(found.since.as_millis())),
+    ])
+}
+
 impl References for ReferenceTable {
     async fn find(&self, account: &AccountId, reference: &Reference) -> Result<Option<Link>> {
         let item = self.table.get("read a reference", link_key(account, reference)).await?;
@@ -91,14 +99,12 @@ impl References for ReferenceTable {
             earlier: link.earlier.clone(),
         })?;
         item.extend(link_key(account, reference));
-        let condition = match found {
-            None => If::New,
-            Some(found) => If::Still(vec![
-                ("conversation_id", s(found.conversation_id.as_str())),
-                ("since", n(found.since.as_millis())),
-            ]),
-        };
+        let condition = found.map_or(If::New, still);
         self.table.put_if("write a reference", item, condition).await
+    }
+
+    async fn remove(&self, account: &AccountId, reference: &Reference, found: &Link) -> Result<Saved> {
+        self.table.delete_if("delete a reference", link_key(account, reference), still(found)).await
     }
 
     async fn park(&self, account: &AccountId, signal: &Signal, until: Timestamp) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -106,6 +107,35 @@ impl Table {
         }
     }
 
+    /// Removes a row on a condition.
+    pub(super) async fn delete_if(&self, doing: &'static str, key: Item, condition: If) -> Result<Saved> {
+        let (text, values) = condition.expression();
+        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key));
+        let delete = delete.condition_expression(text).set_expression_attribute_values(values);
+        match delete.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Saved::Yes),
+            Err(
+                DeleteItemError::ConditionalCheckFailedException(_)
+                | DeleteItemError::TransactionConflictException(_),
+            ) => Ok(Saved::Conflict),
+            Err(error) => Err(Unavailable::new(doing, error)),
+        }
+    }
+
+    /// The sort keys of a partition, the last first.
+    pub(super) async fn sort_keys(&self, doing: &'static str, pk: &str) -> Result<Vec<String>> {
+        let query = self.client.query().table_name(&self.name).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", s(pk));
+        let query = query.projection_expression("sk").scan_index_forward(false);
+        let mut rows = query.into_paginator().items().send();
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| Unavailable::new(doing, error.into_service_error()))?;
+            keys.extend(row.get("sk").and_then(|sk| sk.as_s().ok()).cloned());
+        }
+        Ok(keys)
+    }
+
     /// Removes a row; false if there was none.
     pub(super) async fn delete(&self, doing: &'static str, key: Item) -> Result<bool> {
         let request = self
@@ -122,3 +152,6 @@ impl Table {
 
 /// The condition that no row of that key exists.
 pub(super) const NEW: &str = "attribute_not_exists(pk)";
+
+/// The condition that a row of that key exists.
+pub(super) const EXISTS: &str = "attribute_exists(pk)";

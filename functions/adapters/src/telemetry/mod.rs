@@ -6,6 +6,8 @@
 mod line;
 mod metrics;
 
+use std::io;
+
 use tracing_subscriber::EnvFilter;
 
 pub use self::metrics::names as metric_names;
@@ -34,11 +36,17 @@ impl Config {
         Ok(Self { filter, namespace: vars.optional(METRICS_NAMESPACE) })
     }
 
-    /// Starts the log.
+    /// Starts the log, which is the standard output.
     pub fn start(self) {
+        self.start_to(io::stdout);
+    }
+
+    /// The same to somewhere else.
+    pub fn start_to<W: io::Write + 'static>(self, writer: impl Fn() -> W + Send + Sync + 'static) {
         tracing_subscriber::fmt()
             .event_format(Lines { namespace: self.namespace })
             .with_env_filter(self.filter)
+            .with_writer(writer)
             .init();
     }
 }

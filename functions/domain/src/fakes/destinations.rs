@@ -35,6 +35,11 @@ impl MemoryDestinations {
     pub fn put_event(&self, event: LifecycleEvent) {
         lock(&self.0).events.insert(event.id.clone(), event);
     }
+
+    /// Forgets an event.
+    pub fn remove_event(&self, id: &EventId) {
+        lock(&self.0).events.remove(id);
+    }
 }
 
 impl Destinations for MemoryDestinations {

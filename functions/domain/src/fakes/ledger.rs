@@ -21,6 +21,13 @@ impl MemoryLedger {
         lock(&self.0).get(delivery).cloned().unwrap_or_default()
     }
 
+    /// Forgets one record of a delivery.
+    pub fn forget(&self, delivery: &DeliveryId, number: u8) {
+        if let Some(records) = lock(&self.0).get_mut(delivery) {
+            records.retain(|record| record.number != number);
+        }
+    }
+
     fn insert(&self, delivery: &DeliveryId, record: Record) -> Claimed {
         let mut records = lock(&self.0);
         let records = records.entry(delivery.clone()).or_default();

@@ -53,6 +53,15 @@ impl References for MemoryReferences {
         Ok(Saved::Yes)
     }
 
+    async fn remove(&self, account: &AccountId, reference: &Reference, found: &Link) -> Result<Saved> {
+        let (mut state, key) = (lock(&self.state), (account.clone(), reference.clone()));
+        if state.links.get(&key) != Some(found) {
+            return Ok(Saved::Conflict);
+        }
+        state.links.remove(&key);
+        Ok(Saved::Yes)
+    }
+
     async fn park(&self, account: &AccountId, signal: &Signal, until: Timestamp) -> Result<()> {
         let key = (account.clone(), signal.reference.clone());
         let mut state = lock(&self.state);

@@ -1,0 +1,167 @@
+//! API keys over their life: listed by what a person recognises them by, and revoked at once.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::world::{Customer, World, text};
+
+/// Asks for accounts and keys as an operator does.
+async fn operate(world: &World, command: &Value) -> Value {
+    world.stack.invoke("Destinations", command).await.unwrap()
+}
+
+async fn refused(world: &World, command: &Value) -> String {
+    world.stack.invoke("Destinations", command).await.unwrap_err().to_string()
+}
+
+async fn keys_of(world: &World, account: &str) -> Vec<Value> {
+    let listed = operate(world, &json!({"list_api_keys": {"account_id": account}})).await;
+    listed["api_keys"].as_array().unwrap().clone()
+}
+
+/// One more key of the customer's account.
+async fn key_for(world: &World, customer: &Customer, scope: &str) -> Customer {
+    let key = json!({"account_id": customer.account_id, "name": scope, "scopes": [scope]});
+    let made = operate(world, &json!({"create_api_key": key})).await;
+    let key = Customer::of(
+        customer.account_id.clone(),
+        text(&made["api_key"]),
+        world.stack.url(""),
+        world.http.clone(),
+    );
+    assert_eq!(made["key_id"], key.key_id());
+    key
+}
+
+/// The row of a key as it is stored.
+async fn row_of(world: &World, key: &Customer) -> HashMap<String, AttributeValue> {
+    let (_, id) = key.key_id().split_once('_').unwrap();
+    let table = &world.stack.resources.tables["DestinationsTable"];
+    let request = world.stack.clients.dynamodb.get_item().table_name(table).consistent_read(true);
+    let request = request.key("pk", AttributeValue::S(format!("key#{id}")));
+    request.key("sk", AttributeValue::S("key".to_owned())).send().await.unwrap().item.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_listed_without_their_secrets() {
+    let (world, _) = World::by_hand().await;
+    let [acme, other] = [world.customer("Acme").await, world.customer("Other").await];
+    let reader = key_for(&world, &acme, "read").await;
+    let mut listed = keys_of(&world, &acme.account_id).await;
+    listed.sort_by_key(|key| key["name"] == "read");
+    let [first, second] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((&first["key_id"], &first["name"]), (&json!(acme.key_id()), &json!("Acme")));
+    assert_eq!(
+        *second,
+        json!({
+            "key_id": reader.key_id(),
+            "name": "read",
+            "scopes": ["read"],
+            "created_at": "2026-09-01T10:00:00.000Z",
+            "last_used_at": null,
+            "revoked_at": null,
+        }),
+        "and nothing else"
+    );
+    for key in [&acme, &reader] {
+        let secret = key.key.rsplit_once('_').unwrap().1;
+        assert!(!json!(listed).to_string().contains(secret));
+        let row = format!("{:?}", row_of(&world, key).await);
+        assert!(!row.contains(secret), "only a hash of it is stored");
+    }
+    assert_eq!(keys_of(&world, &other.account_id).await.len(), 1, "each account has its own");
+    let error = refused(&world, &json!({"list_api_keys": {"account_id": "acc_none"}})).await;
+    assert!(error.contains("no such account"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_is_at_once_like_one_that_never_was() {
+    let world = World::start().await;
+    let [acme, other] = [world.customer("Acme").await, world.customer("Other").await];
+    let key = key_for(&world, &acme, "manage").await;
+    assert_eq!(key.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::OK);
+
+    // Not by another account, not by another id, and not by the key itself, which an error would repeat.
+    let revoke =
+        |account: &str, key_id: &str| json!({"revoke_api_key": {"account_id": account, "key_id": key_id}});
+    let theirs = refused(&world, &revoke(&other.account_id, key.key_id())).await;
+    let nobodys = refused(&world, &revoke(&other.account_id, "vk_0123456789abcdef")).await;
+    assert_eq!(theirs, nobodys);
+    let whole = refused(&world, &revoke(&acme.account_id, &key.key)).await;
+    assert!(!whole.contains(key.key.rsplit_once('_').unwrap().1), "{whole}");
+    assert_eq!(key.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::OK, "it is still good");
+
+    let revoked = operate(&world, &revoke(&acme.account_id, key.key_id())).await;
+    let unknown =
+        Customer::with_key(world.stack.url(""), format!("vk_{}_{}", "0".repeat(16), "0".repeat(48)));
+    let answer = key.call(Method::GET, "/v1/destinations", None).await;
+    assert_eq!(answer.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer, unknown.call(Method::GET, "/v1/destinations", None).await);
+    // For the functions that share no process with the one that revoked it, too, and whatever its scopes are.
+    for (method, path) in [(Method::POST, "/v1/flows/hangup"), (Method::GET, "/v1/deliveries")] {
+        assert_eq!(
+            key.call(method.clone(), path, None).await,
+            unknown.call(method, path, None).await,
+            "{path}"
+        );
+    }
+    assert_eq!(
+        acme.call(Method::GET, "/v1/destinations", None).await.0,
+        StatusCode::OK,
+        "the other key is good"
+    );
+
+    let again = operate(&world, &revoke(&acme.account_id, key.key_id())).await;
+    assert_eq!(again, revoked, "revoking twice changes nothing");
+    let listed = keys_of(&world, &acme.account_id).await;
+    let states: HashMap<_, _> = listed.iter().map(|key| (text(&key["key_id"]), &key["revoked_at"])).collect();
+    assert_eq!(states[key.key_id()], &revoked["revoked_at"]);
+    assert_eq!(states[acme.key_id()], &Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_day_of_a_keys_last_use_is_noted_by_functions_that_may_write() {
+    let (world, hand) = World::by_hand().await;
+    let acme = world.customer("Acme").await;
+    let [platform, manager, reader] = [
+        key_for(&world, &acme, "ingest").await,
+        key_for(&world, &acme, "manage").await,
+        key_for(&world, &acme, "read").await,
+    ];
+    let use_all = async || {
+        platform.hang_up("c-1").await;
+        manager.get("/v1/destinations").await;
+        reader.get("/v1/deliveries").await;
+    };
+    let last_used = async || {
+        let listed = keys_of(&world, &acme.account_id).await;
+        let of = |key: &Customer| {
+            listed.iter().find(|listed| listed["key_id"] == key.key_id()).unwrap()["last_used_at"].clone()
+        };
+        [of(&platform), of(&manager), of(&reader)]
+    };
+    assert_eq!(last_used().await, [Value::Null, Value::Null, Value::Null]);
+    use_all().await;
+    let first = [json!("2026-09-01"), json!("2026-09-01"), Value::Null];
+    assert_eq!(last_used().await, first, "Query writes nothing");
+    hand.advance(Duration::from_secs(13 * 60 * 60)); // 23:00
+    use_all().await;
+    assert_eq!(last_used().await, first);
+    hand.advance(Duration::from_secs(60 * 60));
+    use_all().await;
+    assert_eq!(last_used().await, [json!("2026-09-02"), json!("2026-09-02"), Value::Null]);
+    // Also a use that the key has no scope for: somebody has it.
+    hand.advance(Duration::from_secs(24 * 60 * 60));
+    assert_eq!(reader.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(last_used().await[2], json!("2026-09-03"));
+    // And none of a key that is not good, or not there.
+    let last = if manager.key.ends_with('0') { "1" } else { "0" };
+    let wrong = format!("{}{last}", &manager.key[..manager.key.len() - 1]);
+    let wrong = Customer::with_key(world.stack.url(""), wrong);
+    assert_eq!(wrong.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(last_used().await[1], json!("2026-09-02"));
+}

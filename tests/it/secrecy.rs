@@ -1,0 +1,232 @@
+//! What must not be told is in no log line, no metric, no message and no answer to anybody else: canaries, and a journey on
+//! which everything goes wrong.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use adapters::telemetry;
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::clock::Clock;
+use local::receiver::Answer;
+use local::stack::Options;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::providers::{CALL, Daily, Twilio, send};
+use crate::world::{MORNING_MS, World, eventually, options, text};
+
+const PHONE: &str = "+15550199377";
+const TRANSCRIPT: &str = "canary: my card ends in 4711";
+const TOKEN: &str = "canarytoken5a1d";
+const HEADER: &str = "canaryheader77b0";
+const IN_URL: &str = "canaryurl0c9e";
+
+/// What was logged, by whoever ran in this process.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The log as functions write it, with their metrics. Of this whole process, so it starts once.
+fn captured() -> &'static Lines {
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    LINES.get_or_init(|| {
+        let lines = Lines::default();
+        let says = [("METRICS_NAMESPACE", "Ringback/test"), ("RUST_LOG", "info")];
+        let says = says.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let writer = lines.clone();
+        let config = telemetry::Config::read(&std::collections::BTreeMap::from(says)).unwrap();
+        config.start_to(move || writer.clone());
+        lines
+    })
+}
+
+/// The files of the queues, as text: every message that ever was in one of them, because nothing is wiped from them.
+fn messages_ever(data: &Path) -> String {
+    let files =
+        ["sqs.sqlite", "sqs.sqlite-wal"].map(|name| std::fs::read(data.join(name)).unwrap_or_default());
+    files.iter().map(|bytes| String::from_utf8_lossy(bytes)).collect()
+}
+
+/// The canary that a text shows, if it does.
+fn shown<'a>(canaries: &'a [String], text: &str) -> Option<&'a String> {
+    canaries.iter().find(|canary| text.contains(canary.as_str()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
+    let lines = captured();
+    let (clock, hand) = Clock::manual(MORNING_MS);
+    let data = tempfile::tempdir().unwrap();
+    let world = World::with(Options { data: Some(data.path().to_owned()), ..options(clock) }).await;
+    let [acme, other] = [world.customer("Acme").await, world.customer("Other").await];
+    let receiver = &world.stack.receiver;
+    let (fails, signing) =
+        acme.add_destination(&receiver.url(&format!("/fails?token={IN_URL}")), "POST").await;
+    acme.change_destination(&fails, &json!({"headers": {"x-token": HEADER}})).await;
+    acme.add_destination(&receiver.url(&format!("/get?token={IN_URL}")), "GET").await;
+    let repeats = format!("{PHONE} {TRANSCRIPT}");
+    receiver.answer_everywhere(Answer::Body(500, repeats));
+    let secret = acme.key.rsplit_once('_').unwrap().1.to_owned();
+    let mut canaries: Vec<_> = [PHONE, TRANSCRIPT, TOKEN, HEADER, IN_URL].map(str::to_owned).into();
+    canaries.extend([secret, signing.trim_start_matches("whsec_").to_owned(), PHONE.replace('+', "%2B")]);
+    // A journey of four failures.
+    let record = json!({
+        "conversation_id": "c-1", "conversation_status": "COMPLETED", "to_mobile_number": PHONE,
+        "conversation_transcript": [{"role": "user", "content": TRANSCRIPT}], "notes": TRANSCRIPT,
+    });
+    assert_eq!(acme.call(Method::POST, "/v1/flows/hangup", Some(&record)).await.0, 202);
+    eventually("two exhausted deliveries and empty queues", async || {
+        let deliveries = acme.deliveries_of("c-1").await;
+        let ended = deliveries.iter().filter(|delivery| delivery["status"] == "exhausted").count();
+        let mut left = 0;
+        for queue in ["EventsQueue", "DeliveriesQueue", "DeadLettersQueue"] {
+            left += world.messages_in(queue).await;
+        }
+        if (ended, left) == (2, 0) {
+            return Some(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        hand.advance(Duration::from_secs(2));
+        None
+    })
+    .await;
+
+    // Bodies that are wrong, in every way.
+    for body in [
+        json!({"conversation_id": PHONE, "conversation_status": "COMPLETED"}).to_string(),
+        json!({"conversation_id": "c-2", "conversation_status": PHONE}).to_string(),
+        json!({"conversation_id": "c-2", "conversation_status": "COMPLETED", "conversation_duration": PHONE})
+            .to_string(),
+        json!({"conversation_id": "c-2", "conversation_status": "COMPLETED", PHONE: TRANSCRIPT}).to_string(),
+        format!(r#"{{"conversation_id": "{PHONE}" {TRANSCRIPT}"#),
+        format!(r#""{PHONE}""#),
+    ] {
+        for path in ["/v1/flows/hangup", "/v1/flows/outbound-call"] {
+            let (status, _) = acme.send(Method::POST, path, Some(body.clone())).await;
+            assert!(status.is_client_error(), "{path} {body}: {status}");
+        }
+        acme.send(Method::POST, "/v1/destinations", Some(body)).await;
+    }
+    let wrong = json!({"secret": format!("{TOKEN} with a space")});
+    assert_eq!(acme.call(Method::PUT, "/v1/providers/twilio", Some(&wrong)).await.0, 422);
+
+    // Callbacks that are refused, that cannot be read, and that wait.
+    let twilio = Twilio::of(&world, &acme, "").await;
+    acme.set_provider("twilio", TOKEN).await;
+    let genuine = Twilio { token: TOKEN.to_owned(), ..twilio.clone() };
+    let pairs =
+        |status: &'static str| [("CallSid", CALL), ("CallStatus", status), ("From", PHONE), ("To", PHONE)];
+    assert_eq!(send(twilio.form(&pairs("completed"))).await.0, 403);
+    assert_eq!(send(genuine.form(&pairs("ringing"))).await.0, 200);
+    for wrong in [("CallSid", PHONE), ("CallStatus", PHONE), ("CallDuration", PHONE)] {
+        send(genuine.form(&[("CallSid", CALL), ("CallStatus", "completed"), wrong])).await;
+    }
+    let nowhere = Twilio { url: genuine.url.replace(&acme.account_id, "%2B15550199377"), ..genuine };
+    assert_eq!(send(nowhere.form(&pairs("completed"))).await.0, 403);
+    let daily = Daily::of(&world, &acme).await;
+    let refused = Daily { secret: "b3RoZXI=".to_owned(), ..daily.clone() };
+    assert_eq!(send(refused.webhook("meeting.ended", &json!({"from": PHONE}))).await.0, 403);
+    for more in [json!({"room": PHONE}), json!({"start_ts": PHONE}), json!({"room": [TRANSCRIPT]})] {
+        send(daily.webhook("meeting.ended", &more)).await;
+    }
+    send(daily.body(format!(r#"{{"type": "{PHONE}", "{TRANSCRIPT}""#))).await;
+
+    // The bus, and an operator who mistypes: an error of an invocation is logged by the runtime.
+    for detail in [
+        json!({"account_id": acme.account_id, "conversation_id": "c-3", "conversation_duration": PHONE}),
+        json!({"account_id": acme.account_id, "conversation_id": PHONE, "conversation_status": "FAILED"}),
+        json!({"account_id": PHONE, "conversation_id": "c-3", "conversation_status": "FAILED"}),
+        json!([PHONE, TRANSCRIPT]),
+        json!(PHONE),
+    ] {
+        let event = json!({"id": "bus-1", "detail-type": "conversation.ended", "detail": detail});
+        let error = world.stack.invoke("Ingest", &event).await.unwrap_err().to_string();
+        assert_eq!(shown(&canaries, &error), None, "{error}");
+    }
+    for command in [
+        json!({"set_provider_secret": TOKEN}),
+        json!({"set_provider_secret": {"account_id": acme.account_id, "provider": TOKEN, "secret": TOKEN}}),
+        json!({"set_provider_secret": {"account_id": acme.account_id, "provider": "twilio", "secret": format!("{TOKEN} ")}}),
+        json!({"revoke_api_key": {"account_id": acme.account_id, "key_id": acme.key}}),
+        json!({"create_api_key": {"account_id": acme.account_id, "name": "x", "scopes": [TOKEN]}}),
+    ] {
+        let error = world.stack.invoke("Destinations", &command).await.unwrap_err().to_string();
+        assert_eq!(shown(&canaries, &error), None, "{error}");
+    }
+
+    let messages = messages_ever(data.path());
+    assert!(messages.contains("c-1"), "bodies can be read in it");
+    assert_eq!(shown(&canaries, &messages), None);
+
+    // Poison, and a row that cannot be read.
+    for queue in ["EventsQueue", "DeliveriesQueue"] {
+        let url = &world.stack.resources.queues[queue].url;
+        for body in [format!("{PHONE} {TRANSCRIPT}"), json!({"type": PHONE, "v": TRANSCRIPT}).to_string()] {
+            world.stack.clients.sqs.send_message().queue_url(url).message_body(body).send().await.unwrap();
+        }
+    }
+    for (attribute, value) in [("version", PHONE), ("details", TRANSCRIPT), ("late_signals", PHONE)] {
+        let table = world.stack.clients.dynamodb.update_item();
+        let table = table.table_name(&world.stack.resources.tables["ConversationsTable"]);
+        table
+            .key("pk", AttributeValue::S(format!("{}#broken-{attribute}", acme.account_id)))
+            .key("sk", AttributeValue::S("record".to_owned()))
+            .update_expression(format!("SET {attribute} = :value"))
+            .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
+            .send()
+            .await
+            .unwrap();
+        let path = format!("/v1/public/conversations/broken-{attribute}");
+        let (status, problem) = acme.call(Method::GET, &path, None).await;
+        assert_eq!((status.as_u16(), shown(&canaries, &problem.to_string())), (503, None), "{problem}");
+    }
+
+    // What others, and other routes, are told.
+    let delivery = text(&acme.deliveries_of("c-1").await[0]["id"]);
+    for (caller, path) in [
+        (&other, format!("/v1/deliveries/{delivery}")),
+        (&other, "/v1/public/conversations/c-1".to_owned()),
+        (&other, format!("/v1/destinations/{fails}")),
+        (&other, "/v1/deliveries?conversation_id=c-1".to_owned()),
+        (&acme, "/v1/providers".to_owned()),
+        (&acme, format!("/v1/deliveries/{delivery}x")),
+        (&acme, format!("/v1/deliveries/{delivery}/none")),
+    ] {
+        let (_, body): (_, Value) = caller.call(Method::GET, &path, None).await;
+        assert_eq!(shown(&canaries, &body.to_string()), None, "{path}: {body}");
+    }
+
+    let wanted = [
+        "delivery.attempted",
+        "event.accepted",
+        "event.fanned_out",
+        "message.poison",
+        "callback.refused",
+        "callback.received",
+        "callback.unreadable",
+        "bus_event.failed",
+        "unavailable",
+        "dead_letter.reconciled",
+    ];
+    let log = eventually("a line of every kind", async || {
+        let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        wanted.iter().all(|kind| log.contains(&format!("\"message\":\"{kind}\""))).then_some(log)
+    })
+    .await;
+    assert!(log.contains("\"CloudWatchMetrics\""), "metrics are part of the lines");
+    for line in log.lines() {
+        assert_eq!(shown(&canaries, line), None, "{line}");
+    }
+}
