@@ -23,6 +23,17 @@ fn statements(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
     })
 }
 
+/// Where a role's statement stands among the resources.
+fn place_of(template: &Template, role: &str, sid: &str) -> String {
+    for (policy, properties) in items(&template.properties(role)["Policies"]).iter().enumerate() {
+        let statements = items(&properties["PolicyDocument"]["Statement"]);
+        if let Some(index) = statements.iter().position(|statement| statement["Sid"] == sid) {
+            return format!("/{role}/Properties/Policies/{policy}/PolicyDocument/Statement/{index}");
+        }
+    }
+    panic!("{role} has no statement {sid}")
+}
+
 /// `!GetAtt Queue.Arn` as `Queue`, `!Sub ${Table.Arn}/index/name` as `Table/index/name`, `!Ref Key` as `Key`, and what is
 /// one or the other as `Key|OtherKey`.
 fn resource(value: &Value) -> String {
@@ -63,19 +74,20 @@ fn what_is_granted_was_reviewed(template: &Template) -> Vec<String> {
 
 #[tokio::test]
 async fn one_action_more_or_fewer_is_a_change_to_review() {
-    let ingest = "/IngestRole/Properties/Policies/1/PolicyDocument/Statement";
-    let query = "/QueryRole/Properties/Policies/0/PolicyDocument/Statement";
+    let Some(template) = Template::expanded().await else { return };
+    let ends = place_of(template, "IngestRole", "EndConversations");
+    let checks = place_of(template, "IngestRole", "CheckApiKeysAndSignatures");
+    let reads = place_of(template, "QueryRole", "ReadConversations");
     keeps(
         what_is_granted_was_reviewed,
         &[
-            (&format!("{ingest}/2/Action/0"), Value::Null),
-            (&format!("{ingest}/0/Action"), json!(["dynamodb:GetItem", "dynamodb:Scan"])),
-            (&format!("{query}/0/Resource"), json!("*")),
-            (&format!("{query}/0"), Value::Null),
+            (&format!("{ends}/Action/0"), Value::Null),
+            (&format!("{checks}/Action"), json!(["dynamodb:GetItem", "dynamodb:Scan"])),
+            (&format!("{reads}/Resource"), json!("*")),
+            (&reads, Value::Null),
         ],
     )
     .await;
-    let Some(template) = Template::expanded().await else { return };
     // All of them, one by one.
     for (role, properties) in template.resources("AWS::IAM::Role") {
         for (policy, _) in items(&properties["Policies"]).iter().enumerate() {
@@ -116,8 +128,9 @@ fn only_rows_of_keys_are_updated(template: &Template) -> Vec<String> {
 
 #[tokio::test]
 async fn a_key_is_all_that_is_updated_among_the_secrets() {
-    let ingest = "/IngestRole/Properties/Policies/1/PolicyDocument/Statement/1";
-    let destinations = "/DestinationsRole/Properties/Policies/0/PolicyDocument/Statement/1";
+    let Some(template) = Template::expanded().await else { return };
+    let ingest = place_of(template, "IngestRole", "NoteWhenKeysWereUsed");
+    let destinations = place_of(template, "DestinationsRole", "NoteWhenKeysWereUsedAndRevokeThem");
     keeps(
         only_rows_of_keys_are_updated,
         &[
@@ -157,16 +170,17 @@ fn nobody_may_do_more_than_his_part(template: &Template) -> Vec<String> {
 
 #[tokio::test]
 async fn query_writes_nothing_only_ingest_and_dispatch_send_and_nothing_is_wild() {
-    let query = "/QueryRole/Properties/Policies/0/PolicyDocument/Statement";
-    let destinations = "/DestinationsRole/Properties/Policies/0/PolicyDocument/Statement";
+    let Some(template) = Template::expanded().await else { return };
+    let query = place_of(template, "QueryRole", "ReadConversations");
+    let destinations = place_of(template, "DestinationsRole", "ManageDestinations");
     keeps(
         nobody_may_do_more_than_his_part,
         &[
-            (&format!("{query}/1/Action"), json!(["dynamodb:GetItem", "dynamodb:PutItem"])),
-            (&format!("{query}/1/Action"), json!("dynamodb:*")),
-            (&format!("{query}/1/Resource"), json!("*")),
-            (&format!("{destinations}/0/Action"), json!("sqs:SendMessage")),
-            (&format!("{destinations}/0/Sid"), Value::Null),
+            (&format!("{query}/Action"), json!(["dynamodb:GetItem", "dynamodb:PutItem"])),
+            (&format!("{query}/Action"), json!("dynamodb:*")),
+            (&format!("{query}/Resource"), json!("*")),
+            (&format!("{destinations}/Action"), json!("sqs:SendMessage")),
+            (&format!("{destinations}/Sid"), Value::Null),
             (
                 "/QueryRole/Properties/ManagedPolicyArns/1",
                 json!("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"),
@@ -207,21 +221,16 @@ fn each_opens_only_the_secrets_that_it_uses(template: &Template) -> Vec<String> 
 
 #[tokio::test]
 async fn dispatch_opens_no_provider_ingest_no_destination_and_query_nothing() {
-    let statement =
-        |role: &str, index: usize| format!("/{role}/Properties/Policies/0/PolicyDocument/Statement/{index}");
+    let Some(template) = Template::expanded().await else { return };
+    let dispatch = place_of(template, "DispatchRole", "OpenSecretsOfDestinations");
+    let destinations = place_of(template, "DestinationsRole", "SealAndOpenSecrets");
+    let query = place_of(template, "QueryRole", "ReadConversations");
     let open = json!({"Sid": "OpenSecrets", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "x"});
     let names = "Condition/ForAllValues:StringEquals/kms:EncryptionContextKeys";
-    let Some(template) = Template::expanded().await else { return };
-    let at = |role: &str, sid: &str| {
-        let of_role = statements(template).filter(|(of, _)| *of == role);
-        of_role.enumerate().find(|(_, (_, statement))| statement["Sid"] == sid).unwrap().0
-    };
-    let dispatch = statement("DispatchRole", at("DispatchRole", "OpenSecretsOfDestinations"));
-    let destinations = statement("DestinationsRole", at("DestinationsRole", "SealAndOpenSecrets"));
     keeps(
         each_opens_only_the_secrets_that_it_uses,
         &[
-            (&statement("QueryRole", 0), open),
+            (&query, open),
             (&format!("{dispatch}/{names}"), json!(["account", "destination", "provider"])),
             (&format!("{dispatch}/Condition"), Value::Null),
             (&format!("{dispatch}/Action"), json!(["kms:Decrypt", "kms:GenerateDataKey"])),
