@@ -10,6 +10,9 @@
 )]
 
 mod figures;
+#[path = "../it/tools.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod tools;
 #[path = "../it/world.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod world;

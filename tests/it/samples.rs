@@ -120,7 +120,10 @@ fn function_of(name: &str) -> &'static str {
 /// A sample as this customer would send it, or its providers.
 async fn sent_by(world: &World, customer: &Customer, name: &str, sample: &str) -> Value {
     let sample = sample.replace(ACCOUNT, &customer.account_id).replace(KEY, &customer.key);
-    let sample = sample.replace(KEY_ID, customer.key_id());
+    let mut sample = sample.replace(KEY_ID, customer.key_id());
+    for (id, queue) in &world.stack.resources.queues {
+        sample = sample.replace(&format!("arn:aws:sqs:us-east-1:000000000000:{id}"), &queue.arn);
+    }
     let mut sample: Value = serde_json::from_str(&sample).unwrap();
     if name.starts_with("ingest/twilio-") {
         let twilio = Twilio::of(world, customer, sample["rawQueryString"].as_str().unwrap()).await;

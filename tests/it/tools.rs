@@ -15,9 +15,14 @@ pub(crate) async fn there(command: &mut Command, what: &str) -> bool {
     there
 }
 
-/// Says that a test is skipped for want of something.
+/// A tool is missing, so its test is skipped; CI has all of them.
 pub(crate) fn missing(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "CI has no {what}");
+    skipped(what);
+}
+
+/// Says that a test is skipped for want of something.
+pub(crate) fn skipped(what: &str) {
     // Not by `eprintln!`, which the test harness keeps to itself.
     std::io::Write::write_all(&mut std::io::stderr(), format!("skipped for want of {what}\n").as_bytes())
         .unwrap();

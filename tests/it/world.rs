@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use adapters::config::Environment;
+use adapters::system::SystemChance;
 use aws_sdk_sqs::types::QueueAttributeName;
+use domain::ports::Chance;
 use local::clock::{Clock, Hand};
+use local::elsewhere::Elsewhere;
 use local::functions::Runs;
 use local::stack::{Options, Stack};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
+
+use crate::tools;
 
 /// What takes longer than this does not happen: the machine may be slow, the system is not.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,10 +37,15 @@ impl World {
         Self::with(options(Clock::system())).await
     }
 
-    /// With a time that stands still until the hand moves it.
-    pub(crate) async fn by_hand() -> (Self, Hand) {
+    /// With a time that stands still until the hand moves it. `None`, and a line that says so, where the endpoints have
+    /// a time of their own.
+    pub(crate) async fn by_hand() -> Option<(Self, Hand)> {
+        if !elsewhere().is_nowhere() {
+            tools::skipped("a clock that a hand can drive");
+            return None;
+        }
         let (clock, hand) = Clock::manual(MORNING_MS);
-        (Self::with(options(clock)).await, hand)
+        Some((Self::with(options(clock)).await, hand))
     }
 
     /// With other options.
@@ -102,9 +113,20 @@ impl World {
     }
 }
 
+/// Where `AWS_ENDPOINT_URL` says, or nowhere: then the stack has endpoints of its own.
+fn elsewhere() -> Elsewhere {
+    Elsewhere::read(&Environment)
+}
+
+/// No other stack at the same endpoints has it.
+fn unique() -> String {
+    (&SystemChance as &dyn Chance).bytes::<6>().map(|byte| format!("{byte:02x}")).concat()
+}
+
 /// In memory, on any ports, in this process.
 pub(crate) fn options(clock: Clock) -> Options {
-    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, public_url: None }
+    let elsewhere = elsewhere().named(format!("ringback-{}-", unique()));
+    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, elsewhere, public_url: None }
 }
 
 /// Where cargo puts programs, with those of this workspace as new as these tests: they link the libraries only.

@@ -1,8 +1,8 @@
-//! DynamoDB, SQS and KMS on sockets of this machine, and the SDK clients that speak to them.
+//! DynamoDB, SQS and KMS, on sockets of this machine unless they are elsewhere, and the SDK clients that speak to them.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use adapters::aws::Clients;
@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
+use crate::elsewhere::Elsewhere;
 use crate::kms::Kms;
 use crate::sqs::Sqs;
 
@@ -22,90 +23,125 @@ pub const REGION: &str = "us-east-1";
 /// And as credentials. They check neither.
 const CREDENTIAL: &str = "local";
 
-/// The endpoints of this machine. They stop when dropped.
+/// The endpoints. Those of this machine stop when dropped.
 pub struct Endpoints {
-    /// The key that secrets are sealed under.
+    /// The key that secrets are sealed under. Always our own: it is this stack's functions that use it.
     pub kms: Kms,
-    dynamodb: DynamoDb,
-    sqs_address: SocketAddr,
-    kms_address: SocketAddr,
-    served: [AbortHandle; 2],
+    kms_url: String,
+    dynamodb_url: String,
+    sqs_url: String,
+    /// For whoever checks them.
+    credentials: BTreeMap<String, String>,
+    /// Stops when dropped.
+    _dynamodb: Option<DynamoDb>,
+    served: Vec<AbortHandle>,
 }
 
 impl Endpoints {
-    /// In memory, or in files in this directory.
+    /// All of this machine: in memory, or in files in this directory.
     pub async fn start(data: Option<&Path>, clock: &Clock) -> io::Result<Self> {
-        let dynamodb = DynamoDb::start(data.map(|data| data.join("dynamodb.sqlite")).as_deref())?;
-        let sqs = match data {
-            Some(data) => Sqs::open(data.join("sqs.sqlite"), clock.clone()).map_err(io::Error::other)?,
-            None => Sqs::in_memory(clock.clone()),
+        Self::start_beside(&Elsewhere::default(), data, clock).await
+    }
+
+    /// Those that are not elsewhere.
+    pub async fn start_beside(elsewhere: &Elsewhere, data: Option<&Path>, clock: &Clock) -> io::Result<Self> {
+        let mut served = Vec::new();
+        let (dynamodb_url, dynamodb) = match &elsewhere.dynamodb {
+            Some(url) => (url.clone(), None),
+            None => {
+                let dynamodb = DynamoDb::start(data.map(|data| data.join("dynamodb.sqlite")).as_deref())?;
+                (dynamodb.url(), Some(dynamodb))
+            }
+        };
+        let sqs_url = match &elsewhere.sqs {
+            Some(url) => url.clone(),
+            None => {
+                let (listener, url) = listen().await?;
+                let sqs = open_sqs(data, clock)?;
+                served.push(serve("sqs", async move { sqs.serve(listener).await }));
+                url
+            }
         };
         let kms = data.map_or_else(|| Ok(Kms::in_memory()), Kms::open)?;
-        let (listener, sqs_address) = listen().await?;
-        let sqs = tokio::spawn(async move {
-            if let Err(error) = sqs.serve(listener).await {
-                tracing::error!(%error, "sqs.not_served");
-            }
-        });
-        let (listener, kms_address) = listen().await?;
-        let kms_served = tokio::spawn({
-            let kms = kms.clone();
-            async move {
-                if let Err(error) = kms.serve(listener).await {
-                    tracing::error!(%error, "kms.not_served");
-                }
-            }
-        });
-        let served = [sqs.abort_handle(), kms_served.abort_handle()];
-        Ok(Self { kms, dynamodb, sqs_address, kms_address, served })
+        let (listener, kms_url) = listen().await?;
+        let kms_served = kms.clone();
+        served.push(serve("kms", async move { kms_served.serve(listener).await }));
+        let ours = [
+            ("AWS_ACCESS_KEY_ID", CREDENTIAL),
+            ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
+            ("AWS_REGION", REGION),
+        ];
+        let mut credentials: BTreeMap<_, _> =
+            ours.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        if !elsewhere.is_nowhere() {
+            credentials.extend(elsewhere.credentials.clone());
+        }
+        Ok(Self { kms, kms_url, dynamodb_url, sqs_url, credentials, _dynamodb: dynamodb, served })
     }
 
     /// The variables that point an AWS SDK here, for processes and for people.
     #[must_use]
     pub fn variables(&self) -> BTreeMap<String, String> {
-        [
-            ("AWS_ACCESS_KEY_ID", CREDENTIAL.to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", CREDENTIAL.to_owned()),
-            ("AWS_REGION", REGION.to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url()),
-            ("AWS_ENDPOINT_URL_SQS", self.sqs_url()),
-            ("AWS_ENDPOINT_URL_KMS", self.kms_url()),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+        let mut variables = self.credentials.clone();
+        for (service, url) in
+            [("DYNAMODB", &self.dynamodb_url), ("SQS", &self.sqs_url), ("KMS", &self.kms_url)]
+        {
+            variables.insert(format!("AWS_ENDPOINT_URL_{service}"), url.clone());
+        }
+        variables
     }
 
     /// The real SDK clients, pointed here. Each service has an endpoint of its own.
     pub async fn clients(&self) -> Clients {
+        let credential = |name| self.credentials.get(name).cloned().unwrap_or_default();
         let shared = adapters::aws::loader()
-            .region(Region::from_static(REGION))
-            .credentials_provider(Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "local"))
+            .region(Region::new(credential("AWS_REGION")))
+            .credentials_provider(Credentials::new(
+                credential("AWS_ACCESS_KEY_ID"),
+                credential("AWS_SECRET_ACCESS_KEY"),
+                self.credentials.get("AWS_SESSION_TOKEN").cloned(),
+                None,
+                "local",
+            ))
             // A long poll holds its answer back for up to 20 s.
             .timeout_config(TimeoutConfig::disabled())
             .load()
             .await;
-        let at = |url: String| shared.to_builder().endpoint_url(url).build();
+        // Not into `shared`: there, a variable of this process that names all services' endpoint would go before it.
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(&self.dynamodb_url);
+        let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(&self.sqs_url);
+        let kms = aws_sdk_kms::config::Builder::from(&shared).endpoint_url(&self.kms_url);
         Clients {
-            dynamodb: aws_sdk_dynamodb::Client::new(&at(self.dynamodb.url())),
-            sqs: aws_sdk_sqs::Client::new(&at(self.sqs_url())),
-            kms: aws_sdk_kms::Client::new(&at(self.kms_url())),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            kms: aws_sdk_kms::Client::from_conf(kms.build()),
         }
-    }
-
-    fn sqs_url(&self) -> String {
-        format!("http://{}", self.sqs_address)
-    }
-
-    fn kms_url(&self) -> String {
-        format!("http://{}", self.kms_address)
     }
 }
 
-async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
+fn open_sqs(data: Option<&Path>, clock: &Clock) -> io::Result<Sqs> {
+    match data {
+        Some(data) => Sqs::open(data.join("sqs.sqlite"), clock.clone()).map_err(io::Error::other),
+        None => Ok(Sqs::in_memory(clock.clone())),
+    }
+}
+
+fn serve(
+    service: &'static str,
+    served: impl Future<Output = io::Result<()>> + Send + 'static,
+) -> AbortHandle {
+    let served = async move {
+        if let Err(error) = served.await {
+            tracing::error!(%error, service, "endpoint.not_served");
+        }
+    };
+    tokio::spawn(served).abort_handle()
+}
+
+async fn listen() -> io::Result<(TcpListener, String)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+    let url = format!("http://{}", listener.local_addr()?);
+    Ok((listener, url))
 }
 
 impl Drop for Endpoints {

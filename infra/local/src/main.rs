@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use adapters::config::Environment;
 use adapters::function::Error;
 use clap::{Parser, Subcommand};
 use local::clock::Clock;
+use local::elsewhere::Elsewhere;
 use local::functions::{self, Reach, Runs};
 use local::stack::{Options, Stack};
 
@@ -90,6 +92,7 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         ports,
         clock: Clock::system(),
         runs,
+        elsewhere: Elsewhere::read(&Environment),
         public_url: arguments.public_url.clone(),
     };
     let stack = Stack::start(options).await?;

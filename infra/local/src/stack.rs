@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::certificates::Authority;
 use crate::clock::Clock;
+use crate::elsewhere::Elsewhere;
 use crate::endpoints::Endpoints;
 use crate::functions::{Launch, Runs};
 use crate::kms::Kms;
@@ -22,7 +23,7 @@ use crate::lambda::front::{self, Functions};
 use crate::lambda::function::Deployed;
 use crate::lambda::mapping::Mapping;
 use crate::lambda::schedule::Schedule;
-use crate::provision::{Resources, provision};
+use crate::provision::{Resources, provision_as};
 use crate::receiver::Receiver;
 use crate::template::{Parameters, Template};
 
@@ -36,6 +37,8 @@ pub struct Options {
     pub clock: Clock,
     /// How functions run.
     pub runs: Runs,
+    /// Where DynamoDB and SQS are, if not here. Does not count where there is `data`.
+    pub elsewhere: Elsewhere,
     /// Where providers reach the API, if not where it listens: the URL of a tunnel.
     pub public_url: Option<String>,
 }
@@ -74,7 +77,7 @@ pub struct PortTaken {
 impl Stack {
     /// Starts all of it, and returns when it answers.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { data, ports: [api_port, receiver_port], clock, runs, public_url } = options;
+        let Options { data, ports: [api_port, receiver_port], clock, runs, elsewhere, public_url } = options;
         let api = listen(api_port).await?;
         let receiver = listen(receiver_port).await?;
         let authority = match &data {
@@ -85,12 +88,14 @@ impl Stack {
             None => Authority::new()?,
         };
         let receiver = Receiver::start(receiver, authority.server_config()?, clock.clone())?;
-        let endpoints = Endpoints::start(data.as_deref(), &clock).await?;
+        // What is kept in a directory is nowhere else.
+        let elsewhere = if data.is_some() { Elsewhere::default() } else { elsewhere };
+        let endpoints = Endpoints::start_beside(&elsewhere, data.as_deref(), &clock).await?;
         let clients = endpoints.clients().await;
         let address = api.local_addr()?;
         let public_url = public_url.unwrap_or_else(|| format!("http://{address}"));
         let template = Template::read(&Parameters::from([("PublicUrl".to_owned(), public_url)]))?;
-        let resources = provision(&template, &clients.sqs, &clients.dynamodb).await?;
+        let resources = provision_as(&elsewhere.prefix, &template, &clients.sqs, &clients.dynamodb).await?;
         let mut environment = endpoints.variables();
         for function in &template.functions {
             environment.extend(function.environment(&resources)?);

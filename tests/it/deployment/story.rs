@@ -25,6 +25,7 @@ async fn what_is_deployed_delivers_retries_and_logs() {
         a_failure_is_tried_again_after_ten_seconds(&deployment),
         every_flow_ends_a_conversation(&deployment, &customer),
         a_customer_manages_and_sends_again(&deployment),
+        what_is_kept_can_be_taken_back(&deployment),
     );
     the_page_is_served(&deployment).await;
 
@@ -145,6 +146,26 @@ async fn a_customer_manages_and_sends_again(deployment: &Deployment) {
         assert_eq!(status, StatusCode::NO_CONTENT, "{gone}: {body}");
     }
     assert_eq!(customer.get("/v1/destinations").await["destinations"], json!([]));
+}
+
+/// What a customer takes back: what is kept of a conversation, and a key.
+async fn what_is_kept_can_be_taken_back(deployment: &Deployment) {
+    let customer = deployment.customer("Gone").await;
+    customer.add_destination(&deployment.receiver.url("/gone"), "POST").await;
+    customer.put_conversation("c-4", &json!({"daily_room": "gone"})).await;
+    customer.hang_up("c-4").await;
+    customer.delivery_once("c-4", "delivered").await;
+    let (status, body) = customer.call(Method::DELETE, "/v1/conversations/c-4", None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
+    assert_eq!(customer.deliveries_of("c-4").await, Vec::<Value>::new());
+
+    let account = json!({"account_id": customer.account_id});
+    let keys = deployment.invoke(&json!({ "list_api_keys": account })).await;
+    assert!(keys["api_keys"][0]["last_used_at"].is_string(), "{keys}");
+    let key = json!({"account_id": customer.account_id, "key_id": customer.key_id()});
+    deployment.invoke(&json!({ "revoke_api_key": key })).await;
+    let (status, body) = customer.call(Method::GET, "/v1/destinations", None).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}");
 }
 
 async fn the_page_is_served(deployment: &Deployment) {

@@ -1,4 +1,4 @@
-//! Tables. A table's name is its logical id: one machine holds one stack.
+//! Tables.
 
 use std::time::Duration;
 
@@ -19,33 +19,33 @@ use crate::template::{self, Index, Key, Table};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes the table unless it is there.
-pub(super) async fn provision(table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
-    create(table, dynamodb).await?;
+pub(super) async fn provision(name: &str, table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
+    create(name, table, dynamodb).await?;
     if let Some(attribute) = &table.time_to_live {
-        expire_by(attribute, table, dynamodb).await?;
+        expire_by(attribute, name, dynamodb).await?;
     }
     Ok(())
 }
 
-async fn create(table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
+async fn create(name: &str, table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
     let request =
-        describe(table, dynamodb.create_table()).map_err(|error| ProvisionError::new(&table.id, error))?;
+        describe(name, table, dynamodb.create_table()).map_err(|error| ProvisionError::new(name, error))?;
     match request.send().await {
         Ok(_) => {}
         Err(error)
             if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {}
-        Err(error) => return Err(ProvisionError::new(&table.id, error)),
+        Err(error) => return Err(ProvisionError::new(name, error)),
     }
-    let ready = dynamodb.wait_until_table_exists().table_name(&table.id).wait(PATIENCE).await;
-    ready.map(drop).map_err(|error| ProvisionError::new(&table.id, error))
+    let ready = dynamodb.wait_until_table_exists().table_name(name).wait(PATIENCE).await;
+    ready.map(drop).map_err(|error| ProvisionError::new(name, error))
 }
 
 /// Asks first: to enable it twice is an error.
-async fn expire_by(attribute: &str, table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
-    let failed = |error: aws_sdk_dynamodb::Error| ProvisionError::new(&table.id, error);
+async fn expire_by(attribute: &str, name: &str, dynamodb: &Client) -> Result<(), ProvisionError> {
+    let failed = |error: aws_sdk_dynamodb::Error| ProvisionError::new(name, error);
     let told = dynamodb
         .describe_time_to_live()
-        .table_name(&table.id)
+        .table_name(name)
         .send()
         .await
         .map_err(|error| failed(error.into()))?;
@@ -54,19 +54,20 @@ async fn expire_by(attribute: &str, table: &Table, dynamodb: &Client) -> Result<
         return Ok(());
     }
     let expiry = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build();
-    let expiry = expiry.map_err(|error| ProvisionError::new(&table.id, error))?;
-    let request = dynamodb.update_time_to_live().table_name(&table.id).time_to_live_specification(expiry);
+    let expiry = expiry.map_err(|error| ProvisionError::new(name, error))?;
+    let request = dynamodb.update_time_to_live().table_name(name).time_to_live_specification(expiry);
     request.send().await.map(drop).map_err(|error| failed(error.into()))
 }
 
 fn describe(
+    name: &str,
     table: &Table,
     request: CreateTableFluentBuilder,
 ) -> Result<CreateTableFluentBuilder, BuildError> {
     let definitions = table.key_attributes().into_iter().map(string_attribute).collect::<Result<_, _>>()?;
     let indexes = table.indexes.iter().map(describe_index).collect::<Result<Vec<_>, _>>()?;
     Ok(request
-        .table_name(&table.id)
+        .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(definitions))
         .set_key_schema(Some(describe_key(&table.key)?))
