@@ -27,3 +27,11 @@ pub(crate) fn skipped(what: &str) {
     std::io::Write::write_all(&mut std::io::stderr(), format!("skipped for want of {what}\n").as_bytes())
         .unwrap();
 }
+
+/// The template as CloudFormation gets it, in JSON.
+pub(crate) async fn expanded_template() -> Vec<u8> {
+    let expanded =
+        Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/expand")).output().await.unwrap();
+    assert!(expanded.status.success(), "{}", String::from_utf8_lossy(&expanded.stderr));
+    expanded.stdout
+}

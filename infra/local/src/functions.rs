@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adapters::aws::Clients;
-use adapters::config::Environment;
+use adapters::config::{ConfigError, Environment, Vars};
 use adapters::function::Error;
+use adapters::sender::CertificateDer;
 use adapters::system::{SystemChance, SystemClock};
 use destinations::Manage;
 use dispatch::Dispatch;
@@ -125,15 +126,12 @@ impl Launch<'_> {
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "destinations" => {
-                let mut config = destinations::Config::read(variables)?;
-                config.addresses = ADDRESSES;
-                let function = Manage::new(config, clients, clock, Arc::new(SystemChance));
+                let function =
+                    Manage::new(destinations_config(variables)?, clients, clock, Arc::new(SystemChance));
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "dispatch" => {
-                let mut config = dispatch::Config::read(variables)?;
-                config.addresses = ADDRESSES;
-                config.trusted_certificates = vec![self.authority.certificate()?];
+                let config = dispatch_config(variables, self.authority.certificate()?)?;
                 let function = Dispatch::new(config, clients, clock)?;
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
@@ -192,6 +190,24 @@ impl Launch<'_> {
     }
 }
 
+/// The environment's, but for destinations on this machine.
+fn destinations_config(vars: &impl Vars) -> Result<destinations::Config, ConfigError> {
+    let mut config = destinations::Config::read(vars)?;
+    config.addresses = ADDRESSES;
+    Ok(config)
+}
+
+/// The same, for destinations whose certificates are this machine's own authority's.
+fn dispatch_config(
+    vars: &impl Vars,
+    authority: CertificateDer<'static>,
+) -> Result<dispatch::Config, ConfigError> {
+    let mut config = dispatch::Config::read(vars)?;
+    config.addresses = ADDRESSES;
+    config.trusted_certificates = vec![authority];
+    Ok(config)
+}
+
 /// The function of that name as a process of its own, for as long as the Runtime API has work for it.
 pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
     adapters::telemetry::Config::read(&Environment)?.start();
@@ -199,15 +215,12 @@ pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
     let clock = Arc::new(SystemClock);
     match name {
         "destinations" => {
-            let mut config = destinations::Config::read(&Environment)?;
-            config.addresses = ADDRESSES;
-            let function = Manage::new(config, clients, clock, Arc::new(SystemChance));
+            let function =
+                Manage::new(destinations_config(&Environment)?, clients, clock, Arc::new(SystemChance));
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }
         "dispatch" => {
-            let mut config = dispatch::Config::read(&Environment)?;
-            config.addresses = ADDRESSES;
-            config.trusted_certificates = vec![read_certificate(authority_pem)?];
+            let config = dispatch_config(&Environment, read_certificate(authority_pem)?)?;
             let function = Dispatch::new(config, clients, clock)?;
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }

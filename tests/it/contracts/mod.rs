@@ -36,10 +36,7 @@ impl Template {
         if !tools::there(Command::new("python3").args(translator), "python3 with aws-sam-translator").await {
             return None;
         }
-        let expanded =
-            Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/expand")).output().await.unwrap();
-        assert!(expanded.status.success(), "{}", String::from_utf8_lossy(&expanded.stderr));
-        Some(Self(serde_json::from_slice(&expanded.stdout).unwrap()))
+        Some(Self(serde_json::from_slice(&tools::expanded_template().await).unwrap()))
     }
 
     /// The resources of a type: logical id and properties.

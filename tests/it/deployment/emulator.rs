@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
+use crate::tools;
 use crate::world::eventually;
 
 /// Lines of the emulator's log that are shown when a test fails.
@@ -68,13 +69,10 @@ impl Emulator {
 
     /// Creates the stack from the expanded template. Its outputs.
     pub(super) async fn deploy(&self, name: &str, code: &Path, parameters: &[(&str, String)]) -> Value {
-        let expanded =
-            Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/expand")).output().await.unwrap();
-        assert!(expanded.status.success(), "{}", String::from_utf8_lossy(&expanded.stderr));
         let mut arguments = vec!["deploy".to_owned(), name.to_owned(), code.display().to_string()];
         arguments.extend(parameters.iter().map(|(name, value)| format!("{name}={value}")));
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        serde_json::from_str(&self.stack_with(&arguments, &expanded.stdout).await).unwrap()
+        serde_json::from_str(&self.stack_with(&arguments, &tools::expanded_template().await).await).unwrap()
     }
 
     /// A command of `stack.py`: what it prints.
