@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
 use bytes::Bytes;
 use domain::api_key::{Account, ApiKey, KeyId, Scope};
@@ -68,6 +69,11 @@ impl AccountTable {
 
     async fn get(&self, key: Item) -> Result<Option<Item>> {
         self.table.get("read an account or key", key).await
+    }
+
+    /// A change of a key's row, still without what is changed.
+    fn update_key(&self, id: &KeyId) -> UpdateItemFluentBuilder {
+        self.table.client.update_item().table_name(&self.table.name).set_key(Some(key_key(id)))
     }
 
     /// Chance makes each id, so a row that exists already is a fault of ours.
@@ -169,11 +175,7 @@ impl Accounts for AccountTable {
 
     async fn revoke(&self, account: &AccountId, id: &KeyId, at: Timestamp) -> Result<Option<ApiKey>> {
         let answer = self
-            .table
-            .client
-            .update_item()
-            .table_name(&self.table.name)
-            .set_key(Some(key_key(id)))
+            .update_key(id)
             .update_expression("SET revoked_at = if_not_exists(revoked_at, :at)")
             .condition_expression("account_id = :account")
             .expression_attribute_values(":at", n(at.as_millis()))
@@ -192,11 +194,7 @@ impl Accounts for AccountTable {
 impl KeyUses for AccountTable {
     async fn note(&self, id: &KeyId, day: Day) -> Result<()> {
         let answer = self
-            .table
-            .client
-            .update_item()
-            .table_name(&self.table.name)
-            .set_key(Some(key_key(id)))
+            .update_key(id)
             .update_expression("SET last_used_day = :day")
             // A row that is gone must not come back as one that has nothing but this.
             .condition_expression(
