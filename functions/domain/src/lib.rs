@@ -9,6 +9,8 @@ pub mod address;
 pub mod api_key;
 pub mod callback;
 pub mod change;
+#[cfg(any(test, feature = "fakes"))]
+pub mod checker;
 pub mod completion;
 pub mod conversation;
 pub mod deliver;

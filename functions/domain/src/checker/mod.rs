@@ -1,0 +1,153 @@
+//! What Ringback promises of its deliveries, as one function over everything that was seen.
+//!
+//! Nothing is lost, nothing is sent more often than allowed, every attempt is recorded. A test of faults ends with
+//! [`check`]; [`rules`] has a function for each [`Invariant`].
+
+mod rules;
+mod story;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use crate::delivery::Record;
+use crate::ids::DeliveryId;
+use crate::timestamp::Timestamp;
+
+/// Everything that was seen of a system that is quiet now.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// The deliveries that have to be: one for each accepted event and each destination that it was for.
+    pub expected: BTreeSet<DeliveryId>,
+    /// The Delivery Logs: every record of every delivery, in order.
+    pub records: BTreeMap<DeliveryId, Vec<Record>>,
+    /// What the destinations saw, in any order.
+    pub requests: Vec<Request>,
+    /// What is left in the queues.
+    pub left: Vec<Left>,
+    /// What nobody may find in [`traces`](Self::traces).
+    pub canaries: Vec<String>,
+    /// What was logged, answered and put into queues.
+    pub traces: Vec<Trace>,
+    /// The most memory that a process of ours took, and what it may take.
+    pub memory: Option<Memory>,
+    /// How far the clocks of those who wrote the records may be from the destinations' own.
+    pub clocks_differ_by: Duration,
+    /// Nothing held the system up: a retry comes when it is due.
+    pub is_idle: bool,
+    /// What a test knows besides, for the story of a delivery that went wrong.
+    pub notes: Vec<(Timestamp, DeliveryId, String)>,
+}
+
+/// One request as a destination saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// When it arrived.
+    pub at: Timestamp,
+    /// When the destination was done with it: with its answer, or with waiting.
+    pub ended_at: Timestamp,
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// What its header `webhook-attempt` says.
+    pub attempt: u8,
+    /// Stands for the bytes of its payload.
+    pub digest: u64,
+    /// The status it was answered with, if any.
+    pub answered: Option<u16>,
+}
+
+/// A message that is left in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The queue.
+    pub queue: String,
+    /// It is the queue of dead letters, where what cannot be read stays.
+    pub is_dead: bool,
+    /// What it says.
+    pub body: String,
+}
+
+/// Something that people or programs can read.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// What it is.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// Memory in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// The most that was taken.
+    pub peak: u64,
+    /// What may be taken.
+    pub limit: u64,
+}
+
+/// One of the promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Invariant {
+    /// I1: every expected delivery is there, has ended, and no message is left.
+    NoLoss,
+    /// I2: requests ≤ attempts ≤ 4, and no number is used twice.
+    Bound,
+    /// I3: attempts are numbered without a gap, and records and requests say the same.
+    CompleteRecord,
+    /// I4: no request after a recorded success.
+    SilenceAfterSuccess,
+    /// I5: ten seconds between the requests of a delivery.
+    Spacing,
+    /// I7: no secret, phone number or transcript where it does not belong.
+    Secrecy,
+    /// I8: no attempt takes longer, and no process takes more memory, than it may.
+    Bounds,
+}
+
+/// A promise that was not kept.
+#[derive(Debug, Clone)]
+pub struct Breach {
+    /// Which one.
+    pub invariant: Invariant,
+    /// Of which delivery, if it is one delivery's.
+    pub delivery: Option<DeliveryId>,
+    /// How.
+    pub what: String,
+    /// All that is known of the delivery, in order.
+    pub story: Vec<String>,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.invariant, self.what)?;
+        self.story.iter().try_for_each(|line| write!(f, "\n    {line}"))
+    }
+}
+
+/// The promises that were not kept.
+#[must_use]
+pub fn check(history: &History) -> Vec<Breach> {
+    rules::all(history)
+        .into_iter()
+        .map(|(invariant, delivery, what)| {
+            let story = delivery.map(|delivery| story::of(history, delivery)).unwrap_or_default();
+            Breach { invariant, delivery: delivery.cloned(), what, story }
+        })
+        .collect()
+}
+
+/// Ends a test: panics with every breach and its story.
+///
+/// # Panics
+/// If a promise was not kept.
+#[expect(clippy::panic, reason = "it is how a test fails")]
+pub fn assert_kept(history: &History) {
+    let breaches = check(history);
+    if !breaches.is_empty() {
+        let breaches: Vec<_> = breaches.iter().map(ToString::to_string).collect();
+        panic!("{} promises were not kept\n{}", breaches.len(), breaches.join("\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests;
