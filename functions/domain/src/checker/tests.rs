@@ -94,7 +94,7 @@ fn every_invariant_has_histories_that_break_it() {
         (NoLoss, "left in deliveries: {", |h| {
             h.left.push(left(true, &Message::Event(sample::event_message()).body()));
         }),
-        (Bound, "five attempts", |h| {
+        (Bound, "5 attempts", |h| {
             *records(h) = (1..=5).map(|n| record(n, second(11 * u64::from(n)), 500, None)).collect();
             h.requests = (1..=5).map(|n| request(n, second(11 * u64::from(n)), 500)).collect();
         }),
