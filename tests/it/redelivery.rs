@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use local::clock::Hand;
-use local::receiver::Answer;
+use local::receiver::{Answer, Signature};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -197,7 +197,7 @@ async fn a_rotated_secret_is_good_beside_the_new_one_for_its_grace_time() {
         let last = requests.last().unwrap();
         (last.signature, last.headers["webhook-signature"].to_str().unwrap().split(' ').count())
     };
-    use local::receiver::Signature::{Refused, Verified};
+    use Signature::{Refused, Verified};
     assert_eq!(verified("c-1").await, (Verified, 1));
     let path = format!("/v1/destinations/{}/secret/rotate", scene.destination);
     let (status, rotated) = scene.post(&path, &json!({"grace_hours": 2})).await;
@@ -216,6 +216,46 @@ async fn a_rotated_secret_is_good_beside_the_new_one_for_its_grace_time() {
     for wrong in [json!({"grace_hours": 169}), json!({"grace_hours": "1"}), json!({"hours": 1})] {
         assert_eq!(scene.post(&path, &wrong).await.0, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_the_customers_own_signs_as_ours_do() {
+    let Some(scene) = Scene::set().await else { return };
+    let [first, second] = ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"]
+        .map(|key| format!("whsec_{key}"));
+    let url = scene.world.stack.receiver.url("/own");
+    let destination = json!({"name": "Own", "url": url, "secret": first});
+    let (status, made) = scene.post("/v1/destinations", &destination).await;
+    assert_eq!((status, &made["secret"]), (StatusCode::CREATED, &json!(first)));
+    let rotate = format!("/v1/destinations/{}/secret/rotate", text(&made["id"]));
+    let verified = async |conversation: &str, secret: &str| {
+        scene.world.stack.receiver.trust("/own", secret).unwrap();
+        let before = scene.world.stack.receiver.received("/own").len();
+        scene.customer.hang_up(conversation).await;
+        scene.world.stack.receiver.wait_for("/own", before + 1).await.pop().unwrap().signature
+    };
+    assert_eq!(verified("c-1", &first).await, Signature::Verified);
+    let (status, rotated) = scene.post(&rotate, &json!({"secret": second})).await;
+    assert_eq!((status, &rotated["secret"]), (StatusCode::OK, &json!(second)));
+    assert_eq!(verified("c-2", &second).await, Signature::Verified);
+    assert_eq!(verified("c-3", &first).await, Signature::Verified);
+
+    for wrong in [json!("whsec_c2hvcnQ="), json!("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), json!(7), Value::Null] {
+        let mut destination = destination.clone();
+        destination["secret"] = wrong.clone();
+        for (path, body) in [("/v1/destinations", &destination), (&*rotate, &json!({"secret": wrong}))] {
+            let (status, problem) = scene.post(path, body).await;
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}: {problem}");
+            let rule = "must be whsec_ and the base64 of 24 to 64 bytes";
+            assert_eq!(problem["errors"], json!([{"field": "secret", "rule": rule}]));
+        }
+    }
+    for _ in 0..3 {
+        assert_eq!(scene.post(&rotate, &json!({})).await.0, StatusCode::OK);
+    }
+    let (status, problem) = scene.post(&rotate, &json!({})).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("too_many_secrets")), "{problem}");
+    assert_eq!(scene.post(&rotate, &json!({"grace_hours": 0})).await.0, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]

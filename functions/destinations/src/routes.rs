@@ -30,12 +30,13 @@ const MAX_CONFLICTS: usize = 8;
 
 impl Manage {
     pub(crate) async fn create(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
-        let form = Form::parse(&request.json()?, &self.addresses)?;
+        let mut fields: Fields = request.json()?;
+        let secret = self.secret(&mut fields)?;
+        let form = Form::parse(&fields, &self.addresses)?;
         if self.destinations.of_account(account).await?.len() >= MAX_DESTINATIONS {
             let detail = "An account has 100 destinations at the most.";
             return Err(Problem::new(StatusCode::CONFLICT, "too_many_destinations", detail));
         }
-        let secret = SigningSecret::new(self.chance.bytes());
         let id = DestinationId::new(self.chance.bytes());
         let now = self.clock.now();
         let destination = form.create(account.clone(), id, secret.clone(), now)?.close(&self.vault).await?;
@@ -66,11 +67,19 @@ impl Manage {
 
     /// A new secret, shown once. The one before stays good for a while, so that a receiver can take its time.
     pub(crate) async fn rotate(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
-        let grace = grace(&request.json_or_empty()?)?;
-        let secret = SigningSecret::new(self.chance.bytes());
+        let mut fields: Fields = request.json_or_empty()?;
+        let secret = self.secret(&mut fields)?;
+        let grace = grace(&fields)?;
         let change = Change::Secret { new: secret.clone(), grace };
         let changed = self.write(account, request, &change).await?;
         Ok(Reply::json(StatusCode::OK, &View::new(&changed, self.clock.now()).with_secret(&secret)))
+    }
+
+    /// The caller's own secret, taken out of the fields, or else a new one.
+    fn secret(&self, fields: &mut Fields) -> Result<SigningSecret, Invalid> {
+        let given: Option<String> = fields.take("secret", SigningSecret::RULE)?;
+        given
+            .map_or_else(|| Ok(SigningSecret::new(self.chance.bytes())), |given| SigningSecret::parse(&given))
     }
 
     /// Whether it is stored just like this.
@@ -107,7 +116,11 @@ impl Manage {
             }
             Change::Secret { new, grace } => {
                 let mut open = loaded.touched(now).open(&self.vault).await?;
-                open.private.secrets = open.private.secrets.rotate(new.clone(), now + *grace, now);
+                open.private.secrets = open
+                    .private
+                    .secrets
+                    .rotate(new.clone(), now + *grace, now)
+                    .map_err(|_| too_many_secrets())?;
                 Ok(open.close(&self.vault).await?)
             }
         }
@@ -153,6 +166,12 @@ fn id_of(request: &Request) -> Result<DestinationId, Problem> {
 
 fn not_found() -> Problem {
     Problem::not_found("destination")
+}
+
+fn too_many_secrets() -> Problem {
+    let detail = "A destination has five secrets at the most that are good at once; rotate with \"grace_hours\": 0, or wait \
+                  until one of them runs out.";
+    Problem::new(StatusCode::CONFLICT, "too_many_secrets", detail)
 }
 
 fn contended() -> Problem {

@@ -127,7 +127,7 @@ mod tests {
         destination.private.headers = headers.try_into().unwrap();
         let (new, until) = (SigningSecret::new([9; 32]), Timestamp::from_millis(5_000));
         destination.private.secrets =
-            destination.private.secrets.rotate(new, until, Timestamp::from_millis(0));
+            destination.private.secrets.rotate(new, until, Timestamp::from_millis(0)).unwrap();
         destination
     }
 

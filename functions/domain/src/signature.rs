@@ -20,7 +20,14 @@ pub struct Secrets {
     pub previous: Vec<(SigningSecret, Timestamp)>,
 }
 
+/// A destination has as many good secrets as it can have: one of them has to run out first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManySecrets;
+
 impl Secrets {
+    /// Each costs a signature in every request, and a receiver needs two while it changes over.
+    pub const MAX_SECRETS: usize = 5;
+
     /// A first secret.
     #[must_use]
     pub const fn new(current: SigningSecret) -> Self {
@@ -29,15 +36,27 @@ impl Secrets {
 
     /// A new secret; the one before stays good until then. Those before that keep their time. To rotate to the secret
     /// that is there already changes nothing: a write whose answer was lost is made again.
-    #[must_use]
-    pub fn rotate(&self, new: SigningSecret, until: Timestamp, now: Timestamp) -> Self {
+    ///
+    /// # Errors
+    /// More than [`MAX_SECRETS`](Self::MAX_SECRETS) would be good at once.
+    pub fn rotate(
+        &self,
+        new: SigningSecret,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Self, TooManySecrets> {
         if self.current == new {
-            return self.clone();
+            return Ok(self.clone());
         }
         let mut previous = vec![(self.current.clone(), until)];
         previous.extend(self.previous.iter().cloned());
-        previous.retain(|(_, until)| now < *until);
-        Self { current: new, previous }
+        // One that comes back signs as the new one.
+        previous.retain(|(secret, until)| now < *until && *secret != new);
+        if previous.len() < Self::MAX_SECRETS {
+            Ok(Self { current: new, previous })
+        } else {
+            Err(TooManySecrets)
+        }
     }
 
     /// Those that are good at that time, the newest first.
@@ -57,6 +76,9 @@ impl SigningSecret {
     /// Standard Webhooks asks for 24 to 64 bytes.
     const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
+    /// What the written form has to be.
+    pub const RULE: &'static str = "must be whsec_ and the base64 of 24 to 64 bytes";
+
     /// A new secret, from chance.
     #[must_use]
     pub fn new(chance: [u8; 32]) -> Self {
@@ -65,7 +87,7 @@ impl SigningSecret {
 
     /// Reads the written form, `whsec_` and base64.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let rule = || Invalid::new("secret", "must be whsec_ and the base64 of 24 to 64 bytes");
+        let rule = || Invalid::new("secret", Self::RULE);
         let encoded = text.strip_prefix(Self::PREFIX).ok_or_else(rule)?;
         let key = STANDARD.decode(encoded).map_err(|_| rule())?;
         if Self::BYTES.contains(&key.len()) { Ok(Self(key)) } else { Err(rule()) }
@@ -128,13 +150,29 @@ mod tests {
     fn a_secret_that_was_rotated_is_good_until_its_time_is_over() {
         let at = Timestamp::from_millis;
         let [first, second, third] = [1, 2, 3].map(|byte| SigningSecret::new([byte; 32]));
-        let once = Secrets::new(first.clone()).rotate(second.clone(), at(10_000), at(0));
+        let once = Secrets::new(first.clone()).rotate(second.clone(), at(10_000), at(0)).unwrap();
         let active = |secrets: &Secrets, millis| secrets.active(at(millis)).cloned().collect::<Vec<_>>();
         assert_eq!(active(&once, 9_999), [second.clone(), first.clone()]);
         assert_eq!(active(&once, 10_000), std::slice::from_ref(&second));
-        assert_eq!(once.rotate(second.clone(), at(20_000), at(1)), once, "the same write again");
-        let twice = once.rotate(third.clone(), at(15_000), at(5_000));
-        assert_eq!(active(&twice, 9_999), [third.clone(), second.clone(), first]);
-        assert_eq!(twice.rotate(third, at(0), at(12_000)).previous.len(), 2, "nothing changes");
+        assert_eq!(once.rotate(second.clone(), at(20_000), at(1)), Ok(once.clone()), "the same write again");
+        let twice = once.rotate(third.clone(), at(15_000), at(5_000)).unwrap();
+        assert_eq!(active(&twice, 9_999), [third.clone(), second.clone(), first.clone()]);
+        let again = twice.rotate(third.clone(), at(0), at(12_000)).unwrap();
+        assert_eq!(again.previous.len(), 2, "nothing changes");
+        let back = twice.rotate(first.clone(), at(15_000), at(5_000)).unwrap();
+        assert_eq!(active(&back, 5_000), [first, third, second], "one that comes back is there once");
+    }
+
+    #[test]
+    fn as_many_secrets_are_good_at_once_as_sign_every_request() {
+        let at = Timestamp::from_millis;
+        let mut secrets = Secrets::new(SigningSecret::new([0; 32]));
+        for byte in 1..5 {
+            secrets = secrets.rotate(SigningSecret::new([byte; 32]), at(10_000), at(0)).unwrap();
+        }
+        let sixth = SigningSecret::new([5; 32]);
+        assert_eq!(secrets.rotate(sixth.clone(), at(20_000), at(9_999)), Err(TooManySecrets));
+        assert_eq!(secrets.rotate(sixth.clone(), at(20_000), at(10_000)).unwrap().previous.len(), 1);
+        assert_eq!(secrets.rotate(sixth, at(0), at(5)).unwrap().previous.len(), 4, "without grace");
     }
 }
