@@ -6,7 +6,7 @@ use std::time::Duration;
 use adapters::aws::Clients;
 use adapters::config::Retention;
 use adapters::dynamodb::{
-    ContextTables, ConversationTable, ConversationTables, DestinationTable, LedgerTable,
+    ContextTables, ConversationTable, ConversationTables, DestinationTable, LedgerTable, RateTable,
 };
 use adapters::system::SystemChance;
 use adapters::vault::{KmsOpener, KmsVault};
@@ -25,7 +25,8 @@ use domain::fakes::{ManualClock, MemoryQueue, MemoryVisibility, sample};
 use domain::ids::DeliveryId;
 use domain::messages::DeliveryMessage;
 use domain::outcome::{Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
-use domain::ports::{Clock, Conversations, DestinationStore, Receipt, Saved, WebhookSender};
+use domain::ports::{Clock, Conversations, DestinationStore, RateCounter, Receipt, Saved, WebhookSender};
+use domain::rate::{Counted, Window};
 use domain::signal::End;
 use domain::wire::WebhookRequest;
 use local::endpoints::Endpoints;
@@ -260,4 +261,16 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let invocation = Invocation { id, deadline: tables.clock.now() + Duration::from_secs(30) };
     assert_eq!(deliver.run(&batch, &invocation).await, [Verdict::Done; BATCH]);
     assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "a process that is warm asks for none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_count_a_request_costs_one_write_of_one_unit() {
+    let tables = Tables::start().await;
+    let rates = RateTable::new(tables.metered.clone(), "DeliveryLogTable".to_owned());
+    let (account, window) = (sample::account(), Window::at(tables.clock.now()));
+    for place in 1..=3 {
+        assert_eq!(rates.count(Counted::Requests(&account), window).await.unwrap(), place);
+    }
+    assert_eq!((tables.all(), tables.count("UpdateItem")), (3, 3));
+    assert!((tables.units("UpdateItem") - 3.0).abs() < 0.1, "{} write units", tables.units("UpdateItem"));
 }

@@ -18,6 +18,7 @@ mod durability;
 mod flows;
 mod forget;
 mod keys;
+mod limits;
 mod matrix;
 mod processes;
 mod providers;

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A point in time to start a hand-driven clock from: 2026-09-01T10:00:00Z.
 pub(crate) const MORNING_MS: u64 = 1_788_256_800_000;
 
+/// In the order in which an event goes through them.
+const QUEUES: [&str; 3] = ["EventsQueue", "DeliveriesQueue", "DeadLettersQueue"];
+
 /// The whole system, in memory.
 pub(crate) struct World {
     pub(crate) stack: Stack,
@@ -40,12 +43,17 @@ impl World {
     /// With a time that stands still until the hand moves it. `None`, and a line that says so, where the endpoints have
     /// a time of their own.
     pub(crate) async fn by_hand() -> Option<(Self, Hand)> {
+        Self::by_hand_as(&[]).await
+    }
+
+    /// The same with parameters of the template that are not at their defaults.
+    pub(crate) async fn by_hand_as(parameters: &[(&str, &str)]) -> Option<(Self, Hand)> {
         if !elsewhere().is_nowhere() {
             tools::skipped("a clock that a hand can drive");
             return None;
         }
         let (clock, hand) = Clock::manual(MORNING_MS);
-        Some((Self::with(options(clock)).await, hand))
+        Some((Self::with(options_with(clock, parameters)).await, hand))
     }
 
     /// With other options.
@@ -56,8 +64,12 @@ impl World {
 
     /// With an API that the world knows by this URL.
     pub(crate) async fn start_at(public_url: &str) -> Self {
-        let public_url = Some(public_url.to_owned());
-        Self::with(Options { public_url, ..options(Clock::system()) }).await
+        Self::start_as(&[("PublicUrl", public_url)]).await
+    }
+
+    /// With parameters of the template that are not at their defaults.
+    pub(crate) async fn start_as(parameters: &[(&str, &str)]) -> Self {
+        Self::with(options_with(Clock::system(), parameters)).await
     }
 
     /// What the stack's clock shows.
@@ -85,13 +97,22 @@ impl World {
         messages.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()).collect()
     }
 
-    /// Messages in a queue: those that wait, and those that are being worked on or wait for their retry.
+    /// Messages in a queue: those that wait, those that are being worked on or wait for their retry, and those that were
+    /// sent with a delay.
     pub(crate) async fn messages_in(&self, queue: &str) -> u64 {
-        let attributes = [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        use QueueAttributeName::{
+            ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed,
+            ApproximateNumberOfMessagesNotVisible,
+        };
+        let all = [
+            ApproximateNumberOfMessages,
+            ApproximateNumberOfMessagesNotVisible,
+            ApproximateNumberOfMessagesDelayed,
         ];
+        self.count(queue, &all).await
+    }
+
+    async fn count(&self, queue: &str, attributes: &[QueueAttributeName]) -> u64 {
         let url = &self.stack.resources.queues[queue].url;
         let request = self.stack.clients.sqs.get_queue_attributes().queue_url(url);
         let answer = request.set_attribute_names(Some(attributes.to_vec())).send().await.unwrap();
@@ -100,9 +121,21 @@ impl World {
 
     /// Returns once nothing is left in any queue.
     pub(crate) async fn quiet(&self) {
-        for queue in ["EventsQueue", "DeliveriesQueue", "DeadLettersQueue"] {
+        for queue in QUEUES {
             let empty = async || (self.messages_in(queue).await == 0).then_some(());
             eventually(&format!("an empty {queue}"), empty).await;
+        }
+    }
+
+    /// Returns once nothing is left to do before the clock moves, where nothing waits for a retry.
+    pub(crate) async fn at_rest(&self) {
+        let moving = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        for queue in QUEUES {
+            let rests = async || (self.count(queue, &moving).await == 0).then_some(());
+            eventually(&format!("{queue} at rest"), rests).await;
         }
     }
 
@@ -125,8 +158,17 @@ fn unique() -> String {
 
 /// In memory, on any ports, in this process.
 pub(crate) fn options(clock: Clock) -> Options {
+    options_with(clock, &[])
+}
+
+/// The same with parameters of the template that are not at their defaults.
+fn options_with(clock: Clock, parameters: &[(&str, &str)]) -> Options {
     let elsewhere = elsewhere().named(format!("ringback-{}-", unique()));
-    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, elsewhere, public_url: None }
+    // Where a hand drives the clock no window ends, and a test asks again until it sees what it waits for.
+    let unlimited = [("ApiRateLimit", "0")];
+    let parameters = unlimited.iter().chain(parameters);
+    let parameters = parameters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, elsewhere, parameters }
 }
 
 /// Where cargo puts programs, with those of this workspace as new as these tests: they link the libraries only.

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use domain::rate::RateLimit;
+
 /// A variable that is missing or wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {name} {problem}")]
@@ -73,6 +75,16 @@ impl Retention {
     pub fn expiry(self, at: domain::timestamp::Timestamp) -> u64 {
         (at + self.0).as_secs()
     }
+}
+
+/// How many requests an account may send in a window: `API_RATE_LIMIT`.
+pub fn api_rate_limit(vars: &impl Vars) -> Result<Option<RateLimit>, ConfigError> {
+    vars.number("API_RATE_LIMIT").map(RateLimit::new)
+}
+
+/// How much a destination is sent in a window: `DELIVERY_RATE_LIMIT`.
+pub fn delivery_rate_limit(vars: &impl Vars) -> Result<Option<RateLimit>, ConfigError> {
+    vars.number("DELIVERY_RATE_LIMIT").map(RateLimit::new)
 }
 
 #[cfg(test)]

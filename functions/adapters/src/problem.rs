@@ -1,5 +1,7 @@
 //! Errors as callers read them: `application/problem+json` after RFC 9457.
 
+use std::time::Duration;
+
 use domain::invalid::Invalid;
 use domain::ports::Unavailable;
 use http::StatusCode;
@@ -16,6 +18,9 @@ pub struct Problem {
     code: &'static str,
     /// A sentence for people.
     detail: String,
+    /// When it is worth trying again.
+    #[serde(skip)]
+    retry_after: Option<Duration>,
     /// The fields that are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
@@ -34,7 +39,7 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result
 impl Problem {
     /// A problem of the request as a whole.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new() }
+        Self { status, code, detail: detail.into(), retry_after: None, errors: Vec::new() }
     }
 
     /// There is nothing of that id in the caller's account. The same words whether it exists in another or not at all.
@@ -56,6 +61,12 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 
+    /// The caller has asked too often.
+    pub fn rate_limited(detail: impl Into<String>, retry_after: Duration) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+        Self { retry_after: Some(retry_after), ..problem }
+    }
+
     /// The status of the response.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -65,7 +76,12 @@ impl Problem {
     /// As a response.
     #[must_use]
     pub fn reply(&self) -> Reply {
-        Reply::json(self.status, self).with_header("content-type", "application/problem+json")
+        let reply = Reply::json(self.status, self).with_header("content-type", "application/problem+json");
+        match self.retry_after {
+            // Whole seconds, rounded up: before its time it would be in vain.
+            Some(wait) => reply.with_header("retry-after", &wait.as_millis().div_ceil(1000).to_string()),
+            None => reply,
+        }
     }
 }
 
@@ -77,6 +93,7 @@ impl From<Invalid> for Problem {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             code: "invalid",
             detail,
+            retry_after: None,
             errors: vec![FieldError { field: field.into_owned(), rule: rule.into_owned() }],
         }
     }

@@ -11,9 +11,9 @@ mod view;
 use std::sync::Arc;
 
 use adapters::aws::Clients;
-use adapters::caller::authenticate_and_note;
-use adapters::config::{ConfigError, Vars};
-use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable};
+use adapters::caller::Callers;
+use adapters::config::{self, ConfigError, Vars};
+use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable, RateTable};
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
@@ -22,13 +22,16 @@ use adapters::vault::{KmsOpener, KmsVault, SECRETS_KEY_ARN};
 use domain::address::AddressPolicy;
 use domain::api_key::Scope;
 use domain::ports::{Chance, Clock};
+use domain::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
 /// What the function's environment says.
 pub struct Config {
     destinations_table: String,
+    delivery_log_table: String,
     secrets_key_arn: String,
+    rate_limit: Option<RateLimit>,
     /// Where destinations may be.
     pub addresses: AddressPolicy,
 }
@@ -38,7 +41,9 @@ impl Config {
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
+            delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
+            rate_limit: config::api_rate_limit(vars)?,
             addresses: reach::addresses(vars)?,
         })
     }
@@ -47,6 +52,7 @@ impl Config {
 /// The function.
 pub struct Manage {
     accounts: AccountTable,
+    callers: Callers,
     destinations: DestinationTable,
     providers: ProviderTable<KmsVault>,
     vault: KmsVault,
@@ -62,8 +68,11 @@ impl Manage {
         let Clients { dynamodb, kms, .. } = clients;
         let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         let vault = KmsVault::new(opener, Arc::clone(&chance));
+        let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
+        let rates = RateTable::new(dynamodb.clone(), config.delivery_log_table);
         Self {
-            accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
+            callers: Callers::new(accounts.clone(), rates, config.rate_limit, Arc::clone(&clock)),
+            accounts,
             destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table.clone()),
             providers: ProviderTable::new(dynamodb, config.destinations_table, vault.clone()),
             vault,
@@ -83,8 +92,7 @@ impl Manage {
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
-        let today = self.clock.now().day();
-        let caller = authenticate_and_note(&request, &self.accounts, Scope::Manage, today).await?;
+        let caller = self.callers.admit(&request, Scope::Manage).await?;
         let account = &caller.account_id;
         match request.route() {
             "POST /v1/destinations" => self.create(account, &request).await,

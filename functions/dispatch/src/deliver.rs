@@ -2,33 +2,52 @@
 
 use std::collections::HashSet;
 
-use adapters::dynamodb::{ContextTables, LedgerTable};
+use adapters::dynamodb::{ContextTables, LedgerTable, RateTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
 use adapters::vault::KmsOpener;
 use domain::deliver::{Deliver, Invocation, Received, Verdict};
 use domain::messages::Message;
+use domain::pace::{Pace, Turn};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Item};
 
 /// The ids of the messages that are done with.
 pub(crate) async fn run<'a>(
-    step: &Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
+    pace: &Pace<RateTable, Queue>,
+    deliver: &Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
     batch: &'a Batch,
     invocation: &Invocation,
 ) -> HashSet<&'a str> {
-    let mut ids = Vec::with_capacity(batch.messages.len());
-    let mut received = Vec::with_capacity(batch.messages.len());
-    for item in &batch.messages {
-        // An event in the queue of deliveries was put there by hand: it fails like any body that is not ours.
-        let Message::Delivery(message) = &item.message else { continue };
-        ids.push(item.id.as_str());
-        received.push(Received {
-            message: message.clone(),
-            receipt: item.receipt.clone(),
-            receive_count: item.receive_count,
-        });
+    let (ids, received): (Vec<_>, Vec<_>) = batch.messages.iter().filter_map(received).unzip();
+    let turns = pace.run(&received).await;
+    let mut done = HashSet::new();
+    let (mut due_ids, mut due) = (Vec::new(), Vec::new());
+    for ((id, received), turn) in ids.into_iter().zip(received).zip(turns) {
+        match turn {
+            Turn::Now => {
+                due_ids.push(id);
+                due.push(received);
+            }
+            Turn::PutOff => {
+                done.insert(id);
+            }
+        }
     }
-    let verdicts = step.run(&received, invocation).await;
-    ids.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Done).map(|(id, _)| id).collect()
+    let verdicts = deliver.run(&due, invocation).await;
+    done.extend(
+        due_ids.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Done).map(|(id, _)| id),
+    );
+    done
+}
+
+/// An event in the queue of deliveries was put there by hand: it fails like any body that is not ours.
+fn received(item: &Item) -> Option<(&str, Received)> {
+    let Message::Delivery(message) = &item.message else { return None };
+    let received = Received {
+        message: message.clone(),
+        receipt: item.receipt.clone(),
+        receive_count: item.receive_count,
+    };
+    Some((&item.id, received))
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::aws::Clients;
-use adapters::config::{ConfigError, Retention, Vars};
-use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable};
+use adapters::config::{self, ConfigError, Retention, Vars};
+use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable, RateTable};
 use adapters::function::Error;
 use adapters::reach;
 use adapters::sender::{CertificateDer, HttpSender, SetupError};
@@ -23,7 +23,9 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::address::AddressPolicy;
 use domain::deliver::{Deliver, Invocation};
 use domain::fan_out::FanOut;
+use domain::pace::Pace;
 use domain::ports::Clock;
+use domain::rate::RateLimit;
 use domain::reconcile::Reconcile;
 use lambda_runtime::LambdaEvent;
 
@@ -39,6 +41,7 @@ pub struct Config {
     delivery_log_table: String,
     retention: Retention,
     timeout: Duration,
+    rate_limit: Option<RateLimit>,
     /// Where destinations may be.
     pub addresses: AddressPolicy,
     /// Who may vouch for them besides the public authorities.
@@ -57,6 +60,7 @@ impl Config {
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
             timeout: Duration::from_secs(vars.number("FUNCTION_TIMEOUT_SECONDS")?),
+            rate_limit: config::delivery_rate_limit(vars)?,
             addresses: reach::addresses(vars)?,
             trusted_certificates: reach::trusted_certificates(vars)?,
         })
@@ -69,6 +73,7 @@ pub struct Dispatch {
     deliveries: Queue,
     dead_letters: Queue,
     fan_out: FanOut<DestinationTable, Queue, LedgerTable, ContextTables>,
+    pace: Pace<RateTable, Queue>,
     deliver: Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
     reconcile: Reconcile<LedgerTable, Queue, Queue>,
     timeout: Duration,
@@ -85,6 +90,7 @@ impl Dispatch {
         let events = queue(config.events_queue_url);
         let deliveries = queue(config.deliveries_queue_url);
         let log = config.delivery_log_table;
+        let rates = RateTable::new(dynamodb.clone(), log.clone());
         let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention);
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
@@ -96,6 +102,7 @@ impl Dispatch {
                 context.clone(),
                 Arc::clone(&clock),
             ),
+            pace: Pace::new(rates, deliveries.clone(), config.rate_limit, Arc::clone(&clock)),
             deliver: Deliver::new(
                 ledger.clone(),
                 context,
@@ -121,7 +128,9 @@ impl Dispatch {
             deadline: deadline::of(&event.context, self.timeout, self.clock.now()),
         };
         let done = match batch.source.as_str() {
-            arn if self.deliveries.is_source(arn) => deliver::run(&self.deliver, &batch, &invocation).await,
+            arn if self.deliveries.is_source(arn) => {
+                deliver::run(&self.pace, &self.deliver, &batch, &invocation).await
+            }
             arn if self.events.is_source(arn) => fan_out::run(&self.fan_out, &self.events, &batch).await,
             arn if self.dead_letters.is_source(arn) => reconcile::run(&self.reconcile, &batch).await,
             arn => return Err(format!("a batch came from {arn}, which is none of our queues").into()),

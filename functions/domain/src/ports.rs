@@ -18,6 +18,7 @@ use crate::ledger::{Claim, Claimed, Closing};
 use crate::messages::{DeliveryMessage, EventMessage};
 use crate::outcome::Outcome;
 use crate::provider::{Link, Provider, ProviderSecret, Reference};
+use crate::rate::{Counted, Window};
 use crate::sealed::{Holder, Sealed};
 use crate::signal::Signal;
 use crate::timestamp::{Day, Timestamp};
@@ -295,6 +296,12 @@ pub trait Accounts: Send + Sync {
 pub trait KeyUses: Send + Sync {
     /// If no later day is known.
     fn note(&self, id: &KeyId, day: Day) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Counts how often something is done.
+pub trait RateCounter: Send + Sync {
+    /// Once more in this window: how often it was done in it by now, by everyone. May count one time twice, never none.
+    fn count(&self, what: Counted<'_>, window: Window) -> impl Future<Output = Result<u64>> + Send;
 }
 
 /// The records of attempts, which are also the claims to make them.

@@ -10,11 +10,11 @@ mod redelivery;
 use std::sync::Arc;
 
 use adapters::aws::Clients;
-use adapters::caller::{Caller, authenticate_and_note};
-use adapters::config::{ConfigError, Retention, Vars};
+use adapters::caller::{Caller, Callers};
+use adapters::config::{self, ConfigError, Retention, Vars};
 use adapters::dynamodb::{
     AccountTable, ConversationTable, ConversationTables, DeliveryLogTable, DestinationTable, OverdueIndex,
-    ProviderTable, ReferenceTable,
+    ProviderTable, RateTable, ReferenceTable,
 };
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
@@ -27,6 +27,7 @@ use domain::completion::Complete;
 use domain::forget::Forget;
 use domain::overdue::{EndOverdue, Round};
 use domain::ports::{Chance, Clock};
+use domain::rate::RateLimit;
 use domain::resend::Resend;
 use domain::trial::Trial;
 use domain::update::Update;
@@ -54,6 +55,7 @@ pub struct Config {
     conversations_table: String,
     delivery_log_table: String,
     retention: Retention,
+    rate_limit: Option<RateLimit>,
     public_url: Option<PublicUrl>,
 }
 
@@ -68,6 +70,7 @@ impl Config {
             conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
+            rate_limit: config::api_rate_limit(vars)?,
             public_url: vars
                 .optional(PUBLIC_URL)
                 .map(|url| PublicUrl::parse(&url).map_err(|problem| ConfigError::new(PUBLIC_URL, problem)))
@@ -89,6 +92,7 @@ enum Command {
 /// The function.
 pub struct Ingest {
     accounts: AccountTable,
+    callers: Callers,
     providers: ProviderTable<KmsOpener>,
     complete: Completing,
     callbacks: Linking,
@@ -116,14 +120,17 @@ impl Ingest {
         );
         let events = Queue::new(sqs.clone(), config.events_queue_url);
         let deliveries = Queue::new(sqs, config.deliveries_queue_url);
+        let rates = RateTable::new(dynamodb.clone(), log.clone());
         let log = DeliveryLogTable::new(dynamodb.clone(), log, Arc::clone(&clock));
+        let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let complete = Complete::new(conversations.clone(), events, Arc::clone(&clock));
         let references = ReferenceTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
         let overdue = OverdueIndex::new(dynamodb.clone(), table);
         let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         Self {
-            accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
+            callers: Callers::new(accounts.clone(), rates, config.rate_limit, Arc::clone(&clock)),
+            accounts,
             providers: ProviderTable::new(dynamodb, config.destinations_table, opener),
             callbacks: Callbacks::new(
                 complete.clone(),
@@ -231,6 +238,6 @@ impl Ingest {
     }
 
     async fn caller(&self, request: &Request, scope: Scope) -> Result<Caller, Problem> {
-        authenticate_and_note(request, &self.accounts, scope, self.clock.now().day()).await
+        self.callers.admit(request, scope).await
     }
 }

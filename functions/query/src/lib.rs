@@ -1,4 +1,4 @@
-//! HTTP to Delivery Logs, conversations and the Webhooks page. Reads only.
+//! HTTP to Delivery Logs, conversations and the Webhooks page. Writes nothing but what it counts and notes of callers.
 
 mod conversation;
 mod deliveries;
@@ -9,14 +9,15 @@ mod view;
 use std::sync::Arc;
 
 use adapters::aws::Clients;
-use adapters::caller::authenticate;
-use adapters::config::{ConfigError, Vars};
-use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable, DestinationTable};
+use adapters::caller::Callers;
+use adapters::config::{self, ConfigError, Vars};
+use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable, DestinationTable, RateTable};
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use domain::api_key::Scope;
 use domain::ports::Clock;
+use domain::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
@@ -25,6 +26,7 @@ pub struct Config {
     destinations_table: String,
     conversations_table: String,
     delivery_log_table: String,
+    rate_limit: Option<RateLimit>,
 }
 
 impl Config {
@@ -34,13 +36,14 @@ impl Config {
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
             conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
+            rate_limit: config::api_rate_limit(vars)?,
         })
     }
 }
 
 /// The function.
 pub struct Query {
-    accounts: AccountTable,
+    callers: Callers,
     conversations: ConversationTable,
     destinations: DestinationTable,
     log: DeliveryLogTable,
@@ -51,8 +54,10 @@ impl Query {
     #[must_use]
     pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>) -> Self {
         let dynamodb = clients.dynamodb;
+        let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
+        let rates = RateTable::new(dynamodb.clone(), config.delivery_log_table.clone());
         Self {
-            accounts: AccountTable::new(dynamodb.clone(), config.destinations_table.clone()),
+            callers: Callers::new(accounts, rates, config.rate_limit, Arc::clone(&clock)),
             destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table),
             conversations: ConversationTable::new(dynamodb.clone(), config.conversations_table),
             log: DeliveryLogTable::new(dynamodb, config.delivery_log_table, clock),
@@ -74,7 +79,7 @@ impl Query {
             "GET /assets/{version}/{name}" => return page::asset(&request),
             _ => {}
         }
-        let caller = authenticate(&request, &self.accounts, Scope::Read).await?;
+        let caller = self.callers.admit(&request, Scope::Read).await?;
         match request.route() {
             "GET /v1/deliveries" => deliveries::list(&self.log, &caller, &request).await,
             "GET /v1/deliveries/{delivery_id}" => {

@@ -40,9 +40,9 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
 
-    /// Where providers reach the API, if not at this machine's address: the URL of a tunnel
-    #[arg(long, value_name = "URL")]
-    public_url: Option<String>,
+    /// Give a parameter of infra/template.yaml another value than its default; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    parameter: Vec<(String, String)>,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -93,7 +93,7 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         clock: Clock::system(),
         runs,
         elsewhere: Elsewhere::read(&Environment),
-        public_url: arguments.public_url.clone(),
+        parameters: arguments.parameter.iter().cloned().collect(),
     };
     let stack = Stack::start(options).await?;
     if let Some(file) = &arguments.env_file {
@@ -106,6 +106,12 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
     screen::goodbye();
     stack.stop().await;
     Ok(())
+}
+
+/// `NAME=VALUE`.
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("has to be NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// `NAME=value` a line.

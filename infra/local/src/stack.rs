@@ -39,8 +39,9 @@ pub struct Options {
     pub runs: Runs,
     /// Where DynamoDB and SQS are, if not here. Does not count where there is `data`.
     pub elsewhere: Elsewhere,
-    /// Where providers reach the API, if not where it listens: the URL of a tunnel.
-    pub public_url: Option<String>,
+    /// Parameters of the template that are not at their defaults. Without a `PublicUrl`, providers reach the API where it
+    /// listens.
+    pub parameters: Parameters,
 }
 
 /// A running stack. Everything stops when it is dropped; [`Stack::stop`] lets running invocations end first.
@@ -77,7 +78,8 @@ pub struct PortTaken {
 impl Stack {
     /// Starts all of it, and returns when it answers.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { data, ports: [api_port, receiver_port], clock, runs, elsewhere, public_url } = options;
+        let Options { data, ports: [api_port, receiver_port], clock, runs, elsewhere, mut parameters } =
+            options;
         let api = listen(api_port).await?;
         let receiver = listen(receiver_port).await?;
         let authority = match &data {
@@ -93,8 +95,8 @@ impl Stack {
         let endpoints = Endpoints::start_beside(&elsewhere, data.as_deref(), &clock).await?;
         let clients = endpoints.clients().await;
         let address = api.local_addr()?;
-        let public_url = public_url.unwrap_or_else(|| format!("http://{address}"));
-        let template = Template::read(&Parameters::from([("PublicUrl".to_owned(), public_url)]))?;
+        parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://{address}"));
+        let template = Template::read(&parameters)?;
         let resources = provision_as(&elsewhere.prefix, &template, &clients.sqs, &clients.dynamodb).await?;
         let mut environment = endpoints.variables();
         for function in &template.functions {

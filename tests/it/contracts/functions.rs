@@ -22,7 +22,12 @@ struct Asked(RefCell<BTreeSet<String>>);
 impl Vars for Asked {
     fn get(&self, name: &str) -> Option<String> {
         self.0.borrow_mut().insert(name.to_owned());
-        let numbers = BTreeMap::from([("DELIVERY_RETENTION_DAYS", "30"), ("FUNCTION_TIMEOUT_SECONDS", "30")]);
+        let numbers = BTreeMap::from([
+            ("API_RATE_LIMIT", "0"),
+            ("DELIVERY_RATE_LIMIT", "0"),
+            ("DELIVERY_RETENTION_DAYS", "30"),
+            ("FUNCTION_TIMEOUT_SECONDS", "30"),
+        ]);
         let optional =
             ["RUST_LOG", "METRICS_NAMESPACE", "PUBLIC_URL", "ALLOWED_NETWORKS", "TRUSTED_CERTIFICATE"];
         let text = (!optional.contains(&name)).then_some("x");

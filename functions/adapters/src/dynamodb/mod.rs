@@ -7,6 +7,7 @@
 //! | conversations | account`#`conversation | `record` |
 //! | conversations | account`#`provider`#`reference | `link`, `signal#<digest>` |
 //! | delivery-log | account`#`event | `event`, `announced`, delivery`#`number |
+//! | delivery-log | `rate#`account`#`window, `rate#`account`#`destination`#`window | `counter` |
 //!
 //! The account is part of every key, so another account's id addresses nothing. All records of an event share a
 //! partition: its deliveries are one query, and a delivery's id, which holds the event's, is address enough.
@@ -24,6 +25,7 @@ mod item;
 mod ledger;
 mod overdue;
 mod providers;
+mod rates;
 mod record;
 mod references;
 mod table;
@@ -36,4 +38,5 @@ pub use destinations::DestinationTable;
 pub use ledger::LedgerTable;
 pub use overdue::OverdueIndex;
 pub use providers::ProviderTable;
+pub use rates::RateTable;
 pub use references::ReferenceTable;

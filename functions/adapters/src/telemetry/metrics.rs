@@ -73,6 +73,8 @@ const ALL: &[(&[&str], &[Metric])] = &[
     (&["callback.received"], &[count_by("Callbacks", "taken")]),
     (&["callback.refused"], &[count_by("CallbacksRefused", "provider")]),
     (&["callback.lost"], &[count("CallbacksLost")]),
+    (&["request.limited"], &[count("RequestsLimited")]),
+    (&["delivery.put_off"], &[count("DeliveriesPutOff")]),
     (&["bus_event.failed"], &[count("BusEventsFailed")]),
     (&["unavailable", "delivery.failed"], &[count("Failures")]),
 ];

@@ -9,6 +9,7 @@ use crate::ports::{DeliveryQueue, EventQueue, Receipt, Result, Unavailable, Visi
 
 struct State<T> {
     sent: Vec<T>,
+    delays: Vec<Duration>,
     fails: bool,
 }
 
@@ -17,7 +18,7 @@ pub struct MemoryQueue<T>(Arc<Mutex<State<T>>>);
 
 impl<T> Default for MemoryQueue<T> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { sent: Vec::new(), fails: false })))
+        Self(Arc::new(Mutex::new(State { sent: Vec::new(), delays: Vec::new(), fails: false })))
     }
 }
 
@@ -34,30 +35,37 @@ impl<T: Clone> MemoryQueue<T> {
         lock(&self.0).sent.clone()
     }
 
+    /// How long each of the sends keeps its messages from being seen, in order.
+    #[must_use]
+    pub fn delays(&self) -> Vec<Duration> {
+        lock(&self.0).delays.clone()
+    }
+
     /// The next send fails.
     pub fn fail_next(&self) {
         lock(&self.0).fails = true;
     }
 
-    fn push(&self, messages: &[T]) -> Result<()> {
+    fn push(&self, messages: &[T], delay: Duration) -> Result<()> {
         let mut state = lock(&self.0);
         if std::mem::take(&mut state.fails) {
             return Err(Unavailable::new("send a message", "told to fail"));
         }
         state.sent.extend_from_slice(messages);
+        state.delays.push(delay);
         Ok(())
     }
 }
 
 impl EventQueue for MemoryQueue<EventMessage> {
     async fn send(&self, message: &EventMessage) -> Result<()> {
-        self.push(std::slice::from_ref(message))
+        self.push(std::slice::from_ref(message), Duration::ZERO)
     }
 }
 
 impl DeliveryQueue for MemoryQueue<DeliveryMessage> {
-    async fn send(&self, messages: &[DeliveryMessage], _delay: Duration) -> Result<()> {
-        self.push(messages)
+    async fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> Result<()> {
+        self.push(messages, delay)
     }
 }
 
