@@ -10,11 +10,6 @@ use adapters::dynamodb::{
 };
 use adapters::system::SystemChance;
 use adapters::vault::{KmsOpener, KmsVault};
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::IntoResponse;
 use domain::change::Change;
 use domain::completion::{Complete, Completion, CompletionFlow, Ended};
 use domain::conversation::Conversation;
@@ -29,12 +24,13 @@ use domain::ports::{Clock, Conversations, DestinationStore, RateCounter, Receipt
 use domain::rate::{Counted, Window};
 use domain::signal::End;
 use domain::wire::WebhookRequest;
-use local::endpoints::Endpoints;
+use local::endpoints::{Endpoints, clients};
 use local::provision::provision;
 use local::template::{Parameters, Template};
 use serde_json::{Value, json};
 
-use crate::world::{MORNING_MS, client};
+use crate::between::{self, Between, Onward, Reply, Server};
+use crate::world::MORNING_MS;
 
 /// Deliveries of a batch.
 const BATCH: usize = 10;
@@ -45,32 +41,24 @@ struct Call {
     units: f64,
 }
 
-#[derive(Clone)]
-struct Meter {
-    target: String,
-    http: reqwest::Client,
-    calls: Arc<Mutex<Vec<Call>>>,
-}
+/// Has the tables say what each call took.
+#[derive(Default)]
+struct Meter(Arc<Mutex<Vec<Call>>>);
 
-/// Passes a call on, and has the tables say what it took.
-async fn pass(State(meter): State<Meter>, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
-    let mut request: Value = serde_json::from_slice(&body).unwrap();
-    request["ReturnConsumedCapacity"] = json!("INDEXES");
-    let target = headers["x-amz-target"].clone();
-    let operation = target.to_str().unwrap().rsplit('.').next().unwrap().to_owned();
-    let mut passed = meter.http.post(&meter.target).body(request.to_string());
-    for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
-        passed = passed.header(name, headers[name].clone());
+impl Between for Meter {
+    async fn pass(&self, mut call: between::Call, onward: &Onward) -> Option<Reply> {
+        let mut request: Value = serde_json::from_slice(&call.body).unwrap();
+        request["ReturnConsumedCapacity"] = json!("INDEXES");
+        call.body = request.to_string().into();
+        let operation = call.operation.clone();
+        let reply = onward.send(call).await?;
+        let answer: Value = serde_json::from_slice(&reply.body).unwrap();
+        let consumed = &answer["ConsumedCapacity"];
+        let each = consumed.as_array().cloned().unwrap_or_else(|| vec![consumed.clone()]);
+        let units = each.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum();
+        self.0.lock().unwrap().push(Call { operation, units });
+        Some(reply)
     }
-    let answer = passed.send().await.unwrap();
-    let status = answer.status();
-    let body = answer.bytes().await.unwrap();
-    let answer: Value = serde_json::from_slice(&body).unwrap();
-    let consumed = &answer["ConsumedCapacity"];
-    let each = consumed.as_array().cloned().unwrap_or_else(|| vec![consumed.clone()]);
-    let units = each.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum();
-    meter.calls.lock().unwrap().push(Call { operation, units });
-    (status, [("content-type", "application/x-amz-json-1.0")], body)
 }
 
 /// A receiver that answers with as much as is kept of a success.
@@ -98,15 +86,12 @@ impl WebhookSender for Talkative {
 
 /// Clients whose calls to the tables are metered.
 async fn metered(endpoints: &Endpoints) -> (Clients, Arc<Mutex<Vec<Call>>>) {
-    let calls = Arc::new(Mutex::new(Vec::new()));
-    let target = endpoints.variables()["AWS_ENDPOINT_URL_DYNAMODB"].clone();
-    let meter = Meter { target, http: client(), calls: Arc::clone(&calls) };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass).with_state(meter)).await });
-    let clients = endpoints.clients().await;
-    let config = clients.dynamodb.config().to_builder().endpoint_url(url).build();
-    (Clients { dynamodb: aws_sdk_dynamodb::Client::from_conf(config), ..clients }, calls)
+    let meter = Arc::new(Meter::default());
+    let calls = Arc::clone(&meter.0);
+    let mut variables = endpoints.variables();
+    let tables = variables.get_mut("AWS_ENDPOINT_URL_DYNAMODB").unwrap();
+    *tables = Server::start(tables.clone(), meter).await.url;
+    (clients(&variables, adapters::aws::loader()).await, calls)
 }
 
 /// The template's tables, with clients of which the first are metered.

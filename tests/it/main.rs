@@ -10,15 +10,18 @@
 
 mod api;
 mod bad_input;
+mod between;
 mod browser;
 mod contracts;
 mod cost;
 mod deployment;
 mod durability;
+mod faults;
 mod flows;
 mod forget;
 mod keys;
 mod limits;
+mod log;
 mod matrix;
 mod processes;
 mod providers;

@@ -1,6 +1,5 @@
 //! The functions as Lambda runs them: native processes at a Runtime API, with deadlines of their own.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use local::clock::Clock;
 use local::functions::{Reach, Runs};
 use local::receiver::Answer;
@@ -52,22 +51,7 @@ async fn the_deployed_binaries_send_to_public_addresses_only() {
     assert_eq!((&delivery["outcome"], &delivery["status"]), (&json!("dns"), &json!("retrying")));
 
     // Past the check at registration, as if the rules had been other ones then: the next attempt does not go there.
-    let table = world
-        .stack
-        .clients
-        .dynamodb
-        .update_item()
-        .table_name(&world.stack.resources.tables["DestinationsTable"]);
-    table
-        .key("pk", AttributeValue::S(customer.account_id.clone()))
-        .key("sk", AttributeValue::S(format!("destination#{destination}")))
-        .update_expression("SET #url = :url")
-        .condition_expression("attribute_exists(pk)")
-        .expression_attribute_names("#url", "url")
-        .expression_attribute_values(":url", AttributeValue::S(here))
-        .send()
-        .await
-        .unwrap();
+    world.force_url(&customer, &destination, &here).await;
     let delivery = customer.delivery_once("c-1", "exhausted").await;
     world.quiet().await;
     assert_eq!((&delivery["outcome"], &delivery["attempts"]), (&json!("blocked"), &json!(2)), "{delivery}");

@@ -1,12 +1,9 @@
 //! What must not be told is in no log line, no metric, no message and no answer to anybody else: canaries, and a journey on
 //! which everything goes wrong.
 
-use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use adapters::telemetry;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::clock::Clock;
 use local::receiver::Answer;
@@ -14,6 +11,7 @@ use local::stack::Options;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::log;
 use crate::providers::{CALL, Daily, Twilio, send};
 use crate::world::{MORNING_MS, World, eventually, options, text};
 
@@ -22,35 +20,6 @@ const TRANSCRIPT: &str = "canary: my card ends in 4711";
 const TOKEN: &str = "canarytoken5a1d";
 const HEADER: &str = "canaryheader77b0";
 const IN_URL: &str = "canaryurl0c9e";
-
-/// What was logged, by whoever ran in this process.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The log as functions write it, with their metrics. Of this whole process, so it starts once.
-fn captured() -> &'static Lines {
-    static LINES: OnceLock<Lines> = OnceLock::new();
-    LINES.get_or_init(|| {
-        let lines = Lines::default();
-        let says = [("METRICS_NAMESPACE", "Ringback/test"), ("RUST_LOG", "info")];
-        let says = says.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let writer = lines.clone();
-        let config = telemetry::Config::read(&std::collections::BTreeMap::from(says)).unwrap();
-        config.start_to(move || writer.clone());
-        lines
-    })
-}
 
 /// The files of the queues, as text: every message that ever was in one of them, because nothing is wiped from them.
 fn messages_ever(data: &Path) -> String {
@@ -66,7 +35,7 @@ fn shown<'a>(canaries: &'a [String], text: &str) -> Option<&'a String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
-    let lines = captured();
+    let lines = log::captured();
     let (clock, hand) = Clock::manual(MORNING_MS);
     let data = tempfile::tempdir().unwrap();
     let world = World::with(Options { data: Some(data.path().to_owned()), ..options(clock) }).await;
@@ -221,7 +190,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
         "dead_letter.reconciled",
     ];
     let log = eventually("a line of every kind", async || {
-        let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let log = lines.text();
         wanted.iter().all(|kind| log.contains(&format!("\"message\":\"{kind}\""))).then_some(log)
     })
     .await;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use adapters::config::Environment;
 use adapters::system::SystemChance;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
 use domain::ports::Chance;
 use local::clock::{Clock, Hand};
@@ -13,6 +14,7 @@ use local::functions::Runs;
 use local::stack::{Options, Stack};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::net::UdpSocket;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -89,6 +91,22 @@ impl World {
         request.send().await.unwrap().status()
     }
 
+    /// Sets a destination's URL in the table, past the check at registration.
+    pub(crate) async fn force_url(&self, customer: &Customer, destination: &str, url: &str) {
+        let table = self.stack.clients.dynamodb.update_item();
+        table
+            .table_name(&self.stack.resources.tables["DestinationsTable"])
+            .key("pk", AttributeValue::S(customer.account_id.clone()))
+            .key("sk", AttributeValue::S(format!("destination#{destination}")))
+            .update_expression("SET #url = :url")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#url", "url")
+            .expression_attribute_values(":url", AttributeValue::S(url.to_owned()))
+            .send()
+            .await
+            .unwrap();
+    }
+
     /// What waits in a queue, up to ten messages, as JSON.
     pub(crate) async fn read(&self, queue: &str) -> Vec<Value> {
         let url = &self.stack.resources.queues[queue].url;
@@ -147,7 +165,7 @@ impl World {
 }
 
 /// Where `AWS_ENDPOINT_URL` says, or nowhere: then the stack has endpoints of its own.
-fn elsewhere() -> Elsewhere {
+pub(crate) fn elsewhere() -> Elsewhere {
     Elsewhere::read(&Environment)
 }
 
@@ -168,7 +186,7 @@ fn options_with(clock: Clock, parameters: &[(&str, &str)]) -> Options {
     let unlimited = [("ApiRateLimit", "0")];
     let parameters = unlimited.iter().chain(parameters);
     let parameters = parameters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, elsewhere, parameters }
+    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, elsewhere, parameters, invokes: true }
 }
 
 /// Where cargo puts programs, with those of this workspace as new as these tests: they link the libraries only.
@@ -182,6 +200,15 @@ pub(crate) async fn binaries() -> &'static Path {
             std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
         })
         .await
+}
+
+/// The address by which this machine would reach the rest of the world. No packet is sent for it, and none leaves: what a
+/// machine sends to its own address stays on it.
+pub(crate) async fn own_address() -> Option<String> {
+    let socket = UdpSocket::bind(("0.0.0.0", 0)).await.unwrap();
+    let routed = socket.connect(("198.51.100.1", 9)).await;
+    let address = routed.and_then(|()| socket.local_addr()).ok()?.ip();
+    (!address.is_loopback()).then(|| address.to_string())
 }
 
 /// A client for the API, which is plain HTTP here.

@@ -83,7 +83,12 @@ pub struct Dispatch {
 impl Dispatch {
     /// Wires the function, once per process.
     pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        let sender = HttpSender::new(config.addresses, &config.trusted_certificates)?;
+        let sender = HttpSender::new(config.addresses.clone(), &config.trusted_certificates)?;
+        Ok(Self::with_sender(config, clients, clock, sender))
+    }
+
+    /// The same with a sender that knows by itself where destinations may be, and who may vouch for them.
+    pub fn with_sender(config: Config, clients: Clients, clock: Arc<dyn Clock>, sender: HttpSender) -> Self {
         let Clients { dynamodb, sqs, kms } = clients;
         let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         let queue = |url| Queue::new(sqs.clone(), url);
@@ -94,7 +99,7 @@ impl Dispatch {
         let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention);
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
-        Ok(Self {
+        Self {
             fan_out: FanOut::new(
                 destinations,
                 deliveries.clone(),
@@ -117,7 +122,7 @@ impl Dispatch {
             dead_letters: queue(config.dead_letters_queue_url),
             timeout: config.timeout,
             clock,
-        })
+        }
     }
 
     /// One invocation: a batch of one queue. What is not named in the answer is deleted from it.

@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use adapters::aws::Clients;
-use aws_config::Region;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{ConfigLoader, Region};
 use aws_sdk_sqs::config::Credentials;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -93,29 +93,35 @@ impl Endpoints {
 
     /// The real SDK clients, pointed here. Each service has an endpoint of its own.
     pub async fn clients(&self) -> Clients {
-        let credential = |name| self.credentials.get(name).cloned().unwrap_or_default();
-        let shared = adapters::aws::loader()
-            .region(Region::new(credential("AWS_REGION")))
-            .credentials_provider(Credentials::new(
-                credential("AWS_ACCESS_KEY_ID"),
-                credential("AWS_SECRET_ACCESS_KEY"),
-                self.credentials.get("AWS_SESSION_TOKEN").cloned(),
-                None,
-                "local",
-            ))
-            // A long poll holds its answer back for up to 20 s.
-            .timeout_config(TimeoutConfig::disabled())
-            .load()
-            .await;
-        // Not into `shared`: there, a variable of this process that names all services' endpoint would go before it.
-        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(&self.dynamodb_url);
-        let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(&self.sqs_url);
-        let kms = aws_sdk_kms::config::Builder::from(&shared).endpoint_url(&self.kms_url);
-        Clients {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
-            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
-            kms: aws_sdk_kms::Client::from_conf(kms.build()),
-        }
+        // A long poll holds its answer back for up to 20 s.
+        let patient = adapters::aws::loader().timeout_config(TimeoutConfig::disabled());
+        clients(&self.variables(), patient).await
+    }
+}
+
+/// SDK clients that are pointed where these variables say: [`Endpoints::variables`], or some of those changed.
+pub async fn clients(variables: &BTreeMap<String, String>, loader: ConfigLoader) -> Clients {
+    let of = |name: &str| variables.get(name).cloned().unwrap_or_default();
+    let shared = loader
+        .region(Region::new(of("AWS_REGION")))
+        .credentials_provider(Credentials::new(
+            of("AWS_ACCESS_KEY_ID"),
+            of("AWS_SECRET_ACCESS_KEY"),
+            variables.get("AWS_SESSION_TOKEN").cloned(),
+            None,
+            "local",
+        ))
+        .load()
+        .await;
+    // Not into `shared`: there, a variable of this process that names all services' endpoint would go before it.
+    let url = |service| of(&format!("AWS_ENDPOINT_URL_{service}"));
+    let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(url("DYNAMODB"));
+    let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(url("SQS"));
+    let kms = aws_sdk_kms::config::Builder::from(&shared).endpoint_url(url("KMS"));
+    Clients {
+        dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+        sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+        kms: aws_sdk_kms::Client::from_conf(kms.build()),
     }
 }
 

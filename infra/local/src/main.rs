@@ -94,6 +94,7 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         runs,
         elsewhere: Elsewhere::read(&Environment),
         parameters: arguments.parameter.iter().cloned().collect(),
+        invokes: true,
     };
     let stack = Stack::start(options).await?;
     if let Some(file) = &arguments.env_file {

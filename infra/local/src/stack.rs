@@ -42,6 +42,8 @@ pub struct Options {
     /// Parameters of the template that are not at their defaults. Without a `PublicUrl`, providers reach the API where it
     /// listens.
     pub parameters: Parameters,
+    /// Whether queues and schedules invoke functions. If not, messages wait for a test to hand them out.
+    pub invokes: bool,
 }
 
 /// A running stack. Everything stops when it is dropped; [`Stack::stop`] lets running invocations end first.
@@ -78,8 +80,15 @@ pub struct PortTaken {
 impl Stack {
     /// Starts all of it, and returns when it answers.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { data, ports: [api_port, receiver_port], clock, runs, elsewhere, mut parameters } =
-            options;
+        let Options {
+            data,
+            ports: [api_port, receiver_port],
+            clock,
+            runs,
+            elsewhere,
+            mut parameters,
+            invokes,
+        } = options;
         let api = listen(api_port).await?;
         let receiver = listen(receiver_port).await?;
         let authority = match &data {
@@ -112,12 +121,14 @@ impl Stack {
         }
         .run(&runs)?;
         let (stop, stopped) = watch::channel(false);
-        let mut invokers: Vec<_> = mappings(&template, &resources, &functions, &clients)?
-            .into_iter()
-            .map(|mapping| tokio::spawn(mapping.run(stopped.clone())))
-            .collect();
-        for schedule in schedules(&template, &functions)? {
-            invokers.push(tokio::spawn(schedule.run(stopped.clone())));
+        let mut invokers = Vec::new();
+        if invokes {
+            for mapping in mappings(&template, &resources, &functions, &clients)? {
+                invokers.push(tokio::spawn(mapping.run(stopped.clone())));
+            }
+            for schedule in schedules(&template, &functions)? {
+                invokers.push(tokio::spawn(schedule.run(stopped.clone())));
+            }
         }
         let router = front::router(&template.routes, &functions)?;
         let front = tokio::spawn(serve(api, router, stopped));
@@ -188,7 +199,8 @@ async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::
     }
 }
 
-fn mappings(
+/// The template's mappings, for functions that run and queues that are there.
+pub fn mappings(
     template: &Template,
     resources: &Resources,
     functions: &Functions,

@@ -15,12 +15,12 @@ use local::clock::Clock;
 use local::receiver::Receiver;
 use reqwest::Client;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use self::emulator::Emulator;
 use crate::tools;
-use crate::world::{Customer, text};
+use crate::world::{Customer, own_address, text};
 
 /// What the stack is called.
 const STACK: &str = "ringback";
@@ -97,15 +97,6 @@ impl Deployment {
     async fn messages_in(&self, output: &str) -> u64 {
         self.emulator.stack(&["messages", &text(&self.outputs[output])]).await.trim().parse().unwrap()
     }
-}
-
-/// The address by which this machine would reach the rest of the world. No packet is sent for it, and none leaves: what a
-/// machine sends to its own address stays on it.
-async fn own_address() -> Option<String> {
-    let socket = UdpSocket::bind(("0.0.0.0", 0)).await.unwrap();
-    let routed = socket.connect(("198.51.100.1", 9)).await;
-    let address = routed.and_then(|()| socket.local_addr()).ok()?.ip();
-    (!address.is_loopback()).then(|| address.to_string())
 }
 
 /// The release binaries as cargo-lambda bundles them: NAME/bootstrap.zip in the folder.

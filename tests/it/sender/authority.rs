@@ -8,13 +8,13 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 /// A certificate authority that only the sender of the same test knows.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     root: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "The authority of a test");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -23,15 +23,15 @@ impl Authority {
         Self { root, issuer: Issuer::new(params, key) }
     }
 
-    pub(super) fn root(&self) -> CertificateDer<'static> {
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
         self.root.clone()
     }
 
-    pub(super) fn identity(&self, host: &str) -> Arc<ServerConfig> {
+    pub(crate) fn identity(&self, host: &str) -> Arc<ServerConfig> {
         self.signed(&params(host))
     }
 
-    pub(super) fn expired_identity(&self, host: &str) -> Arc<ServerConfig> {
+    pub(crate) fn expired_identity(&self, host: &str) -> Arc<ServerConfig> {
         let mut params = params(host);
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
@@ -45,7 +45,7 @@ impl Authority {
 }
 
 /// Signed by nobody but itself.
-pub(super) fn self_signed_identity(host: &str) -> Arc<ServerConfig> {
+pub(crate) fn self_signed_identity(host: &str) -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     config(params(host).self_signed(&key).unwrap().der().clone(), &key)
 }

@@ -7,11 +7,11 @@
 
 mod addresses;
 mod answers;
-mod authority;
+pub(crate) mod authority;
 mod limits;
 mod protocol;
 mod proxy;
-mod receiver;
+pub(crate) mod receiver;
 mod tls;
 
 use std::io;
@@ -31,17 +31,18 @@ use self::authority::Authority;
 use self::receiver::{Answer, Receiver};
 
 /// The name that receivers have here.
-const HOST: &str = "hooks.example.com";
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const HOST: &str = "hooks.example.com";
+pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Far apart, so that an outcome tells which of the two ended it.
-const LIMITS: Limits = Limits { connect: Duration::from_millis(400), total: Duration::from_millis(900) };
+pub(crate) const LIMITS: Limits =
+    Limits { connect: Duration::from_millis(400), total: Duration::from_millis(900) };
 
 /// How much later than its limit an attempt may end: faults.md, row 4.
 const TOLERANCE: Duration = Duration::from_millis(500);
 
 /// Name resolution that says what a test wants: every name has these addresses.
-struct Addresses(Vec<IpAddr>);
+pub(crate) struct Addresses(pub(crate) Vec<IpAddr>);
 
 impl Names for Addresses {
     fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
@@ -51,11 +52,15 @@ impl Names for Addresses {
 }
 
 /// A sender that trusts the authority and finds every name on this machine.
-fn sender(authority: &Authority) -> HttpSender {
+pub(crate) fn sender(authority: &Authority) -> HttpSender {
     sender_with(authority, AddressPolicy::PublicAndLoopback, Addresses(vec![LOOPBACK]))
 }
 
-fn sender_with(authority: &Authority, policy: AddressPolicy, names: impl Names + 'static) -> HttpSender {
+pub(crate) fn sender_with(
+    authority: &Authority,
+    policy: AddressPolicy,
+    names: impl Names + 'static,
+) -> HttpSender {
     HttpSender::with(policy, &[authority.root()], LIMITS, Arc::new(names)).unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! A server that reads one request on each connection and then does as it is told, to the byte.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::{HOST, LOOPBACK};
 
 /// What a receiver does once it has read a request.
 #[derive(Clone)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Sends this and closes.
     Bytes(Vec<u8>),
     /// Sends this and then nothing more, with the connection open.
@@ -22,8 +23,21 @@ pub(super) enum Answer {
     Endless(Vec<u8>, Vec<u8>, Duration),
 }
 
+impl Answer {
+    /// This status, without a body.
+    pub(crate) fn status(status: u16) -> Self {
+        Self::Bytes(format!("HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n\r\n").into())
+    }
+
+    /// The status that it begins with, if it does.
+    pub(crate) fn told(&self) -> Option<u16> {
+        let (Self::Bytes(head) | Self::Hang(head) | Self::Endless(head, ..)) = self;
+        std::str::from_utf8(head.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?.parse().ok()
+    }
+}
+
 /// A server on this machine; ends with its test.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     port: u16,
     seen: Arc<Seen>,
 }
@@ -32,18 +46,30 @@ pub(super) struct Receiver {
 struct Seen {
     connections: Mutex<usize>,
     requests: Mutex<Vec<String>>,
+    /// The statuses that the requests were answered with.
+    told: Mutex<Vec<Option<u16>>>,
 }
 
 impl Receiver {
     /// Speaks TLS, then gives the answer to each request.
-    pub(super) async fn https(identity: Arc<ServerConfig>, answer: Answer) -> Self {
-        let acceptor = TlsAcceptor::from(identity);
-        Self::start(move |stream, seen| {
-            let (acceptor, answer) = (acceptor.clone(), answer.clone());
+    pub(crate) async fn https(identity: Arc<ServerConfig>, answer: Answer) -> Self {
+        Self::https_in_turn(identity, vec![answer]).await
+    }
+
+    /// The same with an answer for each request, of which the last is given again and again.
+    pub(crate) async fn https_in_turn(identity: Arc<ServerConfig>, answers: Vec<Answer>) -> Self {
+        Self::https_at(LOOPBACK, identity, answers).await
+    }
+
+    /// The same at another address of this machine.
+    pub(crate) async fn https_at(address: IpAddr, identity: Arc<ServerConfig>, answers: Vec<Answer>) -> Self {
+        let (acceptor, answers) = (TlsAcceptor::from(identity), Arc::new(answers));
+        Self::start(address, move |stream, seen| {
+            let (acceptor, answers) = (acceptor.clone(), Arc::clone(&answers));
             async move {
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
                 if let Some(request) = read_request(&mut stream).await {
-                    seen.requests.lock().unwrap().push(request);
+                    let answer = seen.keep(request, &answers);
                     give(&mut stream, answer).await;
                 }
             }
@@ -52,23 +78,23 @@ impl Receiver {
     }
 
     /// Does this with each connection, without TLS.
-    pub(super) async fn raw<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    pub(crate) async fn raw<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Self::start(move |stream, _| serve(stream)).await
+        Self::start(LOOPBACK, move |stream, _| serve(stream)).await
     }
 
     /// Notes connections, and never says a word.
-    pub(super) async fn canary() -> Self {
+    pub(crate) async fn canary() -> Self {
         Self::raw(|_| async {}).await
     }
 
-    async fn start<F>(serve: impl Fn(TcpStream, Arc<Seen>) -> F + Send + 'static) -> Self
+    async fn start<F>(address: IpAddr, serve: impl Fn(TcpStream, Arc<Seen>) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Seen::default());
         let receiver = Self { port, seen: Arc::clone(&seen) };
@@ -81,21 +107,37 @@ impl Receiver {
         receiver
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{HOST}:{}/hook?token=hunter2", self.port)
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         *self.seen.connections.lock().unwrap()
     }
 
     /// Head and body of each request, in the order they came.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.seen.requests.lock().unwrap().clone()
+    }
+
+    /// The status that each of them was answered with, where the answer had one.
+    pub(crate) fn told(&self) -> Vec<Option<u16>> {
+        self.seen.told.lock().unwrap().clone()
+    }
+}
+
+impl Seen {
+    /// Keeps a request, and says what to answer.
+    fn keep(&self, request: String, answers: &[Answer]) -> Answer {
+        let (mut requests, mut told) = (self.requests.lock().unwrap(), self.told.lock().unwrap());
+        let answer = answers[requests.len().min(answers.len() - 1)].clone();
+        requests.push(request);
+        told.push(answer.told());
+        answer
     }
 }
 

@@ -58,7 +58,7 @@ impl Mapping {
             let messages = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
-                messages = mapping.receive() => messages,
+                messages = mapping.receive(LONG_POLL_SECONDS) => messages,
             };
             if !messages.is_empty() {
                 let mapping = Arc::clone(&mapping);
@@ -69,14 +69,23 @@ impl Mapping {
         while running.join_next().await.is_some() {}
     }
 
-    /// One long poll. A failing one is no reason to end: the endpoint may come back.
-    async fn receive(&self) -> Vec<Message> {
+    /// One receive that does not wait, and the invocation that follows from it. How many messages it was for.
+    pub async fn step(&self) -> usize {
+        let messages = self.receive(0).await;
+        if !messages.is_empty() {
+            self.process(&messages).await;
+        }
+        messages.len()
+    }
+
+    /// One poll. A failing one is no reason to end: the endpoint may come back.
+    async fn receive(&self, wait_seconds: i32) -> Vec<Message> {
         let poll = self
             .sqs
             .receive_message()
             .queue_url(&self.queue_url)
             .max_number_of_messages(self.batch_size)
-            .wait_time_seconds(LONG_POLL_SECONDS)
+            .wait_time_seconds(wait_seconds)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All");
         match poll.send().await {

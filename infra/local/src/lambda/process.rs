@@ -42,7 +42,7 @@ pub struct Processes {
 }
 
 /// One process with the Runtime API that only it uses. Killed when dropped.
-struct Sandbox {
+pub struct Sandbox {
     process: Child,
     api: RuntimeApi,
 }
@@ -72,12 +72,7 @@ impl Processes {
                 .await
                 .map_err(|error| could_not_start(&self.bootstrap, &error))?,
         };
-        let answer = tokio::select! {
-            biased;
-            answer = sandbox.api.invoke(payload, deadline_ms) => answer,
-            status = sandbox.process.wait() => Err(InvokeError::Crashed(ended(status))),
-            () = self.clock.wait_until(deadline_ms) => Err(InvokeError::TimedOut),
-        };
+        let answer = sandbox.invoke(payload, deadline_ms, &self.clock).await;
         match answer {
             // An error that the handler returned leaves the process as good as an answer does.
             Ok(_) | Err(InvokeError::Failed { .. }) => self.keep_warm(sandbox),
@@ -96,7 +91,8 @@ impl Function for Processes {
 }
 
 impl Sandbox {
-    async fn start(bootstrap: &Bootstrap) -> io::Result<Self> {
+    /// Starts the process; it asks for its first invocation by itself.
+    pub async fn start(bootstrap: &Bootstrap) -> io::Result<Self> {
         let api = RuntimeApi::start(bootstrap.arn.clone()).await?;
         // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
         let process = Command::new(&bootstrap.binary)
@@ -120,12 +116,33 @@ impl Sandbox {
         Ok(Self { process, api })
     }
 
+    /// The process's id, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// One invocation, until it is answered, the process ends, or its time is over. Then it is for the caller to kill.
+    pub async fn invoke(
+        &mut self,
+        payload: Bytes,
+        deadline_ms: u64,
+        clock: &Clock,
+    ) -> Result<Bytes, InvokeError> {
+        tokio::select! {
+            biased;
+            answer = self.api.invoke(payload, deadline_ms) => answer,
+            status = self.process.wait() => Err(InvokeError::Crashed(ended(status))),
+            () = clock.wait_until(deadline_ms) => Err(InvokeError::TimedOut),
+        }
+    }
+
     fn if_alive(mut self) -> Option<Self> {
         matches!(self.process.try_wait(), Ok(None)).then_some(self)
     }
 
     /// Returns when it has ended: only then can the caller rely on it doing nothing more.
-    async fn kill(mut self) {
+    pub async fn kill(mut self) {
         if let Err(error) = self.process.kill().await {
             tracing::warn!(%error, "a function's process could not be killed");
         }

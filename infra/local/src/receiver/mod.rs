@@ -19,7 +19,7 @@ use hyper::{HeaderMap, Method};
 use standardwebhooks::{Webhook, WebhookError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::clock::Clock;
@@ -33,7 +33,7 @@ use script::Script;
 pub struct Receiver {
     address: SocketAddr,
     shared: Arc<Shared>,
-    server: AbortHandle,
+    server: JoinHandle<()>,
 }
 
 /// A request as it arrived. Its payload is a customer's: for tests, not for logs.
@@ -59,6 +59,8 @@ pub struct Received {
     pub payload: Option<Bytes>,
     /// Whether it is signed.
     pub signature: Signature,
+    /// What it was answered.
+    pub answer: Answer,
 }
 
 /// What the server and its handle both know.
@@ -80,8 +82,14 @@ impl Receiver {
     pub fn start(listener: TcpListener, tls: Arc<ServerConfig>, clock: Clock) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared { clock, state: Mutex::default(), arrivals: watch::Sender::new(0) });
-        let server = tokio::spawn(server::serve(listener, tls, Arc::clone(&shared))).abort_handle();
+        let server = tokio::spawn(server::serve(listener, tls, Arc::clone(&shared)));
         Ok(Self { address, shared, server })
+    }
+
+    /// Closes its socket and all connections, and returns when that is done.
+    pub async fn stop(&mut self) {
+        self.server.abort();
+        let _ = (&mut self.server).await; // it was aborted
     }
 
     /// The URL of a path: `/hooks`.
@@ -121,6 +129,12 @@ impl Receiver {
         self.shared.state().received.iter().filter(|request| request.path == path).cloned().collect()
     }
 
+    /// All that arrived, in order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Received> {
+        self.shared.state().received.clone()
+    }
+
     /// What arrived at this path, once that is so many requests.
     pub async fn wait_for(&self, path: &str, count: usize) -> Vec<Received> {
         // Cannot fail: `self` holds the sender.
@@ -140,16 +154,14 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a request, and says what to answer.
-    fn keep(&self, request: Received) -> Answer {
-        let answer = {
-            let mut state = self.state();
-            let answer = state.script.answer(&request.path);
-            state.received.push(request);
-            answer
-        };
+    /// What to answer to the request that arrives now.
+    fn answer(&self, path: &str) -> Answer {
+        self.state().script.answer(path)
+    }
+
+    fn keep(&self, request: Received) {
+        self.state().received.push(request);
         self.arrivals.send_modify(|count| *count += 1);
-        answer
     }
 }
 

@@ -71,6 +71,7 @@ async fn answer(request: Request<Incoming>, shared: &Arc<Shared>) -> Result<Resp
         let state = shared.state();
         Signature::check(state.secrets.get(&path), fields.payload.as_deref(), &head.headers, at_ms)
     };
+    let answer = shared.answer(&path);
     let received = Received {
         at,
         at_ms,
@@ -82,8 +83,10 @@ async fn answer(request: Request<Incoming>, shared: &Arc<Shared>) -> Result<Resp
         event: fields.event,
         payload: fields.payload,
         signature,
+        answer: answer.clone(),
     };
-    match shared.keep(received) {
+    shared.keep(received);
+    match answer {
         Answer::Status(status) => respond(StatusCode::from_u16(status)?, String::new()),
         Answer::Body(status, text) => respond(StatusCode::from_u16(status)?, text),
         Answer::Hang => std::future::pending().await,

@@ -1,0 +1,152 @@
+//! Everything that was seen of a site, for the checker.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+
+use adapters::config::Retention;
+use adapters::dynamodb::LedgerTable;
+use domain::checker::{self, History, Left, Request, Trace};
+use domain::deliver::ATTEMPT_LIMIT;
+use domain::delivery::{DeliveryStatus, Entry, Record, Standing};
+use domain::ids::{AccountId, DeliveryId, EventId};
+use domain::outcome::OutcomeClass;
+use domain::ports::Ledger as _;
+use domain::timestamp::Timestamp;
+use futures_util::stream::{self, StreamExt};
+use local::receiver::{Answer, Received};
+
+use super::site::{CANARIES, DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
+use crate::log;
+
+/// Reads on their way at the same time.
+const AT_ONCE: usize = 16;
+
+impl Site {
+    /// Ends a test: every promise was kept.
+    pub(super) async fn assert_kept(&self) {
+        checker::assert_kept(&self.history().await);
+    }
+
+    /// Everything that was seen of it.
+    pub(super) async fn history(&self) -> History {
+        let received = self.earlier.iter().cloned().chain(self.receiver.all());
+        let records = self.records().await;
+        let mut canaries: Vec<_> = CANARIES.map(str::to_owned).into();
+        canaries.push(self.customer.key.rsplit('_').next().unwrap().to_owned());
+        History {
+            expected: self.expected.lock().unwrap().clone(),
+            requests: received
+                .map(|request| self.request(&request))
+                .chain(self.seen.lock().unwrap().iter().cloned())
+                .collect(),
+            left: self.left().await,
+            canaries,
+            traces: std::iter::once(Trace { name: "the log".to_owned(), text: log::captured().text() })
+                .chain(records.iter().flat_map(|(delivery, records)| errors(delivery, records)))
+                .collect(),
+            records,
+            ..History::default()
+        }
+    }
+
+    /// What the attempts of a delivery came to, as its records say.
+    pub(super) async fn outcomes(&self, delivery: &DeliveryId) -> Vec<OutcomeClass> {
+        let records = self.records_of(delivery).await;
+        let outcomes = records.iter().map(|record| match &record.entry {
+            Entry::Attempted(attempted) => attempted.outcome.class,
+            other => panic!("{other:?}"),
+        });
+        outcomes.collect()
+    }
+
+    /// Where a delivery stands, as its records say.
+    pub(super) async fn status(&self, delivery: &DeliveryId) -> DeliveryStatus {
+        Standing::of(&self.records_of(delivery).await).unwrap().status
+    }
+
+    /// What is recorded of a delivery.
+    pub(super) async fn records_of(&self, delivery: &DeliveryId) -> Vec<Record> {
+        self.ledger().records(&self.account(), delivery).await.unwrap()
+    }
+
+    fn account(&self) -> AccountId {
+        AccountId::parse(self.customer.account_id.clone()).unwrap()
+    }
+
+    /// Past the proxies.
+    fn ledger(&self) -> LedgerTable {
+        let stack = &self.world.stack;
+        let table = stack.resources.tables["DeliveryLogTable"].clone();
+        LedgerTable::new(stack.clients.dynamodb.clone(), table, Retention::read(&stack.environment).unwrap())
+    }
+
+    fn request(&self, received: &Received) -> Request {
+        let event = received.headers["webhook-id"].to_str().unwrap();
+        let destination = &self.destinations.lock().unwrap()[&received.path];
+        let mut digest = DefaultHasher::new();
+        received.payload.hash(&mut digest);
+        let at = Timestamp::from_millis(received.at_ms);
+        let (answered, ended_at) = match received.answer {
+            Answer::Status(status) | Answer::Body(status, _) => (Some(status), at),
+            Answer::Hang => (None, at + ATTEMPT_LIMIT),
+            Answer::Drop => (None, at),
+        };
+        Request {
+            at,
+            ended_at,
+            delivery: DeliveryId::of(&EventId::parse(event).unwrap(), destination),
+            attempt: attempt(received),
+            digest: digest.finish(),
+            answered,
+        }
+    }
+
+    /// The records of every delivery that has one, as the ledger reads them.
+    async fn records(&self) -> BTreeMap<DeliveryId, Vec<Record>> {
+        let dynamodb = &self.world.stack.clients.dynamodb;
+        let table = &self.world.stack.resources.tables["DeliveryLogTable"];
+        let scan = dynamodb.scan().table_name(table).projection_expression("sk").consistent_read(true);
+        let mut rows = scan.into_paginator().items().send();
+        let mut deliveries = BTreeSet::new();
+        while let Some(row) = rows.next().await {
+            let row = row.unwrap();
+            let delivery = row["sk"].as_s().unwrap().split_once('#').map(|(delivery, _)| delivery.to_owned());
+            deliveries.extend(delivery.and_then(|delivery| DeliveryId::parse(delivery).ok()));
+        }
+        let (ledger, account) = (self.ledger(), self.account());
+        let histories = deliveries.into_iter().map(async |delivery| {
+            let records = ledger.records(&account, &delivery).await.unwrap();
+            (delivery, records)
+        });
+        stream::iter(histories).buffer_unordered(AT_ONCE).collect().await
+    }
+
+    /// What is left in the queues: what can be received, and a line for what cannot.
+    async fn left(&self) -> Vec<Left> {
+        let mut all = Vec::new();
+        for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
+            let count = self.world.messages_in(queue).await;
+            let receive = self.world.stack.clients.sqs.receive_message().queue_url(self.queue_url(queue));
+            let received = receive.max_number_of_messages(10).visibility_timeout(0).send().await.unwrap();
+            let mut bodies: Vec<_> =
+                received.messages().iter().map(|message| message.body().unwrap().to_owned()).collect();
+            let hidden = usize::try_from(count).unwrap().saturating_sub(bodies.len());
+            bodies.extend(std::iter::repeat_n("a message that is in flight or delayed".to_owned(), hidden));
+            let (queue, is_dead) = (queue.to_owned(), queue == DEAD_LETTERS);
+            all.extend(bodies.into_iter().map(|body| Left { queue: queue.clone(), is_dead, body }));
+        }
+        all
+    }
+}
+
+/// What customers read of a delivery's failures.
+fn errors<'a>(delivery: &'a DeliveryId, records: &'a [Record]) -> impl Iterator<Item = Trace> + 'a {
+    records.iter().filter_map(move |record| match &record.entry {
+        Entry::Attempted(attempted) => {
+            let text = attempted.outcome.error.clone()?;
+            Some(Trace { name: format!("an error of {delivery}"), text })
+        }
+        Entry::Inflight { .. } | Entry::Closed { .. } => None,
+    })
+}

@@ -1,0 +1,278 @@
+//! Names, addresses and TLS: rows 14 to 20.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adapters::sender::Names;
+use adapters::system::{SystemChance, SystemClock};
+use destinations::{Config, Manage};
+use domain::address::{AddressPolicy, AllowedNetworks};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::rounds::Rounds;
+use crate::sender::authority::{Authority, self_signed_identity};
+use crate::sender::receiver::{Answer, Receiver};
+use crate::sender::{Addresses, HOST, LOOPBACK, sender, sender_with};
+use crate::tools;
+use crate::world::{World, own_address};
+
+/// Hosts that are no public host, however they are written.
+const PRIVATE_HOSTS: [&str; 19] = [
+    "127.1",
+    "0x7f.1",
+    "2130706433",
+    "0177.0.0.1",
+    "１２７.０.０.１",
+    "127。0。0。1",
+    "127.0.0.1.",
+    "[::]",
+    "0",
+    "169.254.100.1",
+    "169.254.169.254",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[fd00:ec2::254]",
+    "localhost.",
+    "ｌocalhost",
+    "intranet",
+    "db.internal",
+];
+
+/// What every name leads to, one answer after the other; the last again and again. An error is one that a resolver has.
+struct Answers(Mutex<Vec<Result<String, String>>>);
+
+impl Answers {
+    fn new(answers: &[Result<&str, &str>]) -> Self {
+        let owned = |answer: &Result<&str, &str>| answer.map(str::to_owned).map_err(str::to_owned);
+        Self(Mutex::new(answers.iter().rev().map(owned).collect()))
+    }
+}
+
+impl Names for Answers {
+    fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        let mut answers = self.0.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() };
+        Box::pin(async move {
+            let addresses = answer.map_err(io::Error::other)?;
+            Ok(addresses.split(' ').map(|address| address.parse().unwrap()).collect())
+        })
+    }
+}
+
+/// The outcomes of a delivery's attempts, and what it came to.
+type Story = (Vec<&'static str>, &'static str);
+
+/// One delivery to this receiver by a sender that looks names up like this, played to its end.
+async fn play(
+    receiver: Receiver,
+    (policy, authority): (AddressPolicy, &Authority),
+    names: impl Names + 'static,
+    expected: Story,
+) {
+    let Some(mut rounds) = Rounds::start(sender_with(authority, policy, names)).await else { return };
+    let destination = rounds.destination(receiver).await;
+    rounds.accept("c-1").await;
+    rounds.run_out().await;
+    assert_eq!(rounds.story(&destination).await, expected);
+    rounds.check().await;
+}
+
+fn four(outcome: &'static str) -> Story {
+    (vec![outcome; 4], "exhausted")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_14_a_name_that_is_not_found_is_looked_up_again() {
+    let authority = Authority::new();
+    for failure in ["Name or service not known", "Temporary failure in name resolution"] {
+        let names = Answers::new(&[Err(failure)]);
+        play(Receiver::canary().await, (AddressPolicy::PublicOnly, &authority), names, four("dns")).await;
+    }
+    let receiver = Receiver::https(authority.identity(HOST), Answer::status(200)).await;
+    let names = Answers::new(&[Err("Temporary failure in name resolution"), Ok("127.0.0.1")]);
+    let expected = (vec!["dns", "success"], "delivered");
+    play(receiver, (AddressPolicy::PublicAndLoopback, &authority), names, expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_14_a_resolver_that_hangs_is_given_up() {
+    struct Silent;
+    impl Names for Silent {
+        fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+            Box::pin(std::future::pending())
+        }
+    }
+    let policy = (AddressPolicy::PublicOnly, &Authority::new());
+    play(Receiver::canary().await, policy, Silent, four("dns")).await;
+}
+
+/// The first answer leads to a receiver that may be reached, the next one to this machine, where a canary listens on the
+/// same port.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_15_a_name_that_leads_elsewhere_at_the_next_attempt_is_blocked() {
+    let Some(own) = own_address().await else { return tools::missing("an address besides loopback") };
+    let allowed = AddressPolicy::PublicAndAllowed(AllowedNetworks::parse(&format!("{own}/32")).unwrap());
+    let authority = Authority::new();
+    for second in ["127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
+        let names = Answers::new(&[Ok(&own), Ok(second)]);
+        let sender = sender_with(&authority, allowed.clone(), names);
+        let Some(mut rounds) = Rounds::start(sender).await else { return };
+        let fails = vec![Answer::status(500)];
+        let receiver = Receiver::https_at(own.parse().unwrap(), authority.identity(HOST), fails).await;
+        let canary = TcpListener::bind((LOOPBACK, receiver.port())).await.unwrap();
+        let destination = rounds.destination(receiver).await;
+        rounds.accept("c-1").await;
+        rounds.run_out().await;
+        let expected = (vec!["http_error", "blocked"], "exhausted");
+        assert_eq!(rounds.story(&destination).await, expected, "{second}");
+        assert_eq!(rounds.requests_to(&destination), 1);
+        rounds.check().await;
+        assert!(canary.accept().now_or_never().is_none(), "{second}: the canary was reached");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_15_one_private_address_among_public_ones_blocks_for_good() {
+    let authority = Authority::new();
+    for addresses in ["93.184.215.14 127.0.0.1", "fe80::1", "fd00:ec2::254", "::1 2600::1"] {
+        let names = Answers::new(&[Ok(addresses)]);
+        let policy = (AddressPolicy::PublicOnly, &authority);
+        play(Receiver::canary().await, policy, names, (vec!["blocked"], "exhausted")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_16_a_private_host_is_blocked_when_it_is_forced_into_the_table() {
+    let canary = Receiver::canary().await;
+    let names = Addresses(vec!["93.184.215.14".parse().unwrap()]);
+    let sender = sender_with(&Authority::new(), AddressPolicy::PublicOnly, names);
+    let Some(mut rounds) = Rounds::start(sender).await else { return };
+    let mut destinations = Vec::new();
+    for host in PRIVATE_HOSTS {
+        let destination = rounds.destination(Receiver::canary().await).await;
+        let url = format!("https://{host}:{}/", canary.port());
+        rounds.site.world.force_url(&rounds.site.customer, destination.as_str(), &url).await;
+        destinations.push((host, destination));
+    }
+    rounds.accept("c-1").await;
+    rounds.run_out().await;
+    for (host, destination) in &destinations {
+        assert_eq!(rounds.story(destination).await, (vec!["blocked"], "exhausted"), "{host}");
+    }
+    assert_eq!(canary.connections(), 0);
+    rounds.check().await;
+}
+
+/// The function as it is deployed: the local stack's has a policy that lets this machine be reached.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_18_what_no_webhook_can_go_to_is_refused_at_registration() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    let config = Config::read(&world.stack.environment).unwrap();
+    let clients = world.stack.clients.clone();
+    let manage = Manage::new(config, clients, Arc::new(SystemClock), Arc::new(SystemChance));
+    let sample: Value =
+        serde_json::from_str(include_str!("../../../events/destinations/create-destination.json")).unwrap();
+    let register = async |url: &str| {
+        let mut event = sample.clone();
+        event["headers"]["x-api-key"] = json!(customer.key);
+        event["body"] = json!(json!({"name": "x", "url": url}).to_string());
+        let event = serde_json::value::to_raw_value(&event).unwrap();
+        let answer = manage.handle(LambdaEvent::new(event, Context::default())).await.unwrap();
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        (answer["statusCode"].as_u64().unwrap(), body)
+    };
+    let hosts = PRIVATE_HOSTS.map(|host| format!("https://{host}/"));
+    let others = [
+        "http://hooks.example.com/",
+        "https://user@hooks.example.com/",
+        "https://user:secret@hooks.example.com/",
+        "https://hooks.example.com/#here",
+        "https://hooks.example.com:22/",
+        "https://hooks/",
+        "https://hooks.example.com./",
+    ];
+    for url in hosts.iter().map(String::as_str).chain(others) {
+        let (status, problem) = register(url).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("url")), "{url}: {problem}");
+    }
+    let none = customer.get("/v1/destinations").await;
+    assert_eq!(none["destinations"], json!([]));
+    assert_eq!(register("https://hooks.example.com/").await.0, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_19_what_is_wrong_with_tls_ends_each_attempt() {
+    let authority = Authority::new();
+    let never = || Answer::Bytes(Vec::new());
+    let receivers = [
+        Receiver::https(authority.expired_identity(HOST), never()).await,
+        Receiver::https(self_signed_identity(HOST), never()).await,
+        Receiver::https(authority.identity("other.example.com"), never()).await,
+        Receiver::raw(|mut stream| async move {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        })
+        .await,
+        Receiver::raw(|stream| async move {
+            let _open = stream;
+            std::future::pending::<()>().await;
+        })
+        .await,
+    ];
+    let Some(mut rounds) = Rounds::start(sender(&authority)).await else { return };
+    let mut destinations = Vec::new();
+    for receiver in receivers {
+        destinations.push(rounds.destination(receiver).await);
+    }
+    rounds.accept("c-1").await;
+    rounds.run_out().await;
+    let mut sentences = Vec::new();
+    for destination in &destinations {
+        assert_eq!(rounds.story(destination).await, four("tls"));
+        sentences.push(rounds.last_error(destination).await);
+    }
+    let told_apart: BTreeSet<_> = sentences.iter().collect();
+    assert_eq!(told_apart.len(), sentences.len(), "{sentences:?}");
+    rounds.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_20_who_takes_no_connection_is_asked_again() {
+    let Some(mut rounds) = Rounds::start(sender(&Authority::new())).await else { return };
+    // Bound, so that nobody else takes the ports. The first does not listen; the second's queue is full, and Linux drops
+    // the SYN of whoever comes.
+    let [refuses, full] = [TcpSocket::new_v4().unwrap(), TcpSocket::new_v4().unwrap()];
+    for socket in [&refuses, &full] {
+        socket.bind((LOOPBACK, 0).into()).unwrap();
+    }
+    let full = full.listen(1).unwrap();
+    let drops = full.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(Ok(stream)) =
+        tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(drops)).await
+    {
+        waiting.push(stream);
+    }
+    let mut destinations = Vec::new();
+    for port in [refuses.local_addr().unwrap().port(), drops.port()] {
+        let destination = rounds.destination(Receiver::canary().await).await;
+        let url = format!("https://{HOST}:{port}/");
+        rounds.site.world.force_url(&rounds.site.customer, destination.as_str(), &url).await;
+        destinations.push(destination);
+    }
+    rounds.accept("c-1").await;
+    rounds.run_out().await;
+    for destination in &destinations {
+        assert_eq!(rounds.story(destination).await, four("connect"));
+    }
+    rounds.check().await;
+}

@@ -1,0 +1,164 @@
+//! What can happen at SQS: rows 32 to 35.
+
+use std::time::Duration;
+
+use domain::delivery::DeliveryStatus;
+use domain::ids::DeliveryId;
+use domain::ledger::RETRY_AFTER;
+use local::receiver::Answer;
+
+use super::mappings::Mappings;
+use super::proxy::THROTTLED;
+use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site};
+use crate::world::eventually;
+
+/// How long a message that nobody gave back stays away, by the template.
+const VISIBILITY: Duration = Duration::from_secs(180);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_32_where_visibility_cannot_be_changed_the_retry_comes_at_the_queues_own_timeout() {
+    for (status, code) in [(400, THROTTLED), (403, "AccessDenied")] {
+        let Some((site, hand)) = Site::by_hand().await else { return };
+        let mappings = Mappings::new(&site, &site.dispatch().await).await;
+        site.destination("/a").await;
+        site.receiver.answer_next("/a", [Answer::Status(500)]);
+        site.accept("c-1").await;
+        site.queues.on("ChangeMessageVisibility").refuse(status, code);
+        mappings.events.step().await;
+        mappings.deliveries.step().await;
+        assert_eq!(site.attempts_at("/a"), [1]);
+
+        hand.advance(RETRY_AFTER * 2);
+        assert_eq!(mappings.deliveries.step().await, 0, "nobody told the queue of the ten seconds");
+        hand.advance(VISIBILITY - RETRY_AFTER * 2);
+        assert_eq!(mappings.deliveries.step().await, 1);
+        assert_eq!(site.attempts_at("/a"), [1, 2]);
+        assert!(site.queues.calls("ChangeMessageVisibility") > 0);
+        mappings.drain(&site, &hand, 0).await;
+        site.assert_kept().await;
+    }
+}
+
+/// An event's fan-out to 25 destinations, under a fault of `SendMessageBatch`.
+async fn fans_out_under(fault: impl Fn(&Site)) -> (Site, u64) {
+    const DESTINATIONS: usize = 25;
+    let (site, hand) = Site::by_hand().await.unwrap();
+    let mappings = Mappings::new(&site, &site.dispatch().await).await;
+    for number in 0..DESTINATIONS {
+        site.destination(&format!("/{number}")).await;
+    }
+    site.accept("c-1").await;
+    fault(&site);
+    mappings.events.step().await;
+    let sent = site.world.messages_in(DELIVERIES).await;
+    mappings.drain(&site, &hand, 0).await;
+    for number in 0..DESTINATIONS {
+        assert_eq!(site.attempts_at(&format!("/{number}")), [1], "/{number}");
+    }
+    site.assert_kept().await;
+    (site, sent)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_33_entries_that_the_queue_refused_are_sent_again() {
+    let (site, sent) = fans_out_under(|site| {
+        site.queues.on("SendMessageBatch").nth(1).fail_entries(&[0, 3, 4]);
+        site.queues.on("SendMessageBatch").nth(2).fail_entries(&[1]);
+    })
+    .await;
+    assert_eq!(sent, 25, "in the same invocation");
+    assert_eq!(site.queues.calls("SendMessageBatch"), 5, "only what was refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_33_entries_that_are_refused_again_and_again_leave_the_event_in_its_queue() {
+    // More rounds than one invocation makes. The events' queue has the event until all are sent.
+    let (site, sent) = fans_out_under(|site| {
+        site.queues.on("SendMessageBatch").first(5).fail_entries(&[0]);
+    })
+    .await;
+    assert!(sent < 25, "{sent}");
+    assert_eq!(site.world.messages_in(EVENTS).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_33_a_batch_that_was_taken_without_an_answer_makes_no_second_request() {
+    let (_, sent) = fans_out_under(|site| {
+        site.queues.on("SendMessageBatch").nth(1).drop_answer();
+    })
+    .await;
+    assert!(sent > 25, "it was sent twice: {sent}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_34_a_queue_that_gives_nothing_for_a_while_is_drained_after_it() {
+    let Some((site, hand)) = Site::by_hand().await else { return };
+    let mappings = Mappings::new(&site, &site.dispatch().await).await;
+    site.destination("/a").await;
+    for number in 0..15 {
+        site.accept(&format!("c-{number}")).await;
+    }
+    site.queues.on("ReceiveMessage").first(6).answer("{}");
+    // As a queue at its cap of messages in flight says it.
+    site.queues.on("ReceiveMessage").first(3).refuse(400, "OverLimit");
+    for _ in 0..3 {
+        assert_eq!(mappings.step().await, 0);
+        hand.advance(Duration::from_secs(60));
+    }
+    assert!(site.attempts_at("/a").is_empty());
+    mappings.drain(&site, &hand, 0).await;
+    assert_eq!(site.attempts_at("/a"), [1; 15]);
+    site.assert_kept().await;
+}
+
+/// As an operator redrives: everything that is in the dead-letter queue goes back to where it came from.
+async fn redrive(site: &Site) {
+    let arn = &site.world.stack.resources.queues[DEAD_LETTERS].arn;
+    site.world.stack.clients.sqs.start_message_move_task().source_arn(arn).send().await.unwrap();
+    eventually("an empty dead-letter queue", async || {
+        (site.world.messages_in(DEAD_LETTERS).await == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_35_the_redrive_of_an_exhausted_delivery_sends_nothing() {
+    let Some((site, hand)) = Site::by_hand().await else { return };
+    let mappings = Mappings::new(&site, &site.dispatch().await).await;
+    site.destination("/fails").await;
+    site.receiver.answer("/fails", Answer::Status(500));
+    site.accept("c-1").await;
+    mappings.events.step().await;
+    for _ in 0..4 {
+        assert_eq!(mappings.deliveries.step().await, 1);
+        hand.advance(RETRY_AFTER);
+    }
+    mappings.deliveries.step().await;
+    assert_eq!(site.world.messages_in(DEAD_LETTERS).await, 1);
+    redrive(&site).await;
+    assert_eq!(mappings.deliveries.step().await, 1);
+    assert_eq!(site.world.messages_in(DELIVERIES).await, 0, "acknowledged");
+    assert_eq!(site.attempts_at("/fails"), [1, 2, 3, 4]);
+    site.assert_kept().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_35_the_redrive_of_a_stranded_delivery_completes_it() {
+    let Some((site, hand)) = Site::by_hand().await else { return };
+    let mappings = Mappings::new(&site, &site.dispatch().await).await;
+    let destination = site.destination("/a").await;
+    let event = site.accept("c-1").await;
+    mappings.events.step().await;
+    for _ in 0..4 {
+        assert_eq!(site.world.read(DELIVERIES).await.len(), 1, "a receive, and nobody works on it");
+        hand.advance(VISIBILITY);
+    }
+    assert_eq!(site.world.read(DELIVERIES).await.len(), 0);
+    assert_eq!((site.world.messages_in(DEAD_LETTERS).await, site.attempts_at("/a")), (1, vec![]));
+    redrive(&site).await;
+    assert_eq!(mappings.deliveries.step().await, 1);
+    assert_eq!(site.attempts_at("/a"), [1]);
+    assert_eq!(site.status(&DeliveryId::of(&event, &destination)).await, DeliveryStatus::Delivered);
+    mappings.drain(&site, &hand, 0).await;
+    site.assert_kept().await;
+}

@@ -1,0 +1,181 @@
+//! A site whose destinations are receivers of the test's own, and so is its sender.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::sender::HttpSender;
+use dispatch::{Config, Dispatch};
+use domain::checker::{self, Request};
+use domain::delivery::{Attempted, Entry, Record, Standing};
+use domain::ids::{DeliveryId, DestinationId, EventId};
+use domain::ports::Clock as _;
+use domain::timestamp::Timestamp;
+use lambda_runtime::LambdaEvent;
+use local::clock::Hand;
+use local::lambda::in_process::InProcess;
+
+use super::mappings::Mappings;
+use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site};
+use crate::sender::receiver::Receiver;
+
+/// How far the clock moves at a time.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Longer than four attempts take on a system that nothing holds up.
+const TICKS: usize = 60;
+
+/// As long as Dispatch has in the template.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One customer's destinations, and the function dispatch with a sender of the test's own.
+pub(super) struct Rounds {
+    pub(super) site: Site,
+    hand: Hand,
+    mappings: Mappings,
+    sinks: Vec<Sink>,
+    /// The first event, which most tests are about.
+    first: Option<EventId>,
+}
+
+/// A receiver that a destination leads to.
+struct Sink {
+    destination: DestinationId,
+    receiver: Receiver,
+    /// Requests that are in the history already.
+    seen: usize,
+}
+
+impl Rounds {
+    /// `None` where a hand cannot drive the clock.
+    pub(super) async fn start(sender: HttpSender) -> Option<Self> {
+        let (site, hand) = Site::by_hand().await?;
+        let config = Config::read(&site.world.stack.environment).unwrap();
+        let clients = site.world.stack.clients.clone();
+        let dispatch = Arc::new(Dispatch::with_sender(config, clients, Arc::new(site.clock.clone()), sender));
+        let handler = move |event: LambdaEvent<_>| {
+            let dispatch = Arc::clone(&dispatch);
+            async move { dispatch.handle(event).await }
+        };
+        let function = site.deployed(Arc::new(InProcess::new(handler, site.clock.clone())), TIMEOUT);
+        let mappings = Mappings::new(&site, &function).await;
+        Some(Self { site, hand, mappings, sinks: Vec::new(), first: None })
+    }
+
+    /// A destination that leads to this receiver.
+    pub(super) async fn destination(&mut self, receiver: Receiver) -> DestinationId {
+        let (id, _) = self.site.customer.add_destination(&receiver.url(), "POST").await;
+        let destination = DestinationId::parse(id).unwrap();
+        self.site.destinations.lock().unwrap().insert(receiver.url(), destination.clone());
+        self.sinks.push(Sink { destination: destination.clone(), receiver, seen: 0 });
+        destination
+    }
+
+    /// A conversation ends.
+    pub(super) async fn accept(&mut self, conversation: &str) {
+        let event = self.site.accept(conversation).await;
+        self.first.get_or_insert(event);
+    }
+
+    /// Hands out what there is, until nothing can be handed out before the clock moves.
+    pub(super) async fn settle(&mut self) {
+        while self.mappings.step().await > 0 {
+            self.collect();
+        }
+    }
+
+    /// The clock moves, and what has come due is handed out.
+    pub(super) async fn pass(&mut self, time: Duration) {
+        self.hand.advance(time);
+        self.settle().await;
+    }
+
+    /// Until the queues are empty.
+    pub(super) async fn run_out(&mut self) {
+        self.settle().await;
+        for _ in 0..TICKS {
+            let mut left = 0;
+            for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
+                left += self.site.world.messages_in(queue).await;
+            }
+            if left == 0 {
+                return;
+            }
+            self.pass(TICK).await;
+        }
+        panic!("the queues don't run out");
+    }
+
+    /// What the receivers have seen since the last time. The clock stood still meanwhile.
+    fn collect(&mut self) {
+        let at = self.site.clock.now();
+        for sink in &mut self.sinks {
+            let seen = sink.receiver.requests().into_iter().zip(sink.receiver.told()).skip(sink.seen);
+            let seen: Vec<_> = seen.map(|(text, told)| request(&sink.destination, &text, told, at)).collect();
+            sink.seen += seen.len();
+            self.site.seen.lock().unwrap().extend(seen);
+        }
+    }
+
+    /// The first event's delivery to a destination.
+    fn delivery_to(&self, destination: &DestinationId) -> DeliveryId {
+        DeliveryId::of(self.first.as_ref().unwrap(), destination)
+    }
+
+    async fn records(&self, destination: &DestinationId) -> Vec<Record> {
+        self.site.records_of(&self.delivery_to(destination)).await
+    }
+
+    /// The outcomes of the first event's attempts at a destination, and what the delivery came to.
+    pub(super) async fn story(&self, destination: &DestinationId) -> (Vec<&'static str>, &'static str) {
+        let records = self.records(destination).await;
+        let outcomes = attempts(&records).map(|attempted| attempted.outcome.class.as_str()).collect();
+        (outcomes, Standing::of(&records).unwrap().status.as_str())
+    }
+
+    /// What the last of them failed for.
+    pub(super) async fn last_error(&self, destination: &DestinationId) -> String {
+        let records = self.records(destination).await;
+        attempts(&records).last().unwrap().outcome.error.clone().unwrap()
+    }
+
+    /// Requests of the first event that a destination's receiver has seen.
+    pub(super) fn requests_to(&self, destination: &DestinationId) -> usize {
+        let delivery = self.delivery_to(destination);
+        self.site.seen.lock().unwrap().iter().filter(|request| request.delivery == delivery).count()
+    }
+
+    /// Ends a test: every promise was kept, and nothing came later than it could.
+    pub(super) async fn check(&mut self) {
+        self.collect();
+        let mut history = self.site.history().await;
+        history.is_idle = true;
+        checker::assert_kept(&history);
+    }
+}
+
+fn attempts(records: &[Record]) -> impl Iterator<Item = &Attempted> {
+    records.iter().filter_map(|record| match &record.entry {
+        Entry::Attempted(attempted) => Some(attempted),
+        Entry::Inflight { .. } | Entry::Closed { .. } => None,
+    })
+}
+
+/// A request as its receiver read it.
+fn request(destination: &DestinationId, text: &str, answered: Option<u16>, at: Timestamp) -> Request {
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let header = |name: &str| {
+        let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.unwrap_or_else(|| panic!("no {name} in {head}")).to_owned()
+    };
+    let mut digest = DefaultHasher::new();
+    body.hash(&mut digest);
+    Request {
+        at,
+        ended_at: at,
+        delivery: DeliveryId::of(&EventId::parse(header("webhook-id")).unwrap(), destination),
+        attempt: header("webhook-attempt").parse().unwrap(),
+        digest: digest.finish(),
+        answered,
+    }
+}

@@ -1,0 +1,240 @@
+//! What can happen at DynamoDB: rows 36 to 38.
+
+use std::time::Duration;
+
+use domain::ids::{DeliveryId, EventId};
+use domain::outcome::OutcomeClass::{self, HttpError, Success, Unknown};
+use futures_util::future::join_all;
+use local::clock::Hand;
+use local::receiver::Answer;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::mappings::Mappings;
+use super::proxy::{On, THROTTLED};
+use super::site::{DELIVERIES, Site};
+
+const CLAIM: &str = "BatchExecuteStatement";
+const COMPLETE: &str = "UpdateItem";
+/// Of an attempt after the first, because the row that lists the delivery changes with it.
+const COMPLETE_LATER: &str = "TransactWriteItems";
+
+/// Tries of one call by the SDK, as the functions' clients are set up.
+const TRIES: usize = 3;
+
+/// Longer than a claim lasts: 30 s and a second.
+const AFTER_THE_LEASE: Duration = Duration::from_secs(32);
+
+/// One delivery on its way, to a destination at `/a`.
+struct Case {
+    site: Site,
+    hand: Hand,
+    mappings: Mappings,
+    event: EventId,
+}
+
+impl Case {
+    async fn start() -> Option<Self> {
+        let (site, hand) = Site::by_hand().await?;
+        let mappings = Mappings::new(&site, &site.dispatch().await).await;
+        site.destination("/a").await;
+        let event = site.accept("c-1").await;
+        mappings.events.step().await;
+        Some(Self { site, hand, mappings, event })
+    }
+
+    /// Goes on until all is quiet. What the attempts came to.
+    async fn end(self) -> (Vec<OutcomeClass>, Vec<u8>) {
+        self.mappings.drain(&self.site, &self.hand, 0).await;
+        self.site.assert_kept().await;
+        let destination = self.site.destinations.lock().unwrap()["/a"].clone();
+        let outcomes = self.site.outcomes(&DeliveryId::of(&self.event, &destination)).await;
+        (outcomes, self.site.attempts_at("/a"))
+    }
+}
+
+/// The ways in which a table fails without having done a thing.
+const FAILURES: [fn(On<'_>); 3] = [|on| on.refuse(400, THROTTLED), |on| on.fail(500), |on| on.hang()];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_a_claim_that_fails_once_is_repeated() {
+    for fail in FAILURES {
+        let Some(case) = Case::start().await else { return };
+        fail(case.site.tables.on(CLAIM).nth(1));
+        case.mappings.deliveries.step().await;
+        assert_eq!(case.site.attempts_at("/a"), [1], "in the same invocation");
+        assert_eq!(case.end().await, (vec![Success], vec![1]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_without_a_claim_nothing_is_sent_and_the_item_is_handed_back() {
+    join_all(FAILURES.map(async |fail| {
+        let Some(case) = Case::start().await else { return };
+        fail(case.site.tables.on(CLAIM).first(TRIES));
+        case.mappings.deliveries.step().await;
+        assert_eq!((case.site.attempts_at("/a"), case.site.tables.calls(CLAIM)), (vec![], TRIES));
+        case.hand.advance(Duration::from_secs(10));
+        assert_eq!(case.mappings.deliveries.step().await, 1, "it comes back after ten seconds");
+        assert_eq!(case.end().await, (vec![Success], vec![1]));
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_a_completion_that_fails_once_is_repeated() {
+    for fail in FAILURES {
+        let Some(case) = Case::start().await else { return };
+        fail(case.site.tables.on(COMPLETE).nth(1));
+        case.mappings.deliveries.step().await;
+        assert_eq!(case.site.world.messages_in(DELIVERIES).await, 0, "acknowledged by the same invocation");
+        assert_eq!(case.end().await, (vec![Success], vec![1]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_an_attempt_that_could_not_be_completed_is_unknown_and_followed_by_another() {
+    join_all(FAILURES.map(async |fail| {
+        let Some(case) = Case::start().await else { return };
+        fail(case.site.tables.on(COMPLETE).first(TRIES));
+        case.mappings.deliveries.step().await;
+        case.hand.advance(Duration::from_secs(10));
+        case.mappings.deliveries.step().await;
+        assert_eq!(case.site.attempts_at("/a"), [1], "its claim is waited for");
+        case.hand.advance(AFTER_THE_LEASE);
+        assert_eq!(case.end().await, (vec![Unknown, Success], vec![1, 2]));
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_37_a_claim_whose_answer_was_lost_is_recognized_and_sent() {
+    let Some(case) = Case::start().await else { return };
+    case.site.tables.on(CLAIM).nth(1).drop_answer();
+    case.mappings.deliveries.step().await;
+    assert_eq!(case.site.tables.calls(CLAIM), 2);
+    assert_eq!(case.site.world.messages_in(DELIVERIES).await, 0, "acknowledged by the same invocation");
+    assert_eq!(case.end().await, (vec![Success], vec![1]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_37_a_claim_that_nobody_knows_of_uses_its_number_up() {
+    let Some(case) = Case::start().await else { return };
+    case.site.tables.on(CLAIM).first(TRIES).drop_answer();
+    assert_eq!(case.end().await, (vec![Unknown, Success], vec![2]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_37_a_completion_whose_answer_was_lost_is_recognized() {
+    let Some(case) = Case::start().await else { return };
+    case.site.tables.on(COMPLETE).nth(1).drop_answer();
+    case.mappings.deliveries.step().await;
+    assert_eq!(case.site.tables.calls(COMPLETE), 2);
+    assert_eq!(case.site.world.messages_in(DELIVERIES).await, 0, "acknowledged by the same invocation");
+    assert_eq!(case.end().await, (vec![Success], vec![1]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_37_a_completion_that_nobody_knows_of_decides_all_the_same() {
+    for (operation, attempts) in [(COMPLETE, vec![Success]), (COMPLETE_LATER, vec![HttpError, Success])] {
+        let Some(case) = Case::start().await else { return };
+        let failures = attempts.iter().filter(|outcome| **outcome == HttpError);
+        case.site.receiver.answer_next("/a", failures.map(|_| Answer::Status(500)));
+        case.site.tables.on(operation).first(TRIES).drop_answer();
+        let numbers = (1u8..).take(attempts.len()).collect();
+        assert_eq!(case.end().await, (attempts, numbers), "{operation}");
+    }
+}
+
+/// Twenty copies of one message, eight workers that come at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_38_a_storm_of_copies_makes_one_request() {
+    let Some(case) = Case::start().await else { return };
+    let Case { site, mappings, .. } = &case;
+    let [body] = &site.world.read(DELIVERIES).await[..] else { panic!("not one message") };
+    for _ in 0..20 {
+        site.put(DELIVERIES, &body.to_string()).await;
+    }
+    site.tables.on("BatchGetItem").nth(3).refuse(400, THROTTLED);
+    join_all((0..8).map(|_| async {
+        let mut mapping = site.mapping(DELIVERIES, &mappings.deliveries.function).await;
+        mapping.batch_size = 3;
+        mapping.step().await
+    }))
+    .await;
+    assert_eq!(case.end().await, (vec![Success], vec![1]));
+}
+
+/// Letters that no compression makes small.
+fn noise(bytes: usize) -> String {
+    let mut dice = 1u64;
+    let letters = std::iter::repeat_with(|| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b' ' + u8::try_from((dice >> 33) % 95).unwrap())
+    });
+    letters.filter(|letter| !"\"\\".contains(*letter)).take(bytes).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_38_a_record_as_large_as_an_item_can_be_is_delivered_whole_and_a_larger_one_refused() {
+    let Some((site, hand)) = Site::by_hand().await else { return };
+    let mappings = Mappings::new(&site, &site.dispatch().await).await;
+    site.destination("/a").await;
+    // An item has 400 KB; 95 letters take 6.6 of a byte's 8 bits.
+    let mut accepted = 0;
+    let mut refused = 0;
+    for kilobytes in [380, 440, 470, 520] {
+        let conversation = format!("c-{kilobytes}");
+        let line = noise(kilobytes * 1024);
+        let body = json!({"conversation_id": conversation, "conversation_status": "COMPLETED",
+            "conversation_transcript": [{"role": "user", "content": line}]});
+        let (status, answer) = site.customer.call(Method::POST, "/v1/flows/hangup", Some(&body)).await;
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            refused += 1;
+            continue;
+        }
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+        accepted += 1;
+        let event = EventId::parse(crate::world::text(&answer["event_id"])).unwrap();
+        let destination = site.destinations.lock().unwrap()["/a"].clone();
+        site.expected.lock().unwrap().insert(DeliveryId::of(&event, &destination));
+        mappings.drain(&site, &hand, 0).await;
+        let request = site.receiver.received("/a").pop().unwrap();
+        let payload: Value = serde_json::from_slice(&request.payload.unwrap()).unwrap();
+        assert_eq!(payload["conversation_transcript"][0]["content"], line, "{kilobytes} KB");
+    }
+    assert!(accepted >= 1 && refused >= 1, "{accepted} accepted, {refused} refused");
+    site.assert_kept().await;
+}
+
+/// DynamoDB takes up to days to remove them, so they are there, and nobody is shown them.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_38_rows_past_their_time_are_in_no_answer() {
+    let Some(case) = Case::start().await else { return };
+    let Case { site, hand, mappings, event } = &case;
+    mappings.drain(site, hand, 0).await;
+    let customer = &site.customer;
+    let destination = site.destinations.lock().unwrap()["/a"].clone();
+    let delivery = DeliveryId::of(event, &destination);
+    let lists = [
+        "/v1/deliveries".to_owned(),
+        "/v1/deliveries?conversation_id=c-1".to_owned(),
+        format!("/v1/deliveries?destination_id={destination}"),
+    ];
+    let count = async |list: &str| customer.get(list).await["deliveries"].as_array().unwrap().len();
+    for list in &lists {
+        assert_eq!(count(list).await, 1, "{list}");
+    }
+    let one = format!("/v1/deliveries/{delivery}");
+    customer.get(&one).await;
+    site.assert_kept().await;
+
+    hand.advance(Duration::from_secs(31 * 24 * 60 * 60));
+    for list in &lists {
+        assert_eq!(count(list).await, 0, "{list}");
+    }
+    assert_eq!(customer.call(Method::GET, &one, None).await.0, StatusCode::NOT_FOUND);
+    let resend = customer.call(Method::POST, &format!("{one}/resend"), None).await;
+    assert_eq!(resend.0, StatusCode::NOT_FOUND, "{}", resend.1);
+    assert_eq!(site.outcomes(&delivery).await, [Success], "the row is there");
+}
