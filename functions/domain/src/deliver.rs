@@ -26,6 +26,9 @@ pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 /// What an invocation must have left to start its batch: an attempt, and the table calls around it.
 pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 3);
 
+/// What an invocation must have left to claim an attempt: the attempt, and a try of completing its record.
+const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
+
 /// Steps that one delivery may take in one invocation. Each one but the last follows from someone else's write, so
 /// more of them than records can exist means that something is wrong.
 const MAX_STEPS: usize = 8;
@@ -168,6 +171,7 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
     ) -> Vec<Verdict> {
         // Before the claims, because a claim without a request has to be waited for.
         let sendables = join_all(contexts.iter().map(|context| isolate(self.sendable(context)))).await;
+        let has_time = invocation.deadline.since(self.clock.now()) >= TIME_TO_CLAIM;
         // A table call refuses two writes of one item; the second copy of a message follows the first one's record.
         let mut seen = HashSet::new();
         let items: Vec<Result<Item<'_>>> = batch
@@ -177,6 +181,7 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
             .map(|(index, (received, sendable))| {
                 let sendable = sendable?;
                 let claims_at_once = sendable.is_ok()
+                    && has_time
                     // A count that is not there proves no first receive.
                     && received.receive_count.is_some_and(|count| count <= 1)
                     && seen.insert(&received.message.delivery_id);
@@ -247,6 +252,10 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
                     if self.ledger.complete(&closing).await? {
                         log_attempt(&closing, None, None);
                     }
+                }
+                // Slow tables used the time up, and an attempt would be killed at the deadline: another invocation has more.
+                (Step::Claim { .. }, Ok(_)) if item.lease_until.since(now) < TIME_TO_CLAIM + LEASE_MARGIN => {
+                    return Ok(Turn::NotBefore(now));
                 }
                 (Step::Claim { number }, Ok((event, destination))) => {
                     let claimed = self.ledger.claim(&[item.claim(number, now)]).await;
