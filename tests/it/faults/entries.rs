@@ -1,5 +1,6 @@
 //! Batches of which some entries fail: what is passed on without them, and the answer that names them.
 
+use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
@@ -16,21 +17,22 @@ pub(super) fn json() -> HeaderMap {
     HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"))])
 }
 
-/// The call without the entries at these places. It keeps at least one: the services refuse an empty batch.
-pub(super) fn take_out(mut call: Call, places: &[usize]) -> (Call, Refused) {
+/// The call without the entries at these places; no call if none is left, because the services refuse an empty batch.
+pub(super) fn take_out(mut call: Call, places: &[usize]) -> (Option<Call>, Refused) {
     let mut body: Value = serde_json::from_slice(&call.body).unwrap();
     let list = LISTS.iter().find(|list| body[**list].is_array()).unwrap();
     let entries = body[*list].as_array().unwrap().clone().into_iter().enumerate();
     let (refused, kept): (Vec<_>, Vec<_>) = entries.partition(|(place, _)| places.contains(place));
-    assert!(!kept.is_empty(), "nothing is left of the batch");
+    let is_empty = kept.is_empty();
     body[*list] = kept.into_iter().map(|(_, entry)| entry).collect();
     call.body = body.to_string().into();
-    (call, Refused(refused))
+    ((!is_empty).then_some(call), Refused(refused))
 }
 
-/// The answer with failures in their places.
-pub(super) fn put_in(reply: Reply, Refused(refused): Refused) -> Reply {
-    let mut body: Value = serde_json::from_slice(&reply.body).unwrap();
+/// The answer with failures in their places. `None`: nothing was called.
+pub(super) fn put_in(reply: Option<Reply>, Refused(refused): Refused) -> Reply {
+    let status = reply.as_ref().map_or(StatusCode::OK, |reply| reply.status);
+    let mut body: Value = reply.map_or(json!({}), |reply| serde_json::from_slice(&reply.body).unwrap());
     if let Some(responses) = body["Responses"].as_array_mut() {
         for (place, _) in refused {
             responses.insert(place, json!({"Error": {"Code": "ThrottlingError", "Message": "told to"}}));
@@ -42,5 +44,5 @@ pub(super) fn put_in(reply: Reply, Refused(refused): Refused) -> Reply {
         let failed: Vec<_> = body["Failed"].as_array().into_iter().flatten().cloned().chain(failed).collect();
         body["Failed"] = failed.into();
     }
-    Reply { status: reply.status, headers: json(), body: body.to_string().into() }
+    Reply { status, headers: json(), body: body.to_string().into() }
 }

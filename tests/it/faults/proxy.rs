@@ -230,7 +230,10 @@ impl Between for Script {
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::FailEntries(places)) => {
                 let (call, refused) = entries::take_out(call, &places);
-                let reply = self.onward(call, onward).await?;
+                let reply = match call {
+                    Some(call) => Some(self.onward(call, onward).await?),
+                    None => None,
+                };
                 Some(entries::put_in(reply, refused))
             }
             Some(Fault::StopBefore(gate)) => {
