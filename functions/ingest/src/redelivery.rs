@@ -89,7 +89,8 @@ impl Redelivery<'_> {
         let dry_run: bool = fields.optional("dry_run", "must be true or false")?.unwrap_or_default();
         let Caller { account_id, cursor_secret, .. } = caller;
         let filter = Filter { destination: Some(id.clone()), from: Some(since), ..Filter::default() };
-        let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose()?;
+        let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose();
+        let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
         match self.resend.active(&caller.account_id, &id).await? {
             Err(NoDestination::Missing) => return Err(Problem::not_found("destination")),
             Err(NoDestination::Disabled) if !dry_run => return Err(disabled()),

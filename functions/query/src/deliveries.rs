@@ -27,7 +27,8 @@ pub(crate) async fn list(
 ) -> Result<Reply, Problem> {
     let Caller { account_id, cursor_secret, .. } = caller;
     let Asked { filter, cursor, limit } = Asked::read(request.query())?;
-    let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose()?;
+    let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose();
+    let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
     let search = Search { filter, after, limit };
     let page = log.search(account_id, &search).await?;
     let next = page.next.map(|position| seal(&position, account_id, &search.filter, cursor_secret));

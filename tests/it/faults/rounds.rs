@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use adapters::sender::HttpSender;
 use dispatch::{Config, Dispatch};
+use domain::address::AddressPolicy;
 use domain::checker::{self, Request};
 use domain::delivery::{Attempted, Entry, Record, Standing};
 use domain::ids::{DeliveryId, DestinationId, EventId};
@@ -50,6 +51,17 @@ impl Rounds {
     /// `None` where a hand cannot drive the clock.
     pub(super) async fn start(sender: HttpSender) -> Option<Self> {
         let (site, hand) = Site::by_hand().await?;
+        Some(Self::with(site, hand, sender).await)
+    }
+
+    /// With the site's own receiver as the only destination.
+    pub(super) async fn start_trusting_the_site() -> Option<Self> {
+        let (site, hand) = Site::by_hand().await?;
+        let sender = HttpSender::new(AddressPolicy::PublicAndLoopback, &[site.certificate()]).unwrap();
+        Some(Self::with(site, hand, sender).await)
+    }
+
+    async fn with(site: Site, hand: Hand, sender: HttpSender) -> Self {
         let config = Config::read(&site.world.stack.environment).unwrap();
         let clients = site.world.stack.clients.clone();
         let dispatch = Arc::new(Dispatch::with_sender(config, clients, Arc::new(site.clock.clone()), sender));
@@ -59,7 +71,7 @@ impl Rounds {
         };
         let function = site.deployed(Arc::new(InProcess::new(handler, site.clock.clone())), TIMEOUT);
         let mappings = Mappings::new(&site, &function).await;
-        Some(Self { site, hand, mappings, sinks: Vec::new(), first: None })
+        Self { site, hand, mappings, sinks: Vec::new(), first: None }
     }
 
     /// A destination that leads to this receiver.
@@ -69,6 +81,11 @@ impl Rounds {
         self.site.destinations.lock().unwrap().insert(receiver.url(), destination.clone());
         self.sinks.push(Sink { destination: destination.clone(), receiver, seen: 0 });
         destination
+    }
+
+    /// A destination leads to another receiver by now.
+    pub(super) fn moved_to(&mut self, destination: &DestinationId, receiver: Receiver) {
+        self.sinks.push(Sink { destination: destination.clone(), receiver, seen: 0 });
     }
 
     /// A conversation ends.
