@@ -1,0 +1,165 @@
+//! Processes that die, freeze or have no time left: rows 12 and 21 to 26, with the binary that is deployed.
+//!
+//! The points of death are found from outside: a call is held by the proxy, and meanwhile the process is killed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ids::{DeliveryId, EventId};
+use domain::outcome::OutcomeClass::{self, Success, Unknown};
+use local::lambda::mapping::Mapping;
+use local::receiver::Answer;
+
+use super::mappings::Mappings;
+use super::site::{DELIVERIES, Site};
+use super::stop::Stop;
+use super::worker::Worker;
+use crate::world::eventually;
+
+/// As short as an invocation can be that starts a batch at all. A claim outlives it by a second.
+const TIMEOUT: Duration = Duration::from_secs(14);
+
+const CLAIM: &str = "BatchExecuteStatement";
+const COMPLETE: &str = "UpdateItem";
+
+/// A site, and a worker that has fanned an event out to destinations at these paths.
+async fn fanned_out(paths: &[&str]) -> Option<(Site, Arc<Worker>, Mappings, EventId)> {
+    let site = Site::of_processes().await?;
+    for path in paths {
+        site.destination(path).await;
+    }
+    let event = site.accept("c-1").await;
+    let (worker, mappings) = hire(&site).await;
+    assert_eq!(mappings.events.step().await, 1);
+    Some((site, worker, mappings, event))
+}
+
+/// A new process, and what feeds it.
+async fn hire(site: &Site) -> (Arc<Worker>, Mappings) {
+    let worker = Worker::start(site).await;
+    let mappings = Mappings::new(site, &site.deployed(Arc::clone(&worker) as _, TIMEOUT)).await;
+    (worker, mappings)
+}
+
+/// The worker gets its batch and dies where it is held; then another comes and works until all is quiet.
+async fn dies_at(site: &Site, worker: &Worker, deliveries: &Mapping, point: Stop) {
+    let death = async {
+        point.reached().await;
+        worker.kill().await;
+        drop(point);
+    };
+    tokio::join!(deliveries.step(), death);
+    another_ends_it(site).await;
+}
+
+async fn another_ends_it(site: &Site) {
+    let (_worker, mappings) = hire(site).await;
+    eventually("empty queues", async || {
+        mappings.step().await;
+        (site.world.messages_in(DELIVERIES).await == 0).then_some(())
+    })
+    .await;
+    site.world.quiet().await;
+    site.assert_kept().await;
+}
+
+async fn outcomes(site: &Site, event: &EventId, path: &str) -> Vec<OutcomeClass> {
+    let destination = site.destinations.lock().unwrap()[path].clone();
+    site.outcomes(&DeliveryId::of(event, &destination)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_21_killed_before_the_claim_it_is_as_if_it_had_never_been() {
+    let Some((site, worker, mappings, event)) = fanned_out(&["/a"]).await else { return };
+    let point = site.tables.on(CLAIM).stop_before();
+    dies_at(&site, &worker, &mappings.deliveries, point).await;
+    assert_eq!(site.attempts_at("/a"), [1]);
+    assert_eq!(outcomes(&site, &event, "/a").await, [Success]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_22_killed_after_the_claim_its_number_is_used_up() {
+    let Some((site, worker, mappings, event)) = fanned_out(&["/a"]).await else { return };
+    let point = site.tables.on(CLAIM).stop_after();
+    dies_at(&site, &worker, &mappings.deliveries, point).await;
+    assert_eq!(site.attempts_at("/a"), [2]);
+    assert_eq!(outcomes(&site, &event, "/a").await, [Unknown, Success]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_23_killed_after_the_send_the_next_request_has_another_number() {
+    let Some((site, worker, mappings, event)) = fanned_out(&["/a"]).await else { return };
+    let point = site.tables.on(COMPLETE).stop_before();
+    dies_at(&site, &worker, &mappings.deliveries, point).await;
+    assert_eq!(site.attempts_at("/a"), [1, 2]);
+    assert_eq!(outcomes(&site, &event, "/a").await, [Unknown, Success]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_24_killed_after_the_record_is_complete_a_success_is_not_sent_again() {
+    let Some((site, worker, mappings, event)) = fanned_out(&["/a"]).await else { return };
+    let point = site.tables.on(COMPLETE).stop_after();
+    dies_at(&site, &worker, &mappings.deliveries, point).await;
+    assert_eq!(site.attempts_at("/a"), [1]);
+    assert_eq!(outcomes(&site, &event, "/a").await, [Success]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_25_killed_in_the_middle_of_a_batch_what_was_done_stays_done() {
+    let (done, slow) = (["/0", "/1", "/2", "/3", "/4"], ["/5", "/6", "/7", "/8", "/9"]);
+    let Some((site, worker, mappings, event)) = fanned_out(&[done, slow].concat()).await else { return };
+    for path in slow {
+        site.receiver.answer_next(path, [Answer::Hang]);
+    }
+    let death = async {
+        site.tables.answered(COMPLETE, done.len()).await;
+        for path in slow {
+            site.receiver.wait_for(path, 1).await;
+        }
+        worker.kill().await;
+    };
+    let (received, ()) = tokio::join!(mappings.deliveries.step(), death);
+    assert_eq!(received, 10, "all of them in one batch");
+    another_ends_it(&site).await;
+    for path in done {
+        assert_eq!((site.attempts_at(path), outcomes(&site, &event, path).await), (vec![1], vec![Success]));
+    }
+    for path in slow {
+        let expected = (vec![1, 2], vec![Unknown, Success]);
+        assert_eq!((site.attempts_at(path), outcomes(&site, &event, path).await), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_26_with_one_second_to_live_it_hands_its_batch_back_and_claims_nothing() {
+    let Some((site, worker, mappings, event)) = fanned_out(&["/a", "/b"]).await else { return };
+    let hurried = site.mapping(DELIVERIES, &site.deployed(worker, Duration::from_secs(1))).await;
+    assert_eq!(hurried.step().await, 2);
+    assert_eq!((site.tables.calls(CLAIM), site.queues.calls("ChangeMessageVisibility")), (0, 2));
+    assert_eq!(mappings.deliveries.step().await, 2, "they are there at once, and the process lives");
+    for path in ["/a", "/b"] {
+        assert_eq!((site.attempts_at(path), outcomes(&site, &event, path).await), (vec![1], vec![Success]));
+    }
+    site.world.quiet().await;
+    site.assert_kept().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_12_a_process_that_was_frozen_while_all_its_connections_were_closed_sends_each_delivery_once() {
+    let Some((mut site, worker, mappings, first)) = fanned_out(&["/a"]).await else { return };
+    assert_eq!(mappings.deliveries.step().await, 1);
+    for round in 2..4 {
+        worker.freeze().await;
+        site.tables.close_connections();
+        site.queues.close_connections();
+        site.restart_receiver().await;
+        let event = site.accept(&format!("c-{round}")).await;
+        worker.thaw().await;
+        assert_eq!((mappings.events.step().await, mappings.deliveries.step().await), (1, 1));
+        assert_eq!(site.attempts_at("/a"), vec![1; round]);
+        assert_eq!(outcomes(&site, &event, "/a").await, [Success]);
+    }
+    assert_eq!(outcomes(&site, &first, "/a").await, [Success]);
+    site.world.quiet().await;
+    site.assert_kept().await;
+}
