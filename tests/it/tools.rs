@@ -5,6 +5,17 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
+/// Cargo, which is not told of which package this test is: a build script that looks at that would run anew.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars()
+        .filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+    {
+        cargo.env_remove(name);
+    }
+    cargo
+}
+
 /// Whether this command succeeds.
 pub(crate) async fn there(command: &mut Command, what: &str) -> bool {
     let ran = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await;

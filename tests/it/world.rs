@@ -15,7 +15,6 @@ use local::stack::{Options, Stack};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::UdpSocket;
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use crate::tools;
@@ -195,7 +194,7 @@ pub(crate) async fn binaries() -> &'static Path {
     BUILT
         .get_or_init(async || {
             let build = ["build", "--quiet", "--workspace", "--bins"];
-            assert!(Command::new(env!("CARGO")).args(build).status().await.unwrap().success());
+            assert!(tools::cargo().args(build).status().await.unwrap().success());
             // target/debug/deps/it-… → target/debug
             std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
         })

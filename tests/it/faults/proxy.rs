@@ -7,6 +7,7 @@ use hyper::StatusCode;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::dice::Dice;
 use super::entries;
 use super::stop::{Gate, Stop};
 use crate::between::{Between, Call, Onward, Reply, Server};
@@ -49,8 +50,8 @@ struct Rule {
 #[derive(Default)]
 struct Script {
     rules: Mutex<Vec<Rule>>,
-    /// Of a hundred calls, how many are throttled; and the state of the dice.
-    throttles: Mutex<(u64, u64)>,
+    /// Of a hundred calls, how many are throttled, and the dice that say which.
+    throttles: Mutex<(u64, Dice)>,
     /// Calls by operation: those that came, and those that the endpoint has answered.
     counts: watch::Sender<HashMap<String, [usize; 2]>>,
 }
@@ -77,15 +78,9 @@ impl Proxy {
         On { script: &self.script, rule }
     }
 
-    /// From now on, nothing happens to any call.
-    pub(super) fn heal(&self) {
-        self.script.rules.lock().unwrap().clear();
-        self.throttle(0, 0);
-    }
-
     /// Throttles so many of a hundred calls, told by dice that always fall the same.
     pub(super) fn throttle(&self, percent: u64, seed: u64) {
-        *self.script.throttles.lock().unwrap() = (percent, seed);
+        *self.script.throttles.lock().unwrap() = (percent, Dice::new(seed));
     }
 
     /// Calls of an operation so far, repeated ones included.
@@ -181,11 +176,9 @@ impl Script {
     }
 
     fn dice_say_throttle(&self) -> bool {
-        let mut throttles = self.throttles.lock().unwrap();
-        let (percent, dice) = &mut *throttles;
-        // Knuth's, from MMIX.
-        *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*dice >> 33) % 100 < *percent
+        let throttles = self.throttles.lock().unwrap();
+        let (percent, dice) = &*throttles;
+        dice.says(*percent)
     }
 
     fn count(&self, operation: &str, which: usize) {

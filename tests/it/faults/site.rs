@@ -148,7 +148,9 @@ impl Site {
     /// The mapping that feeds a function from a queue, through the proxy.
     pub(super) async fn mapping(&self, queue: &str, dispatch: &Deployed) -> Mapping {
         let functions = Functions::from([("Dispatch".to_owned(), dispatch.clone())]);
-        let clients = clients(&self.variables(), adapters::aws::loader()).await;
+        let mut clients = self.world.stack.clients.clone();
+        let sqs = clients.sqs.config().to_builder().endpoint_url(self.queues.url());
+        clients.sqs = aws_sdk_sqs::Client::from_conf(sqs.build());
         let all = mappings(&self.template, &self.world.stack.resources, &functions, &clients).unwrap();
         all.into_iter().find(|mapping| mapping.queue_url == self.queue_url(queue)).unwrap()
     }

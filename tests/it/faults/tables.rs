@@ -10,6 +10,7 @@ use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::dice::Dice;
 use super::mappings::Mappings;
 use super::proxy::{On, THROTTLED};
 use super::site::{DELIVERIES, Site};
@@ -167,11 +168,8 @@ async fn row_38_a_storm_of_copies_makes_one_request() {
 
 /// Letters that no compression makes small.
 fn noise(bytes: usize) -> String {
-    let mut dice = 1u64;
-    let letters = std::iter::repeat_with(|| {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b' ' + u8::try_from((dice >> 33) % 95).unwrap())
-    });
+    let dice = Dice::new(1);
+    let letters = std::iter::repeat_with(|| char::from(b' ' + u8::try_from(dice.below(95)).unwrap()));
     letters.filter(|letter| !"\"\\".contains(*letter)).take(bytes).collect()
 }
 

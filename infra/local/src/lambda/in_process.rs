@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use lambda_runtime::{Context, LambdaEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinSet};
 
 use super::function::{Function, InvokeError};
 use crate::clock::Clock;
@@ -41,15 +41,15 @@ where
     fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>> {
         Box::pin(async move {
             let event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
-            // A task of its own: its panic is its own crash.
-            let mut task = tokio::spawn((self.handler)(LambdaEvent::new(event, context(deadline_ms))));
+            // A task of its own: its panic is its own crash. In a set, which kills it when the invocation is dropped.
+            let mut task = JoinSet::new();
+            task.spawn((self.handler)(LambdaEvent::new(event, context(deadline_ms))));
             tokio::select! {
                 biased;
-                ended = &mut task => answer(ended),
+                Some(ended) = task.join_next() => answer(ended),
                 () = self.clock.wait_until(deadline_ms) => {
-                    task.abort();
                     // Only when it has stopped can the caller rely on it doing nothing more.
-                    let _ = task.await;
+                    task.shutdown().await;
                     Err(InvokeError::TimedOut)
                 }
             }

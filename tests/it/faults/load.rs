@@ -1,0 +1,211 @@
+//! Thousands of deliveries while everything fails at once; and row 44, what one destination that hangs costs the others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use bytes::Bytes;
+use domain::ids::EventId;
+use futures_util::future::BoxFuture;
+use local::lambda::function::{Deployed, Function, InvokeError};
+use local::receiver::Answer;
+use tokio::sync::watch;
+
+use super::dice::Dice;
+use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
+
+/// As short as an invocation can be that starts a batch at all, so that what it leaves behind comes back soon.
+const TIMEOUT: Duration = Duration::from_secs(14);
+
+/// And in the queues, a little longer.
+const VISIBILITY_SECONDS: &str = "20";
+
+/// Of a hundred invocations, so many are killed while anything is killed at all.
+const KILLED: u64 = 5;
+
+/// Of a hundred calls to tables and queues, so many are throttled.
+const THROTTLED: u64 = 2;
+
+/// A function whose invocations die at random.
+struct Mortal {
+    function: Arc<dyn Function>,
+    dice: Dice,
+    killed: AtomicUsize,
+    is_safe: watch::Receiver<bool>,
+}
+
+impl Function for Mortal {
+    fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>> {
+        Box::pin(async move {
+            let dies = !*self.is_safe.borrow() && self.dice.says(KILLED);
+            let lives = Duration::from_millis(self.dice.below(300));
+            tokio::select! {
+                answer = self.function.invoke(payload, deadline_ms) => answer,
+                () = tokio::time::sleep(lives), if dies => {
+                    self.killed.fetch_add(1, Ordering::Relaxed);
+                    Err(InvokeError::Crashed("told to".to_owned()))
+                }
+            }
+        })
+    }
+}
+
+/// A site under load, in the machine's time.
+struct Load {
+    site: Site,
+    accepted: Vec<(EventId, u64)>,
+    invokers: watch::Sender<bool>,
+}
+
+impl Load {
+    /// Destinations `/0`, `/1`, … and queues that give an invocation's leavings back soon.
+    async fn start(destinations: usize) -> Self {
+        let site = Site::in_process().await;
+        for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
+            let change = site.world.stack.clients.sqs.set_queue_attributes().queue_url(site.queue_url(queue));
+            let change = change.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_SECONDS);
+            change.send().await.unwrap();
+        }
+        for number in 0..destinations {
+            site.destination(&format!("/{number}")).await;
+        }
+        Self { site, accepted: Vec::new(), invokers: watch::Sender::new(false) }
+    }
+
+    /// Feeds the function from all queues, until the load is dropped.
+    async fn feed(&self, function: &Deployed) {
+        for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
+            let mapping = self.site.mapping(queue, function).await;
+            tokio::spawn(mapping.run(self.invokers.subscribe()));
+        }
+    }
+
+    /// So many conversations end, one in each span.
+    async fn accept(&mut self, events: usize, every: Duration) {
+        let mut ticks = tokio::time::interval(every.max(Duration::from_millis(1)));
+        for number in 0..events {
+            ticks.tick().await;
+            let event = self.site.accept(&format!("c-{number}")).await;
+            self.accepted.push((event, self.site.clock.now_ms()));
+        }
+    }
+
+    /// Returns when the queues are empty.
+    async fn quiet(&self, patience: Duration) {
+        let start = Instant::now();
+        loop {
+            let mut left = 0;
+            for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
+                left += self.site.world.messages_in(queue).await;
+            }
+            if left == 0 {
+                return;
+            }
+            assert!(start.elapsed() < patience, "{left} messages are left after {patience:?}");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    /// From acceptance to the first attempt, at destinations of these numbers: the 50th and the 99th of a hundred.
+    fn delays(&self, destinations: std::ops::Range<usize>) -> [Duration; 2] {
+        let accepted: BTreeMap<_, _> = self.accepted.iter().map(|(event, at)| (event.as_str(), at)).collect();
+        let mut first = BTreeMap::new();
+        for request in self.site.receiver.all() {
+            let number: usize = request.path[1..].parse().unwrap();
+            let event = request.headers["webhook-id"].to_str().unwrap();
+            if destinations.contains(&number) {
+                let delay = request.at_ms.saturating_sub(*accepted[event]);
+                first.entry((number, event.to_owned())).or_insert(delay);
+            }
+        }
+        let mut delays: Vec<_> = first.into_values().collect();
+        delays.sort_unstable();
+        [50, 99].map(|of_hundred| Duration::from_millis(delays[delays.len() * of_hundred / 100]))
+    }
+}
+
+/// 1 % of the destinations hang, 5 % fail at random, invocations are killed and calls throttled at random.
+async fn everything_fails(events: usize, hangs_for: usize) {
+    const DESTINATIONS: usize = 100;
+    let start = Instant::now();
+    let mut load = Load::start(DESTINATIONS).await;
+    let dice = Dice::new(7);
+    for failing in 1..=5 {
+        let answers = std::iter::repeat_with(|| match dice.below(5) {
+            0 => Answer::Status(500),
+            1 => Answer::Drop,
+            _ => Answer::Status(200),
+        });
+        load.site.receiver.answer_next(&format!("/{failing}"), answers.take(events * 4));
+    }
+    load.site.receiver.answer_next("/0", vec![Answer::Hang; hangs_for]);
+    load.site.tables.throttle(THROTTLED, 11);
+    load.site.queues.throttle(THROTTLED, 13);
+    let (make_safe, is_safe) = watch::channel(false);
+    let function = load.site.dispatch().await.function;
+    let mortal = Arc::new(Mortal { function, dice: Dice::new(17), killed: AtomicUsize::new(0), is_safe });
+    load.feed(&load.site.deployed(Arc::clone(&mortal) as _, TIMEOUT)).await;
+    load.accept(events, Duration::ZERO).await;
+    let accepted = start.elapsed();
+    // Dice that never rest would keep a few deliveries alive for as long as they like.
+    let all_seen = async || load.site.receiver.all().len() >= events * DESTINATIONS * 9 / 10;
+    while !all_seen().await {
+        assert!(start.elapsed() < Duration::from_secs(1200), "{}", load.site.receiver.all().len());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    make_safe.send(true).unwrap();
+    load.quiet(Duration::from_secs(900)).await;
+    let quiet = start.elapsed();
+
+    let requests = load.site.receiver.all();
+    let repeated = requests.iter().filter(|request| attempt(request) > 1).count();
+    let killed = mortal.killed.load(Ordering::Relaxed);
+    let [median, p99] = load.delays(6..DESTINATIONS);
+    println!(
+        "{} deliveries accepted in {accepted:?}, ended in {quiet:?}: {} requests, {repeated} of them repeated, \
+         {killed} invocations killed; first attempts at the healthy after {median:?}, of a hundred 99 after {p99:?}",
+        events * DESTINATIONS,
+        requests.len(),
+    );
+    assert!(killed > 0 && repeated > 0, "a load without faults proves nothing");
+    load.site.assert_kept().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_deliveries_while_everything_fails() {
+    everything_fails(10, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: cargo test --release -p tests --test it -- --ignored twenty_thousand --nocapture"]
+async fn twenty_thousand_deliveries_while_everything_fails() {
+    everything_fails(200, usize::MAX >> 40).await;
+}
+
+/// Delays at healthy destinations beside one that hangs, or does not.
+async fn delays_beside(hangs: bool, events: usize, every: Duration) -> [Duration; 2] {
+    const DESTINATIONS: usize = 20;
+    let mut load = Load::start(DESTINATIONS).await;
+    if hangs {
+        load.site.receiver.answer("/0", Answer::Hang);
+    }
+    let dispatch = load.site.dispatch().await;
+    load.feed(&dispatch).await;
+    load.accept(events, every).await;
+    for number in 1..DESTINATIONS {
+        load.site.receiver.wait_for(&format!("/{number}"), events).await;
+    }
+    load.delays(1..DESTINATIONS)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_44_a_destination_that_hangs_costs_its_neighbours_less_than_twice_the_time() {
+    let (events, every) = (40, Duration::from_millis(300));
+    let [healthy, beside] =
+        [delays_beside(false, events, every).await, delays_beside(true, events, every).await];
+    println!("median and p99 of first attempts: {healthy:?} in health, {beside:?} beside one that hangs");
+    // Some grains of the scheduler's are no cost of anybody's.
+    assert!(beside[1] <= healthy[1] * 2 + Duration::from_millis(50), "{healthy:?} {beside:?}");
+}
