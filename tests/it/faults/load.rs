@@ -126,8 +126,8 @@ impl Load {
     }
 }
 
-/// 1 % of the destinations hang, 5 % fail at random, invocations are killed and calls throttled at random.
-async fn everything_fails(events: usize, hangs_for: usize) {
+/// 1 % of the destinations hang at first, 5 % fail at random, invocations are killed and calls throttled at random.
+async fn everything_fails(events: usize, hangs: usize) {
     const DESTINATIONS: usize = 100;
     let start = Instant::now();
     let mut load = Load::start(DESTINATIONS).await;
@@ -140,7 +140,7 @@ async fn everything_fails(events: usize, hangs_for: usize) {
         });
         load.site.receiver.answer_next(&format!("/{failing}"), answers.take(events * 4));
     }
-    load.site.receiver.answer_next("/0", vec![Answer::Hang; hangs_for]);
+    load.site.receiver.answer_next("/0", vec![Answer::Hang; hangs]);
     load.site.tables.throttle(THROTTLED, 11);
     load.site.queues.throttle(THROTTLED, 13);
     let (make_safe, is_safe) = watch::channel(false);
@@ -150,13 +150,9 @@ async fn everything_fails(events: usize, hangs_for: usize) {
     load.accept(events, Duration::ZERO).await;
     let accepted = start.elapsed();
     // Dice that never rest would keep a few deliveries alive for as long as they like.
-    let all_seen = async || load.site.receiver.all().len() >= events * DESTINATIONS * 9 / 10;
-    while !all_seen().await {
-        assert!(start.elapsed() < Duration::from_secs(1200), "{}", load.site.receiver.all().len());
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    load.site.tables.answered("UpdateItem", events * DESTINATIONS * 9 / 10).await;
     make_safe.send(true).unwrap();
-    load.quiet(Duration::from_secs(900)).await;
+    load.quiet(Duration::from_secs(20 * 60)).await;
     let quiet = start.elapsed();
 
     let requests = load.site.receiver.all();
@@ -181,12 +177,12 @@ async fn a_thousand_deliveries_while_everything_fails() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: cargo test --release -p tests --test it -- --ignored twenty_thousand --nocapture"]
 async fn twenty_thousand_deliveries_while_everything_fails() {
-    everything_fails(200, usize::MAX >> 40).await;
+    everything_fails(200, 4 * 200).await;
 }
 
 /// Delays at healthy destinations beside one that hangs, or does not.
 async fn delays_beside(hangs: bool, events: usize, every: Duration) -> [Duration; 2] {
-    const DESTINATIONS: usize = 20;
+    const DESTINATIONS: usize = 10;
     let mut load = Load::start(DESTINATIONS).await;
     if hangs {
         load.site.receiver.answer("/0", Answer::Hang);
@@ -202,9 +198,10 @@ async fn delays_beside(hangs: bool, events: usize, every: Duration) -> [Duration
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_44_a_destination_that_hangs_costs_its_neighbours_less_than_twice_the_time() {
-    let (events, every) = (40, Duration::from_millis(300));
-    let [healthy, beside] =
-        [delays_beside(false, events, every).await, delays_beside(true, events, every).await];
+    let (events, every) = (30, Duration::from_millis(150));
+    // At the same time, because the machine may have other things to do at another.
+    let (healthy, beside) =
+        tokio::join!(delays_beside(false, events, every), delays_beside(true, events, every));
     println!("median and p99 of first attempts: {healthy:?} in health, {beside:?} beside one that hangs");
     // Some grains of the scheduler's are no cost of anybody's.
     assert!(beside[1] <= healthy[1] * 2 + Duration::from_millis(50), "{healthy:?} {beside:?}");
