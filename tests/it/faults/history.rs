@@ -30,22 +30,20 @@ impl Site {
 
     /// Everything that was seen of it.
     pub(super) async fn history(&self) -> History {
+        let (records, left) = (self.records().await, self.left().await);
         let received = self.earlier.iter().cloned().chain(self.receiver.all());
-        let records = self.records().await;
+        let received = received.map(|request| self.request(&request));
         let mut canaries: Vec<_> = CANARIES.map(str::to_owned).into();
         canaries.push(self.customer.key.rsplit('_').next().unwrap().to_owned());
+        let log = Trace { name: "the log".to_owned(), text: log::captured().text() };
+        let errors = records.iter().flat_map(|(delivery, records)| errors(delivery, records));
         History {
             expected: self.expected.lock().unwrap().clone(),
-            requests: received
-                .map(|request| self.request(&request))
-                .chain(self.seen.lock().unwrap().iter().cloned())
-                .collect(),
-            left: self.left().await,
-            canaries,
-            traces: std::iter::once(Trace { name: "the log".to_owned(), text: log::captured().text() })
-                .chain(records.iter().flat_map(|(delivery, records)| errors(delivery, records)))
-                .collect(),
+            requests: received.chain(self.seen.lock().unwrap().iter().cloned()).collect(),
+            traces: std::iter::once(log).chain(errors).collect(),
             records,
+            left,
+            canaries,
             ..History::default()
         }
     }
