@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
+use domain::checker;
 use domain::ids::EventId;
 use futures_util::future::BoxFuture;
 use local::lambda::function::{Deployed, Function, InvokeError};
@@ -21,6 +22,9 @@ const TIMEOUT: Duration = Duration::from_secs(14);
 
 /// And in the queues, a little longer.
 const VISIBILITY_SECONDS: &str = "20";
+
+/// Two cores do all of it, the receiver's part included.
+const OVERLOAD: Duration = Duration::from_secs(5);
 
 /// Of a hundred invocations, so many are killed while anything is killed at all.
 const KILLED: u64 = 5;
@@ -166,7 +170,9 @@ async fn everything_fails(events: usize, hangs: usize) {
         requests.len(),
     );
     assert!(killed > 0 && repeated > 0, "a load without faults proves nothing");
-    load.site.assert_kept().await;
+    let mut history = load.site.history().await;
+    history.slowed_by = OVERLOAD;
+    checker::assert_kept(&history);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,8 @@ pub struct History {
     pub memory: Option<Memory>,
     /// How far the clocks of those who wrote the records may be from the destinations' own.
     pub clocks_differ_by: Duration,
+    /// How much longer than usual an attempt may take, where the machine has more to do than it can.
+    pub slowed_by: Duration,
     /// Nothing held the system up: a retry comes when it is due.
     pub is_idle: bool,
     /// What a test knows besides, for the story of a delivery that went wrong.

@@ -41,7 +41,7 @@ pub(super) fn all(history: &History) -> Vec<Found<'_>> {
             (Invariant::CompleteRecord, complete_record(&case)),
             (Invariant::SilenceAfterSuccess, silence_after_success(&case, history.clocks_differ_by)),
             (Invariant::Spacing, spacing(&case, history.is_idle)),
-            (Invariant::Bounds, wall_time(&case)),
+            (Invariant::Bounds, wall_time(&case, history.slowed_by)),
         ];
         for (invariant, wrong) in rules {
             found.extend(wrong.into_iter().map(|what| (invariant, Some(case.id), what)));
@@ -185,13 +185,13 @@ fn spacing(case: &Case<'_>, is_idle: bool) -> Vec<String> {
     wrong
 }
 
-fn wall_time(case: &Case<'_>) -> Vec<String> {
+fn wall_time(case: &Case<'_>, slowed_by: Duration) -> Vec<String> {
     let durations = case.records.iter().filter_map(|record| match &record.entry {
         Entry::Attempted(Attempted { outcome, .. }) => Some((record.number, outcome.duration)),
         Entry::Inflight { .. } | Entry::Closed { .. } => None,
     });
     durations
-        .filter(|(_, duration)| *duration > ATTEMPT_LIMIT + OVERTIME)
+        .filter(|(_, duration)| *duration > ATTEMPT_LIMIT + OVERTIME + slowed_by)
         .map(|(number, duration)| format!("the attempt {number} took {duration:?}"))
         .collect()
 }
