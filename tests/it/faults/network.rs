@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::process::Command;
 
 use super::rounds::Rounds;
 use crate::sender::authority::{Authority, self_signed_identity};
@@ -208,6 +210,31 @@ async fn row_18_what_no_webhook_can_go_to_is_refused_at_registration() {
     let none = customer.get("/v1/destinations").await;
     assert_eq!(none["destinations"], json!([]));
     assert_eq!(register("https://hooks.example.com/").await.0, 201);
+}
+
+/// The environment belongs to the whole process, so the one with the proxy in it is a process of its own.
+#[tokio::test]
+async fn row_17_a_proxy_in_the_environment_sees_nothing() {
+    let proxy = Receiver::canary().await;
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "--ignored", "faults::network::in_an_environment_with_a_proxy"]);
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+        child.env(name, format!("http://127.0.0.1:{}", proxy.port()));
+    }
+    let output =
+        child.env_remove("NO_PROXY").env_remove("no_proxy").stdin(Stdio::null()).output().await.unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && report.contains("1 passed"), "{report}");
+    assert_eq!(proxy.connections(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the test above, with a proxy in its environment"]
+async fn in_an_environment_with_a_proxy() {
+    let authority = Authority::new();
+    let receiver = Receiver::https(authority.identity(HOST), Answer::status(200)).await;
+    let policy = (AddressPolicy::PublicAndLoopback, &authority);
+    play(receiver, policy, Addresses(vec![LOOPBACK]), (vec!["success"], "delivered")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

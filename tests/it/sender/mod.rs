@@ -10,7 +10,6 @@ mod answers;
 pub(crate) mod authority;
 mod limits;
 mod protocol;
-mod proxy;
 pub(crate) mod receiver;
 mod tls;
 
