@@ -10,6 +10,8 @@ pub mod caller;
 pub mod config;
 pub mod dynamodb;
 pub mod function;
+#[cfg(test)]
+mod fuzz;
 pub mod http;
 pub mod problem;
 pub mod reach;

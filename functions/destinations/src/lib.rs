@@ -4,6 +4,8 @@
 
 mod accounts;
 mod form;
+#[cfg(test)]
+mod fuzz;
 mod providers;
 mod routes;
 mod view;

@@ -15,7 +15,10 @@ pub struct Invalid {
 impl Invalid {
     /// Names the field and the rule. A caller's own name or value in them is cut where nobody would read on.
     pub fn new(field: impl Into<Cow<'static, str>>, rule: impl Into<Cow<'static, str>>) -> Self {
-        Self { field: cut(field.into(), MAX_FIELD_CHARS), rule: cut(rule.into(), MAX_RULE_CHARS) }
+        let field = cut(field.into(), MAX_FIELD_CHARS);
+        // So that an error names something also where the name is empty.
+        let field = if field.is_empty() { "\"\"".into() } else { field };
+        Self { field, rule: cut(rule.into(), MAX_RULE_CHARS) }
     }
 }
 
@@ -42,5 +45,6 @@ mod tests {
         assert_eq!(invalid.field.chars().count(), MAX_FIELD_CHARS + 1);
         assert_eq!(invalid.rule.chars().count(), MAX_RULE_CHARS + 1);
         assert_eq!(Invalid::new("url", "must use https://").to_string(), "url must use https://");
+        assert_eq!(Invalid::new("", "is not known here").to_string(), "\"\" is not known here");
     }
 }

@@ -23,6 +23,8 @@ pub mod event;
 pub mod fakes;
 pub mod fan_out;
 pub mod forget;
+#[cfg(test)]
+mod fuzz;
 pub mod ids;
 pub mod invalid;
 pub mod isolate;

@@ -7,6 +7,8 @@ mod answer;
 mod client;
 mod excerpt;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod names;
 mod step;
 mod tls;

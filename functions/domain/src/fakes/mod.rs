@@ -3,6 +3,7 @@
 mod clock;
 mod conversations;
 mod destinations;
+mod fuzz;
 mod ledger;
 mod queue;
 mod rates;
@@ -14,6 +15,7 @@ mod vault;
 pub use clock::ManualClock;
 pub use conversations::MemoryConversations;
 pub use destinations::MemoryDestinations;
+pub use fuzz::Fuzz;
 pub use ledger::MemoryLedger;
 pub use queue::{MemoryQueue, MemoryVisibility};
 pub use rates::MemoryRates;

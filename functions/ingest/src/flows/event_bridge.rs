@@ -73,7 +73,7 @@ async fn one(step: &End<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> R
     }
 }
 
-fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Error> {
+pub(super) fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Error> {
     let mut fields: Fields = serde_json::from_str(detail.get())
         .map_err(|error| unreadable("detail is no JSON object, or gives a field twice", &error))?;
     let rule = "must be a string";

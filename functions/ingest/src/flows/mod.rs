@@ -5,6 +5,8 @@
 
 pub(crate) mod daily;
 pub(crate) mod event_bridge;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod hangup;
 pub(crate) mod outbound_call;
 mod provider;

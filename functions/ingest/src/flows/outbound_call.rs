@@ -19,7 +19,7 @@ pub(crate) async fn run(step: &End<'_>, caller: Caller, request: &Request) -> Re
 
 /// The record's fields, and whether the call was `answered`. A status that is stated decides; where none is, a call that
 /// nobody answered is disconnected.
-fn parse(account_id: AccountId, mut fields: Fields) -> Result<Completion, Invalid> {
+pub(super) fn parse(account_id: AccountId, mut fields: Fields) -> Result<Completion, Invalid> {
     let answered: Option<bool> = fields.take("answered", "must be true or false")?;
     let stated = Stated::parse(fields)?;
     let kind = match (stated.kind()?, answered) {

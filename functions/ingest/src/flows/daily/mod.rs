@@ -3,6 +3,8 @@
 //! <https://docs.daily.co/reference/rest-api/webhooks>
 
 mod callback;
+#[cfg(test)]
+mod fuzz;
 mod signature;
 
 use std::time::Duration;

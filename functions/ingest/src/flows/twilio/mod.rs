@@ -2,6 +2,8 @@
 //! <https://www.twilio.com/docs/voice/api/call-resource#statuscallback>
 
 mod callback;
+#[cfg(test)]
+mod fuzz;
 mod signature;
 
 use adapters::http::{Reply, Request};

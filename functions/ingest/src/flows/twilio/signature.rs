@@ -86,7 +86,7 @@ fn mac(token: &ProviderSecret, url: &str, content: &str) -> Hmac<Sha1> {
 }
 
 /// Names in the order of their bytes, each with its values in theirs; a value that is repeated counts once.
-fn in_order(pairs: &[(String, String)]) -> String {
+pub(super) fn in_order(pairs: &[(String, String)]) -> String {
     let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in pairs {
         sorted.entry(name).or_default().insert(value);

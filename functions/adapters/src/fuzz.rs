@@ -1,0 +1,30 @@
+//! What must hold of any request to the API, as API Gateway hands it over.
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use domain::fakes::Fuzz;
+use serde_json::Value;
+
+use crate::http::Request;
+
+#[test]
+fn a_request_is_read_or_refused_in_a_few_words() {
+    let fuzz = Fuzz::of("requests").with_samples("query", |sample| Some(sample.to_string()));
+    fuzz.run(|input| {
+        let text = String::from_utf8_lossy(input).into_owned();
+        // As a whole event, and as the parts of one that callers choose.
+        let whole = serde_json::from_slice::<ApiGatewayV2httpRequest>(input).ok();
+        let mut parts = ApiGatewayV2httpRequest::default();
+        parts.raw_query_string = Some(text.clone());
+        parts.is_base64_encoded = input.len() % 2 == 0;
+        parts.body = Some(text);
+        for event in whole.into_iter().chain([parts]) {
+            let told = match Request::read(event) {
+                Ok(request) => request.json::<Value>().err(),
+                Err(problem) => Some(problem),
+            };
+            let Some(problem) = told else { continue };
+            let body = serde_json::to_string(&problem).unwrap();
+            assert!(problem.status().is_client_error() && body.len() <= 4000, "{body}");
+        }
+    });
+}

@@ -1,0 +1,38 @@
+//! What must hold of whatever a caller says of a destination.
+
+use domain::address::AddressPolicy;
+use domain::fakes::{Fuzz, sample};
+use domain::ids::DestinationId;
+use domain::json::Fields;
+use domain::signature::SigningSecret;
+use domain::timestamp::Timestamp;
+
+use crate::form::Form;
+use crate::view::View;
+
+#[test]
+fn a_form_is_a_destination_or_a_field_is_named() {
+    let fuzz =
+        Fuzz::of("forms").with_samples("destinations", |sample| Some(sample["body"].as_str()?.to_owned()));
+    fuzz.run(|input| {
+        let Ok(fields) = serde_json::from_slice::<Fields>(input) else { return };
+        let id = DestinationId::new([7; 8]);
+        let create = |form: Form| {
+            form.create(sample::account(), id, SigningSecret::new([7; 32]), Timestamp::from_millis(7))
+        };
+        match Form::parse(&fields, &AddressPolicy::PublicOnly).and_then(create) {
+            Ok(made) => {
+                assert!(made.private.headers.iter().all(|(name, _)| !name.starts_with("webhook-")), "ours");
+                let shown = serde_json::to_value(View::new(
+                    &domain::fakes::GlassVault::close(made),
+                    Timestamp::default(),
+                ));
+                assert!(shown.unwrap()["url"].as_str().unwrap().starts_with("https://"));
+            }
+            Err(error) => {
+                assert!(!error.field.is_empty() && !error.rule.is_empty(), "{error}");
+                assert!(error.to_string().len() <= 2500, "{error}");
+            }
+        }
+    });
+}

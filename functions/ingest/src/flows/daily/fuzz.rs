@@ -1,0 +1,39 @@
+//! What must hold of any webhook that comes in Daily's name.
+
+use domain::fakes::Fuzz;
+use domain::provider::{Provider, ProviderSecret};
+use domain::timestamp::Timestamp;
+
+use super::callback::{is_probe, read};
+use super::signature::verify;
+use crate::flows::fuzz::assert_readable;
+
+#[test]
+fn a_webhook_is_a_signal_or_a_field_is_named() {
+    let fuzz = Fuzz::of("daily").with_samples("ingest", |sample| {
+        sample["routeKey"].as_str()?.contains("daily").then_some(sample["body"].as_str()?.to_owned())
+    });
+    fuzz.run(|input| {
+        let signal = read(input);
+        if let Err(error) = &signal {
+            assert_readable(error);
+        }
+        assert!(!(is_probe(input) && signal.is_ok()), "a probe is no webhook");
+    });
+}
+
+/// A line each: the timestamp, the body, the signature.
+#[test]
+fn only_what_daily_has_signed_is_verified() {
+    let secret =
+        ProviderSecret::parse(Provider::Daily, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").unwrap();
+    let now = Timestamp::from_millis(1_756_720_062_000);
+    let genuine = Fuzz::of("daily-signatures").seed(0);
+    Fuzz::of("daily-signatures").run(|input| {
+        let Ok(text) = std::str::from_utf8(input) else { return };
+        let Some((timestamp, rest)) = text.split_once('\n') else { return };
+        let Some((body, signature)) = rest.rsplit_once('\n') else { return };
+        let verified = verify(&secret, Some(timestamp), Some(signature), body.as_bytes(), now).is_ok();
+        assert_eq!(verified, text == genuine);
+    });
+}

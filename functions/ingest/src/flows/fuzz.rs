@@ -1,0 +1,45 @@
+//! What must hold of any body that a flow is sent.
+
+use domain::fakes::Fuzz;
+use domain::invalid::Invalid;
+use serde_json::value::RawValue;
+
+use super::{Stated, event_bridge, outbound_call};
+
+/// An error that a caller reads: a field, a rule, and not all of what was sent.
+pub(super) fn assert_readable(error: &Invalid) {
+    assert!(!error.field.is_empty() && !error.rule.is_empty(), "{error}");
+    assert!(error.to_string().len() <= 2500, "{error}");
+}
+
+#[test]
+fn what_the_platform_says_is_taken_or_a_field_is_named() {
+    let fuzz = Fuzz::of("bodies").with_samples("ingest", |sample| {
+        let route = sample["routeKey"].as_str()?;
+        (route.starts_with("POST") && !route.contains('{')).then_some(sample["body"].as_str()?.to_owned())
+    });
+    fuzz.run(|input| {
+        let parse = || serde_json::from_slice(input).ok();
+        let (Some(one), Some(other)) = (parse(), parse()) else { return };
+        let account = domain::fakes::sample::account();
+        if let Err(error) = outbound_call::parse(account, one) {
+            assert_readable(&error);
+        }
+        if let Err(error) = Stated::parse(other).and_then(|stated| stated.required_kind()) {
+            assert_readable(&error);
+        }
+    });
+}
+
+/// Its errors go into the failure destination, and the log.
+#[test]
+fn what_the_bus_says_is_taken_or_told_in_a_few_words() {
+    let fuzz = Fuzz::of("bodies").with_samples("ingest", |sample| Some(sample.get("detail")?.to_string()));
+    fuzz.run(|input| {
+        let Ok(text) = String::from_utf8(input.to_vec()) else { return };
+        let Ok(detail) = RawValue::from_string(text) else { return };
+        if let Err(error) = event_bridge::parse(&detail) {
+            assert!(error.to_string().len() <= 2500, "{error}");
+        }
+    });
+}
