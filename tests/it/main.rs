@@ -19,6 +19,7 @@ mod durability;
 mod faults;
 mod flows;
 mod forget;
+mod fuzz;
 mod keys;
 mod limits;
 mod log;

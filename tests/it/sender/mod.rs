@@ -74,7 +74,7 @@ fn post(url: &str) -> WebhookRequest {
 }
 
 /// One webhook to this URL. Whatever comes of it, the error tells nothing that is in the URL or in the body.
-async fn attempt(sender: &HttpSender, url: &str) -> Outcome {
+pub(crate) async fn attempt(sender: &HttpSender, url: &str) -> Outcome {
     let outcome = sender.send(post(url)).await;
     let error = outcome.error.clone().unwrap_or_default();
     assert!(!["hunter2", "/hook", "payload"].iter().any(|secret| error.contains(secret)), "{error}");

@@ -4,13 +4,20 @@
 //! seed a line with bytes escaped as in a Rust string, and bodies of the samples in `events/`. `FUZZ_EXECUTIONS` says how
 //! many inputs are tried; an input that fails is printed as a line for the corpus.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a corpus that cannot be read and an input that fails are a test's end"
+)]
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 /// Inputs of a target, if nobody says otherwise: a second of a debug build, or less.
-const EXECUTIONS: u64 = 5_000;
+const EXECUTIONS: usize = 5_000;
 
 /// Longer inputs find nothing that shorter ones don't, and take their time.
 const MAX_BYTES: usize = 16 * 1024;
@@ -88,21 +95,19 @@ impl Fuzz {
         String::from_utf8(self.seeds[number].clone()).unwrap()
     }
 
-    /// Tries every seed as it is, and then what chance makes of them.
+    /// Every seed as it is, and then without end what chance makes of them.
+    pub fn inputs(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        self.seeds.iter().cloned().chain((0..).map(|number| Dice(number).mutate(&self.seeds)))
+    }
+
+    /// Tries as many inputs as there is time for.
     pub fn run(self, check: impl Fn(&[u8])) {
-        let tried = |input: &[u8], what: &str| {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(input))) {
+        for input in self.inputs().take(self.seeds.len() + executions()) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&input))) {
                 let (name, line) = (self.name, input.escape_ascii());
-                println!("{what}; to keep it, add this line to tests/corpus/{name}.txt:\n{line}");
+                println!("an input fails; to keep it, add this line to tests/corpus/{name}.txt:\n{line}");
                 resume_unwind(panic);
             }
-        };
-        for seed in &self.seeds {
-            tried(seed, "a seed fails");
-        }
-        for number in 0..executions() {
-            let input = Dice(number).mutate(&self.seeds);
-            tried(&input, &format!("input {number} fails"));
         }
     }
 }
@@ -112,7 +117,7 @@ fn repository(path: &str) -> PathBuf {
 }
 
 #[expect(clippy::disallowed_methods, reason = "for who runs tests, not for a function")]
-fn executions() -> u64 {
+fn executions() -> usize {
     std::env::var("FUZZ_EXECUTIONS").map_or(EXECUTIONS, |count| count.parse().unwrap())
 }
 

@@ -1,0 +1,77 @@
+//! What must hold of any answer that comes over a socket, and of any payload that goes out.
+
+use bytes::Bytes;
+use domain::destination::{Destination, RequestType};
+use domain::fakes::{Fuzz, sample};
+use domain::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass};
+use domain::private::Open;
+use domain::timestamp::Timestamp;
+use domain::wire;
+use futures_util::stream;
+
+use crate::sender::authority::Authority;
+use crate::sender::receiver::{Answer, Receiver};
+use crate::sender::{HOST, attempt, sender};
+
+/// Each has a connection and a handshake of its own.
+const ANSWERS: usize = 300;
+
+const PAYLOADS: usize = 2_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_bytes_are_an_outcome() {
+    let fuzz = Fuzz::of("responses");
+    let answers: Vec<_> = fuzz.inputs().take(ANSWERS).map(Answer::Bytes).collect();
+    let authority = Authority::new();
+    let receiver = Receiver::https_in_turn(authority.identity(HOST), answers.clone()).await;
+    let (sender, url) = (sender(&authority), receiver.url());
+    for (number, answer) in answers.iter().enumerate() {
+        let outcome = attempt(&sender, &url).await;
+        let Answer::Bytes(bytes) = answer else { unreachable!() };
+        let what = || format!("{}: {outcome:?}", bytes.escape_ascii());
+        assert_eq!(receiver.requests().len(), number + 1, "one request each; {}", what());
+        let status = outcome.http_status;
+        let succeeded = status.is_some_and(|status| (200..300).contains(&status));
+        assert_eq!(outcome.class == OutcomeClass::Success, succeeded, "{}", what());
+        assert_eq!(outcome.error.is_none(), succeeded, "{}", what());
+        let body = outcome.response.as_ref().map_or("", |response| &response.body);
+        assert!(
+            body.len() <= FAILURE_EXCERPT_BYTES && status.is_some() == outcome.response.is_some(),
+            "{}",
+            what()
+        );
+    }
+}
+
+/// Read back by the libraries that receivers use.
+#[tokio::test]
+async fn any_payload_arrives_as_it_was() {
+    let fuzz = Fuzz::of("bodies");
+    let texts = fuzz.inputs().filter_map(|input| String::from_utf8(input).ok());
+    for text in texts.take(PAYLOADS) {
+        let event = sample::event(&text);
+        let to = |request_type| Destination::<Open> { request_type, ..sample::open_destination("dst_1") };
+        let request = |request_type| {
+            wire::request(&event, &to(request_type), &sample::delivery().id, 1, Timestamp::from_millis(7))
+        };
+        let form = request(RequestType::Post).unwrap();
+        let (_, content_type) = form.headers.iter().find(|(name, _)| name == "content-type").unwrap();
+        let boundary = multer::parse_boundary(content_type).unwrap();
+        let body = stream::iter([Ok::<Bytes, std::io::Error>(form.body.clone())]);
+        let mut parts = multer::Multipart::new(body, boundary);
+        let mut fields = Vec::new();
+        while let Some(part) = parts.next_field().await.unwrap() {
+            fields.push((part.name().unwrap().to_owned(), part.bytes().await.unwrap()));
+        }
+        let expected = [("event", "conversation.completed"), ("payload", &text)];
+        let expected = expected.map(|(name, value)| (name.to_owned(), Bytes::from(value.to_owned())));
+        assert_eq!(fields, expected);
+
+        let Ok(get) = request(RequestType::Get) else { continue };
+        if get.trimmed.is_empty() {
+            let query: Vec<_> = get.url.query_pairs().filter(|(name, _)| name == "payload").collect();
+            assert_eq!(query.len(), 1);
+            assert_eq!(query[0].1, text);
+        }
+    }
+}
