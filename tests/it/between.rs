@@ -82,7 +82,9 @@ impl Onward {
         for name in [HOST, CONTENT_LENGTH, CONNECTION] {
             call.headers.remove(name);
         }
-        let passed = self.http.post(&self.target).headers(call.headers).body(call.body).send().await.ok()?;
+        let passed = self.http.post(&self.target).headers(call.headers).body(call.body).send();
+        // A task of its own: a service that has a call goes on with it when its caller is gone.
+        let passed = tokio::spawn(passed).await.ok()?.ok()?;
         let (status, mut headers) = (passed.status(), passed.headers().clone());
         for name in [CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING] {
             headers.remove(name);

@@ -32,6 +32,12 @@ impl Clock {
         (Self(Source::Manual(face)), Hand(hand))
     }
 
+    /// Whether it shows the machine's time.
+    #[must_use]
+    pub const fn is_system(&self) -> bool {
+        matches!(self.0, Source::System)
+    }
+
     /// Epoch milliseconds.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the clock of the local stack")]

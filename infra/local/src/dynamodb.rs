@@ -8,6 +8,8 @@ use std::time::Duration;
 use dynoxide::Database;
 use tokio::sync::oneshot;
 
+use crate::clock::Clock;
+
 /// How often rows past their time are removed; AWS takes up to days.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
@@ -19,8 +21,9 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Tables in memory, or in this file.
-    pub fn start(file: Option<&Path>) -> io::Result<Self> {
+    /// Tables in memory, or in this file. Rows past their time are removed by the machine's clock alone: dynoxide knows
+    /// no other, and under a clock that stands in last year it would remove all that is kept for a month.
+    pub fn start(file: Option<&Path>, clock: &Clock) -> io::Result<Self> {
         let database = match file {
             Some(file) => Database::new(&file.to_string_lossy()),
             None => Database::memory(),
@@ -30,10 +33,11 @@ impl DynamoDb {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
+        let sweeps = clock.is_system();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("dynamodb".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, database, stopped)))?;
+            .spawn(move || runtime.block_on(serve(listener, database, sweeps, stopped)))?;
         Ok(Self { address, _stop: stop })
     }
 
@@ -44,14 +48,14 @@ impl DynamoDb {
     }
 }
 
-async fn serve(listener: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
+async fn serve(listener: TcpListener, database: Database, sweeps: bool, stopped: oneshot::Receiver<()>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "dynamodb.not_served"),
     };
     tokio::select! {
         () = dynoxide::server::serve_on(listener, database.clone()) => {}
-        () = sweep(&database) => {}
+        () = sweep(&database), if sweeps => {}
         _ = stopped => {}
     }
 }

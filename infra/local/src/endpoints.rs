@@ -49,7 +49,8 @@ impl Endpoints {
         let (dynamodb_url, dynamodb) = match &elsewhere.dynamodb {
             Some(url) => (url.clone(), None),
             None => {
-                let dynamodb = DynamoDb::start(data.map(|data| data.join("dynamodb.sqlite")).as_deref())?;
+                let file = data.map(|data| data.join("dynamodb.sqlite"));
+                let dynamodb = DynamoDb::start(file.as_deref(), clock)?;
                 (dynamodb.url(), Some(dynamodb))
             }
         };
