@@ -42,6 +42,7 @@ pub mod rate;
 pub mod reconcile;
 pub mod resend;
 pub mod sealed;
+pub mod set_clock;
 pub mod signal;
 pub mod signature;
 pub mod status;

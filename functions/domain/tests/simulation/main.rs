@@ -1,0 +1,17 @@
+//! The rules, simulated: queues, tables, destinations, workers and time are stood in for, and each of them fails in the
+//! ways that it has. All chance comes from a seed.
+//!
+//! Start at [`world`]; [`faults`] lists what can go wrong. [`rows`] forces one row of the fault matrix each, [`search`]
+//! looks for a seed under which a promise is not kept. The last step is always `domain::checker`.
+
+mod dice;
+mod executor;
+mod faults;
+mod mapping;
+mod network;
+mod ports;
+mod queue;
+mod search;
+mod sink;
+mod worker;
+mod world;

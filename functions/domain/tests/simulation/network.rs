@@ -1,0 +1,130 @@
+//! A call to a table or a queue as our clients make it, under faults. What was asked for is done by the other side, so
+//! it is done, or not, whatever becomes of the caller.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use domain::ports::{Clock, Result, Unavailable};
+use domain::set_clock::SetClock;
+use domain::timestamp::Timestamp;
+
+use crate::dice::Dice;
+use crate::executor::Time;
+use crate::faults::{Fault, Faults, Point};
+
+/// Tries of one call, and how long the client waits for each, as in `adapters::aws`.
+const TRIES: usize = 3;
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The life of one invocation, which ends at once when it is killed.
+#[derive(Clone, Default)]
+pub(crate) struct Life(Arc<Mutex<(bool, Option<Waker>)>>);
+
+impl Life {
+    pub(crate) fn end(&self) {
+        let mut state = self.0.lock().unwrap();
+        state.0 = true;
+        if let Some(waker) = state.1.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Is done when it has ended.
+impl Future for Life {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.lock().unwrap();
+        if state.0 {
+            return Poll::Ready(());
+        }
+        state.1 = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// The way from one invocation to everything outside.
+#[derive(Clone)]
+pub(crate) struct Network {
+    pub(crate) time: Time,
+    pub(crate) dice: Dice,
+    pub(crate) faults: Faults,
+    pub(crate) life: Life,
+    /// The sandbox's, which hears the dates of the tables' answers.
+    pub(crate) clock: Arc<SetClock>,
+}
+
+impl Network {
+    /// Does something on the other side, perhaps more than once.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        at: Point,
+        effect: impl Fn() -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T> {
+        let effect = Arc::new(effect);
+        for _ in 0..TRIES {
+            if let Some(answer) = self.one_try(at, &effect).await {
+                return answer;
+            }
+            self.time.sleep(self.dice.millis(1, 1000)).await;
+        }
+        Err(Unavailable::new("call the other side", "told to fail"))
+    }
+
+    async fn one_try<T: Send + 'static>(
+        &self,
+        at: Point,
+        effect: &Arc<impl Fn() -> Result<T> + Send + Sync + 'static>,
+    ) -> Option<Result<T>> {
+        let happens = |fault| self.faults.happens(at, fault);
+        if happens(Fault::KilledBefore) {
+            return self.die().await;
+        }
+        if happens(Fault::Refused) {
+            self.time.sleep(self.travel()).await;
+            return None;
+        }
+        if happens(Fault::LostRequest) {
+            self.time.sleep(CALL_TIMEOUT).await;
+            return None;
+        }
+        let there = if happens(Fault::LateWrite) {
+            self.dice.millis(2001, 8000)
+        } else if happens(Fault::SlowCall) {
+            self.dice.millis(500, 1900)
+        } else {
+            self.travel()
+        };
+        let (sent, answer) = (self.clock.own(), Arc::new(Mutex::new(None)));
+        let (effect, slot, time) = (Arc::clone(effect), Arc::clone(&answer), self.time.clone());
+        self.time.after(there, move || *slot.lock().unwrap() = Some((effect(), time.now())));
+        if happens(Fault::KilledAfter) {
+            self.time.sleep(there).await;
+            return self.die().await;
+        }
+        if happens(Fault::LostAnswer) || there > CALL_TIMEOUT {
+            self.time.sleep(CALL_TIMEOUT).await;
+            return None;
+        }
+        self.time.sleep(there + self.travel()).await;
+        let (answer, written) = answer.lock().unwrap().take()?;
+        if at.is_table() {
+            self.clock.hear(Timestamp::from_millis(written.as_secs() * 1000), sent);
+        }
+        Some(answer)
+    }
+
+    /// Never goes on: whoever drives the invocation drops it.
+    pub(crate) async fn die<T>(&self) -> T {
+        self.life.end();
+        std::future::pending().await
+    }
+
+    fn travel(&self) -> Duration {
+        self.dice.millis(1, 8)
+    }
+}

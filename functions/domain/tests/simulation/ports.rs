@@ -1,0 +1,224 @@
+//! The tables and queues as one invocation reaches them: the in-memory fakes behind the network.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::conversation::Conversation;
+use domain::delivery::{Delivery, DeliveryStatus, Record};
+use domain::destination::Destination;
+use domain::event::LifecycleEvent;
+use domain::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use domain::ledger::{Claim, Claimed, Closing};
+use domain::messages::{DeliveryMessage, EventMessage, Message};
+use domain::ports::{
+    Clock, Context, Contexts, ConversationLookup, Conversations, DeliveryQueue, Destinations, EventOutbox,
+    EventQueue, Ledger, RateCounter, Receipt, Result, Saved, Unavailable, Visibility,
+};
+use domain::rate::{Counted, Window};
+use domain::timestamp::Timestamp;
+use futures_util::FutureExt;
+
+use crate::faults::{Fault, Point};
+use crate::network::Network;
+use crate::queue::Source;
+use crate::world::World;
+
+/// `SendMessageBatch` takes ten entries, and those that it refuses are sent again, as in `adapters::sqs`.
+const BATCH: usize = 10;
+const MAX_ROUNDS: usize = 3;
+
+/// Everything that an invocation reaches.
+#[derive(Clone)]
+pub(crate) struct Ports {
+    pub(crate) world: Arc<World>,
+    pub(crate) network: Network,
+}
+
+/// The fakes answer at once.
+fn at_once<T>(answer: impl Future<Output = T>) -> T {
+    answer.now_or_never().unwrap()
+}
+
+impl Ledger for Ports {
+    async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
+        let (world, wanted) = (Arc::clone(&self.world), claims.to_vec());
+        let insert = move || {
+            let one = |claim: &Claim| {
+                if world.faults.happens(Point::Claim, Fault::PartlyRefused) {
+                    return Err(Unavailable::new("claim an attempt", "told to fail"));
+                }
+                at_once(world.ledger.claim(std::slice::from_ref(claim))).pop().unwrap()
+            };
+            Ok(wanted.iter().map(one).collect::<Vec<_>>())
+        };
+        self.network.call(Point::Claim, insert).await.unwrap_or_else(|_| {
+            claims.iter().map(|_| Err(Unavailable::new("claim attempts", "told to fail"))).collect()
+        })
+    }
+
+    async fn records(&self, account: &AccountId, delivery: &DeliveryId) -> Result<Vec<Record>> {
+        let (world, account, delivery) = (Arc::clone(&self.world), account.clone(), delivery.clone());
+        self.network.call(Point::Records, move || at_once(world.ledger.records(&account, &delivery))).await
+    }
+
+    async fn complete(&self, closing: &Closing) -> Result<bool> {
+        let (world, closing) = (Arc::clone(&self.world), closing.clone());
+        self.network.call(Point::Complete, move || at_once(world.ledger.complete(&closing))).await
+    }
+
+    async fn close(
+        &self,
+        delivery: &Delivery,
+        number: u8,
+        status: DeliveryStatus,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Claimed> {
+        let (world, delivery, reason) = (Arc::clone(&self.world), delivery.clone(), reason.to_owned());
+        let close = move || at_once(world.ledger.close(&delivery, number, status, &reason, at));
+        self.network.call(Point::Close, close).await
+    }
+}
+
+impl Contexts for Ports {
+    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Result<Vec<Context>> {
+        let world = Arc::clone(&self.world);
+        let wanted: Vec<_> = deliveries.iter().map(|&message| message.clone()).collect();
+        let load = move || at_once(world.tenants.load(&wanted.iter().collect::<Vec<_>>()));
+        self.network.call(Point::Contexts, load).await
+    }
+}
+
+impl Destinations for Ports {
+    async fn of_account(&self, account: &AccountId) -> Result<Vec<Destination>> {
+        let (world, account) = (Arc::clone(&self.world), account.clone());
+        self.network.call(Point::Destinations, move || at_once(world.tenants.of_account(&account))).await
+    }
+
+    async fn get(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Destination>> {
+        let (world, account, id) = (Arc::clone(&self.world), account.clone(), id.clone());
+        self.network.call(Point::Destinations, move || at_once(world.tenants.get(&account, &id))).await
+    }
+}
+
+impl RateCounter for Ports {
+    async fn count(&self, what: Counted<'_>, window: Window) -> Result<u64> {
+        let Counted::Deliveries(account, destination) = what else { return Ok(0) };
+        let (world, account, destination) = (Arc::clone(&self.world), account.clone(), destination.clone());
+        let count = move || at_once(world.rates.count(Counted::Deliveries(&account, &destination), window));
+        self.network.call(Point::Count, count).await
+    }
+}
+
+impl ConversationLookup for Ports {
+    async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
+        let (world, account, id) = (Arc::clone(&self.world), account.clone(), id.clone());
+        let load = move || at_once(world.conversations.load(&account, &id));
+        self.network.call(Point::Conversation, load).await
+    }
+}
+
+impl Conversations for Ports {
+    async fn save(&self, conversation: &Conversation) -> Result<Saved> {
+        let (world, conversation) = (Arc::clone(&self.world), conversation.clone());
+        let save = move || at_once(world.conversations.save(&conversation));
+        self.network.call(Point::Conversation, save).await
+    }
+
+    async fn end(&self, conversation: &Conversation, event: &LifecycleEvent) -> Result<Saved> {
+        let (world, conversation, event) = (Arc::clone(&self.world), conversation.clone(), event.clone());
+        let end = move || {
+            let saved = at_once(world.conversations.end(&conversation, &event))?;
+            if saved == Saved::Yes {
+                world.tenants.put_event(event.clone());
+            }
+            Ok(saved)
+        };
+        self.network.call(Point::Conversation, end).await
+    }
+
+    async fn delete(&self, conversation: &Conversation) -> Result<Saved> {
+        let (world, conversation) = (Arc::clone(&self.world), conversation.clone());
+        let delete = move || at_once(world.conversations.delete(&conversation));
+        self.network.call(Point::Conversation, delete).await
+    }
+}
+
+impl EventOutbox for Ports {
+    async fn is_announced(&self, account: &AccountId, event: &EventId) -> Result<bool> {
+        let (world, account, event) = (Arc::clone(&self.world), account.clone(), event.clone());
+        let is_announced = move || at_once(world.conversations.is_announced(&account, &event));
+        self.network.call(Point::Outbox, is_announced).await
+    }
+
+    async fn mark_announced(&self, account: &AccountId, event: &EventId) -> Result<()> {
+        let (world, account, event) = (Arc::clone(&self.world), account.clone(), event.clone());
+        let mark = move || at_once(world.conversations.mark_announced(&account, &event));
+        self.network.call(Point::Outbox, mark).await
+    }
+}
+
+impl EventQueue for Ports {
+    async fn send(&self, message: &EventMessage) -> Result<()> {
+        let (world, body) = (Arc::clone(&self.world), Message::Event(message.clone()).body());
+        let body: Arc<str> = body.into();
+        let send = move || {
+            world.send(Source::Events, Arc::clone(&body), Duration::ZERO);
+            Ok(())
+        };
+        self.network.call(Point::SendEvent, send).await
+    }
+}
+
+impl DeliveryQueue for Ports {
+    async fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> Result<()> {
+        for batch in messages.chunks(BATCH) {
+            self.send_batch(batch.to_vec(), whole_seconds(delay)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Ports {
+    async fn send_batch(&self, mut batch: Vec<DeliveryMessage>, delay: Duration) -> Result<()> {
+        for _ in 0..MAX_ROUNDS {
+            let (world, entries) = (Arc::clone(&self.world), std::mem::take(&mut batch));
+            let send = move || {
+                let (refused, taken): (Vec<_>, Vec<_>) = entries
+                    .iter()
+                    .cloned()
+                    .partition(|_| world.faults.happens(Point::SendDeliveries, Fault::PartlyRefused));
+                for message in taken {
+                    world.expect(&message.delivery_id);
+                    world.send(Source::Deliveries, Message::Delivery(message).body().into(), delay);
+                }
+                Ok(refused)
+            };
+            batch = self.network.call(Point::SendDeliveries, send).await?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Unavailable::new("send deliveries", "the queue refused some of them"))
+    }
+}
+
+impl Visibility for Ports {
+    async fn postpone(&self, receipt: &Receipt, delay: Duration) -> Result<()> {
+        let (world, receipt, delay) = (Arc::clone(&self.world), receipt.clone(), whole_seconds(delay));
+        let postpone = move || {
+            let source = world.queues.postpone(&receipt, world.time.now() + delay);
+            if let Some(source) = source {
+                world.poll_after(source, delay);
+            }
+            Ok(())
+        };
+        self.network.call(Point::Postpone, postpone).await
+    }
+}
+
+/// As the queues count.
+fn whole_seconds(span: Duration) -> Duration {
+    Duration::from_secs(u64::try_from(span.as_millis().div_ceil(1000)).unwrap())
+}

@@ -1,0 +1,169 @@
+//! SQS: a message is handed out until it is deleted, at least once and in no order, and after four receives it is a
+//! dead letter.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use domain::checker::Left;
+use domain::ports::Receipt;
+use domain::timestamp::Timestamp;
+
+use crate::dice::Dice;
+use crate::faults::{Fault, Faults, Point};
+
+/// As in the template: of the queues, and of their redrive policies.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(180);
+const MAX_RECEIVES: u32 = 4;
+const BATCH: usize = 10;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Events,
+    Deliveries,
+    DeadLetters,
+}
+
+impl Source {
+    pub(crate) const ALL: [Self; 3] = [Self::Events, Self::Deliveries, Self::DeadLetters];
+}
+
+/// A message as it was handed out.
+pub(crate) struct Handed {
+    pub(crate) body: Arc<str>,
+    pub(crate) receipt: Receipt,
+    pub(crate) receive_count: Option<u32>,
+}
+
+struct Message {
+    id: usize,
+    body: Arc<str>,
+    visible_at: Timestamp,
+    receives: u32,
+}
+
+#[derive(Default)]
+struct State {
+    queues: [Vec<Message>; 3],
+    sent: usize,
+}
+
+/// The three queues.
+#[derive(Clone)]
+pub(crate) struct Queues {
+    state: Arc<Mutex<State>>,
+    dice: Dice,
+    faults: Faults,
+    /// Messages of one queue that can be in flight at once.
+    in_flight: usize,
+}
+
+impl Queues {
+    pub(crate) fn new(dice: &Dice, faults: &Faults, in_flight: usize) -> Self {
+        Self { state: Arc::default(), dice: dice.clone(), faults: faults.clone(), in_flight }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn send(&self, to: Source, body: Arc<str>, visible_at: Timestamp) {
+        let mut state = self.state();
+        state.sent += 1;
+        let message = Message { id: state.sent, body, visible_at, receives: 0 };
+        state.queues[to as usize].push(message);
+    }
+
+    /// Some of the messages that can be seen; `None` if there are some and none can be had.
+    pub(crate) fn receive(&self, from: Source, now: Timestamp) -> Option<Vec<Handed>> {
+        let mut state = self.state();
+        let dead = bury(&mut state.queues[from as usize], from, now);
+        state.queues[Source::DeadLetters as usize].extend(dead);
+        let queue = &mut state.queues[from as usize];
+        let in_flight = queue.iter().filter(|message| message.visible_at > now && message.receives > 0).count();
+        let mut visible: Vec<_> = queue.iter_mut().filter(|message| message.visible_at <= now).collect();
+        if visible.is_empty() {
+            return Some(Vec::new());
+        }
+        if in_flight >= self.in_flight {
+            self.faults.note(Fault::Capped, || format!("{from:?}"));
+            return None;
+        }
+        if self.faults.happens(Point::Receive, Fault::NothingReceived) {
+            return None;
+        }
+        self.dice.shuffle(&mut visible);
+        visible.truncate(BATCH.min(self.in_flight - in_flight));
+        Some(visible.into_iter().map(|message| self.hand_out(from, message, now)).collect())
+    }
+
+    fn hand_out(&self, from: Source, message: &mut Message, now: Timestamp) -> Handed {
+        let happens = |fault| self.faults.happens(Point::Receive, fault);
+        message.receives += 1;
+        if !happens(Fault::Duplicate) {
+            message.visible_at = now + VISIBILITY_TIMEOUT;
+        }
+        let receive_count = match message.receives {
+            count if !happens(Fault::WrongCount) => Some(count),
+            1 => None,
+            count => Some(count - 1),
+        };
+        let receipt = Receipt(format!("{} {}", from as usize, message.id));
+        Handed { body: Arc::clone(&message.body), receipt, receive_count }
+    }
+
+    pub(crate) fn delete(&self, receipt: &Receipt) {
+        let (from, id) = parts(receipt);
+        if !self.faults.happens(Point::Delete, Fault::Resurrected) {
+            self.state().queues[from].retain(|message| message.id != id);
+        }
+    }
+
+    /// Where it was, if it is still there.
+    pub(crate) fn postpone(&self, receipt: &Receipt, visible_at: Timestamp) -> Option<Source> {
+        let (from, id) = parts(receipt);
+        let mut state = self.state();
+        let message = state.queues[from].iter_mut().find(|message| message.id == id)?;
+        message.visible_at = visible_at;
+        Some(Source::ALL[from])
+    }
+
+    /// When the next one can be seen.
+    pub(crate) fn next_visible(&self, of: Source) -> Option<Timestamp> {
+        self.state().queues[of as usize].iter().map(|message| message.visible_at).min()
+    }
+
+    /// Puts what is in one queue into another by hand.
+    pub(crate) fn redrive(&self, from: Source, to: Source, now: Timestamp) {
+        let mut state = self.state();
+        let messages = std::mem::take(&mut state.queues[from as usize]);
+        let again = messages.into_iter().map(|message| Message { receives: 0, visible_at: now, ..message });
+        state.queues[to as usize].extend(again);
+    }
+
+    pub(crate) fn left(&self) -> Vec<Left> {
+        let state = self.state();
+        let left = Source::ALL.into_iter().flat_map(|source| {
+            state.queues[source as usize].iter().map(move |message| Left {
+                queue: format!("{source:?}"),
+                is_dead: source == Source::DeadLetters,
+                body: message.body.to_string(),
+            })
+        });
+        left.collect()
+    }
+}
+
+/// Takes out the messages whose receives have run out.
+fn bury(queue: &mut Vec<Message>, from: Source, now: Timestamp) -> Vec<Message> {
+    let is_dead = |message: &mut Message| message.visible_at <= now && message.receives >= MAX_RECEIVES;
+    if from == Source::DeadLetters {
+        return Vec::new();
+    }
+    let dead = queue.extract_if(.., is_dead);
+    dead.map(|message| Message { receives: 0, visible_at: now, ..message }).collect()
+}
+
+fn parts(receipt: &Receipt) -> (usize, usize) {
+    let (from, id) = receipt.0.split_once(' ').unwrap();
+    (from.parse().unwrap(), id.parse().unwrap())
+}

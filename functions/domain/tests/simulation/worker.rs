@@ -1,0 +1,84 @@
+//! One invocation: what `dispatch` does with a batch, over the simulated ports.
+
+use std::sync::Arc;
+
+use domain::deliver::{Deliver, Invocation, Received, Verdict};
+use domain::fakes::GlassVault;
+use domain::fan_out::FanOut;
+use domain::isolate::isolate;
+use domain::ledger::RETRY_AFTER;
+use domain::messages::Message;
+use domain::pace::{Pace, Turn};
+use domain::ports::{Clock, Receipt, Visibility};
+use domain::reconcile::Reconcile;
+use futures_util::future::join_all;
+
+use crate::ports::Ports;
+use crate::queue::{Handed, Source};
+
+pub(crate) struct Worker {
+    ports: Ports,
+    clock: Arc<dyn Clock>,
+}
+
+impl Worker {
+    pub(crate) fn new(ports: Ports) -> Self {
+        let clock = Arc::clone(&ports.network.clock);
+        Self { ports, clock }
+    }
+
+    /// The messages that are done with.
+    pub(crate) async fn handle(self, source: Source, batch: Vec<Handed>, invocation: Invocation) -> Vec<Receipt> {
+        let ours = batch.into_iter().filter_map(|handed| Some((Message::parse(&handed.body).ok()?, handed)));
+        let ours: Vec<_> = ours.collect();
+        match source {
+            Source::Events => self.fan_out(&ours).await,
+            Source::Deliveries => self.deliver(&ours, &invocation).await,
+            Source::DeadLetters => self.reconcile(&ours).await,
+        }
+    }
+
+    async fn fan_out(&self, batch: &[(Message, Handed)]) -> Vec<Receipt> {
+        let ports = || self.ports.clone();
+        let step = FanOut::new(ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
+        let one = async |(message, handed): &(Message, Handed)| {
+            let Message::Event(event) = message else { return None };
+            if isolate(step.run(event)).await.is_ok() {
+                self.ports.world.fanned_out(&event.event_id);
+                return Some(handed.receipt.clone());
+            }
+            let _ = self.ports.postpone(&handed.receipt, RETRY_AFTER).await;
+            None
+        };
+        join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
+    }
+
+    async fn deliver(&self, batch: &[(Message, Handed)], invocation: &Invocation) -> Vec<Receipt> {
+        let received: Vec<_> = batch.iter().filter_map(received).collect();
+        let (ports, clock) = (|| self.ports.clone(), || Arc::clone(&self.clock));
+        let turns = Pace::new(ports(), ports(), self.ports.world.rate_limit, clock()).run(&received).await;
+        let (due, put_off): (Vec<_>, Vec<_>) =
+            received.into_iter().zip(turns).partition(|(_, turn)| *turn == Turn::Now);
+        let due: Vec<_> = due.into_iter().map(|(received, _)| received).collect();
+        let step = Deliver::new(ports(), ports(), GlassVault, ports(), ports(), clock());
+        let verdicts = step.run(&due, invocation).await;
+        let done = due.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Done);
+        let done = done.map(|(received, _)| received.receipt);
+        done.chain(put_off.into_iter().map(|(received, _)| received.receipt)).collect()
+    }
+
+    async fn reconcile(&self, batch: &[(Message, Handed)]) -> Vec<Receipt> {
+        let ports = || self.ports.clone();
+        let step = Reconcile::new(ports(), ports(), ports(), Arc::clone(&self.clock));
+        let one = async |(message, handed): &(Message, Handed)| {
+            isolate(step.run(message)).await.is_ok().then(|| handed.receipt.clone())
+        };
+        join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
+    }
+}
+
+fn received((message, handed): &(Message, Handed)) -> Option<Received> {
+    let Message::Delivery(message) = message else { return None };
+    let (message, receipt) = (message.clone(), handed.receipt.clone());
+    Some(Received { message, receipt, receive_count: handed.receive_count })
+}
