@@ -19,8 +19,9 @@ pub const MAX_ATTEMPTS: u8 = 4;
 /// From the end of one attempt to the start of the next.
 pub const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// How long a lease outlives its owner's deadline, for clocks that differ by a little.
-pub const LEASE_MARGIN: Duration = Duration::from_secs(1);
+/// How long a lease outlives its owner's deadline. Each of two clocks that a [`SetClock`](crate::set_clock::SetClock)
+/// keeps right may be off by a second and the way of an answer.
+pub const LEASE_MARGIN: Duration = Duration::from_secs(3);
 
 /// Who holds a claim: one message of one invocation.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,7 +40,7 @@ pub(super) fn all(history: &History) -> Vec<Found<'_>> {
             (Invariant::Bound, Vec::from_iter(bound(&case))),
             (Invariant::CompleteRecord, complete_record(&case)),
             (Invariant::SilenceAfterSuccess, silence_after_success(&case, history.clocks_differ_by)),
-            (Invariant::Spacing, spacing(&case, history.is_idle)),
+            (Invariant::Spacing, spacing(&case, history)),
             (Invariant::Bounds, wall_time(&case, history.slowed_by)),
         ];
         for (invariant, wrong) in rules {
@@ -169,16 +169,17 @@ fn silence_after_success(case: &Case<'_>, clocks_differ_by: Duration) -> Vec<Str
         .collect()
 }
 
-fn spacing(case: &Case<'_>, is_idle: bool) -> Vec<String> {
+fn spacing(case: &Case<'_>, history: &History) -> Vec<String> {
+    let nearest = RETRY_AFTER.saturating_sub(JITTER + history.clocks_differ_by);
     let pairs = case.requests.windows(2).map(|pair| (pair[0], pair[1]));
     let mut wrong = Vec::new();
     for (before, after) in pairs {
         let from = |earlier: Timestamp| after.at.since(earlier);
         let names = format!("from the request {} to {}", before.attempt, after.attempt);
-        if from(before.at) + JITTER < RETRY_AFTER {
+        if from(before.at) < nearest {
             wrong.push(format!("{:?} {names}", from(before.at)));
         }
-        if is_idle && from(before.ended_at) > LATEST_RETRY {
+        if history.is_idle && from(before.ended_at) > LATEST_RETRY {
             wrong.push(format!("{:?} {names}, on an idle system", from(before.ended_at)));
         }
     }

@@ -51,19 +51,19 @@ faults! {
     // ---- the function ----
     ThrottledInvoke = 0.3,
     /// The worker dies before a call or a request leaves it.
-    KilledBefore = 0.01,
+    KilledBefore = 0.02,
     /// It dies when what it asked for is done.
-    KilledAfter = 0.01,
+    KilledAfter = 0.02,
     /// It dies at any time.
     KilledAtRandom = 0.1,
     /// Lambda kills it at its deadline.
     KilledAtDeadline = 0.0,
     /// The sandbox stands still for a while.
-    Frozen = 0.05,
+    Frozen = 0.1,
     /// The worker sees an invocation some time after it began.
     LateStart = 0.3,
     /// The sandbox's clock is wrong by up to five minutes.
-    WrongClock = 0.5,
+    WrongClock = 0.7,
     /// A panic before the request leaves.
     Panic = 0.02,
     /// A panic after it has left.
@@ -77,6 +77,7 @@ faults! {
     /// The request travels for most of a second.
     SlowRequest = 0.1,
     // ---- tenants ----
+    /// Its owner switches a destination off.
     Disabled = 0.0,
     Enabled = 0.0,
     Deleted = 0.0,
@@ -104,16 +105,6 @@ pub(crate) enum Point {
     Conversation,
     Outbox,
     Request,
-}
-
-impl Point {
-    pub(crate) fn is_table(self) -> bool {
-        use Point::{Claim, Close, Complete, Contexts, Conversation, Count, Destinations, Outbox, Records};
-        matches!(
-            self,
-            Destinations | Contexts | Records | Claim | Complete | Close | Count | Conversation | Outbox
-        )
-    }
 }
 
 struct State {

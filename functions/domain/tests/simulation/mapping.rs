@@ -92,15 +92,14 @@ impl World {
         let late = if happens(Fault::LateStart) { self.dice.millis(1, 100) } else { Duration::ZERO };
         let frozen = if happens(Fault::Frozen) { self.dice.any_scale(TIMEOUT) } else { Duration::ZERO };
         let from = self.time.now() + self.dice.any_scale(TIMEOUT);
-        // Of Lambda's clock, or of the sandbox's own.
-        let stated = if self.states_own_deadlines { clock.own() } else { began } + TIMEOUT;
-        let invocation = Invocation { id: self.invocation_id(), deadline: deadline(stated, clock.now()) };
         let worker = Worker::new(Ports { world: Arc::clone(self), network });
         let work = async move {
             self.time.sleep(late).await;
-            worker.handle(source, batch, invocation).await
+            let deadline = clock.now() + TIMEOUT;
+            worker.handle(source, batch, Invocation { id: self.invocation_id(), deadline }).await
         };
-        let work = Freezing { time: self.time.clone(), from, thaw: self.time.sleep_until(from + frozen), work: Box::pin(work) };
+        let thaw = self.time.sleep_until(from + frozen);
+        let work = Freezing { time: self.time.clone(), from, thaw, work: Box::pin(work) };
         let deadline = async {
             self.time.sleep_until(began + TIMEOUT).await;
             self.faults.note(Fault::KilledAtDeadline, || format!("{source:?}"));
@@ -110,12 +109,6 @@ impl World {
             Either::Right((done, _)) => Some(done),
         }
     }
-}
-
-/// As `dispatch` reads it.
-fn deadline(stated: Timestamp, now: Timestamp) -> Timestamp {
-    let latest = now + TIMEOUT;
-    if stated > now { stated.min(latest) } else { latest }
 }
 
 /// Work that stands still for a while.

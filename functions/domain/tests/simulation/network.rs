@@ -54,7 +54,7 @@ pub(crate) struct Network {
     pub(crate) dice: Dice,
     pub(crate) faults: Faults,
     pub(crate) life: Life,
-    /// The sandbox's, which hears the dates of the tables' answers.
+    /// The sandbox's, which hears the dates of the answers.
     pub(crate) clock: Arc<SetClock>,
 }
 
@@ -112,9 +112,7 @@ impl Network {
         }
         self.time.sleep(there + self.travel()).await;
         let (answer, written) = answer.lock().unwrap().take()?;
-        if at.is_table() {
-            self.clock.hear(Timestamp::from_millis(written.as_secs() * 1000), sent);
-        }
+        self.clock.hear(Timestamp::from_millis(written.as_secs() * 1000), sent);
         Some(answer)
     }
 

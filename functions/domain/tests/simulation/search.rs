@@ -1,48 +1,86 @@
 //! Looks for a seed under which a promise is not kept.
 
+use domain::checker::History;
+
 use crate::faults::Fault;
 use crate::world::World;
 
 /// What a number of seeds came to.
-#[derive(Default)]
 struct Found {
+    seeds: usize,
     deliveries: usize,
     requests: usize,
     happened: Vec<u64>,
 }
 
-/// Runs the seeds one after the other.
-fn search(seeds: impl Iterator<Item = u64>, is_enough: impl Fn(&Found) -> bool) -> Found {
-    let mut found = Found { happened: vec![0; Fault::ALL.len()], ..Found::default() };
-    for seed in seeds {
-        let world = World::of_seed(seed);
-        let history = world.run();
-        let breaches = world.breaches(&history);
-        if !breaches.is_empty() {
-            let breaches: Vec<_> = breaches.iter().map(ToString::to_string).collect();
-            panic!(
-                "{}\n\nthe faults of this world\n{}\n\nagain: SEED={seed} cargo test -p domain --test simulation one_seed -- --ignored",
-                breaches.join("\n"),
-                world.faults.story().join("\n")
-            );
-        }
-        found.deliveries += history.expected.len();
-        found.requests += history.requests.len();
-        for (sum, happened) in found.happened.iter_mut().zip(world.faults.happened()) {
-            *sum += happened;
-        }
-        if is_enough(&found) {
+/// Runs one world and sees that every promise was kept.
+fn run(seed: u64) -> (History, Vec<u64>) {
+    let world = World::of_seed(seed);
+    let history = world.run();
+    let breaches: Vec<_> = world.breaches(&history).iter().map(ToString::to_string).collect();
+    assert!(
+        breaches.is_empty(),
+        "{}\n\nthe faults of this world\n{}\n\n\
+         again: SEED={seed} cargo test -p domain --test simulation one_seed -- --ignored --nocapture",
+        breaches.join("\n"),
+        world.faults.story().join("\n")
+    );
+    (history, world.faults.happened())
+}
+
+/// Runs worlds from that seed on, until there were so many deliveries.
+fn search(first_seed: u64, deliveries: usize) -> Found {
+    let mut found = Found { seeds: 0, deliveries: 0, requests: 0, happened: vec![0; Fault::ALL.len()] };
+    for seed in first_seed.. {
+        if found.deliveries >= deliveries {
             break;
         }
+        let (history, happened) = run(seed);
+        found.seeds += 1;
+        found.deliveries += history.expected.len();
+        found.requests += history.requests.len();
+        found.happened.iter_mut().zip(happened).for_each(|(sum, more)| *sum += more);
     }
     found
 }
 
+fn variable(name: &str, default: u64) -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "how a person asks for a longer search")]
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
 #[test]
-fn no_seed_breaks_a_promise() {
-    let found = search(0..300, |_| false);
+fn a_thousand_deliveries_keep_every_promise_and_meet_every_fault() {
+    let found = search(0, 1_000);
     for (fault, happened) in Fault::ALL.iter().zip(&found.happened) {
-        println!("{fault:?} {happened}");
+        assert!(*happened > 0, "{fault:?} never happened");
     }
-    println!("{} {}", found.deliveries, found.requests);
+    assert!(found.requests > found.deliveries, "there were no retries");
+}
+
+#[test]
+fn one_seed_is_one_history() {
+    for seed in 0..20 {
+        let [once, again] = [(); 2].map(|()| format!("{:?}", run(seed)));
+        assert_eq!(once, again, "{seed}");
+    }
+    assert_ne!(format!("{:?}", run(1)), format!("{:?}", run(2)));
+}
+
+#[test]
+#[ignore = "replays one world: SEED"]
+fn one_seed() {
+    let (history, _) = run(variable("SEED", 0));
+    println!("{history:#?}");
+}
+
+#[test]
+#[ignore = "a long search: SEED is the first, DELIVERIES how many"]
+fn many_deliveries_keep_every_promise() {
+    let found = search(variable("SEED", 0), usize::try_from(variable("DELIVERIES", 1_000_000)).unwrap());
+    let Found { seeds, deliveries, requests, happened } = found;
+    println!("{deliveries} deliveries and {requests} requests in {seeds} worlds: no promise was broken");
+    for (fault, times) in Fault::ALL.iter().zip(happened) {
+        println!("{times:>12} {fault:?}");
+    }
 }
