@@ -146,8 +146,10 @@ impl Faults {
         {
             let mut state = faults.state();
             state.until = time.now() + dice.millis(10_000, 600_000);
-            state.rates =
-                Fault::WORST.iter().map(|worst| if dice.chance(share) { worst * strength } else { 0.0 }).collect();
+            state.rates = Fault::WORST
+                .iter()
+                .map(|worst| if dice.chance(share) { worst * strength } else { 0.0 })
+                .collect();
         }
         faults
     }
@@ -164,11 +166,6 @@ impl Faults {
     /// Makes it happen there once, after this many times that it does not.
     pub(crate) fn force_after(&self, passed: usize, at: Point, fault: Fault) {
         self.state().forced.push((at, fault, passed));
-    }
-
-    /// Makes it happen there the next time.
-    pub(crate) fn force(&self, at: Point, fault: Fault) {
-        self.force_after(0, at, fault);
     }
 
     /// Whether it happens now.
@@ -218,5 +215,4 @@ impl Faults {
     pub(crate) fn story(&self) -> Vec<String> {
         self.state().story.clone()
     }
-
 }

@@ -11,6 +11,8 @@ mod mapping;
 mod network;
 mod ports;
 mod queue;
+mod rows;
+mod scene;
 mod search;
 mod sink;
 mod worker;

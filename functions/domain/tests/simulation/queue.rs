@@ -79,7 +79,8 @@ impl Queues {
         let dead = bury(&mut state.queues[from as usize], from, now);
         state.queues[Source::DeadLetters as usize].extend(dead);
         let queue = &mut state.queues[from as usize];
-        let in_flight = queue.iter().filter(|message| message.visible_at > now && message.receives > 0).count();
+        let in_flight =
+            queue.iter().filter(|message| message.visible_at > now && message.receives > 0).count();
         let mut visible: Vec<_> = queue.iter_mut().filter(|message| message.visible_at <= now).collect();
         if visible.is_empty() {
             return Some(Vec::new());
@@ -130,14 +131,6 @@ impl Queues {
     /// When the next one can be seen.
     pub(crate) fn next_visible(&self, of: Source) -> Option<Timestamp> {
         self.state().queues[of as usize].iter().map(|message| message.visible_at).min()
-    }
-
-    /// Puts what is in one queue into another by hand.
-    pub(crate) fn redrive(&self, from: Source, to: Source, now: Timestamp) {
-        let mut state = self.state();
-        let messages = std::mem::take(&mut state.queues[from as usize]);
-        let again = messages.into_iter().map(|message| Message { receives: 0, visible_at: now, ..message });
-        state.queues[to as usize].extend(again);
     }
 
     pub(crate) fn left(&self) -> Vec<Left> {

@@ -28,7 +28,12 @@ impl Worker {
     }
 
     /// The messages that are done with.
-    pub(crate) async fn handle(self, source: Source, batch: Vec<Handed>, invocation: Invocation) -> Vec<Receipt> {
+    pub(crate) async fn handle(
+        self,
+        source: Source,
+        batch: Vec<Handed>,
+        invocation: Invocation,
+    ) -> Vec<Receipt> {
         let ours = batch.into_iter().filter_map(|handed| Some((Message::parse(&handed.body).ok()?, handed)));
         let ours: Vec<_> = ours.collect();
         match source {

@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) rates: MemoryRates,
     pub(crate) sink: Sink,
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Nothing holds it up: a retry comes when it is due.
+    pub(crate) is_idle: bool,
     /// Invocations at a time, of each queue.
     pub(crate) workers: usize,
     /// The clocks of the sandboxes that invocations run in.
@@ -84,9 +86,14 @@ impl Clock for SandboxClock {
 impl World {
     /// Without a fault and without a destination, with two workers for each queue whose clocks are right.
     pub(crate) fn calm(seed: u64) -> Self {
+        Self::with_in_flight(seed, usize::MAX)
+    }
+
+    /// The same with so many messages of a queue that can be in flight.
+    pub(crate) fn with_in_flight(seed: u64, in_flight: usize) -> Self {
         let (time, dice) = (Time::starting_at(START), Dice::new(seed));
         let faults = Faults::none(&dice, &time);
-        let mut world = Self::under(faults, time, dice, usize::MAX);
+        let mut world = Self::under(faults, time, dice, in_flight);
         world.sandboxes = vec![world.clock_off_by(0), world.clock_off_by(0)];
         world
     }
@@ -100,6 +107,7 @@ impl World {
             rates: MemoryRates::default(),
             sink: Sink::default(),
             rate_limit: None,
+            is_idle: false,
             workers: 2,
             sandboxes: Vec::new(),
             state: Mutex::default(),
@@ -115,7 +123,8 @@ impl World {
         let faults = Faults::weather(&dice, &time);
         let in_flight = if dice.chance(0.1) { 1 + dice.below(12) } else { usize::MAX };
         let mut world = Self::under(faults, time, dice, in_flight);
-        world.rate_limit = RateLimit::new(if world.dice.chance(0.1) { 1 + world.dice.below(5) as u64 } else { 0 });
+        world.rate_limit =
+            RateLimit::new(if world.dice.chance(0.1) { 1 + world.dice.below(5) as u64 } else { 0 });
         world.workers = 1 + world.dice.below(4);
         for _ in 0..=world.dice.below(4) {
             let wrong = world.faults.happens(crate::faults::Point::Invoke, Fault::WrongClock);
@@ -126,7 +135,8 @@ impl World {
         let world = Arc::new(world);
         let dice = &world.dice;
         for index in 0..=dice.below(6) {
-            let status = if dice.chance(0.1) { DestinationStatus::Disabled } else { DestinationStatus::Enabled };
+            let status =
+                if dice.chance(0.1) { DestinationStatus::Disabled } else { DestinationStatus::Enabled };
             let id = world.destination(index, status);
             world.sink.open(&id, &[], Some(dice));
             if dice.chance(0.15) {
@@ -296,7 +306,7 @@ impl World {
 
     /// Lets it run until it is quiet, long after the last fault.
     pub(crate) fn run(self: &Arc<Self>) -> History {
-        self.time.run_until(self.faults.until() + DRAIN);
+        self.time.run_until(self.time.now().max(self.faults.until()) + DRAIN);
         self.history()
     }
 
@@ -309,6 +319,7 @@ impl World {
             requests: self.sink.requests(),
             left: self.queues.left(),
             clocks_differ_by,
+            is_idle: self.is_idle,
             ..History::default()
         };
         for event in &state.events {
@@ -333,7 +344,8 @@ impl World {
     /// and is slow to see that an attempt is over: it is excused from those of time.
     pub(crate) fn breaches(&self, history: &History) -> Vec<Breach> {
         let is_excused = |invariant| {
-            self.faults.has_happened(Fault::Frozen) && matches!(invariant, Invariant::Spacing | Invariant::Bounds)
+            self.faults.has_happened(Fault::Frozen)
+                && matches!(invariant, Invariant::Spacing | Invariant::Bounds)
         };
         let breaches = checker::check(history).into_iter();
         breaches.filter(|breach| !is_excused(breach.invariant)).collect()

@@ -1,0 +1,86 @@
+//! One event of one world in which nothing goes wrong but what a test asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::checker::History;
+use domain::delivery::{Attempted, DeliveryStatus, Entry, Standing};
+use domain::ids::{DeliveryId, DestinationId, EventId};
+use domain::outcome::OutcomeClass;
+
+use crate::faults::{Fault, Point};
+use crate::sink::Answer;
+use crate::world::World;
+
+pub(crate) struct Scene {
+    pub(crate) world: Arc<World>,
+    pub(crate) event: EventId,
+    pub(crate) destinations: Vec<DestinationId>,
+}
+
+impl Scene {
+    /// With a destination for each script.
+    pub(crate) fn of(scripts: &[&[Answer]]) -> Self {
+        Self::in_world(World::calm(7), scripts)
+    }
+
+    pub(crate) fn in_world(world: World, scripts: &[&[Answer]]) -> Self {
+        let world = Arc::new(world);
+        let scripts = scripts.iter().enumerate();
+        let destinations = scripts.map(|(index, script)| world.destination_that(index, script)).collect();
+        let event = world.end_conversation(Duration::ZERO);
+        Self { world, event, destinations }
+    }
+
+    /// It goes wrong there, once, after this many times that it does not.
+    pub(crate) fn with(self, passed: usize, at: Point, fault: Fault) -> Self {
+        self.world.faults.force_after(passed, at, fault);
+        self
+    }
+
+    pub(crate) fn delivery(&self, index: usize) -> DeliveryId {
+        DeliveryId::of(&self.event, &self.destinations[index])
+    }
+
+    /// Runs it to its end, in which every promise is kept and everything has gone wrong that was to.
+    pub(crate) fn play(&self) -> Ending {
+        let history = self.world.run();
+        let breaches: Vec<_> = self.world.breaches(&history).iter().map(ToString::to_string).collect();
+        assert!(breaches.is_empty(), "{}\n{}", breaches.join("\n"), self.world.faults.story().join("\n"));
+        let outstanding = self.world.faults.outstanding();
+        assert!(outstanding.is_empty(), "{outstanding:?} never happened");
+        Ending {
+            history,
+            deliveries: (0..self.destinations.len()).map(|index| self.delivery(index)).collect(),
+        }
+    }
+}
+
+/// What a scene came to.
+pub(crate) struct Ending {
+    pub(crate) history: History,
+    deliveries: Vec<DeliveryId>,
+}
+
+impl Ending {
+    /// What the attempts of one destination's delivery came to.
+    pub(crate) fn outcomes(&self, index: usize) -> Vec<OutcomeClass> {
+        let records = self.history.records[&self.deliveries[index]].iter();
+        let attempts = records.filter_map(|record| match &record.entry {
+            Entry::Attempted(Attempted { outcome, .. }) => Some(outcome.class),
+            Entry::Inflight { .. } | Entry::Closed { .. } => None,
+        });
+        attempts.collect()
+    }
+
+    /// The numbers of the requests that it saw.
+    pub(crate) fn requests(&self, index: usize) -> Vec<u8> {
+        let requests = self.history.requests.iter();
+        let ours = requests.filter(|request| request.delivery == self.deliveries[index]);
+        ours.map(|request| request.attempt).collect()
+    }
+
+    pub(crate) fn status(&self, index: usize) -> DeliveryStatus {
+        Standing::of(&self.history.records[&self.deliveries[index]]).unwrap().status
+    }
+}
