@@ -18,14 +18,18 @@ use super::dice::Dice;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
 use crate::world::eventually;
 
-/// As short as an invocation can be that starts a batch at all, so that what it leaves behind comes back soon.
-const TIMEOUT: Duration = Duration::from_secs(14);
+/// Short, so that what an invocation leaves behind comes back soon; but not so short that a busy machine starts batches too
+/// late to finish them, hands them back, and burns their receives.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// And in the queues, a little longer.
-const VISIBILITY_SECONDS: &str = "20";
+const VISIBILITY_SECONDS: &str = "25";
 
 /// Two cores do all of it, the receiver's part included.
 const OVERLOAD: Duration = Duration::from_secs(5);
+
+/// Invocations at a time: as many as a small machine can keep from each other's deadlines.
+const AT_ONCE: usize = 20;
 
 /// Of a hundred invocations, so many are killed while anything is killed at all.
 const KILLED: u64 = 5;
@@ -80,9 +84,10 @@ impl Load {
     }
 
     /// Feeds the function from all queues, until the load is dropped.
-    async fn feed(&self, function: &Deployed) {
+    async fn feed(&self, function: &Deployed, at_once: usize) {
         for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
-            let mapping = self.site.mapping(queue, function).await;
+            let mut mapping = self.site.mapping(queue, function).await;
+            mapping.maximum_concurrency = mapping.maximum_concurrency.min(at_once);
             tokio::spawn(mapping.run(self.invokers.subscribe()));
         }
     }
@@ -155,7 +160,7 @@ async fn everything_fails(events: usize, hangs: usize) {
     let (make_safe, is_safe) = watch::channel(false);
     let function = load.site.dispatch().await.function;
     let mortal = Arc::new(Mortal { function, dice: Dice::new(17), killed: AtomicUsize::new(0), is_safe });
-    load.feed(&load.site.deployed(Arc::clone(&mortal) as _, TIMEOUT)).await;
+    load.feed(&load.site.deployed(Arc::clone(&mortal) as _, TIMEOUT), AT_ONCE).await;
     load.accept(events, Duration::ZERO).await;
     let accepted = start.elapsed();
     // Dice that never rest would keep a few deliveries alive for as long as they like.
@@ -199,7 +204,7 @@ async fn delays_beside(hangs: bool, events: usize, every: Duration) -> [Duration
         load.site.receiver.answer("/0", Answer::Hang);
     }
     let dispatch = load.site.dispatch().await;
-    load.feed(&dispatch).await;
+    load.feed(&dispatch, usize::MAX).await;
     load.accept(events, every).await;
     for number in 1..DESTINATIONS {
         load.site.receiver.wait_for(&format!("/{number}"), events).await;
