@@ -8,18 +8,11 @@ use url::Host;
 use crate::address::AddressPolicy;
 use crate::change::Change;
 use crate::delivery_log::{Filter, Position, seal, unseal};
-use crate::fakes::{Fuzz, sample};
-use crate::invalid::Invalid;
+use crate::fakes::{Fuzz, assert_readable, sample};
 use crate::json::Fields;
 use crate::messages::Message;
 use crate::target_url::{TargetUrl, check_reach};
 use crate::timestamp::Timestamp;
-
-/// An error that a caller reads: a field, a rule, and not all of what was sent.
-fn assert_readable(error: &Invalid) {
-    assert!(!error.field.is_empty() && !error.rule.is_empty(), "{error}");
-    assert!(error.to_string().len() <= 2500, "{error}");
-}
 
 #[test]
 fn a_message_is_ours_or_it_does_not_parse() {

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::invalid::Invalid;
+
 /// Inputs of a target, if nobody says otherwise: a second of a debug build, or less.
 const EXECUTIONS: usize = 5_000;
 
@@ -110,6 +112,15 @@ impl Fuzz {
             }
         }
     }
+}
+
+/// An error that a caller reads: a field, a rule, and not all of what was sent.
+///
+/// # Panics
+/// If it is not.
+pub fn assert_readable(error: &Invalid) {
+    assert!(!error.field.is_empty() && !error.rule.is_empty(), "{error}");
+    assert!(error.to_string().len() <= 2500, "{error}"); // its characters, where each takes four bytes
 }
 
 fn repository(path: &str) -> PathBuf {

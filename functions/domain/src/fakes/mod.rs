@@ -15,7 +15,7 @@ mod vault;
 pub use clock::ManualClock;
 pub use conversations::MemoryConversations;
 pub use destinations::MemoryDestinations;
-pub use fuzz::Fuzz;
+pub use fuzz::{Fuzz, assert_readable};
 pub use ledger::MemoryLedger;
 pub use queue::{MemoryQueue, MemoryVisibility};
 pub use rates::MemoryRates;

@@ -1,16 +1,9 @@
 //! What must hold of any body that a flow is sent.
 
-use domain::fakes::Fuzz;
-use domain::invalid::Invalid;
+use domain::fakes::{Fuzz, assert_readable};
 use serde_json::value::RawValue;
 
 use super::{Stated, event_bridge, outbound_call};
-
-/// An error that a caller reads: a field, a rule, and not all of what was sent.
-pub(super) fn assert_readable(error: &Invalid) {
-    assert!(!error.field.is_empty() && !error.rule.is_empty(), "{error}");
-    assert!(error.to_string().len() <= 2500, "{error}");
-}
 
 #[test]
 fn what_the_platform_says_is_taken_or_a_field_is_named() {

@@ -1,12 +1,11 @@
 //! What must hold of any webhook that comes in Daily's name.
 
-use domain::fakes::Fuzz;
+use domain::fakes::{Fuzz, assert_readable};
 use domain::provider::{Provider, ProviderSecret};
 use domain::timestamp::Timestamp;
 
 use super::callback::{is_probe, read};
 use super::signature::verify;
-use crate::flows::fuzz::assert_readable;
 
 #[test]
 fn a_webhook_is_a_signal_or_a_field_is_named() {

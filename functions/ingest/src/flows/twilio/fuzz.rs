@@ -1,12 +1,11 @@
 //! What must hold of any callback that comes in Twilio's name.
 
-use domain::fakes::Fuzz;
+use domain::fakes::{Fuzz, assert_readable};
 use domain::provider::{Provider, ProviderSecret};
 use domain::timestamp::Timestamp;
 
 use super::callback::{Parameters, read};
 use super::signature::Signed;
-use crate::flows::fuzz::assert_readable;
 
 #[test]
 fn a_callback_is_a_signal_or_a_field_is_named() {
