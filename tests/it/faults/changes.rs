@@ -126,7 +126,7 @@ async fn row_41_of_two_flows_with_different_ends_one_is_the_event_and_the_other_
     let other = json!({"conversation_id": "c-1", "answered": false});
     let outbound = rounds.site.customer.call(Method::POST, "/v1/flows/outbound-call", Some(&other));
     let ((status, _), _) = tokio::join!(outbound, rounds.site.accept("c-1"));
-    assert_eq!(status, StatusCode::ACCEPTED);
+    assert!(status.is_success(), "{status}: 202 if it came first");
     rounds.accept("c-1").await;
     rounds.run_out().await;
     assert_eq!(rounds.requests_to(&destination), 1);
