@@ -1,0 +1,138 @@
+//! The dates of AWS's answers, by which a worker's clock is set.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use aws_smithy_types::date_time::Format;
+use domain::set_clock::SetClock;
+use domain::timestamp::Timestamp;
+
+use crate::aws::Clients;
+
+impl Clients {
+    /// The same, and the answers of tables and queues set this clock.
+    #[must_use]
+    pub fn setting(self, clock: &Arc<SetClock>) -> Self {
+        let heard = Heard(Arc::clone(clock));
+        let dynamodb = self.dynamodb.config().to_builder().interceptor(heard.clone()).build();
+        let sqs = self.sqs.config().to_builder().interceptor(heard).build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs),
+            kms: self.kms,
+        }
+    }
+}
+
+/// Hears the `Date` of each answer.
+#[derive(Clone)]
+struct Heard(Arc<SetClock>);
+
+impl fmt::Debug for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Heard")
+    }
+}
+
+/// When the call left, by the machine's own clock.
+#[derive(Debug)]
+struct Sent(Timestamp);
+
+impl Storable for Sent {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Intercept for Heard {
+    fn name(&self) -> &'static str {
+        "the date of an answer"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.interceptor_state().store_put(Sent(self.0.own()));
+        Ok(())
+    }
+
+    fn read_after_transmit(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date").and_then(read);
+        if let (Some(date), Some(Sent(sent))) = (date, config.load::<Sent>()) {
+            self.0.hear(date, *sent);
+        }
+        Ok(())
+    }
+}
+
+fn read(date: &str) -> Option<Timestamp> {
+    let seconds = DateTime::from_str(date, Format::HttpDate).ok()?.secs();
+    Some(Timestamp::from_millis(u64::try_from(seconds).ok()?.saturating_mul(1000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_config::Region;
+    use aws_sdk_dynamodb::config::Credentials;
+    use domain::fakes::ManualClock;
+    use domain::ports::Clock;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const DATE: &str = "Tue, 01 Sep 2026 00:00:05 GMT";
+
+    #[test]
+    fn a_date_is_read_as_http_writes_it() {
+        assert_eq!(read(DATE).unwrap().to_string(), "2026-09-01T00:00:05.000Z");
+        assert_eq!(read("yesterday"), None);
+    }
+
+    /// Answers one call, whatever it is.
+    async fn answer(listener: TcpListener) {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let _ = connection.read(&mut [0; 4096]).await.unwrap();
+        let answer = format!("HTTP/1.1 200 OK\r\ndate: {DATE}\r\ncontent-length: 2\r\n\r\n{{}}");
+        connection.write_all(answer.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_clock_is_right_after_the_first_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let config = crate::aws::loader()
+            .endpoint_url(endpoint)
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("a", "b", None, None, "test"))
+            .load()
+            .await;
+        let clients = Clients {
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
+        };
+        let own = ManualClock::new(read(DATE).unwrap().as_millis());
+        own.advance(Duration::from_secs(300));
+        let clock = Arc::new(SetClock::new(Arc::new(own)));
+        let clients = clients.setting(&clock);
+        let (listed, ()) = tokio::join!(clients.dynamodb.list_tables().send(), answer(listener));
+        listed.unwrap();
+        assert_eq!(clock.now(), read(DATE).unwrap() + Duration::from_secs(1));
+    }
+}

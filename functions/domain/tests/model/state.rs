@@ -1,0 +1,178 @@
+//! One moment of a delivery: its records, its messages, and what its workers are about to do.
+//!
+//! Time is what may have passed: a moment lies ahead or it does not.
+
+use std::time::Duration;
+
+use domain::delivery::{Attempted, Entry, Record};
+use domain::ledger::{Closing, MAX_ATTEMPTS, Owner};
+use domain::outcome::{Outcome, OutcomeClass};
+use domain::timestamp::Timestamp;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+const AHEAD: Timestamp = Timestamp::from_millis(1_000_001);
+
+/// One record. Its number is its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Slot {
+    /// Claimed by a worker that lives, or by none.
+    Inflight { owner: Option<usize>, is_expired: bool },
+    Failed { is_due: bool },
+    Succeeded,
+    Exhausted,
+}
+
+impl Slot {
+    /// As the ledger keeps it.
+    fn record(self, number: u8) -> Record {
+        let attempted = |class, next_at| {
+            let outcome = Outcome::failed(class, "", Duration::ZERO);
+            Entry::Attempted(Attempted { outcome, next_at, trimmed: vec![] })
+        };
+        let entry = match self {
+            Self::Inflight { owner, is_expired } => {
+                let lease_until = if is_expired { NOW } else { AHEAD };
+                Entry::Inflight { owner: owner.map_or_else(|| dead(number), alive), lease_until }
+            }
+            Self::Failed { is_due } => {
+                attempted(OutcomeClass::HttpError, Some(if is_due { NOW } else { AHEAD }))
+            }
+            Self::Succeeded => attempted(OutcomeClass::Success, None),
+            Self::Exhausted => attempted(OutcomeClass::HttpError, None),
+        };
+        Record { number, at: NOW, entry }
+    }
+
+    /// What a completion makes of it.
+    pub(crate) fn closed(closing: &Closing) -> Self {
+        match (closing.attempted.outcome.class, closing.attempted.next_at) {
+            (OutcomeClass::Success, None) => Self::Succeeded,
+            (_, Some(next_at)) => Self::Failed { is_due: next_at <= NOW },
+            (_, None) => Self::Exhausted,
+        }
+    }
+
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Exhausted)
+    }
+}
+
+pub(crate) fn alive(worker: usize) -> Owner {
+    Owner::new("alive", worker)
+}
+
+/// Whoever claimed that number and lives no more.
+pub(crate) fn dead(number: u8) -> Owner {
+    Owner::new("dead", number.into())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    Visible,
+    Held,
+    /// In the queue of dead letters.
+    Dead,
+    Gone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Message {
+    pub(crate) place: Place,
+    pub(crate) receives: u8,
+}
+
+/// How a request ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum End {
+    Success,
+    Failure,
+    /// Not worth a retry.
+    Refusal,
+}
+
+impl End {
+    pub(crate) const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Refusal];
+
+    pub(crate) fn outcome(self) -> Outcome {
+        let class = match self {
+            Self::Success => OutcomeClass::Success,
+            Self::Failure => OutcomeClass::HttpError,
+            Self::Refusal => OutcomeClass::Blocked,
+        };
+        Outcome::failed(class, "", Duration::ZERO)
+    }
+}
+
+/// What a worker does next with the message it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Todo {
+    Read,
+    Claim(u8),
+    CloseUnknown(u8),
+    Send(u8),
+    Complete(u8, End),
+    Acknowledge,
+    HandBack,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub(crate) slots: Vec<Slot>,
+    /// Requests that were made, by number.
+    pub(crate) requests: [u8; MAX_ATTEMPTS as usize],
+    /// The message that each worker holds, and what it does next.
+    pub(crate) workers: [Option<(usize, Todo)>; 2],
+    pub(crate) messages: Vec<Message>,
+    /// The completion of a worker that died when it was on its way.
+    pub(crate) late: Option<(u8, End)>,
+    /// What must never happen, and did.
+    pub(crate) broken: Option<&'static str>,
+}
+
+impl State {
+    /// A message of a delivery that nobody has worked on.
+    pub(crate) fn first() -> Self {
+        let message = Message { place: Place::Visible, receives: 0 };
+        Self {
+            slots: Vec::new(),
+            requests: [0; MAX_ATTEMPTS as usize],
+            workers: [None; 2],
+            messages: vec![message],
+            late: None,
+            broken: None,
+        }
+    }
+
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.slots.iter().zip(1..).map(|(slot, number)| slot.record(number)).collect()
+    }
+
+    pub(crate) fn slot(&mut self, number: u8) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::from(number) - 1)
+    }
+
+    /// It has ended, and nothing of it is left.
+    pub(crate) fn is_over(&self) -> bool {
+        self.slots.last().is_some_and(|slot| slot.is_final())
+            && self.workers == [None; 2]
+            && self.messages.iter().all(|message| message.place == Place::Gone)
+    }
+
+    /// The first promise that this breaks.
+    pub(crate) fn breach(&self) -> Option<&'static str> {
+        let success = self.slots.iter().position(|slot| *slot == Slot::Succeeded);
+        let open = self.slots.iter().rev().skip(1).any(|slot| matches!(slot, Slot::Inflight { .. }));
+        let recorded = self.requests.iter().take(self.slots.len()).map(|sent| usize::from(*sent)).sum::<usize>();
+        let sent = self.requests.iter().map(|sent| usize::from(*sent)).sum::<usize>();
+        [
+            (self.slots.len() > usize::from(MAX_ATTEMPTS), "more than four attempts"),
+            (self.requests.iter().any(|sent| *sent > 1), "a number was sent twice"),
+            (sent > recorded, "a request has no record"),
+            (success.is_some_and(|at| at + 1 < self.slots.len()), "an attempt follows a success"),
+            (open, "an attempt follows one that is open"),
+        ]
+        .into_iter()
+        .find_map(|(is_so, what)| is_so.then_some(what))
+        .or(self.broken)
+    }
+}
