@@ -16,8 +16,13 @@ const AHEAD: Timestamp = Timestamp::from_millis(1_000_001);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
     /// Claimed by a worker that lives, or by none.
-    Inflight { owner: Option<usize>, is_expired: bool },
-    Failed { is_due: bool },
+    Inflight {
+        owner: Option<usize>,
+        is_expired: bool,
+    },
+    Failed {
+        is_due: bool,
+    },
     Succeeded,
     Exhausted,
 }
@@ -82,7 +87,7 @@ pub(crate) struct Message {
 }
 
 /// How a request ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum End {
     Success,
     Failure,
@@ -104,11 +109,12 @@ impl End {
 }
 
 /// What a worker does next with the message it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Todo {
     Read,
     Claim(u8),
-    CloseUnknown(u8),
+    /// The record's number, and its owner if that lives.
+    CloseUnknown(u8, Option<usize>),
     Send(u8),
     Complete(u8, End),
     Acknowledge,
@@ -143,6 +149,24 @@ impl State {
         }
     }
 
+    /// Workers have no names: a state in which they have changed places is the same.
+    pub(crate) fn in_order(mut self) -> Self {
+        if self.workers[0] > self.workers[1] {
+            self.workers.swap(0, 1);
+            for slot in &mut self.slots {
+                if let Slot::Inflight { owner: Some(owner), .. } = slot {
+                    *owner = 1 - *owner;
+                }
+            }
+            for (_, todo) in self.workers.iter_mut().flatten() {
+                if let Todo::CloseUnknown(_, Some(owner)) = todo {
+                    *owner = 1 - *owner;
+                }
+            }
+        }
+        self
+    }
+
     pub(crate) fn records(&self) -> Vec<Record> {
         self.slots.iter().zip(1..).map(|(slot, number)| slot.record(number)).collect()
     }
@@ -162,7 +186,8 @@ impl State {
     pub(crate) fn breach(&self) -> Option<&'static str> {
         let success = self.slots.iter().position(|slot| *slot == Slot::Succeeded);
         let open = self.slots.iter().rev().skip(1).any(|slot| matches!(slot, Slot::Inflight { .. }));
-        let recorded = self.requests.iter().take(self.slots.len()).map(|sent| usize::from(*sent)).sum::<usize>();
+        let recorded =
+            self.requests.iter().take(self.slots.len()).map(|sent| usize::from(*sent)).sum::<usize>();
         let sent = self.requests.iter().map(|sent| usize::from(*sent)).sum::<usize>();
         [
             (self.slots.len() > usize::from(MAX_ATTEMPTS), "more than four attempts"),

@@ -1,15 +1,18 @@
 //! The ways from one state to the next.
 
+use std::sync::LazyLock;
+
+use domain::delivery::Delivery;
 use domain::fakes::sample;
 use domain::ledger::{Claim, Closing, MAX_ATTEMPTS, Owner, Step, next_step};
 
 use crate::state::{End, Message, NOW, Place, Slot, State, Todo, alive, dead};
 
+/// Which one it is makes no difference.
+static DELIVERY: LazyLock<Delivery> = LazyLock::new(sample::delivery);
+
 /// As in the template.
 const MAX_RECEIVES: u8 = 4;
-
-/// Messages of one delivery at a time: the first, and one that was made of its dead letter.
-const MAX_MESSAGES: usize = 2;
 
 /// What the protocol consists of. Without any one of them it fails.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +72,7 @@ impl State {
                 next.extend(self.work(rules, worker, message, todo));
             }
         }
-        next
+        next.into_iter().map(Self::in_order).collect()
     }
 
     fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
@@ -131,15 +134,7 @@ impl State {
             return vec![self.with(|next| next.messages[index].place = Place::Gone)];
         }
         let fresh = Message { place: Place::Visible, receives: 0 };
-        let mut next = vec![self.with(|next| next.messages[index] = fresh)];
-        // The letter stays, because the reconciler died before it was deleted.
-        let room = self.messages.iter().position(|message| message.place == Place::Gone);
-        match room {
-            Some(room) => next.push(self.with(|next| next.messages[room] = fresh)),
-            None if self.messages.len() < MAX_MESSAGES => next.push(self.with(|next| next.messages.push(fresh))),
-            None => {}
-        }
-        next
+        vec![self.with(|next| next.messages[index] = fresh)]
     }
 
     fn work(&self, rules: Rules, worker: usize, message: usize, todo: Todo) -> Vec<Self> {
@@ -149,8 +144,9 @@ impl State {
                 vec![self.going_on(worker, decided), self.going_on(worker, Todo::HandBack), self.died(worker)]
             }
             Todo::Claim(number) => self.claim(rules, worker, number),
-            Todo::CloseUnknown(number) => self.write(worker, Todo::Read, |next| {
-                let closing = Closing::unknown(sample::delivery(), number, dead(number), NOW, NOW);
+            Todo::CloseUnknown(number, owner) => self.write(worker, Todo::Read, |next| {
+                let owner = owner.map_or_else(|| dead(number), alive);
+                let closing = Closing::unknown(DELIVERY.clone(), number, owner, NOW, NOW);
                 next.complete(rules, &closing);
             }),
             Todo::Send(number) => self.send(worker, number),
@@ -166,7 +162,9 @@ impl State {
     fn decide(&self, rules: Rules, worker: usize) -> Todo {
         match next_step(&self.records(), Some(&alive(worker)), NOW) {
             Step::Acknowledge => Todo::Acknowledge,
-            Step::CloseUnknown { number, .. } if rules.closes_unknown => Todo::CloseUnknown(number),
+            Step::CloseUnknown { number, owner, .. } if rules.closes_unknown => {
+                Todo::CloseUnknown(number, (0..self.workers.len()).find(|worker| alive(*worker) == owner))
+            }
             Step::Wait { .. } | Step::CloseUnknown { .. } => Todo::HandBack,
             Step::Claim { number } => Todo::Claim(number),
             Step::Send { number } => Todo::Send(number),
@@ -260,6 +258,6 @@ impl State {
 
 fn completion(number: u8, owner: Owner, end: End) -> Closing {
     assert!(number <= MAX_ATTEMPTS);
-    let claim = Claim { delivery: sample::delivery(), number, owner, at: NOW, lease_until: NOW };
+    let claim = Claim { delivery: DELIVERY.clone(), number, owner, at: NOW, lease_until: NOW };
     Closing::new(claim, end.outcome(), &[], NOW)
 }
