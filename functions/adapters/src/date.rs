@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
+use domain::ports::Clock;
 use domain::set_clock::SetClock;
 use domain::timestamp::Timestamp;
 
@@ -90,7 +91,6 @@ mod tests {
     use aws_config::Region;
     use aws_sdk_dynamodb::config::Credentials;
     use domain::fakes::ManualClock;
-    use domain::ports::Clock;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 

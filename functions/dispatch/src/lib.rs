@@ -3,6 +3,7 @@
 //! One function for three queues: a batch is told apart by the queue that it came from. [`batch`] is what they share.
 
 mod batch;
+mod deadline;
 mod deliver;
 mod fan_out;
 mod reconcile;
@@ -127,9 +128,7 @@ impl Dispatch {
     /// One invocation: a batch of one queue. What is not named in the answer is deleted from it.
     pub async fn handle(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
         let batch = Batch::read(event.payload)?;
-        // The deadline that Lambda states is of the sandbox's own clock, which may be wrong; `cargo lambda watch` states
-        // a constant that lies long past. What holds is that the timeout begins now.
-        let deadline = self.clock.now() + self.timeout;
+        let deadline = deadline::of(&event.context, self.timeout, &*self.clock);
         let invocation = Invocation { id: event.context.request_id.clone(), deadline };
         let done = match batch.source.as_str() {
             arn if self.deliveries.is_source(arn) => {

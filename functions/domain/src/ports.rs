@@ -54,6 +54,11 @@ pub type Result<T, E = Unavailable> = std::result::Result<T, E>;
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// What the machine itself takes for now: what was stated by its clock is measured by it.
+    fn own(&self) -> Timestamp {
+        self.now()
+    }
 }
 
 /// Where ids and secrets come from.

@@ -26,12 +26,6 @@ impl SetClock {
         Self { own, behind: AtomicI64::new(0) }
     }
 
-    /// What the own clock says.
-    #[must_use]
-    pub fn own(&self) -> Timestamp {
-        self.own.now()
-    }
-
     /// Hears an answer's date, to a call that was sent when the own clock said `sent`. The date was written between then
     /// and now. A clock that can be right by this is not touched, so a slow answer spoils nothing.
     pub fn hear(&self, date: Timestamp, sent: Timestamp) {
@@ -49,6 +43,10 @@ impl Clock for SetClock {
     fn now(&self) -> Timestamp {
         let now = millis(self.own()).saturating_add(self.behind.load(Ordering::Relaxed));
         Timestamp::from_millis(u64::try_from(now).unwrap_or(0))
+    }
+
+    fn own(&self) -> Timestamp {
+        self.own.now()
     }
 }
 
