@@ -1,9 +1,9 @@
 //! The outside: one place for each technology behind a port of the domain.
 //!
 //! [`dynamodb`] has the tables, [`sqs`] the queues, [`sender`] the one HTTP client that talks to customers. [`aws`]
-//! builds the clients (`date`: whose answers set a clock), [`config`] reads the environment, and [`reach`] what of it opens private networks. [`vault`] seals
-//! secrets for the tables. [`function`] is what the functions have in common: how an HTTP request comes in ([`http`]), who
-//! sent it ([`caller`]), and how an error is told ([`problem`]).
+//! builds the clients, whose answers set a worker's clock ([`date`]); [`config`] reads the environment, and [`reach`] what
+//! of it opens private networks. [`vault`] seals secrets for the tables. [`function`] is what the functions have in common:
+//! how an HTTP request comes in ([`http`]), who sent it ([`caller`]), and how an error is told ([`problem`]).
 
 pub mod aws;
 pub mod caller;
