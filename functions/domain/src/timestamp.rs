@@ -7,15 +7,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in the API, as a number in the tables.
+/// Milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in the API, as a number in the tables; so there is none
+/// that RFC 3339 cannot write.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// From milliseconds since the epoch.
+    /// 9999-12-31T23:59:59.999Z: RFC 3339, 5.6, has four digits for the year.
+    const LAST: u64 = 253_402_300_799_999;
+
+    /// From milliseconds since the epoch; what would lie after the last moment is the last moment.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        if millis < Self::LAST { Self(millis) } else { Self(Self::LAST) }
     }
 
     /// Milliseconds since the epoch.
@@ -42,11 +46,12 @@ impl Timestamp {
         Day(self.0 / MILLIS_OF_A_DAY)
     }
 
-    /// Reads RFC 3339, any offset.
+    /// Reads RFC 3339, any offset. With one, the last hours of 9999 are in a year that could not be written in UTC.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
+        let millis = u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok()?;
+        (millis <= Self::LAST).then_some(Self(millis))
     }
 }
 
@@ -54,7 +59,7 @@ impl std::ops::Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+        Self::from_millis(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -110,7 +115,7 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let start = Timestamp(self.0.saturating_mul(MILLIS_OF_A_DAY)).to_string();
+        let start = Timestamp::from_millis(self.0.saturating_mul(MILLIS_OF_A_DAY)).to_string();
         f.write_str(start.split('T').next().unwrap_or_default())
     }
 }
@@ -145,6 +150,23 @@ mod tests {
         let moment = Timestamp::from_millis(1_756_720_060_200);
         assert_eq!(moment.to_string(), "2025-09-01T09:47:40.200Z");
         assert_eq!(Timestamp::parse("2025-09-01T11:47:40.2+02:00"), Some(moment));
+    }
+
+    /// One that could not be would panic where it is written, again and again if a table has it.
+    #[test]
+    fn whatever_moment_there_is_can_be_written() {
+        let last = Timestamp::parse("9999-12-31T23:59:59.999Z").unwrap();
+        for moment in [
+            Timestamp::from_millis(u64::MAX),
+            last + Duration::from_millis(1),
+            Timestamp::default() + Duration::MAX,
+        ] {
+            assert_eq!(moment, last);
+        }
+        assert_eq!(Timestamp::parse(&last.to_string()), Some(last));
+        assert_eq!(Timestamp::parse("9999-12-31T23:59:59.999-00:01"), None);
+        assert_eq!(Timestamp::parse("1970-01-01T00:00:00+00:01"), None);
+        assert_eq!(Day::from_number(u64::MAX).to_string(), "9999-12-31");
     }
 
     #[test]
