@@ -74,10 +74,11 @@ impl Position {
     }
 }
 
-/// The start of the sort keys of that moment: the number of milliseconds to 13 digits, which lasts until 2286.
+/// The start of the sort keys of that moment: the number of milliseconds to 13 digits, which lasts until 2286. A later
+/// moment sorts as the last of them, so that a search may end in any year.
 #[must_use]
 pub fn sort_prefix(at: Timestamp) -> String {
-    format!("{:013}", at.as_millis())
+    format!("{:013}", at.as_millis().min(9_999_999_999_999))
 }
 
 /// One request for a page.
@@ -175,6 +176,14 @@ mod tests {
         assert!(unseal(&cursor, &mine, &filter, &[2; 32]).is_err());
         for wrong in ["", "!", "AAAA", &"A".repeat(5000)] {
             assert!(unseal(wrong, &mine, &filter, &secret).is_err());
+        }
+    }
+
+    #[test]
+    fn a_search_that_ends_in_a_far_year_finds_what_is_made_today() {
+        let today = sort_prefix(Timestamp::from_millis(1_788_256_800_000));
+        for far in ["2286-11-20T17:46:40Z", "2500-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"] {
+            assert!(sort_prefix(Timestamp::parse(far).unwrap()) > today, "{far}");
         }
     }
 
