@@ -93,7 +93,7 @@ const fn v6([a, b, c]: [u16; 3], prefix: u8) -> IpNet {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -181,12 +181,15 @@ mod tests {
         )
     }
 
-    fn agrees(address: IpAddr) -> bool {
-        let expected = match address {
+    pub(crate) fn is_public_told_another_way(address: IpAddr) -> bool {
+        match address {
             IpAddr::V4(ip) => is_public_v4(ip),
             IpAddr::V6(ip) => is_public_v6(ip),
-        };
-        AddressPolicy::PublicOnly.permits(address) == expected
+        }
+    }
+
+    fn agrees(address: IpAddr) -> bool {
+        AddressPolicy::PublicOnly.permits(address) == is_public_told_another_way(address)
     }
 
     proptest! {

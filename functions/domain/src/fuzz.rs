@@ -1,23 +1,42 @@
-//! What must hold of any input: queue messages, destination URLs, cursors, records.
+//! What must hold of any input: queue messages, cursors, records; and of URLs and payloads.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod payloads;
+mod urls;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use url::Host;
 
-use crate::address::AddressPolicy;
 use crate::change::Change;
+use crate::conversation::Conversation;
 use crate::delivery_log::{Filter, Position, seal, unseal};
+use crate::details::Details;
+use crate::event::EventKind;
 use crate::fakes::{Fuzz, assert_readable, sample};
 use crate::json::Fields;
 use crate::messages::Message;
-use crate::target_url::{TargetUrl, check_reach};
+use crate::payload::payload;
 use crate::timestamp::Timestamp;
+
+/// What a queue carries.
+const MESSAGE_WORDS: [&str; 10] = [
+    "\"v\":2,",
+    "\"v\":1,",
+    "\"more\":0,",
+    "\"type\":\"event\",",
+    "\"type\":\"delivery\",",
+    "\"trigger\":\"resend\",",
+    "conversation.failed",
+    "9999-12-31T23:59:59.999-01:00",
+    "0000-01-01T00:00:00Z",
+    "dlv_",
+];
 
 #[test]
 fn a_message_is_ours_or_it_does_not_parse() {
     let fuzz = Fuzz::of("messages")
-        .with_samples("dispatch", |sample| Some(sample.pointer("/Records/0/body")?.as_str()?.to_owned()));
+        .with_samples("dispatch", |sample| Some(sample.pointer("/Records/0/body")?.as_str()?.to_owned()))
+        .with_words(&MESSAGE_WORDS);
     fuzz.run(|input| {
         let Ok(body) = std::str::from_utf8(input) else { return };
         let Ok(message) = Message::parse(body) else { return };
@@ -30,80 +49,62 @@ fn a_message_is_ours_or_it_does_not_parse() {
     });
 }
 
-/// What the address table says, told by the standard library and for the best known blocks only.
-fn is_certainly_private(ip: IpAddr) -> bool {
-    let v4 = |ip: Ipv4Addr| {
-        ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || ip.is_multicast()
-    };
-    let v6 = |ip: Ipv6Addr| {
-        let first = ip.segments()[0];
-        ip.is_loopback() || ip.is_unspecified() || ip.to_ipv4().is_some() || first & 0xe000 != 0x2000
-    };
-    match ip {
-        IpAddr::V4(ip) => v4(ip),
-        IpAddr::V6(ip) => v6(ip),
-    }
-}
-
-#[test]
-fn a_url_that_is_taken_can_be_sent_to_and_leads_to_no_private_address() {
-    Fuzz::of("urls").run(|input| {
-        let Ok(text) = std::str::from_utf8(input) else { return };
-        let policy = AddressPolicy::PublicOnly;
-        let taken = match TargetUrl::parse(text, &policy) {
-            Ok(taken) => taken,
-            Err(error) => return assert_readable(&error),
-        };
-        let url = taken.as_url();
-        assert_eq!(
-            TargetUrl::parse(url.as_str(), &policy),
-            Ok(taken.clone()),
-            "it is kept as it was checked"
-        );
-        assert_eq!(check_reach(url, &policy), Ok(()), "at every connect");
-        assert_eq!(url.scheme(), "https");
-        assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none(), "{url}");
-        let port = url.port_or_known_default().unwrap();
-        assert!(port == 443 || port == 8443 || port >= 1024, "{url}");
-        match url.host().unwrap() {
-            Host::Ipv4(ip) => assert!(!is_certainly_private(ip.into()), "{url}"),
-            Host::Ipv6(ip) => assert!(!is_certainly_private(ip.into()), "{url}"),
-            Host::Domain(name) => {
-                assert!(name.contains('.') && name.parse::<IpAddr>().is_err(), "{url}");
-                assert!(!name.ends_with('.') && !name.ends_with("localhost") && !name.ends_with(".internal"));
-            }
-        }
-    });
-}
-
+/// As a caller writes it, and as what its text stands for, which is no text.
 #[test]
 fn a_cursor_is_the_one_that_was_given_out() {
-    let (account, filter, secret) = (sample::account(), Filter::default(), [7; 32]);
+    let (account, secret) = (sample::account(), [7; 32]);
+    let filter = Filter { event: Some(EventKind::Failed), ..Filter::default() };
     let position = Position {
         created_at: Timestamp::from_millis(1_788_256_800_000),
         delivery_id: sample::delivery().id,
     };
     let genuine = seal(&position, &account, &filter, &secret);
-    Fuzz::of("cursors").with_seed(genuine.clone()).run(|input| {
-        let Ok(text) = std::str::from_utf8(input) else { return };
-        match unseal(text, &account, &filter, &secret) {
-            Ok(found) => assert_eq!((text, &found), (genuine.as_str(), &position)),
-            Err(error) => assert_eq!(error.field, "cursor"),
-        }
+    let check = |text: &str| match unseal(text, &account, &filter, &secret) {
+        Ok(found) => assert_eq!((text, &found), (genuine.as_str(), &position)),
+        Err(error) => assert_eq!(error.field, "cursor"),
+    };
+    let fuzz = Fuzz::of("cursors").with_seed(genuine.clone());
+    fuzz.with_seed(URL_SAFE_NO_PAD.decode(&genuine).unwrap()).run(|input| {
+        check(&String::from_utf8_lossy(input));
+        check(&URL_SAFE_NO_PAD.encode(input));
     });
 }
 
-/// What a platform says of a conversation, in every flow.
+/// What a record is made of.
+const RECORD_WORDS: [&str; 10] = [
+    "\"expected_end\":\"9999-12-31T23:59:59.999-01:00\",",
+    "\"expected_end\":\"0000-01-01T00:00:00+01:00\",",
+    "\"expected_end\":null,",
+    "\"daily_room\":\"r1\",",
+    "\"conversation_duration\":0,",
+    "\"conversation_transcript\":[",
+    "\"is_test_call\":false,",
+    "\"notes\":null,",
+    "\"conversation_status\":\"PENDING\",",
+    "\"event\":1,",
+];
+
+/// What a platform says of a conversation, in every flow: what is taken can be kept, shown and sent.
 #[test]
 fn a_record_is_taken_or_a_field_is_named() {
-    let fuzz = Fuzz::of("bodies").with_samples("ingest", |sample| {
+    let fuzz = Fuzz::of("bodies").with_words(&RECORD_WORDS).with_samples("ingest", |sample| {
         let route = sample["routeKey"].as_str()?;
         (route.starts_with("PUT") || route.ends_with("hangup")).then_some(sample["body"].as_str()?.to_owned())
     });
     fuzz.run(|input| {
         let Ok(fields) = serde_json::from_slice::<Fields>(input) else { return };
-        if let Err(error) = Change::parse(fields) {
-            assert_readable(&error);
-        }
+        let change = match Change::parse(fields) {
+            Ok(change) => change,
+            Err(error) => return assert_readable(&error),
+        };
+        let kept = Details::parse(serde_json::from_str(&change.details.to_json()).unwrap()).unwrap();
+        assert!(kept == change.details, "it is kept as it came");
+        let mut record =
+            Conversation::new(sample::account(), sample::conversation_id(), Timestamp::from_millis(7));
+        record.apply(&change);
+        let shown: Value = serde_json::from_str(&record.public_json()).unwrap();
+        assert_eq!(shown["expected_end"].as_str().and_then(Timestamp::parse), record.expected_end);
+        let sent: Value = serde_json::from_slice(&payload(EventKind::Completed, &record)).unwrap();
+        assert_eq!(sent.as_object().unwrap().len(), 16, "all keys, always");
     });
 }
