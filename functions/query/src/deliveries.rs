@@ -69,14 +69,14 @@ fn json_of(value: &impl serde::Serialize) -> String {
 }
 
 /// What the query asks for.
-struct Asked {
-    filter: Filter,
-    cursor: Option<String>,
-    limit: usize,
+pub(crate) struct Asked {
+    pub(crate) filter: Filter,
+    pub(crate) cursor: Option<String>,
+    pub(crate) limit: usize,
 }
 
 impl Asked {
-    fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
+    pub(crate) fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
         let mut asked = Self { filter: Filter::default(), cursor: None, limit: DEFAULT_PAGE };
         let filter = &mut asked.filter;
         for (name, value) in query {

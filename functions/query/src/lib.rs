@@ -2,6 +2,8 @@
 
 mod conversation;
 mod deliveries;
+#[cfg(test)]
+mod fuzz;
 mod page;
 mod stats;
 mod view;

@@ -81,15 +81,15 @@ pub(crate) async fn show(
     Ok(Reply::json(StatusCode::OK, &stats).with_header("cache-control", "no-store"))
 }
 
-struct Asked {
-    destination: Option<DestinationId>,
-    from: Timestamp,
-    to: Timestamp,
-    buckets: usize,
+pub(crate) struct Asked {
+    pub(crate) destination: Option<DestinationId>,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) buckets: usize,
 }
 
 impl Asked {
-    fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
+    pub(crate) fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
         let (mut destination, mut from, mut to, mut buckets) = (None, None, None, 1);
         for (name, value) in query {
             match name.as_str() {

@@ -96,6 +96,9 @@ impl Fuzz {
 }
 
 /// An error that a caller reads: a field, a rule, and not all of what was sent.
+///
+/// # Panics
+/// If it is not.
 pub fn assert_readable(error: &Invalid) {
     assert!(!error.field.is_empty() && !error.rule.is_empty(), "{error}");
     assert!(error.to_string().chars().count() <= 600, "{error}");

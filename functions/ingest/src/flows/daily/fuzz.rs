@@ -7,17 +7,32 @@ use domain::timestamp::Timestamp;
 use super::callback::{is_probe, read};
 use super::signature::verify;
 
+/// What webhooks are made of.
+const WORDS: [&str; 8] = [
+    "\"type\":\"dialin.error\",",
+    "\"type\":\"participant.left\",",
+    "\"room\":\"r1\",",
+    "\"end_ts\":",
+    "\"joined_at\":",
+    "\"timestamp\":\"",
+    "\"owner\":true,",
+    "\"test\":\"test\"",
+];
+
 #[test]
 fn a_webhook_is_a_signal_or_a_field_is_named() {
-    let fuzz = Fuzz::of("daily").with_samples("ingest", |sample| {
+    let fuzz = Fuzz::of("daily").with_words(&WORDS).with_samples("ingest", |sample| {
         sample["routeKey"].as_str()?.contains("daily").then_some(sample["body"].as_str()?.to_owned())
     });
-    fuzz.run(|input| {
-        let signal = read(input);
-        if let Err(error) = &signal {
-            assert_readable(error);
+    fuzz.run(|input| match read(input) {
+        Ok(signal) => {
+            assert!(!is_probe(input), "a probe is no webhook");
+            let moments = signal.iter().flat_map(|signal| [Some(signal.at), signal.began]).flatten();
+            for moment in moments {
+                assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
+            }
         }
-        assert!(!(is_probe(input) && signal.is_ok()), "a probe is no webhook");
+        Err(error) => assert_readable(&error),
     });
 }
 

@@ -1,11 +1,21 @@
 //! What must hold of any callback that comes in Twilio's name.
 
-use domain::fakes::{Fuzz, assert_readable};
+use adapters::http::Request;
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::fakes::{Fuzz, assert_readable, sample};
+use domain::ids::hex;
 use domain::provider::{Provider, ProviderSecret};
 use domain::timestamp::Timestamp;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 
 use super::callback::{Parameters, read};
 use super::signature::Signed;
+use crate::flows::provider::Failure;
+use crate::public_url::PublicUrl;
 
 #[test]
 fn a_callback_is_a_signal_or_a_field_is_named() {
@@ -41,4 +51,57 @@ fn only_what_twilio_has_signed_is_verified() {
         let verified = Signed::Form(form).verify(&token, &[url], Some(&signature)).is_ok();
         assert_eq!(verified, same);
     });
+}
+
+const TOKEN: &str = "12345";
+const URL: &str = "https://api.example.com/v1/flows/twilio/acc_1";
+
+fn sign(query: &str) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
+    mac.update(format!("{URL}?{query}").as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+/// Whether it is believed, readable or not; `None` for what is no request.
+fn is_believed(method: &str, [query, content_type, signature, body]: [&str; 4]) -> Option<bool> {
+    let mut event = ApiGatewayV2httpRequest::default();
+    event.route_key = Some(format!("{method} /v1/flows/twilio/{{account_id}}"));
+    event.raw_query_string = Some(query.to_owned());
+    event.headers.insert("content-type", content_type.parse().ok()?);
+    event.headers.insert("x-twilio-signature", signature.parse().ok()?);
+    event.body = Some(body.to_owned());
+    let (url, token) =
+        (PublicUrl::parse("https://api.example.com"), ProviderSecret::parse(Provider::Twilio, TOKEN));
+    let request = Request::read(event).ok()?;
+    let verified = super::verify(&url.unwrap(), &sample::account(), &token.unwrap(), &request);
+    Some(!matches!(verified, Err(Failure::Refused(_))))
+}
+
+/// A line each: the query, the content type, the signature; the rest is the body. Of a request that is signed by its
+/// query alone, and by the hash of its body in it.
+#[test]
+fn only_a_request_whose_query_is_signed_and_holds_the_bodys_hash_is_believed() {
+    let body = r#"{"CallSid":"CA1","CallStatus":"completed"}"#;
+    let of_body = format!("conversation_id=c-1&bodySHA256={}", hex(&Sha256::digest(body)));
+    let of_nothing = "CallSid=CA1&CallStatus=completed";
+    let genuine = [
+        ("POST", [&of_body, "application/json", &sign(&of_body), body]),
+        ("GET", [of_nothing, "", &sign(of_nothing), ""]),
+    ];
+    for (method, genuine) in genuine {
+        Fuzz::of("signatures").with_seed(genuine.join("\n")).run(|input| {
+            let Ok(text) = std::str::from_utf8(input) else { return };
+            let mut lines = text.splitn(4, '\n');
+            let [Some(query), Some(content_type), Some(signature), Some(body)] =
+                [(); 4].map(|()| lines.next())
+            else {
+                return;
+            };
+            let request = [query, content_type, signature, body];
+            let Some(believed) = is_believed(method, request) else { return };
+            let same =
+                query == genuine[0] && signature == genuine[2] && (method == "GET" || body == genuine[3]);
+            assert_eq!(believed, same);
+        });
+    }
 }
