@@ -19,7 +19,9 @@ use crate::payload::payload;
 use crate::timestamp::Timestamp;
 
 /// What a queue carries.
-const MESSAGE_WORDS: [&str; 10] = [
+const MESSAGE_WORDS: [&str; 12] = [
+    "[\"event\",1,",
+    "[\"delivery\",1,",
     "\"v\":2,",
     "\"v\":1,",
     "\"more\":0,",

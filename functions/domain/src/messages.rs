@@ -128,6 +128,10 @@ impl Message {
     /// # Errors
     /// Why it is not one of ours; without its content, which may be anything.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
+        // serde takes a list too: the values in the fields' order, with nothing that says which is which.
+        if !body.trim_start().starts_with('{') {
+            return Err(serde::de::Error::custom("a message is a JSON object"));
+        }
         serde_json::from_str(body)
     }
 
