@@ -6,6 +6,7 @@ use domain::ids::DestinationId;
 use domain::json::Fields;
 use domain::signature::SigningSecret;
 use domain::timestamp::Timestamp;
+use http::{HeaderName, HeaderValue};
 
 use crate::form::Form;
 use crate::view::View;
@@ -24,6 +25,9 @@ const WORDS: [&str; 10] = [
     "********",
 ];
 
+/// What frames and routes a request.
+const OURS: [&str; 4] = ["host", "content-length", "content-type", "transfer-encoding"];
+
 #[test]
 fn a_form_is_a_destination_or_a_field_is_named() {
     let fuzz = Fuzz::of("forms")
@@ -37,7 +41,13 @@ fn a_form_is_a_destination_or_a_field_is_named() {
         };
         match Form::parse(&fields, &AddressPolicy::PublicOnly).and_then(create) {
             Ok(made) => {
-                assert!(made.private.headers.iter().all(|(name, _)| !name.starts_with("webhook-")), "ours");
+                for (name, value) in made.private.headers.iter() {
+                    assert!(!name.starts_with("webhook-") && !OURS.contains(&name), "{name} is ours");
+                    assert!(
+                        HeaderName::from_bytes(name.as_bytes()).is_ok()
+                            && HeaderValue::from_str(value).is_ok()
+                    );
+                }
                 let shown = serde_json::to_value(View::new(&GlassVault::close(made), Timestamp::default()));
                 assert!(shown.unwrap()["url"].as_str().unwrap().starts_with("https://"));
             }
