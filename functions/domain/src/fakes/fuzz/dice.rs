@@ -78,7 +78,7 @@ impl Dice {
     fn change(&mut self, input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&'static str]) {
         let place = self.below(input.len() + 1);
         let range = self.range(input);
-        match self.below(12) {
+        match self.below(14) {
             0 if place < input.len() => input[place] ^= 1 << self.below(8),
             1 if place < input.len() => input[place] = self.below(256) as u8,
             2 => drop(input.drain(range)),
@@ -102,9 +102,19 @@ impl Dice {
             }
             8 => drop(input.splice(number_after(input, place), self.one_of(&NUMBERS).bytes())),
             9 => drop(input.splice(range, self.word(words).bytes())),
+            10 | 11 => {
+                let seam = seam_after(input, place);
+                drop(input.splice(seam..seam, self.word(words).bytes()));
+            }
             _ => drop(input.splice(place..place, self.word(words).bytes())),
         }
     }
+}
+
+/// Behind the next mark that parts one thing from another, where a whole thing fits in; or the end.
+fn seam_after(input: &[u8], place: usize) -> usize {
+    let mark = input[place..].iter().position(|byte| b"{[,&?\n".contains(byte));
+    mark.map_or(input.len(), |mark| place + mark + 1)
 }
 
 /// The next run of digits, or nothing at the end.
