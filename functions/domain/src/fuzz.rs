@@ -95,6 +95,10 @@ fn a_record_is_taken_or_a_field_is_named() {
     });
     fuzz.run(|input| {
         let Ok(fields) = serde_json::from_slice::<Fields>(input) else { return };
+        if let Ok(Value::Object(names)) = serde_json::from_slice(input) {
+            let given = serde_json::from_slice::<Fields>(input).unwrap().into_iter().count();
+            assert_eq!(given, names.len(), "a field is given twice");
+        }
         let change = match Change::parse(fields) {
             Ok(change) => change,
             Err(error) => return assert_readable(&error),
