@@ -322,8 +322,8 @@ pub trait Ledger: Send + Sync {
         delivery: &DeliveryId,
     ) -> impl Future<Output = Result<Vec<Record>>> + Send;
 
-    /// Completes an attempt's record if it is still in flight and its owner's. False: it is not, and nothing was
-    /// changed.
+    /// Completes an attempt's record if it is still in flight and its owner's. True also for a completion that was
+    /// applied before. False: neither, and nothing was changed.
     fn complete(&self, closing: &Closing) -> impl Future<Output = Result<bool>> + Send;
 
     /// Writes the last record of a delivery that will see no (further) request, if no record of that number exists.

@@ -57,13 +57,17 @@ impl Ledger for MemoryLedger {
 
     async fn complete(&self, closing: &Closing) -> Result<bool> {
         let mut records = lock(&self.0);
-        let record = records.get_mut(&closing.delivery.id).and_then(|records| {
-            records.iter_mut().find(|record| {
-                record.number == closing.number
-                    && matches!(&record.entry, Entry::Inflight { owner, .. } if *owner == closing.owner)
-            })
-        });
-        Ok(record.map(|record| record.entry = Entry::Attempted(closing.attempted.clone())).is_some())
+        let records = records.entry(closing.delivery.id.clone()).or_default();
+        let Some(record) = records.iter_mut().find(|record| record.number == closing.number) else {
+            return Ok(false);
+        };
+        let completed = Entry::Attempted(closing.attempted.clone());
+        let is_ours = matches!(&record.entry, Entry::Inflight { owner, .. } if *owner == closing.owner);
+        if is_ours {
+            record.entry = completed.clone();
+        }
+        // A completion that was applied before is one whose answer was lost.
+        Ok(record.entry == completed)
     }
 
     async fn close(

@@ -95,7 +95,8 @@ impl World {
         let worker = Worker::new(Ports { world: Arc::clone(self), network });
         let work = async move {
             self.time.sleep(late).await;
-            let deadline = clock.now() + TIMEOUT;
+            // As far ahead as it was stated, as `dispatch` reads it.
+            let deadline = clock.now() + (TIMEOUT - late);
             worker.handle(source, batch, Invocation { id: self.invocation_id(), deadline }).await
         };
         let thaw = self.time.sleep_until(from + frozen);
