@@ -547,6 +547,42 @@ mod tests {
         assert_eq!(world.visibility.asked()[0].1, Duration::ZERO);
     }
 
+    /// Tables that take their time.
+    struct Slow(MemoryDestinations, ManualClock, Duration);
+
+    impl Contexts for Slow {
+        async fn load(&self, deliveries: &[&DeliveryMessage]) -> Result<Vec<Context>> {
+            self.1.advance(self.2);
+            self.0.load(deliveries).await
+        }
+    }
+
+    /// A batch can begin in time and come to its claims too late. An attempt would be killed at the deadline, and nobody
+    /// would know what became of it.
+    #[tokio::test]
+    async fn slow_tables_leave_no_time_to_claim() {
+        assert!(TIME_NEEDED > TIME_TO_CLAIM && TIME_TO_CLAIM > ATTEMPT_LIMIT);
+        for (receive_count, short_of, verdict) in
+            [(1, 0, Verdict::Done), (1, 1, Verdict::Again), (2, 1, Verdict::Again)]
+        {
+            let world = World::answering(&[200]);
+            let takes = Duration::from_millis(7000 + short_of);
+            let deliver = Deliver::new(
+                world.ledger.clone(),
+                Slow(world.destinations.clone(), world.clock.clone(), takes),
+                GlassVault,
+                world.sender.clone(),
+                world.visibility.clone(),
+                Arc::new(world.clock.clone()),
+            );
+            let deadline = world.clock.now() + TIME_TO_CLAIM + Duration::from_secs(7);
+            let invocation = Invocation { id: "slow".to_owned(), deadline };
+            assert_eq!(deliver.run(&[received(receive_count)], &invocation).await, [verdict]);
+            let is_recorded = !world.ledger.records_of(&sample::delivery().id).is_empty();
+            assert_eq!(is_recorded, verdict == Verdict::Done, "{receive_count} {short_of}");
+        }
+    }
+
     #[tokio::test]
     async fn a_destination_that_is_gone_cancels_what_is_left() {
         for disable in [true, false] {
@@ -562,6 +598,8 @@ mod tests {
             assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
             let standing = world.standing();
             assert_eq!((standing.status, standing.attempts), (DeliveryStatus::Cancelled, 1));
+            let how = if disable { "disabled" } else { "deleted" };
+            assert_eq!(standing.error, Some(format!("The destination was {how}.")));
             assert_eq!(world.sender.sent().len(), 1);
         }
     }
