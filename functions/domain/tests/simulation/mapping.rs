@@ -83,6 +83,7 @@ impl World {
             faults: self.faults.clone(),
             life: Default::default(),
             clock: Arc::clone(&clock),
+            hears_dates: self.hears_dates,
         };
         let life = network.life.clone();
         if happens(Fault::KilledAtRandom) {

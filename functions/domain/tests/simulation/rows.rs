@@ -245,15 +245,24 @@ fn row_39_a_destination_that_is_gone_ends_its_deliveries_and_one_that_moved_gets
 #[test]
 fn row_45_a_worker_whose_clock_is_wrong_by_five_minutes_breaks_no_promise() {
     for seed in 0..50 {
-        let mut world = World::calm(seed);
-        world.workers = 4;
-        world.sandboxes = [0, 300_000, -300_000].map(|off_by| world.clock_off_by(off_by)).into();
-        world.faults.note(Fault::WrongClock, || "five minutes".to_owned());
-        let scene = Scene::in_world(world, &[&[Status(200, 8000)], &[ILL, Status(200, 8000)]]);
-        let twice = [1, 0]
-            .into_iter()
-            .fold(scene, |scene, passed| scene.with(passed, Point::Receive, Fault::Duplicate));
-        let ending = twice.play();
+        let ending = wrong_clocks(seed, true).play();
         assert_eq!((ending.requests(0), ending.requests(1)), (vec![1], vec![1, 2]), "{seed}");
     }
+}
+
+#[test]
+fn row_45_a_worker_that_does_not_set_its_clock_sends_twice() {
+    let sends_twice = |seed| wrong_clocks(seed, false).world.run().requests.len() > 3;
+    assert!((0..50).any(sends_twice));
+}
+
+/// Two deliveries, three requests, and each message at two workers.
+fn wrong_clocks(seed: u64, hears_dates: bool) -> Scene {
+    let mut world = World::calm(seed);
+    world.workers = 4;
+    world.hears_dates = hears_dates;
+    world.sandboxes = [0, 300_000, -300_000].map(|off_by| world.clock_off_by(off_by)).into();
+    world.faults.note(Fault::WrongClock, || "five minutes".to_owned());
+    let scene = Scene::in_world(world, &[&[Status(200, 8000)], &[ILL, Status(200, 8000)]]);
+    [1, 0].into_iter().fold(scene, |scene, passed| scene.with(passed, Point::Receive, Fault::Duplicate))
 }

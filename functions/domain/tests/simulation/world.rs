@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) rates: MemoryRates,
     pub(crate) sink: Sink,
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Workers set their clocks by the dates of the answers.
+    pub(crate) hears_dates: bool,
     /// Nothing holds it up: a retry comes when it is due.
     pub(crate) is_idle: bool,
     /// Invocations at a time, of each queue.
@@ -107,6 +109,7 @@ impl World {
             rates: MemoryRates::default(),
             sink: Sink::default(),
             rate_limit: None,
+            hears_dates: true,
             is_idle: false,
             workers: 2,
             sandboxes: Vec::new(),
@@ -242,6 +245,7 @@ impl World {
             faults: self.faults.clone(),
             life: Default::default(),
             clock: self.sandbox(),
+            hears_dates: self.hears_dates,
         };
         let (life, clock) = (network.life.clone(), Arc::clone(&network.clock));
         let ports = Ports { world: Arc::clone(self), network };
