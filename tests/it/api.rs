@@ -139,6 +139,8 @@ async fn a_destination_is_checked_field_by_field() {
         ("events", json!([])),
         ("events", json!(["conversation.started"])),
         ("headers", json!({"Host": "x"})),
+        ("headers", json!({"X-Token": 5})),
+        ("headers", json!(["X-Token"])),
         ("secret", json!("x")),
     ] {
         let mut body = good.clone();
@@ -148,6 +150,14 @@ async fn a_destination_is_checked_field_by_field() {
         let named = problem["errors"][0]["field"].as_str().unwrap();
         assert!(named == field || named.starts_with(&format!("{field}.")), "{body}: {problem}");
     }
+    let twice =
+        r#"{"name": "CRM", "url": "https://hooks.example.com/x", "headers": {"X-A": "1", "X-A": "2"}}"#;
+    let (status, problem) = customer.send(Method::POST, "/v1/destinations", Some(twice.to_owned())).await;
+    let rule = "must be an object of header names, each given once, and string values";
+    assert_eq!(
+        (status, &problem["errors"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!([{"field": "headers", "rule": rule}]))
+    );
     let (status, made) = customer.call(Method::POST, "/v1/destinations", Some(&good)).await;
     assert_eq!(
         (status, &made["request_type"], &made["status"]),

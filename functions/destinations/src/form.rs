@@ -16,8 +16,11 @@ use domain::private::Open;
 use domain::signature::{Secrets, SigningSecret};
 use domain::target_url::TargetUrl;
 use domain::timestamp::Timestamp;
+use serde_json::value::RawValue;
 
 const FIELDS: [&str; 6] = ["name", "url", "request_type", "status", "events", "headers"];
+
+const HEADERS: &str = "must be an object of header names, each given once, and string values";
 
 /// The fields that are given. `null` is a wrong value for all of them.
 pub(crate) struct Form {
@@ -38,15 +41,14 @@ impl Form {
             "events",
             "must be an array of conversation.completed, conversation.disconnected, conversation.failed",
         )?;
-        let headers: Option<BTreeMap<String, String>> =
-            fields.optional("headers", "must be an object of header names and string values")?;
+        let headers: Option<Fields> = fields.optional("headers", HEADERS)?;
         Ok(Self {
             name: name.map(|name| DestinationName::parse(&name)).transpose()?,
             url: url.map(|url| TargetUrl::parse(&url, addresses)).transpose()?,
             request_type: fields.optional("request_type", "must be GET, POST, PATCH or PUT")?,
             status: fields.optional("status", "must be enabled or disabled")?,
             events: events.map(EventChoice::try_from).transpose()?,
-            headers: headers.map(ExtraHeaders::try_from).transpose()?,
+            headers: headers.map(read_headers).transpose()?,
         })
     }
 
@@ -99,4 +101,12 @@ impl Form {
         open.private.headers = headers.unmask(&open.private.headers)?;
         Ok(open.close(vault).await?)
     }
+}
+
+fn read_headers(given: Fields) -> Result<ExtraHeaders, Invalid> {
+    let value = |(name, value): (String, Box<RawValue>)| match serde_json::from_str(value.get()) {
+        Ok(value) => Ok((name, value)),
+        Err(_) => Err(Invalid::new(format!("headers.{name}"), "must be a string")),
+    };
+    given.into_iter().map(value).collect::<Result<BTreeMap<String, String>, _>>()?.try_into()
 }
