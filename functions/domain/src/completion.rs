@@ -481,6 +481,29 @@ mod tests {
         let world = World::new();
         world.end(COMPLETED, CompletionFlow::Daily).await;
         assert_eq!(world.record().await.overdue_at, None, "nothing to look after");
+        // Whoever is told of the failure says it again, and the index of what is overdue holds nothing in vain.
+        for flow in [
+            CompletionFlow::Hangup,
+            CompletionFlow::OutboundCall,
+            CompletionFlow::EventBridge,
+            CompletionFlow::Test,
+        ] {
+            let world = World::new();
+            world.events.fail_next();
+            world.complete.run(&completion(COMPLETED, flow)).await.unwrap_err();
+            assert_eq!(world.record().await.overdue_at, None, "{flow:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_completed_conversation_was_answered_and_a_disconnected_one_was_not() {
+        for (kind, answered) in
+            [(EventKind::Completed, true), (EventKind::Disconnected, false), (EventKind::Failed, false)]
+        {
+            let world = World::new();
+            world.end(End::As(kind), CompletionFlow::Hangup).await;
+            assert_eq!(world.record().await.answered_at.is_some(), answered, "{kind:?}");
+        }
     }
 
     #[tokio::test]
