@@ -517,6 +517,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_end_that_brings_more_than_a_record_holds_ends_nothing() {
+        let world = World::new();
+        let long = "x".repeat(MAX_RECORD_BYTES + ROOM_FOR_THE_END);
+        let stated = Change { details: details(&format!(r#"{{"notes":"{long}"}}"#)), ..Change::default() };
+        let completion = Completion { stated, ..completion(COMPLETED, CompletionFlow::Hangup) };
+        assert!(matches!(world.complete.run(&completion).await.unwrap(), Completed::TooLarge));
+        assert!(world.events.sent().is_empty());
+    }
+
+    #[tokio::test]
     async fn a_duration_is_counted_from_the_answer_where_nobody_states_one() {
         let world = World::new();
         let mut conversation =
