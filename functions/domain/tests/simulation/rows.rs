@@ -18,7 +18,7 @@ const ILL: Answer = Status(500, 50);
 const WELLS: &[Answer] = &[];
 
 #[test]
-fn row_01_a_success_is_one_request_and_one_record() {
+fn row_1_a_success_is_one_request_and_one_record() {
     let mut world = World::calm(1);
     world.is_idle = true;
     let ending = Scene::in_world(world, &[&[WELL]]).play();
@@ -26,7 +26,7 @@ fn row_01_a_success_is_one_request_and_one_record() {
 }
 
 #[test]
-fn row_02_a_failure_is_followed_by_a_second_attempt() {
+fn row_2_a_failure_is_followed_by_a_second_attempt() {
     let mut world = World::calm(1);
     world.is_idle = true;
     let ending = Scene::in_world(world, &[&[ILL, WELL]]).play();
@@ -34,7 +34,7 @@ fn row_02_a_failure_is_followed_by_a_second_attempt() {
 }
 
 #[test]
-fn row_03_four_failures_exhaust_a_delivery_and_its_dead_letter_is_gone() {
+fn row_3_four_failures_exhaust_a_delivery_and_its_dead_letter_is_gone() {
     let mut world = World::calm(1);
     world.is_idle = true;
     let ending = Scene::in_world(world, &[&[ILL; 9]]).play();
@@ -43,7 +43,7 @@ fn row_03_four_failures_exhaust_a_delivery_and_its_dead_letter_is_gone() {
 }
 
 #[test]
-fn row_04_a_destination_that_hangs_uses_its_attempts_up_and_nobody_elses() {
+fn row_4_a_destination_that_hangs_uses_its_attempts_up_and_nobody_elses() {
     let ending = Scene::of(&[&[Never; 9], &[]]).play();
     assert_eq!((ending.outcomes(0), ending.outcomes(1)), (vec![Timeout; 4], vec![Success]));
 }
