@@ -191,7 +191,7 @@ async fn a_thousand_deliveries_while_everything_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes: cargo test --release -p tests --test it -- --ignored twenty_thousand --nocapture"]
+#[ignore = "takes minutes: cargo test --profile bench -p tests --test it -- --ignored twenty_thousand --nocapture"]
 async fn twenty_thousand_deliveries_while_everything_fails() {
     everything_fails(200, 4 * 200).await;
 }
