@@ -22,32 +22,9 @@ use tokio::process::Command;
 use super::rounds::Rounds;
 use crate::sender::authority::{Authority, self_signed_identity};
 use crate::sender::receiver::{Answer, Receiver};
-use crate::sender::{Addresses, HOST, LOOPBACK, sender, sender_with};
+use crate::sender::{Addresses, HOST, LOOPBACK, PRIVATE_HOSTS, sender, sender_with};
 use crate::tools;
 use crate::world::{World, own_address};
-
-/// Hosts that are no public host, however they are written.
-const PRIVATE_HOSTS: [&str; 19] = [
-    "127.1",
-    "0x7f.1",
-    "2130706433",
-    "0177.0.0.1",
-    "１２７.０.０.１",
-    "127。0。0。1",
-    "127.0.0.1.",
-    "[::]",
-    "0",
-    "169.254.100.1",
-    "169.254.169.254",
-    "[::1]",
-    "[::ffff:127.0.0.1]",
-    "[64:ff9b::7f00:1]",
-    "[fd00:ec2::254]",
-    "localhost.",
-    "ｌocalhost",
-    "intranet",
-    "db.internal",
-];
 
 /// What every name leads to, one answer after the other; the last again and again. An error is one that a resolver has.
 struct Answers(Mutex<Vec<Result<String, String>>>);

@@ -33,6 +33,30 @@ use self::receiver::{Answer, Receiver};
 pub(crate) const HOST: &str = "hooks.example.com";
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// Hosts that are no public host, however they are written.
+pub(crate) const PRIVATE_HOSTS: [&str; 20] = [
+    "127.1",
+    "0x7f.1",
+    "2130706433",
+    "0177.0.0.1",
+    "１２７.０.０.１",
+    "127。0。0。1",
+    "127.0.0.1.",
+    "[::]",
+    "0",
+    "169.254.100.1",
+    "169.254.169.254",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[fd00:ec2::254]",
+    "localhost",
+    "localhost.",
+    "ｌocalhost",
+    "intranet",
+    "db.internal",
+];
+
 /// Far apart, so that an outcome tells which of the two ended it.
 pub(crate) const LIMITS: Limits =
     Limits { connect: Duration::from_millis(400), total: Duration::from_millis(900) };
