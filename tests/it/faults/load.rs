@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
 use domain::checker;
+use domain::fakes::Dice;
 use domain::ids::EventId;
 use futures_util::future::BoxFuture;
 use local::lambda::function::{Deployed, Function, InvokeError};
 use local::receiver::Answer;
 use tokio::sync::watch;
 
-use super::dice::Dice;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
 use crate::world::eventually;
 
@@ -31,11 +31,11 @@ const OVERLOAD: Duration = Duration::from_secs(5);
 /// Invocations at a time: as many as a small machine can keep from each other's deadlines.
 const AT_ONCE: usize = 20;
 
-/// Of a hundred invocations, so many are killed while anything is killed at all.
-const KILLED: u64 = 5;
+/// How often an invocation is killed while anything is killed at all.
+const KILLED: f64 = 0.05;
 
-/// Of a hundred calls to tables and queues, so many are throttled.
-const THROTTLED: u64 = 2;
+/// How often a call to the tables or queues is throttled.
+const THROTTLED: f64 = 0.02;
 
 /// A function whose invocations die at random.
 struct Mortal {
@@ -48,8 +48,8 @@ struct Mortal {
 impl Function for Mortal {
     fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>> {
         Box::pin(async move {
-            let dies = !*self.is_safe.borrow() && self.dice.says(KILLED);
-            let lives = Duration::from_millis(self.dice.below(300));
+            let dies = !*self.is_safe.borrow() && self.dice.chance(KILLED);
+            let lives = self.dice.millis(0, 299);
             tokio::select! {
                 answer = self.function.invoke(payload, deadline_ms) => answer,
                 () = tokio::time::sleep(lives), if dies => {

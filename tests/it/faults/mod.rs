@@ -7,7 +7,6 @@
 
 mod changes;
 mod destinations;
-mod dice;
 mod entries;
 mod function;
 mod history;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use domain::fakes::Dice;
 use hyper::StatusCode;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::dice::Dice;
 use super::entries;
 use super::stop::{Gate, Stop};
 use crate::between::{Between, Call, Onward, Reply, Server};
@@ -50,8 +50,8 @@ struct Rule {
 #[derive(Default)]
 struct Script {
     rules: Mutex<Vec<Rule>>,
-    /// Of a hundred calls, how many are throttled, and the dice that say which.
-    throttles: Mutex<(u64, Dice)>,
+    /// How often a call is throttled, and the dice that say which.
+    throttles: Mutex<(f64, Dice)>,
     /// Calls by operation: those that came, and those that the endpoint has answered.
     counts: watch::Sender<HashMap<String, [usize; 2]>>,
 }
@@ -78,9 +78,9 @@ impl Proxy {
         On { script: &self.script, rule }
     }
 
-    /// Throttles so many of a hundred calls, told by dice that always fall the same.
-    pub(super) fn throttle(&self, percent: u64, seed: u64) {
-        *self.script.throttles.lock().unwrap() = (percent, Dice::new(seed));
+    /// Throttles calls so often, told by dice that always fall the same.
+    pub(super) fn throttle(&self, probability: f64, seed: u64) {
+        *self.script.throttles.lock().unwrap() = (probability, Dice::new(seed));
     }
 
     /// Calls of an operation so far, repeated ones included.
@@ -177,8 +177,8 @@ impl Script {
 
     fn dice_say_throttle(&self) -> bool {
         let throttles = self.throttles.lock().unwrap();
-        let (percent, dice) = &*throttles;
-        dice.says(*percent)
+        let (probability, dice) = &*throttles;
+        dice.chance(*probability)
     }
 
     fn count(&self, operation: &str, which: usize) {

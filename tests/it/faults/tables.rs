@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::fakes::Dice;
 use domain::ids::{DeliveryId, EventId};
 use domain::outcome::OutcomeClass::{self, HttpError, Success, Unknown};
 use futures_util::future::join_all;
@@ -10,7 +11,6 @@ use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::dice::Dice;
 use super::mappings::Mappings;
 use super::proxy::{On, THROTTLED};
 use super::site::{DELIVERIES, Site};

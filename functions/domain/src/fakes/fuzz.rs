@@ -11,14 +11,15 @@
     reason = "a corpus that cannot be read and an input that fails are a test's end"
 )]
 
-mod dice;
+mod mutate;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use self::dice::Dice;
+use self::mutate::Mutator;
+use super::Dice;
 use crate::invalid::Invalid;
 
 /// Inputs of a target, if nobody says otherwise: a second of a debug build, or less.
@@ -79,7 +80,8 @@ impl Fuzz {
 
     /// Every seed as it is, and then without end what chance makes of them.
     pub fn inputs(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
-        let mutated = (0..).map(|number| Dice::new(number).mutate(&self.seeds, self.words));
+        let mutator = |dice| Mutator { dice, seeds: &self.seeds, words: self.words };
+        let mutated = (0..).map(move |number| mutator(Dice::new(number)).input());
         self.seeds.iter().cloned().chain(mutated)
     }
 

@@ -3,6 +3,7 @@
 mod clock;
 mod conversations;
 mod destinations;
+mod dice;
 mod fuzz;
 mod ledger;
 mod queue;
@@ -15,6 +16,7 @@ mod vault;
 pub use clock::ManualClock;
 pub use conversations::MemoryConversations;
 pub use destinations::MemoryDestinations;
+pub use dice::Dice;
 pub use fuzz::{Fuzz, assert_readable};
 pub use ledger::MemoryLedger;
 pub use queue::{MemoryQueue, MemoryVisibility};

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use domain::fakes::Dice;
 use domain::ports::Clock;
 use domain::timestamp::Timestamp;
 
-use crate::dice::Dice;
 use crate::executor::Time;
 
 macro_rules! faults {

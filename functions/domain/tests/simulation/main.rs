@@ -11,7 +11,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod dice;
 mod executor;
 mod faults;
 mod mapping;

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use domain::fakes::Dice;
 use domain::ports::{Clock, Result, Unavailable};
 use domain::set_clock::SetClock;
 use domain::timestamp::Timestamp;
 
-use crate::dice::Dice;
 use crate::executor::Time;
 use crate::faults::{Fault, Faults, Point};
 

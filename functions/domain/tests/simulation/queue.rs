@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use domain::checker::Left;
+use domain::fakes::Dice;
 use domain::ports::Receipt;
 use domain::timestamp::Timestamp;
 
-use crate::dice::Dice;
 use crate::faults::{Fault, Faults, Point};
 
 /// As in the template: of the queues, and of their redrive policies.

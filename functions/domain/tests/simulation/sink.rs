@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use domain::checker::Request;
 use domain::deliver::ATTEMPT_LIMIT;
+use domain::fakes::Dice;
 use domain::ids::{DeliveryId, DestinationId, EventId};
 use domain::outcome::{Outcome, OutcomeClass};
 use domain::ports::{Clock, WebhookSender};
 use domain::wire::WebhookRequest;
 
-use crate::dice::Dice;
 use crate::faults::{Fault, Point};
 use crate::ports::Ports;
 

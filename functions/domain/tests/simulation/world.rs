@@ -11,7 +11,7 @@ use domain::completion::{Complete, Completion, CompletionFlow};
 use domain::destination::{Destination, DestinationStatus};
 use domain::details::Details;
 use domain::event::EventKind;
-use domain::fakes::{MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, sample};
+use domain::fakes::{Dice, MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, sample};
 use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::ledger::LEASE_MARGIN;
 use domain::ports::Clock;
@@ -22,7 +22,6 @@ use domain::target_url::TargetUrl;
 use domain::timestamp::Timestamp;
 use futures_util::future::{Either, select};
 
-use crate::dice::Dice;
 use crate::executor::Time;
 use crate::faults::{Fault, Faults};
 use crate::network::Network;
