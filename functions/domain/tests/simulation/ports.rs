@@ -162,9 +162,9 @@ impl EventOutbox for Ports {
 impl EventQueue for Ports {
     async fn send(&self, message: &EventMessage) -> Result<()> {
         let (world, body) = (Arc::clone(&self.world), Message::Event(message.clone()).body());
-        let body: Arc<str> = body.into();
+        let (group, body): (Arc<str>, Arc<str>) = (message.account_id.as_str().into(), body.into());
         let send = move || {
-            world.send(Source::Events, Arc::clone(&body), Duration::ZERO);
+            world.send(Source::Events, Arc::clone(&group), Arc::clone(&body), Duration::ZERO);
             Ok(())
         };
         self.network.call(Point::SendEvent, send).await
@@ -191,7 +191,9 @@ impl Ports {
                     .partition(|_| world.faults.happens(Point::SendDeliveries, Fault::PartlyRefused));
                 for message in taken {
                     world.expect(&message.delivery_id);
-                    world.send(Source::Deliveries, Message::Delivery(message).body().into(), delay);
+                    let group = message.destination_id.as_str().into();
+                    let body = Message::Delivery(message).body().into();
+                    world.send(Source::Deliveries, group, body, delay);
                 }
                 Ok(refused)
             };

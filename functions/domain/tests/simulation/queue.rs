@@ -1,6 +1,7 @@
 //! SQS: a message is handed out until it is deleted, at least once and in no order, and after four receives it is a
 //! dead letter.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use crate::faults::{Fault, Faults, Point};
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(180);
 const MAX_RECEIVES: u32 = 4;
 const BATCH: usize = 10;
+
+/// A group that has more than this part of the messages in flight is a noisy neighbour. AWS states no number.
+const NOISY: f64 = 0.1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -36,6 +40,8 @@ pub(crate) struct Handed {
 
 struct Message {
     id: usize,
+    /// `MessageGroupId`
+    group: Arc<str>,
     body: Arc<str>,
     visible_at: Timestamp,
     receives: u32,
@@ -55,21 +61,23 @@ pub(crate) struct Queues {
     faults: Faults,
     /// Messages of one queue that can be in flight at once.
     in_flight: usize,
+    /// Noisy neighbours are handed out after the others, as fair queues do; otherwise, chance knows no order.
+    pub(crate) is_fair: bool,
 }
 
 impl Queues {
     pub(crate) fn new(dice: &Dice, faults: &Faults, in_flight: usize) -> Self {
-        Self { state: Arc::default(), dice: dice.clone(), faults: faults.clone(), in_flight }
+        Self { state: Arc::default(), dice: dice.clone(), faults: faults.clone(), in_flight, is_fair: false }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
-    pub(crate) fn send(&self, to: Source, body: Arc<str>, visible_at: Timestamp) {
+    pub(crate) fn send(&self, to: Source, group: Arc<str>, body: Arc<str>, visible_at: Timestamp) {
         let mut state = self.state();
         state.sent += 1;
-        let message = Message { id: state.sent, body, visible_at, receives: 0 };
+        let message = Message { id: state.sent, group, body, visible_at, receives: 0 };
         state.queues[to as usize].push(message);
     }
 
@@ -79,8 +87,11 @@ impl Queues {
         let dead = bury(&mut state.queues[from as usize], from, now);
         state.queues[Source::DeadLetters as usize].extend(dead);
         let queue = &mut state.queues[from as usize];
-        let in_flight =
-            queue.iter().filter(|message| message.visible_at > now && message.receives > 0).count();
+        let mut groups = HashMap::<_, usize>::new();
+        for message in queue.iter().filter(|message| message.visible_at > now && message.receives > 0) {
+            *groups.entry(Arc::clone(&message.group)).or_default() += 1;
+        }
+        let in_flight: usize = groups.values().sum();
         let mut visible: Vec<_> = queue.iter_mut().filter(|message| message.visible_at <= now).collect();
         if visible.is_empty() {
             return Some(Vec::new());
@@ -93,6 +104,10 @@ impl Queues {
             return None;
         }
         self.dice.shuffle(&mut visible);
+        if self.is_fair {
+            groups.retain(|_, messages| *messages as f64 > in_flight as f64 * NOISY);
+            visible.sort_by_key(|message| groups.contains_key(&message.group));
+        }
         visible.truncate(BATCH.min(self.in_flight - in_flight));
         Some(visible.into_iter().map(|message| self.hand_out(from, message, now)).collect())
     }

@@ -101,7 +101,7 @@ fn row_28_a_body_that_is_not_ours_ends_alone_as_a_dead_letter() {
     let scene = Scene::of(&[&[], &[]]);
     for (queue, body) in [(Source::Events, "not json"), (Source::Deliveries, ""), (Source::Deliveries, "{}")]
     {
-        scene.world.send(queue, body.into(), Duration::ZERO);
+        scene.world.send(queue, "".into(), body.into(), Duration::ZERO);
     }
     let left = scene.play().history.left;
     assert_eq!(left.iter().filter(|left| left.is_dead).count(), 3);
@@ -188,7 +188,7 @@ fn redrive(scene: &Scene) {
     };
     assert_eq!(delivery.id.event_id(), Some(event));
     let body = Message::Delivery(DeliveryMessage::from(delivery)).body();
-    scene.world.send(Source::Deliveries, body.into(), Duration::ZERO);
+    scene.world.send(Source::Deliveries, "".into(), body.into(), Duration::ZERO);
 }
 
 #[test]

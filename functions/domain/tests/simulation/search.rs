@@ -44,7 +44,8 @@ fn search(first_seed: u64, deliveries: usize) -> Found {
     found
 }
 
-fn variable(name: &str, default: u64) -> u64 {
+/// A number that a person gives.
+pub(crate) fn variable(name: &str, default: u64) -> u64 {
     #[expect(clippy::disallowed_methods, reason = "how a person asks for a longer search")]
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }

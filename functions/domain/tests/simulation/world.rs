@@ -151,7 +151,7 @@ impl World {
         if dice.chance(0.05) {
             world.faults.note(Fault::Poison, || "a body that is not ours".to_owned());
             let queue = *dice.pick(&[Source::Events, Source::Deliveries]);
-            world.send(queue, (*dice.pick(&["", "{}", "not json"])).into(), Duration::ZERO);
+            world.send(queue, "".into(), (*dice.pick(&["", "{}", "not json"])).into(), Duration::ZERO);
         }
         world
     }
@@ -292,8 +292,8 @@ impl World {
         self.state().running[source as usize] -= 1;
     }
 
-    pub(crate) fn send(self: &Arc<Self>, to: Source, body: Arc<str>, delay: Duration) {
-        self.queues.send(to, body, self.time.now() + delay);
+    pub(crate) fn send(self: &Arc<Self>, to: Source, group: Arc<str>, body: Arc<str>, delay: Duration) {
+        self.queues.send(to, group, body, self.time.now() + delay);
         self.poll_after(to, delay);
     }
 
