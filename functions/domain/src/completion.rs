@@ -401,6 +401,8 @@ mod tests {
             notes,
             [(EventKind::Completed, CompletionFlow::Daily), (EventKind::Failed, CompletionFlow::Twilio)]
         );
+        world.end(End::As(EventKind::Failed), CompletionFlow::Daily).await;
+        assert_eq!(world.record().await.late_signals.len(), 3, "another end of a flow that is noted, too");
     }
 
     #[tokio::test]
@@ -524,6 +526,55 @@ mod tests {
         let completion = Completion { stated, ..completion(COMPLETED, CompletionFlow::Hangup) };
         assert!(matches!(world.complete.run(&completion).await.unwrap(), Completed::TooLarge));
         assert!(world.events.sent().is_empty());
+    }
+
+    /// Notes with which a conversation that ended as [`COMPLETED`] has so many bytes.
+    async fn notes_filling(bytes: usize) -> Details {
+        let world = World::new();
+        world.end(COMPLETED, CompletionFlow::Hangup).await;
+        let mut filled = world.record().await.details;
+        filled.merge(details(r#"{"notes":""}"#));
+        details(&format!(r#"{{"notes":"{}"}}"#, "x".repeat(bytes - filled.len())))
+    }
+
+    const LIMIT: usize = MAX_RECORD_BYTES + ROOM_FOR_THE_END;
+
+    #[tokio::test]
+    async fn an_end_takes_a_record_up_to_its_limit() {
+        for (bytes, is_accepted) in [(LIMIT, true), (LIMIT + 1, false)] {
+            let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
+            with_notes.stated.details = notes_filling(bytes).await;
+            let completed = World::new().complete.run(&with_notes).await.unwrap();
+            assert_eq!(matches!(completed, Completed::Accepted(_)), is_accepted, "{bytes}: {completed:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_the_end_takes_a_record_up_to_its_limit() {
+        for (bytes, is_accepted) in [(LIMIT, true), (LIMIT + 1, false)] {
+            let world = World::new();
+            world.end(COMPLETED, CompletionFlow::Hangup).await;
+            let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
+            with_notes.stated.details = notes_filling(bytes).await;
+            let completed = world.complete.run(&with_notes).await.unwrap();
+            assert_eq!(matches!(completed, Completed::Accepted(_)), is_accepted, "{bytes}: {completed:?}");
+            assert_eq!(world.record().await.details.get("notes").is_some(), is_accepted);
+            let late = world.end(COMPLETED, CompletionFlow::Daily).await;
+            assert!(matches!(late, Completed::Accepted(_)), "it adds nothing but a note");
+            assert_eq!(world.record().await.late_signals.len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_takes_no_more_refuses_what_would_be_lost_and_drops_a_note() {
+        let world = World::new();
+        world.end(COMPLETED, CompletionFlow::Hangup).await;
+        world.complete.conversations.take_no_more();
+        let late = world.end(End::As(EventKind::Failed), CompletionFlow::Daily).await;
+        assert!(matches!(late, Completed::EndedOtherwise(_)), "{late:?}");
+        let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
+        with_notes.stated.details = details(r#"{"notes":"call back"}"#);
+        assert_eq!(world.complete.run(&with_notes).await.unwrap(), Completed::TooLarge);
     }
 
     #[tokio::test]

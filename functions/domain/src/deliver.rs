@@ -376,9 +376,10 @@ mod tests {
     use crate::delivery::{Entry, Standing};
     use crate::destination::DestinationStatus;
     use crate::fakes::{
-        GlassVault, ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, ScriptedSender, sample,
+        GlassVault, Lines, ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, ScriptedSender,
+        sample,
     };
-    use crate::ids::DestinationId;
+    use crate::ids::{AccountId, DeliveryId, DestinationId};
 
     /// One worker over fakes, whose verbs make the tests read as sentences.
     struct World {
@@ -403,19 +404,21 @@ mod tests {
             }
         }
 
+        fn worker<L: Ledger, C: Contexts>(
+            &self,
+            ledger: L,
+            contexts: C,
+        ) -> Deliver<L, C, GlassVault, ScriptedSender, MemoryVisibility> {
+            let (sender, visibility) = (self.sender.clone(), self.visibility.clone());
+            Deliver::new(ledger, contexts, GlassVault, sender, visibility, Arc::new(self.clock.clone()))
+        }
+
         async fn receive(&self, batch: &[Received]) -> Vec<Verdict> {
             self.receive_with(batch, Duration::from_secs(30)).await
         }
 
         async fn receive_with(&self, batch: &[Received], time_left: Duration) -> Vec<Verdict> {
-            let deliver = Deliver::new(
-                self.ledger.clone(),
-                self.destinations.clone(),
-                GlassVault,
-                self.sender.clone(),
-                self.visibility.clone(),
-                Arc::new(self.clock.clone()),
-            );
+            let deliver = self.worker(self.ledger.clone(), self.destinations.clone());
             let deadline = self.clock.now() + time_left;
             let id = format!("invocation-{}", self.clock.now().as_millis());
             deliver.run(batch, &Invocation { id, deadline }).await
@@ -433,7 +436,7 @@ mod tests {
 
     fn to(destination: &str) -> Received {
         let destination_id = DestinationId::parse(destination).unwrap();
-        let id = crate::ids::DeliveryId::of(&sample::event("").id, &destination_id);
+        let id = DeliveryId::of(&sample::event("").id, &destination_id);
         let delivery = Delivery { id, destination_id, ..sample::delivery() };
         Received {
             message: delivery.into(),
@@ -449,6 +452,71 @@ mod tests {
         assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done], "the same message once more");
         assert_eq!(world.sender.sent().len(), 1);
         assert_eq!(world.standing().status, DeliveryStatus::Delivered);
+    }
+
+    /// Records that cannot be read.
+    struct Unread(MemoryLedger);
+
+    impl Ledger for Unread {
+        async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
+            self.0.claim(claims).await
+        }
+
+        async fn records(&self, _account: &AccountId, _delivery: &DeliveryId) -> Result<Vec<Record>> {
+            Err(Unavailable::new("read records", "told to fail"))
+        }
+
+        async fn complete(&self, closing: &Closing) -> Result<bool> {
+            self.0.complete(closing).await
+        }
+
+        async fn close(
+            &self,
+            delivery: &Delivery,
+            number: u8,
+            status: DeliveryStatus,
+            reason: &str,
+            at: Timestamp,
+        ) -> Result<Claimed> {
+            self.0.close(delivery, number, status, reason, at).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_first_receive_is_made_without_a_read_and_no_other() {
+        for (receive_count, verdict) in
+            [(Some(1), Verdict::Done), (Some(2), Verdict::Again), (None, Verdict::Again)]
+        {
+            let world = World::answering(&[200]);
+            let deliver = world.worker(Unread(world.ledger.clone()), world.destinations.clone());
+            let deadline = world.clock.now() + Duration::from_secs(30);
+            let invocation = Invocation { id: "unread".to_owned(), deadline };
+            let received = Received { receive_count, ..received(1) };
+            assert_eq!(deliver.run(&[received], &invocation).await, [verdict], "{receive_count:?}");
+        }
+    }
+
+    /// Metrics are made of the lines.
+    #[tokio::test]
+    async fn each_attempt_is_a_line_with_its_delay_if_it_is_an_events_first_and_with_the_receives_it_took() {
+        let (world, lines) = (World::answering(&[500, 500, 200]), Lines::captured());
+        let accepted_at = sample::event("").accepted_at;
+        let delay = world.clock.now().since(accepted_at).as_millis();
+        for receive in [2, 4] {
+            world.receive(&[received(receive)]).await;
+            world.clock.advance(RETRY_AFTER);
+        }
+        let mut sent_again = to("dst_1");
+        sent_again.message.trigger = Trigger::Resend;
+        sent_again.message.delivery_id = sent_again.message.delivery_id.again("").unwrap();
+        world.receive(&[sent_again]).await;
+        let said = lines.of("delivery.attempted");
+        let says = |line: &str, field: &str| format!("{line} ").contains(&format!(" {field} "));
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(says(&said[0], &format!("first_attempt_delay_ms={delay}")), "{said:?}");
+        assert!(said[1..].iter().all(|line| !line.contains("first_attempt_delay_ms")), "{said:?}");
+        let burned = ["1", "2", "0"].map(|burned| format!("burned_receives={burned}"));
+        assert!(said.iter().zip(burned).all(|(line, burned)| says(line, &burned)), "{said:?}");
     }
 
     #[tokio::test]
@@ -541,10 +609,12 @@ mod tests {
     #[tokio::test]
     async fn with_no_time_left_the_batch_is_handed_back_unclaimed() {
         let world = World::answering(&[200]);
-        let verdicts = world.receive_with(&[received(1)], TIME_NEEDED - Duration::from_millis(1)).await;
+        let too_little = TIME_NEEDED - Duration::from_millis(1);
+        let verdicts = world.receive_with(&[received(1)], too_little).await;
         assert_eq!(verdicts, [Verdict::Again]);
         assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
         assert_eq!(world.visibility.asked()[0].1, Duration::ZERO);
+        assert_eq!(world.receive_with(&[received(1)], TIME_NEEDED).await, [Verdict::Done]);
     }
 
     /// Tables that take their time.
@@ -563,18 +633,12 @@ mod tests {
     async fn slow_tables_leave_no_time_to_claim() {
         assert!(TIME_NEEDED > TIME_TO_CLAIM && TIME_TO_CLAIM > ATTEMPT_LIMIT);
         for (receive_count, short_of, verdict) in
-            [(1, 0, Verdict::Done), (1, 1, Verdict::Again), (2, 1, Verdict::Again)]
+            [(1, 0, Verdict::Done), (1, 1, Verdict::Again), (2, 0, Verdict::Done), (2, 1, Verdict::Again)]
         {
             let world = World::answering(&[200]);
             let takes = Duration::from_millis(7000 + short_of);
-            let deliver = Deliver::new(
-                world.ledger.clone(),
-                Slow(world.destinations.clone(), world.clock.clone(), takes),
-                GlassVault,
-                world.sender.clone(),
-                world.visibility.clone(),
-                Arc::new(world.clock.clone()),
-            );
+            let deliver = world
+                .worker(world.ledger.clone(), Slow(world.destinations.clone(), world.clock.clone(), takes));
             let deadline = world.clock.now() + TIME_TO_CLAIM + Duration::from_secs(7);
             let invocation = Invocation { id: "slow".to_owned(), deadline };
             assert_eq!(deliver.run(&[received(receive_count)], &invocation).await, [verdict]);
@@ -587,6 +651,7 @@ mod tests {
     async fn a_destination_that_is_gone_cancels_what_is_left() {
         for disable in [true, false] {
             let world = World::answering(&[500, 200]);
+            let lines = Lines::captured();
             world.receive(&[received(1)]).await;
             if disable {
                 let status = DestinationStatus::Disabled;
@@ -598,6 +663,7 @@ mod tests {
             assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
             let standing = world.standing();
             assert_eq!((standing.status, standing.attempts), (DeliveryStatus::Cancelled, 1));
+            assert_eq!(lines.of("delivery.cancelled").len(), 1);
             let how = if disable { "disabled" } else { "deleted" };
             assert_eq!(standing.error, Some(format!("The destination was {how}.")));
             assert_eq!(world.sender.sent().len(), 1);

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::destination::DestinationStatus;
     use crate::event::EventKind;
-    use crate::fakes::{ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, sample};
+    use crate::fakes::{Lines, ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, sample};
 
     struct Scene {
         destinations: MemoryDestinations,
@@ -126,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_active_get_a_message_the_disabled_a_record_and_the_unwilling_nothing() {
-        let scene = Scene::set();
+        let (scene, lines) = (Scene::set(), Lines::captured());
         for _ in 0..2 {
             scene.run().await;
         }
@@ -134,6 +134,7 @@ mod tests {
         assert_eq!(sent[0], sent[1], "a second run makes the same delivery");
         assert_eq!(sent.len(), 2);
         assert_eq!(scene.skipped(), 1);
+        assert_eq!(lines.of("delivery.skipped").len(), 1, "a second run skips nothing");
     }
 
     #[tokio::test]

@@ -4,7 +4,6 @@
 //! attempt *before* the request, on the condition that no record of that number exists, and completes it after. At
 //! most four such records can exist; each request has its own; and after a success there is nothing left to claim.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +23,7 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(10);
 pub const LEASE_MARGIN: Duration = Duration::from_secs(3);
 
 /// Who holds a claim: one message of one invocation.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner(String);
 
 impl Owner {
@@ -44,12 +43,6 @@ impl Owner {
 impl From<String> for Owner {
     fn from(text: String) -> Self {
         Self(text)
-    }
-}
-
-impl fmt::Debug for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -216,6 +209,13 @@ mod tests {
 
     fn inflight(owner: &str, lease_until: Timestamp) -> Entry {
         Entry::Inflight { owner: Owner::from(owner.to_owned()), lease_until }
+    }
+
+    #[test]
+    fn an_owner_is_stored_as_a_text() {
+        let owner = Owner::new("invocation", 3);
+        assert_eq!(owner.as_str(), "invocation/3");
+        assert_eq!(Owner::from(owner.as_str().to_owned()), owner);
     }
 
     #[test]

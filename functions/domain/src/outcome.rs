@@ -125,3 +125,15 @@ impl Outcome {
         Self { class, http_status: None, error: Some(error.into()), duration, response: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_has_one_name_in_tables_answers_and_lines() {
+        for class in OutcomeClass::ALL {
+            assert_eq!(serde_json::json!(class), class.as_str());
+        }
+    }
+}

@@ -17,6 +17,7 @@ struct State {
     announced: HashSet<EventId>,
     delivered: HashSet<EventId>,
     ends_after_load: Option<EventKind>,
+    takes_no_more: bool,
 }
 
 /// Records, the events of their ends, and which of those were announced and delivered.
@@ -33,6 +34,11 @@ impl MemoryConversations {
     /// There is a record of a delivery of this event.
     pub fn leave_delivery(&self, event: &EventId) {
         lock(&self.0).delivered.insert(event.clone());
+    }
+
+    /// From now on the table says of every record that it is too large.
+    pub fn take_no_more(&self) {
+        lock(&self.0).takes_no_more = true;
     }
 
     /// Someone else ends the conversation that is loaded next, right after.
@@ -65,6 +71,9 @@ impl Conversations for MemoryConversations {
         let key = (conversation.account_id.clone(), conversation.id.clone());
         if state.records.get(&key).map_or(0, |stored| stored.version) != conversation.version {
             return Ok(Saved::Conflict);
+        }
+        if state.takes_no_more {
+            return Ok(Saved::TooLarge);
         }
         let version = conversation.version + 1;
         state.records.insert(key, Conversation { version, ..conversation.clone() });
