@@ -185,6 +185,7 @@ impl Launch<'_> {
             arguments,
             memory_mib: function.memory_mib,
             environment,
+            log: None,
         };
         Processes::new(bootstrap, MAX_PROCESSES, self.clock.clone())
     }

@@ -2,11 +2,12 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::hash::{Hash, Hasher};
 
 use adapters::config::Retention;
 use adapters::dynamodb::LedgerTable;
-use domain::checker::{self, History, Left, Request, Trace};
+use domain::checker::{self, History, Left, Memory, Request, Trace};
 use domain::deliver::ATTEMPT_LIMIT;
 use domain::delivery::{DeliveryStatus, Entry, Record, Standing};
 use domain::ids::{AccountId, DeliveryId, EventId};
@@ -17,6 +18,7 @@ use futures_util::stream::{self, StreamExt};
 use local::receiver::{Answer, Received};
 
 use super::site::{CANARIES, DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
+use super::worker::MEMORY_MIB;
 use crate::log;
 
 /// Reads on their way at the same time.
@@ -35,15 +37,16 @@ impl Site {
         let received = received.map(|request| self.request(&request));
         let mut canaries: Vec<_> = CANARIES.map(str::to_owned).into();
         canaries.push(self.customer.key.rsplit('_').next().unwrap().to_owned());
-        let log = Trace { name: "the log".to_owned(), text: log::captured().text() };
+        let own = Trace { name: "the log".to_owned(), text: log::captured().text() };
         let errors = records.iter().flat_map(|(delivery, records)| errors(delivery, records));
         History {
             expected: self.expected.lock().unwrap().clone(),
             requests: received.chain(self.seen.lock().unwrap().iter().cloned()).collect(),
-            traces: std::iter::once(log).chain(errors).collect(),
+            traces: [own].into_iter().chain(self.log_of_workers()).chain(errors).collect(),
             records,
             left,
             canaries,
+            memory: self.memory(),
             ..History::default()
         }
     }
@@ -66,6 +69,22 @@ impl Site {
     /// What is recorded of a delivery.
     pub(super) async fn records_of(&self, delivery: &DeliveryId) -> Vec<Record> {
         self.ledger().records(&self.account(), delivery).await.unwrap()
+    }
+
+    /// What the workers logged, if there were any.
+    fn log_of_workers(&self) -> Option<Trace> {
+        if self.workers.lock().unwrap().is_empty() {
+            return None;
+        }
+        let text = fs::read_to_string(self.log_file()).unwrap();
+        assert!(text.contains("delivery.attempted"), "the workers log what they do: {text}");
+        Some(Trace { name: "the workers' log".to_owned(), text })
+    }
+
+    /// What the greediest of the workers took.
+    fn memory(&self) -> Option<Memory> {
+        let peak = self.workers.lock().unwrap().iter().map(|worker| worker.peak()).max()?;
+        Some(Memory { peak, limit: u64::from(MEMORY_MIB) * 1024 * 1024 })
     }
 
     fn account(&self) -> AccountId {

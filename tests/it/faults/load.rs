@@ -121,6 +121,14 @@ impl Load {
         }
     }
 
+    /// Waits until it is quiet; every promise was kept.
+    async fn ends_well(&self, patience: Duration) {
+        self.quiet(patience).await;
+        let mut history = self.site.history().await;
+        history.slowed_by = OVERLOAD;
+        checker::assert_kept(&history);
+    }
+
     /// From acceptance to the first attempt, at destinations of these numbers: the 50th and the 99th of a hundred.
     fn delays(&self, destinations: std::ops::Range<usize>) -> [Duration; 2] {
         let accepted: BTreeMap<_, _> = self.accepted.iter().map(|(event, at)| (event.as_str(), at)).collect();
@@ -180,9 +188,7 @@ async fn everything_fails(events: usize, hangs: usize) {
         requests.len(),
     );
     assert!(killed > 0 && repeated > 0, "a load without faults proves nothing");
-    let mut history = load.site.history().await;
-    history.slowed_by = OVERLOAD;
-    checker::assert_kept(&history);
+    load.ends_well(Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,7 +215,10 @@ async fn delays_beside(hangs: bool, events: usize, every: Duration) -> [Duration
     for number in 1..DESTINATIONS {
         load.site.receiver.wait_for(&format!("/{number}"), events).await;
     }
-    load.delays(1..DESTINATIONS)
+    let delays = load.delays(1..DESTINATIONS);
+    load.site.receiver.answer("/0", Answer::Status(200));
+    load.ends_well(Duration::from_secs(3 * 60)).await;
+    delays
 }
 
 #[tokio::test(flavor = "multi_thread")]

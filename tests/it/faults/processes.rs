@@ -1,4 +1,4 @@
-//! Processes that die, freeze or have no time left: rows 12 and 21 to 26, with the binary that is deployed.
+//! Processes that die, freeze or have no time left: rows 6, 12 and 21 to 26, with the binary that is deployed.
 //!
 //! The points of death are found from outside: a call is held by the proxy, and meanwhile the process is killed.
 
@@ -140,6 +140,24 @@ async fn row_26_with_one_second_to_live_it_hands_its_batch_back_and_claims_nothi
     for path in ["/a", "/b"] {
         assert_eq!((site.attempts_at(path), outcomes(&site, &event, path).await), (vec![1], vec![Success]));
     }
+    site.world.quiet().await;
+    site.assert_kept().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_6_ten_bodies_of_ten_megabytes_take_no_more_memory_than_short_ones() {
+    const MEGABYTES: usize = 10;
+    let paths = ["/0", "/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8", "/9"];
+    let Some((site, worker, mappings, _)) = fanned_out(&paths).await else { return };
+    assert_eq!(mappings.deliveries.step().await, 10);
+    let before = worker.peak();
+    for path in paths {
+        site.receiver.answer(path, Answer::Body(200, "x".repeat(MEGABYTES << 20)));
+    }
+    site.accept("c-2").await;
+    assert_eq!((mappings.events.step().await, mappings.deliveries.step().await), (1, 10));
+    let more = worker.peak() - before;
+    assert!(more < (MEGABYTES as u64) << 20, "{before} bytes before, and {more} more");
     site.world.quiet().await;
     site.assert_kept().await;
 }

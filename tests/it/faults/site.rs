@@ -1,6 +1,7 @@
 //! A system whose messages a test hands out by itself, with proxies before its tables and queues, and a receiver.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,9 +21,11 @@ use local::stack::{Options, mappings};
 use local::template::{Parameters, Template};
 use reqwest::Method;
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::proxy::Proxy;
+use super::worker::Worker;
 use crate::log;
 use crate::tools;
 use crate::world::{Customer, MORNING_MS, World, binaries, options, own_address, text};
@@ -49,6 +52,8 @@ pub(super) struct Site {
     pub(super) expected: Mutex<BTreeSet<DeliveryId>>,
     /// What other receivers than this one have seen.
     pub(super) seen: Mutex<Vec<Request>>,
+    pub(super) workers: Mutex<Vec<Arc<Worker>>>,
+    log_directory: TempDir,
     authority: Authority,
     host: String,
     template: Template,
@@ -112,10 +117,17 @@ impl Site {
             destinations: Mutex::default(),
             expected: Mutex::default(),
             seen: Mutex::default(),
+            workers: Mutex::default(),
+            log_directory: tempfile::tempdir().unwrap(),
             authority,
             host: host.to_owned(),
             template,
         }
+    }
+
+    /// What its workers log.
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.log_directory.path().join("log")
     }
 
     /// The variables of the functions, by which they find the proxies.

@@ -1,7 +1,9 @@
 //! Dispatch as Lambda runs it: a process of the binary that is deployed, which a test can stop at any point.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -14,10 +16,15 @@ use tokio::sync::Mutex;
 use super::site::Site;
 use crate::world::binaries;
 
+/// The least that the template lets an operator choose for Dispatch.
+pub(super) const MEMORY_MIB: u32 = 256;
+
 /// One process, and no other takes its place.
 pub(super) struct Worker {
     sandbox: Mutex<Sandbox>,
     id: u32,
+    /// The most memory that it was seen to have taken, in bytes.
+    peak: AtomicU64,
     clock: Clock,
 }
 
@@ -28,16 +35,31 @@ impl Worker {
             arn: "arn:aws:lambda:us-east-1:000000000000:function:Dispatch".to_owned(),
             binary: binary().await,
             arguments: Vec::new(),
-            memory_mib: 512,
+            memory_mib: MEMORY_MIB,
             environment: site.variables(),
+            log: Some(site.log_file()),
         };
         let sandbox = Sandbox::start(&bootstrap).await.unwrap();
         let id = sandbox.id().unwrap();
-        Arc::new(Self { sandbox: Mutex::new(sandbox), id, clock: site.clock.clone() })
+        let (sandbox, peak) = (Mutex::new(sandbox), AtomicU64::default());
+        let worker = Arc::new(Self { sandbox, id, peak, clock: site.clock.clone() });
+        site.workers.lock().unwrap().push(Arc::clone(&worker));
+        worker
     }
 
     pub(super) async fn kill(&self) {
+        self.peak();
         self.signal("KILL").await;
+    }
+
+    /// The most memory that it has taken so far, in bytes.
+    pub(super) fn peak(&self) -> u64 {
+        // Of one that was killed there is nothing more to be seen.
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap_or_default();
+        let kibibytes =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let peak = kibibytes.map_or(0, |kibibytes| kibibytes.parse::<u64>().unwrap() * 1024);
+        self.peak.fetch_max(peak, Ordering::Relaxed).max(peak)
     }
 
     /// As Lambda does with a sandbox between invocations.

@@ -1,6 +1,7 @@
 //! A function as native processes: `bootstrap` binaries that speak the Runtime API, each doing one invocation at a time.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -30,6 +31,8 @@ pub struct Bootstrap {
     pub memory_mib: u32,
     /// The only variables it gets besides Lambda's own: nothing of the developer's environment leaks in.
     pub environment: BTreeMap<String, String>,
+    /// The file that its log is added to, if it is not to go to our own standard error.
+    pub log: Option<PathBuf>,
 }
 
 /// A function that runs as processes: as many as there are invocations at a time, kept warm in between.
@@ -94,6 +97,7 @@ impl Sandbox {
     /// Starts the process; it asks for its first invocation by itself.
     pub async fn start(bootstrap: &Bootstrap) -> io::Result<Self> {
         let api = RuntimeApi::start(bootstrap.arn.clone()).await?;
+        let [stdout, stderr] = log(bootstrap)?;
         // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
         let process = Command::new(&bootstrap.binary)
             .args(&bootstrap.arguments)
@@ -108,9 +112,8 @@ impl Sandbox {
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
             .env("TZ", ":UTC")
             .stdin(Stdio::null())
-            // What it prints is its log; our own standard output is for people.
-            .stdout(io::stderr())
-            .stderr(io::stderr())
+            .stdout(stdout)
+            .stderr(stderr)
             .kill_on_drop(true)
             .spawn()?;
         Ok(Self { process, api })
@@ -147,6 +150,13 @@ impl Sandbox {
             tracing::warn!(%error, "a function's process could not be killed");
         }
     }
+}
+
+/// What it prints is its log; our own standard output is for people.
+fn log(bootstrap: &Bootstrap) -> io::Result<[Stdio; 2]> {
+    let Some(path) = &bootstrap.log else { return Ok([io::stderr().into(), io::stderr().into()]) };
+    let file = File::options().create(true).append(true).open(path)?;
+    Ok([file.try_clone()?.into(), file.into()])
 }
 
 fn could_not_start(bootstrap: &Bootstrap, error: &io::Error) -> InvokeError {

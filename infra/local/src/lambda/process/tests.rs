@@ -45,6 +45,7 @@ fn this_test_as(binary: PathBuf) -> Bootstrap {
         arguments: ["--exact", name, "--ignored", "--nocapture"].map(str::to_owned).to_vec(),
         memory_mib: 512,
         environment: BTreeMap::new(),
+        log: None,
     }
 }
 
