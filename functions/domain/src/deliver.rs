@@ -379,7 +379,7 @@ mod tests {
         GlassVault, Lines, ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, ScriptedSender,
         sample,
     };
-    use crate::ids::{AccountId, DeliveryId, DestinationId};
+    use crate::ids::{DeliveryId, DestinationId};
 
     /// One worker over fakes, whose verbs make the tests read as sentences.
     struct World {
@@ -404,12 +404,12 @@ mod tests {
             }
         }
 
-        fn worker<L: Ledger, C: Contexts>(
+        fn worker<C: Contexts>(
             &self,
-            ledger: L,
             contexts: C,
-        ) -> Deliver<L, C, GlassVault, ScriptedSender, MemoryVisibility> {
-            let (sender, visibility) = (self.sender.clone(), self.visibility.clone());
+        ) -> Deliver<MemoryLedger, C, GlassVault, ScriptedSender, MemoryVisibility> {
+            let (ledger, sender, visibility) =
+                (self.ledger.clone(), self.sender.clone(), self.visibility.clone());
             Deliver::new(ledger, contexts, GlassVault, sender, visibility, Arc::new(self.clock.clone()))
         }
 
@@ -418,7 +418,7 @@ mod tests {
         }
 
         async fn receive_with(&self, batch: &[Received], time_left: Duration) -> Vec<Verdict> {
-            let deliver = self.worker(self.ledger.clone(), self.destinations.clone());
+            let deliver = self.worker(self.destinations.clone());
             let deadline = self.clock.now() + time_left;
             let id = format!("invocation-{}", self.clock.now().as_millis());
             deliver.run(batch, &Invocation { id, deadline }).await
@@ -454,45 +454,15 @@ mod tests {
         assert_eq!(world.standing().status, DeliveryStatus::Delivered);
     }
 
-    /// Records that cannot be read.
-    struct Unread(MemoryLedger);
-
-    impl Ledger for Unread {
-        async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
-            self.0.claim(claims).await
-        }
-
-        async fn records(&self, _account: &AccountId, _delivery: &DeliveryId) -> Result<Vec<Record>> {
-            Err(Unavailable::new("read records", "told to fail"))
-        }
-
-        async fn complete(&self, closing: &Closing) -> Result<bool> {
-            self.0.complete(closing).await
-        }
-
-        async fn close(
-            &self,
-            delivery: &Delivery,
-            number: u8,
-            status: DeliveryStatus,
-            reason: &str,
-            at: Timestamp,
-        ) -> Result<Claimed> {
-            self.0.close(delivery, number, status, reason, at).await
-        }
-    }
-
     #[tokio::test]
     async fn a_first_receive_is_made_without_a_read_and_no_other() {
         for (receive_count, verdict) in
             [(Some(1), Verdict::Done), (Some(2), Verdict::Again), (None, Verdict::Again)]
         {
             let world = World::answering(&[200]);
-            let deliver = world.worker(Unread(world.ledger.clone()), world.destinations.clone());
-            let deadline = world.clock.now() + Duration::from_secs(30);
-            let invocation = Invocation { id: "unread".to_owned(), deadline };
+            world.ledger.be_unreadable();
             let received = Received { receive_count, ..received(1) };
-            assert_eq!(deliver.run(&[received], &invocation).await, [verdict], "{receive_count:?}");
+            assert_eq!(world.receive(&[received]).await, [verdict], "{receive_count:?}");
         }
     }
 
@@ -637,8 +607,7 @@ mod tests {
         {
             let world = World::answering(&[200]);
             let takes = Duration::from_millis(7000 + short_of);
-            let deliver = world
-                .worker(world.ledger.clone(), Slow(world.destinations.clone(), world.clock.clone(), takes));
+            let deliver = world.worker(Slow(world.destinations.clone(), world.clock.clone(), takes));
             let deadline = world.clock.now() + TIME_TO_CLAIM + Duration::from_secs(7);
             let invocation = Invocation { id: "slow".to_owned(), deadline };
             assert_eq!(deliver.run(&[received(receive_count)], &invocation).await, [verdict]);

@@ -1,35 +1,44 @@
 //! The ledger in memory.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::lock;
 use crate::delivery::{Delivery, DeliveryStatus, Entry, Record};
 use crate::ids::{AccountId, DeliveryId};
 use crate::ledger::{Claim, Claimed, Closing};
-use crate::ports::{Ledger, Result};
+use crate::ports::{Ledger, Result, Unavailable};
 use crate::timestamp::Timestamp;
 
 /// Records of any account's deliveries.
 #[derive(Clone, Default)]
-pub struct MemoryLedger(Arc<Mutex<HashMap<DeliveryId, Vec<Record>>>>);
+pub struct MemoryLedger {
+    records: Arc<Mutex<HashMap<DeliveryId, Vec<Record>>>>,
+    is_unreadable: Arc<AtomicBool>,
+}
 
 impl MemoryLedger {
     /// A delivery's records.
     #[must_use]
     pub fn records_of(&self, delivery: &DeliveryId) -> Vec<Record> {
-        lock(&self.0).get(delivery).cloned().unwrap_or_default()
+        lock(&self.records).get(delivery).cloned().unwrap_or_default()
+    }
+
+    /// From now on no read succeeds, and every write.
+    pub fn be_unreadable(&self) {
+        self.is_unreadable.store(true, Ordering::Relaxed);
     }
 
     /// Forgets one record of a delivery.
     pub fn forget(&self, delivery: &DeliveryId, number: u8) {
-        if let Some(records) = lock(&self.0).get_mut(delivery) {
+        if let Some(records) = lock(&self.records).get_mut(delivery) {
             records.retain(|record| record.number != number);
         }
     }
 
     fn insert(&self, delivery: &DeliveryId, record: Record) -> Claimed {
-        let mut records = lock(&self.0);
+        let mut records = lock(&self.records);
         let records = records.entry(delivery.clone()).or_default();
         if records.iter().any(|written| written.number == record.number) {
             return Claimed::Taken;
@@ -52,11 +61,14 @@ impl Ledger for MemoryLedger {
     }
 
     async fn records(&self, _account: &AccountId, delivery: &DeliveryId) -> Result<Vec<Record>> {
+        if self.is_unreadable.load(Ordering::Relaxed) {
+            return Err(Unavailable::new("read records", "told to fail"));
+        }
         Ok(self.records_of(delivery))
     }
 
     async fn complete(&self, closing: &Closing) -> Result<bool> {
-        let mut records = lock(&self.0);
+        let mut records = lock(&self.records);
         let records = records.entry(closing.delivery.id.clone()).or_default();
         let Some(record) = records.iter_mut().find(|record| record.number == closing.number) else {
             return Ok(false);
