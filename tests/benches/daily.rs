@@ -1,25 +1,4 @@
-//! How long a webhook of Daily waits for its answer: `cargo bench -p tests --bench daily`.
-//!
-//! One webhook after the other, from a client in the same process, through the HTTP front of the stack: signature,
-//! secret, link and record at real DynamoDB and SQS endpoints over sockets, in memory.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a benchmark that cannot go on has failed, and it prints its figures"
-)]
-
-mod figures;
-#[path = "../it/providers.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
-mod providers;
-#[path = "../it/tools.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
-mod tools;
-#[path = "../it/world.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
-mod world;
+//! How long a webhook of Daily waits for its answer, one after the other: signature, secret, link and record.
 
 use std::time::Instant;
 
@@ -36,8 +15,7 @@ const WEBHOOKS: usize = 2_000;
 /// Webhooks before them, until everything is warm.
 const WARM_UP: usize = 200;
 
-#[tokio::main]
-async fn main() {
+pub(crate) async fn run() {
     let world = World::start().await;
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;

@@ -1,21 +1,4 @@
-//! How long a page of the Delivery Logs takes among ten thousand deliveries: `cargo bench -p tests --bench log`.
-//!
-//! Through the HTTP front of the stack, one page after the other, each by the cursor of the one before.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a benchmark that cannot go on has failed, and it prints its figures"
-)]
-
-mod figures;
-#[path = "../it/tools.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
-mod tools;
-#[path = "../it/world.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
-mod world;
+//! How long a page of the Delivery Logs takes among ten thousand deliveries, each by the cursor of the one before.
 
 use std::time::{Duration, Instant};
 
@@ -39,8 +22,7 @@ const DELIVERIES: u64 = 10_000;
 /// A page of the API's largest size: a hundred pages hold all of them.
 const PAGE: usize = 100;
 
-#[tokio::main]
-async fn main() {
+pub(crate) async fn run() {
     let world = World::start().await;
     let customer = world.customer("Acme").await;
     fill(&world, &customer).await;

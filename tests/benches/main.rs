@@ -1,0 +1,41 @@
+//! Figures of the README: `cargo bench -p tests`, or one of them by its name, `cargo bench -p tests -- daily`.
+//!
+//! Clients are in the same process and go through the HTTP front of the stack; tables, queues and the receiver are at
+//! real endpoints over sockets, in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on has failed, and it prints its figures"
+)]
+
+mod daily;
+mod figures;
+mod log;
+#[path = "../it/providers.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod providers;
+#[path = "../it/tools.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod tools;
+#[path = "../it/world.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod world;
+
+#[tokio::main]
+async fn main() {
+    // Cargo adds flags for harnesses.
+    let names: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wants = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    assert!(
+        names.iter().all(|name| ["daily", "log"].contains(&name.as_str())),
+        "daily or log, not {names:?}"
+    );
+    if wants("daily") {
+        daily::run().await;
+    }
+    if wants("log") {
+        log::run().await;
+    }
+}
