@@ -11,6 +11,10 @@
 )]
 
 mod daily;
+#[cfg(test)]
+#[path = "../it/described.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod described;
 mod figures;
 mod log;
 #[path = "../it/providers.rs"]

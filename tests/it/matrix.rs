@@ -59,6 +59,7 @@ fn rows() -> Vec<Row> {
     vec![
         row("GET /", Open, Nothing, 200),
         row("GET /assets/{version}/{name}", Open, Existing("name"), 404),
+        row("GET /openapi.json", Open, Nothing, 200),
         row("POST /v1/flows/twilio/{account_id}", Signature, Existing("account_id"), 403),
         row("GET /v1/flows/twilio/{account_id}", Signature, Existing("account_id"), 403),
         row("POST /v1/flows/daily/{account_id}", Signature, Existing("account_id"), 403),

@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
+use crate::described;
 use crate::world::{Customer, World};
 
 const REQUEST_TYPES: [&str; 4] = ["GET", "POST", "PATCH", "PUT"];
@@ -95,6 +96,7 @@ async fn every_request_type_carries_the_same_payload_signed() {
     }
     assert!(payloads.iter().all(|payload| *payload == payloads[0]), "byte-identical");
     let payload: Value = serde_json::from_slice(&payloads[0]).unwrap();
+    described::check_payload(&payload);
     assert_eq!(payload["conversation_transcript"], transcript);
     assert_eq!(payload["notes"], Value::Null);
     assert_eq!(payload["conversation_analysis"], json!([]));

@@ -4,6 +4,7 @@ mod conversation;
 mod deliveries;
 #[cfg(test)]
 mod fuzz;
+mod openapi;
 mod page;
 mod stats;
 mod view;
@@ -76,9 +77,10 @@ impl Query {
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
         match request.route() {
-            // The page is the same for everyone; what it shows is asked for with a key.
+            // The same for everyone; what the page shows is asked for with a key.
             "GET /" => return Ok(page::index()),
             "GET /assets/{version}/{name}" => return page::asset(&request),
+            "GET /openapi.json" => return Ok(openapi::show()),
             _ => {}
         }
         let caller = self.callers.admit(&request, Scope::Read).await?;

@@ -1,0 +1,12 @@
+//! The API as programs read it.
+
+use adapters::http::Reply;
+use http::StatusCode;
+
+/// Held against every answer that a test gets.
+const DESCRIPTION: &str = include_str!("../openapi.json");
+
+/// `GET /openapi.json`.
+pub(crate) fn show() -> Reply {
+    Reply::raw_json(StatusCode::OK, DESCRIPTION.to_owned()).with_header("cache-control", "no-cache")
+}
