@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::change::Change;
-use crate::completion::{Complete, Completed, Completion, MAX_CONFLICTS};
+use crate::completion::{Complete, Completed, Completion};
+use crate::conflict::despite_conflicts;
 use crate::conversation::Conversation;
 use crate::ids::{AccountId, ConversationId};
 use crate::ports::{Clock, Conversations, EventOutbox, EventQueue, References, Result, Saved, Unavailable};
@@ -154,21 +155,20 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         conversation: &ConversationId,
         ended: bool,
     ) -> Result<()> {
-        for _ in 0..MAX_CONFLICTS {
+        despite_conflicts("link a reference", || async move {
             let link = self.references.find(account, reference).await?;
             if link.as_ref().is_some_and(|link| link.conversation_id == *conversation || ended) {
-                return Ok(());
+                return Ok(Some(()));
             }
             let new = Link {
                 conversation_id: conversation.clone(),
                 since: self.clock.now(),
                 earlier: link.as_ref().map(|link| link.conversation_id.clone()),
             };
-            if self.references.put(account, reference, &new, link.as_ref()).await? == Saved::Yes {
-                return Ok(());
-            }
-        }
-        Err(Unavailable::new("link a reference", "others kept linking it elsewhere"))
+            let saved = self.references.put(account, reference, &new, link.as_ref()).await?;
+            Ok((saved == Saved::Yes).then_some(()))
+        })
+        .await
     }
 
     async fn apply(&self, account: &AccountId, id: &ConversationId, signal: &Signal) -> Result<()> {
@@ -205,13 +205,13 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         signal: &Signal,
         status: ConversationStatus,
     ) -> Result<()> {
-        for _ in 0..MAX_CONFLICTS {
+        despite_conflicts("update a conversation", || async move {
             let now = self.clock.now();
             let known = self.conversations.load(account, id).await?;
             let mut conversation =
                 known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
             if conversation.ended.is_some() {
-                return Ok(());
+                return Ok(Some(()));
             }
             let before = conversation.clone();
             conversation.details.fill(signal.known.clone());
@@ -232,11 +232,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                 || conversation.answered_at != before.answered_at;
             conversation.updated_at = now;
             // A record that is full to the brim does without.
-            if !changed || self.conversations.save(&conversation).await? != Saved::Conflict {
-                return Ok(());
-            }
-        }
-        Err(Unavailable::new("update a conversation", "other writers of its record kept getting in between"))
+            let is_done = !changed || self.conversations.save(&conversation).await? != Saved::Conflict;
+            Ok(is_done.then_some(()))
+        })
+        .await
     }
 }
 

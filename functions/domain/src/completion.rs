@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::change::Change;
+use crate::conflict::despite_conflicts;
 use crate::conversation::{Conversation, GRACE, MAX_RECORD_BYTES, ROOM_FOR_THE_END};
 use crate::details::Details;
 use crate::event::{EventKind, LifecycleEvent};
@@ -15,9 +16,6 @@ use crate::messages::EventMessage;
 use crate::ports::{Clock, Conversations, EventOutbox, EventQueue, Result, Saved, Unavailable};
 use crate::signal::End;
 use crate::timestamp::Timestamp;
-
-/// Writers of one record that may get in between a read and its write before we give up and let the caller retry.
-pub(crate) const MAX_CONFLICTS: usize = 32;
 
 /// Where a signal of an end comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,22 +122,19 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
     /// healed by the caller's retry.
     pub async fn run(&self, completion: &Completion) -> Result<Completed> {
         let Completion { account_id, conversation_id, .. } = completion;
-        for _ in 0..MAX_CONFLICTS {
+        despite_conflicts("end a conversation", || async move {
             let now = self.clock.now();
             let conversation = self
                 .conversations
                 .load(account_id, conversation_id)
                 .await?
                 .unwrap_or_else(|| Conversation::new(account_id.clone(), conversation_id.clone(), now));
-            let completed = match conversation.ended.clone() {
-                Some(ended) => self.later(conversation, completion, ended, now).await?,
-                None => self.first(conversation, completion, now).await?,
-            };
-            if let Some(completed) = completed {
-                return Ok(completed);
+            match conversation.ended.clone() {
+                Some(ended) => self.later(conversation, completion, ended, now).await,
+                None => self.first(conversation, completion, now).await,
             }
-        }
-        Err(Unavailable::new("end a conversation", "other writers of its record kept getting in between"))
+        })
+        .await
     }
 
     /// What is left to do for a conversation whose time is over: to end it as failed, [`GRACE`] past its expected end, or
@@ -149,20 +144,18 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         account_id: &AccountId,
         conversation_id: &ConversationId,
     ) -> Result<bool> {
-        for _ in 0..MAX_CONFLICTS {
+        despite_conflicts("end a conversation", || async move {
             let now = self.clock.now();
             let Some(mut conversation) = self.conversations.load(account_id, conversation_id).await? else {
-                return Ok(false);
+                return Ok(Some(false));
             };
             if conversation.overdue_at.is_none_or(|at| now < at) {
-                return Ok(false);
+                return Ok(Some(false));
             }
             if let Some(ended) = conversation.ended.clone() {
                 self.heal(&conversation, &ended).await?;
-                if self.settle(&mut conversation).await? == Saved::Conflict {
-                    continue;
-                }
-                return Ok(true);
+                let settled = self.settle(&mut conversation).await?;
+                return Ok((settled != Saved::Conflict).then_some(true));
             }
             let minutes = GRACE.as_secs() / 60;
             let expected = conversation.expected_end.unwrap_or_default();
@@ -179,17 +172,14 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 known: Details::default(),
             };
             match self.first(conversation, &completion, now).await? {
-                None => {} // another writer came first
+                None => Ok(None),
                 Some(Completed::TooLarge) => {
-                    return Err(Unavailable::new(
-                        "end an overdue conversation",
-                        "its record is full to the brim",
-                    ));
+                    Err(Unavailable::new("end an overdue conversation", "its record is full to the brim"))
                 }
-                Some(_) => return Ok(true),
+                Some(_) => Ok(Some(true)),
             }
-        }
-        Err(Unavailable::new("end a conversation", "other writers of its record kept getting in between"))
+        })
+        .await
     }
 
     /// The event is on its way: the schedule need not look after the record any more.

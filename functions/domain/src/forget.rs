@@ -1,9 +1,9 @@
 //! A customer has a conversation forgotten: its record, its event, and what became of the event.
 
-use crate::completion::MAX_CONFLICTS;
+use crate::conflict::despite_conflicts;
 use crate::conversation::Conversation;
 use crate::ids::{AccountId, ConversationId, EventId};
-use crate::ports::{Conversations, EventTraces, References, Result, Saved, Unavailable};
+use crate::ports::{Conversations, EventTraces, References, Result, Saved};
 use crate::provider::{Link, Reference};
 use crate::signal::Signal;
 
@@ -25,45 +25,47 @@ impl<C: Conversations, R: References, T: EventTraces> Forget<C, R, T> {
     /// Deliveries that are on their way find no event and end; a request that is being sent right now is not called
     /// back. The record goes last, so after a failure in the middle the same call finishes what it began.
     pub async fn run(&self, account: &AccountId, id: &ConversationId) -> Result<bool> {
-        let event = EventId::of_conversation(account, id);
-        for _ in 0..MAX_CONFLICTS {
+        let event = &EventId::of_conversation(account, id);
+        despite_conflicts("forget a conversation", || async move {
             let Some(conversation) = self.conversations.load(account, id).await? else {
                 // Whoever had the event in hand when it went may have recorded an attempt since.
-                return self.traces.forget_deliveries(account, &event).await;
+                return self.traces.forget_deliveries(account, event).await.map(Some);
             };
             // The event before its deliveries: from then on, nobody begins another one.
-            self.traces.forget_event(account, &event).await?;
-            self.traces.forget_deliveries(account, &event).await?;
+            self.traces.forget_event(account, event).await?;
+            self.traces.forget_deliveries(account, event).await?;
             for reference in &conversation.references {
                 self.forget_reference(&conversation, reference).await?;
             }
-            if self.conversations.delete(&conversation).await? == Saved::Yes {
-                self.traces.forget_deliveries(account, &event).await?;
-                return Ok(true);
+            if self.conversations.delete(&conversation).await? != Saved::Yes {
+                return Ok(None); // it has ended in between, or got another reference
             }
-            // It has ended in between, or got another reference: look again.
-        }
-        Err(Unavailable::new("forget a conversation", "other writers of its record kept getting in between"))
+            self.traces.forget_deliveries(account, event).await?;
+            Ok(Some(true))
+        })
+        .await
     }
 
     /// What a provider calls it leads here no more, and callbacks that wait under that name are forgotten unless they
     /// tell of another conversation.
     async fn forget_reference(&self, conversation: &Conversation, reference: &Reference) -> Result<()> {
         let account = &conversation.account_id;
-        for _ in 0..MAX_CONFLICTS {
+        despite_conflicts("forget a reference", || async move {
             let Some(link) = self.references.find(account, reference).await? else {
-                return self.forget_parked(conversation, reference).await;
+                return self.forget_parked(conversation, reference).await.map(Some);
             };
             let saved = match without(&link, &conversation.id) {
-                Kept::AsItIs => return Ok(()), // another conversation has the name by now, and what waits under it
+                // Another conversation has the name by now, and what waits under it.
+                Kept::AsItIs => return Ok(Some(())),
                 Kept::Changed(kept) => self.references.put(account, reference, &kept, Some(&link)).await?,
                 Kept::Nothing => self.references.remove(account, reference, &link).await?,
             };
             if saved == Saved::Yes && link.conversation_id == conversation.id {
-                return self.forget_parked(conversation, reference).await;
+                return self.forget_parked(conversation, reference).await.map(Some);
             }
-        }
-        Err(Unavailable::new("forget a reference", "others kept linking it elsewhere"))
+            Ok(None)
+        })
+        .await
     }
 
     async fn forget_parked(&self, conversation: &Conversation, reference: &Reference) -> Result<()> {

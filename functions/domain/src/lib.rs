@@ -12,6 +12,7 @@ pub mod change;
 #[cfg(any(test, feature = "fakes"))]
 pub mod checker;
 pub mod completion;
+mod conflict;
 pub mod conversation;
 pub mod deliver;
 pub mod delivery;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::change::Change;
-use crate::completion::MAX_CONFLICTS;
+use crate::conflict::despite_conflicts;
 use crate::conversation::{Conversation, MAX_RECORD_BYTES};
 use crate::ids::{AccountId, ConversationId};
 use crate::invalid::Invalid;
-use crate::ports::{Clock, Conversations, Result, Saved, Unavailable};
+use crate::ports::{Clock, Conversations, Result, Saved};
 use crate::status::ConversationStatus;
 
 /// What an update came to.
@@ -39,26 +39,26 @@ impl<C: Conversations> Update<C> {
 
     /// Merges: a given value replaces, `null` clears, an absent field stays.
     pub async fn run(&self, account: &AccountId, id: &ConversationId, change: &Change) -> Result<Updated> {
-        for _ in 0..MAX_CONFLICTS {
+        despite_conflicts("update a conversation", || async move {
             let now = self.clock.now();
             let known = self.conversations.load(account, id).await?;
             let mut conversation =
                 known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
             if let Err(refused) = check_status(change.details.status(), &conversation) {
-                return Ok(Updated::Refused(refused));
+                return Ok(Some(Updated::Refused(refused)));
             }
             conversation.apply(change);
             conversation.updated_at = now;
             if conversation.details.len() > MAX_RECORD_BYTES {
-                return Ok(Updated::TooLarge);
+                return Ok(Some(Updated::TooLarge));
             }
-            match self.conversations.save(&conversation).await? {
-                Saved::Yes => return Ok(Updated::Saved(Box::new(conversation))),
-                Saved::TooLarge => return Ok(Updated::TooLarge),
-                Saved::Conflict => {}
-            }
-        }
-        Err(Unavailable::new("update a conversation", "other writers of its record kept getting in between"))
+            Ok(match self.conversations.save(&conversation).await? {
+                Saved::Yes => Some(Updated::Saved(Box::new(conversation))),
+                Saved::TooLarge => Some(Updated::TooLarge),
+                Saved::Conflict => None,
+            })
+        })
+        .await
     }
 }
 
