@@ -20,7 +20,12 @@ impl Stated {
     pub(crate) fn parse(fields: Fields) -> Result<Self, Invalid> {
         let conversation_id: String = fields.required("conversation_id", "must be a string")?;
         let conversation_id = ConversationId::parse(conversation_id)?;
-        Ok(Self { conversation_id, change: Change::parse(fields)? })
+        let change = Change::parse(fields).map_err(|invalid| match &*invalid.field {
+            // One that an update takes would not do here.
+            "conversation_status" => not_terminal(),
+            _ => invalid,
+        })?;
+        Ok(Self { conversation_id, change })
     }
 
     /// The event that the stated status means; `None` where none is stated.
@@ -52,4 +57,19 @@ fn not_terminal() -> Invalid {
         "conversation_status",
         "must be COMPLETED, DISCONNECTED or FAILED for a conversation that ended",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_ends_nothing_is_answered_with_those_that_do() {
+        for status in [r#""COMPLETE""#, r#""PENDING""#, "7", "null"] {
+            let json = format!(r#"{{"conversation_id":"c","conversation_status":{status}}}"#);
+            let stated = Stated::parse(serde_json::from_str(&json).unwrap());
+            let kind = stated.and_then(|stated| stated.required_kind());
+            assert_eq!(kind, Err(not_terminal()), "{status}");
+        }
+    }
 }
