@@ -66,14 +66,13 @@ pub(crate) fn hold(exchange: &Exchange<'_>) -> Result<(), String> {
     if let Some(name) = response["$ref"].as_str() {
         response = DESCRIPTION.pointer(name.trim_start_matches('#')).ok_or("it refers to nothing")?;
     }
-    match (response.get("content"), exchange.media_type) {
-        (None, None) => Ok(()),
-        (Some(content), Some(media_type)) => {
-            let content = content.get(media_type).ok_or_else(|| format!("not {media_type}"))?;
-            fits(&content["schema"], exchange.answer)
-        }
-        (described, given) => Err(format!("{given:?} where {described:?} is described")),
-    }
+    let Some(content) = response.get("content") else {
+        // Whatever type a gateway gives to nothing.
+        return if *exchange.answer == json!("") { Ok(()) } else { Err("it has a body".to_owned()) };
+    };
+    let media_type = exchange.media_type.ok_or("it has no media type")?;
+    let described = content.get(media_type).ok_or_else(|| format!("not {media_type}"))?;
+    fits(&described["schema"], exchange.answer)
 }
 
 fn operation(method: &Method, path: &str) -> Option<&'static Value> {

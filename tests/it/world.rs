@@ -19,8 +19,8 @@ use tokio::sync::OnceCell;
 
 use crate::tools;
 
-/// What takes longer than this does not happen: the machine may be slow, the system is not.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Twice as long as the longest wait, that for a schedule that comes once a minute.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A point in time to start a hand-driven clock from: 2026-09-01T10:00:00Z.
 pub(crate) const MORNING_MS: u64 = 1_788_256_800_000;
