@@ -53,7 +53,7 @@ pub enum DeliveryStatus {
     Exhausted,
     /// The destination was disabled when the event came.
     Skipped,
-    /// The destination was disabled or deleted before an attempt succeeded.
+    /// The destination was disabled or deleted, or the event was no longer kept, before an attempt succeeded.
     Cancelled,
 }
 

@@ -71,7 +71,7 @@ impl<'a> Delivery<'a> {
 pub(crate) struct Detail<'a> {
     #[serde(flatten)]
     delivery: Delivery<'a>,
-    /// The JSON text that is sent, to the byte; `null` once the event is no longer kept.
+    /// The JSON text that is sent, to the byte; `null` once the event is no longer kept, or where it does not fit.
     payload: Option<&'a str>,
     attempt_log: Vec<Attempt<'a>>,
 }

@@ -78,7 +78,9 @@ async fn row_40_a_secret_that_is_rotated_between_attempts_verifies_during_its_gr
         let body = json!({"grace_hours": grace_hours});
         let (status, rotated) = rounds.site.customer.call(Method::POST, &path, Some(&body)).await;
         assert_eq!(status, StatusCode::OK, "{rotated}");
-        text(&rotated["secret"])
+        let secret = text(&rotated["secret"]);
+        rounds.site.keep_secret(&secret);
+        secret
     };
     // One attempt with each of these at the receiver.
     let attempt = async |rounds: &mut Rounds, secret: &str| {

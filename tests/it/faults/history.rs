@@ -37,6 +37,7 @@ impl Site {
         let received = received.map(|request| self.request(&request));
         let mut canaries: Vec<_> = CANARIES.map(str::to_owned).into();
         canaries.push(self.customer.key.rsplit('_').next().unwrap().to_owned());
+        canaries.extend(self.secrets.lock().unwrap().clone());
         let own = Trace { name: "the log".to_owned(), text: log::captured().text() };
         let errors = records.iter().flat_map(|(delivery, records)| errors(delivery, records));
         History {

@@ -14,6 +14,7 @@ use super::mappings::Mappings;
 use super::site::{DELIVERIES, Site};
 use super::stop::Stop;
 use super::worker::Worker;
+use crate::tools;
 use crate::world::eventually;
 
 /// As short as an invocation can be that starts a batch at all. A claim outlives it by a second.
@@ -151,6 +152,9 @@ async fn row_6_ten_bodies_of_ten_megabytes_take_no_more_memory_than_short_ones()
     let Some((site, worker, mappings, _)) = fanned_out(&paths).await else { return };
     assert_eq!(mappings.deliveries.step().await, 10);
     let before = worker.peak();
+    if before == 0 {
+        return tools::missing("/proc, which tells how much memory a process takes");
+    }
     for path in paths {
         site.receiver.answer(path, Answer::Body(200, "x".repeat(MEGABYTES << 20)));
     }

@@ -52,6 +52,8 @@ pub(super) struct Site {
     pub(super) expected: Mutex<BTreeSet<DeliveryId>>,
     /// What other receivers than this one have seen.
     pub(super) seen: Mutex<Vec<Request>>,
+    /// What nobody may read: the secrets that requests are signed with.
+    pub(super) secrets: Mutex<Vec<String>>,
     pub(super) workers: Mutex<Vec<Arc<Worker>>>,
     log_directory: TempDir,
     authority: Authority,
@@ -117,6 +119,7 @@ impl Site {
             destinations: Mutex::default(),
             expected: Mutex::default(),
             seen: Mutex::default(),
+            secrets: Mutex::default(),
             workers: Mutex::default(),
             log_directory: tempfile::tempdir().unwrap(),
             authority,
@@ -187,7 +190,13 @@ impl Site {
         let (id, secret) = self.customer.add_destination(&self.receiver.url(path), "POST").await;
         let id = DestinationId::parse(id).unwrap();
         self.destinations.lock().unwrap().insert(path.to_owned(), id.clone());
+        self.keep_secret(&secret);
         (id, secret)
+    }
+
+    /// Has it looked for wherever people or programs can read.
+    pub(super) fn keep_secret(&self, secret: &str) {
+        self.secrets.lock().unwrap().push(secret.trim_start_matches("whsec_").to_owned());
     }
 
     /// A conversation ends, and a delivery to each destination is expected from then on.

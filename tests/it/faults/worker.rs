@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -25,6 +25,8 @@ pub(super) struct Worker {
     id: u32,
     /// The most memory that it was seen to have taken, in bytes.
     peak: AtomicU64,
+    /// And its id may be another's.
+    is_dead: AtomicBool,
     clock: Clock,
 }
 
@@ -41,24 +43,27 @@ impl Worker {
         };
         let sandbox = Sandbox::start(&bootstrap).await.unwrap();
         let id = sandbox.id().unwrap();
-        let (sandbox, peak) = (Mutex::new(sandbox), AtomicU64::default());
-        let worker = Arc::new(Self { sandbox, id, peak, clock: site.clock.clone() });
+        let (sandbox, peak, is_dead) = (Mutex::new(sandbox), AtomicU64::default(), AtomicBool::default());
+        let worker = Arc::new(Self { sandbox, id, peak, is_dead, clock: site.clock.clone() });
         site.workers.lock().unwrap().push(Arc::clone(&worker));
         worker
     }
 
     pub(super) async fn kill(&self) {
         self.peak();
+        self.is_dead.store(true, Ordering::Relaxed);
         self.signal("KILL").await;
     }
 
     /// The most memory that it has taken so far, in bytes.
     pub(super) fn peak(&self) -> u64 {
-        // Of one that was killed there is nothing more to be seen.
+        if self.is_dead.load(Ordering::Relaxed) {
+            return self.peak.load(Ordering::Relaxed);
+        }
+        // Only Linux tells; elsewhere it is 0.
         let status = fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap_or_default();
-        let kibibytes =
-            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        let peak = kibibytes.map_or(0, |kibibytes| kibibytes.parse::<u64>().unwrap() * 1024);
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let peak = peak.map_or(0, |kibibytes| kibibytes.parse::<u64>().unwrap() * 1024);
         self.peak.fetch_max(peak, Ordering::Relaxed).max(peak)
     }
 

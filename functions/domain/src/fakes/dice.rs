@@ -1,3 +1,5 @@
+//! Chance that comes from a seed.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

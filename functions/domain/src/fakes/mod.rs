@@ -1,4 +1,5 @@
-//! In-memory stand-ins for the ports: what the rules are tested against, and a statement of what an adapter owes.
+//! In-memory stand-ins for the ports: what the rules are tested against, and a statement of what an adapter owes. And what
+//! the tests of all crates share.
 
 mod clock;
 mod conversations;

@@ -1,9 +1,9 @@
 //! The rules, simulated: queues, tables, destinations, workers and time are stood in for, and each of them fails in the
 //! ways that it has. All chance comes from a seed.
 //!
-//! Start at [`world`]; [`faults`] lists what can go wrong. [`rows`] forces one row of the fault matrix each, [`neighbours`] the
-//! one that takes thousands of messages, [`search`]
-//! looks for a seed under which a promise is not kept. The last step is always `domain::checker`.
+//! Start at [`world`]; [`faults`] lists what can go wrong. [`rows`] forces one row of the fault matrix each, [`neighbours`]
+//! the one that takes thousands of messages, [`search`] looks for a seed under which a promise is not kept. The last step
+//! is always `domain::checker`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

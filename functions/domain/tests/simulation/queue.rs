@@ -1,7 +1,7 @@
 //! SQS: a message is handed out until it is deleted, at least once and in no order, and after four receives it is a
 //! dead letter.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -47,6 +47,12 @@ struct Message {
     receives: u32,
 }
 
+impl Message {
+    fn is_in_flight(&self, now: Timestamp) -> bool {
+        self.visible_at > now && self.receives > 0
+    }
+}
+
 #[derive(Default)]
 struct State {
     queues: [Vec<Message>; 3],
@@ -87,11 +93,8 @@ impl Queues {
         let dead = bury(&mut state.queues[from as usize], from, now);
         state.queues[Source::DeadLetters as usize].extend(dead);
         let queue = &mut state.queues[from as usize];
-        let mut groups = HashMap::<_, usize>::new();
-        for message in queue.iter().filter(|message| message.visible_at > now && message.receives > 0) {
-            *groups.entry(Arc::clone(&message.group)).or_default() += 1;
-        }
-        let in_flight: usize = groups.values().sum();
+        let in_flight = queue.iter().filter(|message| message.is_in_flight(now)).count();
+        let noisy = if self.is_fair { noisy(queue, now, in_flight) } else { HashSet::new() };
         let mut visible: Vec<_> = queue.iter_mut().filter(|message| message.visible_at <= now).collect();
         if visible.is_empty() {
             return Some(Vec::new());
@@ -105,8 +108,7 @@ impl Queues {
         }
         self.dice.shuffle(&mut visible);
         if self.is_fair {
-            groups.retain(|_, messages| *messages as f64 > in_flight as f64 * NOISY);
-            visible.sort_by_key(|message| groups.contains_key(&message.group));
+            visible.sort_by_key(|message| noisy.contains(&message.group));
         }
         visible.truncate(BATCH.min(self.in_flight - in_flight));
         Some(visible.into_iter().map(|message| self.hand_out(from, message, now)).collect())
@@ -159,6 +161,16 @@ impl Queues {
         });
         left.collect()
     }
+}
+
+/// The groups that have more than their part of the messages in flight.
+fn noisy(queue: &[Message], now: Timestamp, in_flight: usize) -> HashSet<Arc<str>> {
+    let mut groups = HashMap::<_, usize>::new();
+    for message in queue.iter().filter(|message| message.is_in_flight(now)) {
+        *groups.entry(Arc::clone(&message.group)).or_default() += 1;
+    }
+    groups.retain(|_, messages| *messages as f64 > in_flight as f64 * NOISY);
+    groups.into_keys().collect()
 }
 
 /// Takes out the messages whose receives have run out.
