@@ -11,7 +11,6 @@
 )]
 
 mod daily;
-#[cfg(test)]
 #[path = "../it/described.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod described;

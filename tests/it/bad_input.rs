@@ -6,6 +6,7 @@ use local::template::{Parameters, Template};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
+use crate::described;
 use crate::world::{Customer, World, text};
 
 /// The longest that a refusal may take on a busy machine. What takes longer grows with the square of its input.
@@ -109,9 +110,8 @@ async fn send(
         request = request.header("content-type", kind).body(body);
     }
     let start = Instant::now();
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
-    let body = answer.text().await.unwrap();
+    let (status, answer) = described::send(request).await;
+    let body = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
     Sent { status, body, took: start.elapsed() }
 }
 

@@ -1,11 +1,13 @@
-//! Every exchange with the API that a test has is held against its description.
+//! Exchanges with the API, held against its description: those of [`send`], by which tests talk to the API.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use jsonschema::Validator;
-use reqwest::{Method, StatusCode};
+use reqwest::header::HeaderMap;
+use reqwest::{Body, Method, RequestBuilder, StatusCode};
 use serde_json::{Map, Value, json};
+use url::Url;
 
 /// As it is served, but nothing is left open: an answer with a field more than the description has is wrong.
 static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
@@ -30,20 +32,30 @@ fn close(value: &mut Value) {
 /// What is said in one exchange.
 pub(crate) struct Exchange<'a> {
     pub(crate) method: &'a Method,
-    /// With its query.
-    pub(crate) path: &'a str,
-    pub(crate) body: Option<&'a str>,
+    pub(crate) url: &'a Url,
+    /// If there is one.
+    pub(crate) body: &'a [u8],
     pub(crate) status: StatusCode,
-    pub(crate) media_type: Option<&'a str>,
+    pub(crate) headers: &'a HeaderMap,
     pub(crate) answer: &'a Value,
 }
 
-/// The exchange is as described: what was accepted might have been sent, and the answer might have been expected.
-pub(crate) fn check(exchange: &Exchange<'_>) {
-    if let Err(wrong) = hold(exchange) {
-        let Exchange { method, path, status, .. } = exchange;
-        panic!("not as openapi.json says: {method} {path}, answered {status}: {wrong}");
+/// Sends a request, and holds the exchange against the description: status and body.
+pub(crate) async fn send(request: RequestBuilder) -> (StatusCode, Value) {
+    let (http, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, url) = (request.method().clone(), request.url().clone());
+    let body = request.body().and_then(Body::as_bytes).unwrap_or_default().to_vec();
+    let answer = http.execute(request).await.unwrap();
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let text = answer.text().await.unwrap();
+    let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    let exchange =
+        Exchange { method: &method, url: &url, body: &body, status, headers: &headers, answer: &answer };
+    if let Err(wrong) = hold(&exchange) {
+        panic!("not as openapi.json says: {method} {url}, answered {status}: {wrong}\n{answer}");
     }
+    (status, answer)
 }
 
 /// A webhook's payload is as described.
@@ -52,14 +64,13 @@ pub(crate) fn check_payload(payload: &Value) {
     assert_eq!(fits(&schema, payload), Ok(()), "{payload}");
 }
 
-/// What is wrong with it.
+/// What was accepted might have been sent, and the answer might have been expected; or what is wrong.
 pub(crate) fn hold(exchange: &Exchange<'_>) -> Result<(), String> {
     // A route that does not exist is not described.
-    let Some(operation) = operation(exchange.method, exchange.path) else { return Ok(()) };
-    if let Some(body) = exchange.body.filter(|_| exchange.status.is_success()) {
-        let content = operation.pointer("/requestBody/content/application~1json/schema");
-        let body = serde_json::from_str(body).map_err(|error| error.to_string())?;
-        fits(content.ok_or("it takes no body")?, &body)?;
+    let Some(operation) = operation(exchange.method, exchange.url.path()) else { return Ok(()) };
+    if exchange.status.is_success() {
+        hold_query(operation, exchange.url)?;
+        hold_body(operation, exchange.body)?;
     }
     let status = exchange.status.as_str();
     let mut response = operation["responses"].get(status).ok_or("the status is not described")?;
@@ -70,13 +81,40 @@ pub(crate) fn hold(exchange: &Exchange<'_>) -> Result<(), String> {
         // Whatever type a gateway gives to nothing.
         return if *exchange.answer == json!("") { Ok(()) } else { Err("it has a body".to_owned()) };
     };
-    let media_type = exchange.media_type.ok_or("it has no media type")?;
+    let media_type = exchange.headers.get("content-type").ok_or("it has no media type")?.to_str().unwrap();
     let described = content.get(media_type).ok_or_else(|| format!("not {media_type}"))?;
     fits(&described["schema"], exchange.answer)
 }
 
+fn hold_query(operation: &Value, url: &Url) -> Result<(), String> {
+    let described = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+    let described: Vec<_> = described.iter().filter(|parameter| parameter["in"] == "query").collect();
+    for (name, value) in url.query_pairs() {
+        let Some(parameter) = described.iter().find(|parameter| parameter["name"] == *name) else {
+            // A provider adds to what it calls whatever it likes, and who takes no parameters does not look.
+            if described.is_empty() || operation["security"] == json!([]) {
+                continue;
+            }
+            return Err(format!("{name} is no parameter"));
+        };
+        let is_number = parameter["schema"]["type"] == "integer";
+        let value = if is_number { serde_json::from_str(&value).unwrap() } else { json!(value) };
+        fits(&parameter["schema"], &value).map_err(|wrong| format!("{name}: {wrong}"))?;
+    }
+    let is_there = |parameter: &Value| url.query_pairs().any(|(name, _)| parameter["name"] == *name);
+    match described.iter().find(|parameter| parameter["required"] == true && !is_there(parameter)) {
+        Some(parameter) => Err(format!("{} is missing", parameter["name"])),
+        None => Ok(()),
+    }
+}
+
+fn hold_body(operation: &Value, body: &[u8]) -> Result<(), String> {
+    let Ok(body) = serde_json::from_slice(body) else { return Ok(()) }; // none, or a form
+    let schema = operation.pointer("/requestBody/content/application~1json/schema");
+    fits(schema.ok_or("it takes no JSON")?, &body)
+}
+
 fn operation(method: &Method, path: &str) -> Option<&'static Value> {
-    let path = path.split('?').next()?;
     let fits = |pattern: &str| {
         let same = |(asked, described): (&str, &str)| described.starts_with('{') || asked == described;
         pattern.split('/').count() == path.split('/').count()
@@ -91,13 +129,14 @@ pub(crate) fn paths() -> &'static Map<String, Value> {
     DESCRIPTION["paths"].as_object().unwrap()
 }
 
-fn fits(schema: &Value, value: &Value) -> Result<(), String> {
+/// What a value has that the schema has not, or the other way round.
+pub(crate) fn fits(schema: &Value, value: &Value) -> Result<(), String> {
     static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
     let mut validators = VALIDATORS.lock().unwrap();
     let validator = validators.entry(schema.to_string()).or_insert_with(|| {
         let mut schema = schema.clone();
         schema["components"] = DESCRIPTION["components"].clone();
-        Arc::new(jsonschema::draft202012::new(&schema).unwrap())
+        Arc::new(jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap())
     });
     let validator = Arc::clone(validator);
     drop(validators);

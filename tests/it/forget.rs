@@ -18,7 +18,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::providers::{CALL, Daily, ROOM, Twilio, send};
+use crate::described::send;
+use crate::providers::{CALL, Daily, ROOM, Twilio};
 use crate::world::{Customer, MORNING_MS, World, eventually, text};
 
 const RETRY_AFTER: Duration = Duration::from_secs(10);

@@ -1,12 +1,14 @@
-//! The description of the API: complete, and held against every answer ([`crate::described`]).
+//! The description of the API is complete, and what is held against it ([`crate::described`]) can fail.
 
 use std::collections::BTreeSet;
 
 use local::template::{Parameters, Route, Template};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use url::Url;
 
-use crate::described::{Exchange, hold, paths};
+use crate::described::{Exchange, fits, hold, paths};
 use crate::world::World;
 
 #[test]
@@ -38,29 +40,69 @@ fn an_answer_that_is_not_as_described_is_found() {
     };
     let mut without = stats.clone();
     without.as_object_mut().unwrap().remove("last");
+    let headers = |media_type: &'static str| {
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))])
+    };
+    let url = |rest: &str| {
+        Url::parse(&format!("https://api.example.com/v1/stats?from=2026-09-01T00:00:00Z{rest}")).unwrap()
+    };
+    let (asked, json_type) = (url("&to=2026-09-02T00:00:00Z&buckets=2"), headers("application/json"));
     let good = Exchange {
         method: &Method::GET,
-        path: "/v1/stats?from=2026-09-01T00:00:00Z",
-        body: None,
+        url: &asked,
+        body: b"",
         status: StatusCode::OK,
-        media_type: Some("application/json"),
+        headers: &json_type,
         answer: &stats,
     };
     assert_eq!(hold(&good), Ok(()));
+    let last = json!({"at": "2026-09-01T00:00:00Z", "outcome": "ok", "http_status": 200});
     for bad in [
         Exchange { answer: &with("succeeded", json!("1")), ..good },
         Exchange { answer: &with("more", json!(1)), ..good },
-        Exchange {
-            answer: &with("last", json!({"at": "2026-09-01T00:00:00Z", "outcome": "ok", "http_status": 200})),
-            ..good
-        },
+        Exchange { answer: &with("from", json!("yesterday")), ..good },
+        Exchange { answer: &with("last", last), ..good },
         Exchange { answer: &without, ..good },
         Exchange { status: StatusCode::CREATED, ..good },
-        Exchange { media_type: Some("text/html"), ..good },
-        Exchange { media_type: None, ..good },
-        Exchange { body: Some("{}"), ..good },
+        Exchange { headers: &headers("text/html"), ..good },
+        Exchange { headers: &HeaderMap::new(), ..good },
+        Exchange { body: b"{}", ..good },
+        Exchange { url: &url(""), ..good },
+        Exchange { url: &url("&to=2026-09-02T00:00:00Z&buckets=201"), ..good },
+        Exchange { url: &url("&to=2026-09-02T00:00:00Z&bucket=2"), ..good },
     ] {
-        assert!(hold(&bad).is_err(), "{} {:?}", bad.answer, bad.status);
+        assert!(hold(&bad).is_err(), "{} {} {:?}", bad.url, bad.answer, bad.status);
+    }
+    // What a gateway says by itself.
+    for (status, message) in [
+        (StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long"),
+        (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"),
+        (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+        (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+    ] {
+        let url = Url::parse("https://api.example.com/v1/flows/hangup").unwrap();
+        let answer = json!({ "message": message });
+        let by_itself = Exchange { method: &Method::POST, url: &url, status, answer: &answer, ..good };
+        assert_eq!(hold(&by_itself), Ok(()), "{status}");
+    }
+}
+
+/// What is refused is not described as something to send.
+#[test]
+fn what_is_refused_is_not_described() {
+    for (schema, body) in [
+        ("Hangup", json!({"conversation_id": "a#b", "conversation_status": "COMPLETED"})),
+        ("Hangup", json!({"conversation_id": "c-1", "conversation_status": "PENDING"})),
+        ("Hangup", json!({"conversation_id": "c-1", "conversation_status": "COMPLETED", "more": 1})),
+        ("OutboundCall", json!({"conversation_id": "c-1"})),
+        ("ConversationChange", json!({"conversation_duration": -1})),
+        ("NewDestination", json!({"name": "CRM"})),
+        ("NewDestination", json!({"name": "CRM", "url": "http://example.com"})),
+        ("NewDestination", json!({"name": "CRM", "url": "https://example.com", "headers": {"a b": "c"}})),
+        ("DestinationChange", json!({"request_type": "DELETE"})),
+    ] {
+        let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
+        assert!(fits(&schema, &body).is_err(), "{schema} {body}");
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::Sha256;
 
+use crate::described::send;
 use crate::world::{Customer, World};
 
 /// A call, as Twilio names it.
@@ -23,13 +24,6 @@ pub(crate) const TWILIO_TOKEN: &str = "test_auth_token";
 
 /// What accounts set as Daily's secret.
 pub(crate) const DAILY_SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-
-/// Sends a request: status and body.
-pub(crate) async fn send(request: RequestBuilder) -> (StatusCode, Value) {
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
-    (status, answer.json().await.unwrap())
-}
 
 /// Twilio, calling back to one account.
 #[derive(Clone)]

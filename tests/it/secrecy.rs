@@ -11,8 +11,9 @@ use local::stack::Options;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::described::send;
 use crate::log;
-use crate::providers::{CALL, Daily, Twilio, send};
+use crate::providers::{CALL, Daily, Twilio};
 use crate::world::{MORNING_MS, World, eventually, options, text};
 
 const PHONE: &str = "+15550199377";

@@ -17,9 +17,10 @@ use serde_json::{Value, json};
 use tokio::net::UdpSocket;
 use tokio::sync::OnceCell;
 
+use crate::described;
 use crate::tools;
 
-/// Twice as long as the longest wait, that for a schedule that comes once a minute.
+/// What takes longer than this does not happen: twice the longest wait, that for a schedule that comes once a minute.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A point in time to start a hand-driven clock from: 2026-09-01T10:00:00Z.
@@ -249,25 +250,11 @@ impl Customer {
     /// The same with a body that need not be JSON.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<String>) -> (StatusCode, Value) {
         let mut request =
-            self.http.request(method.clone(), format!("{}{path}", self.base)).header("x-api-key", &self.key);
-        if let Some(body) = &body {
-            request = request.header("content-type", "application/json").body(body.clone());
+            self.http.request(method, format!("{}{path}", self.base)).header("x-api-key", &self.key);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
         }
-        let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let text = answer.text().await.unwrap();
-        let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        // A benchmark shall not measure that.
-        #[cfg(test)]
-        crate::described::check(&crate::described::Exchange {
-            method: &method,
-            path,
-            body: body.as_deref(),
-            status,
-            media_type: headers.get("content-type").and_then(|media_type| media_type.to_str().ok()),
-            answer: &answer,
-        });
-        (status, answer)
+        described::send(request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {

@@ -3,7 +3,7 @@
 use adapters::http::Reply;
 use http::StatusCode;
 
-/// Held against every answer that a test gets.
+/// Held against what the tests send and are answered.
 const DESCRIPTION: &str = include_str!("../openapi.json");
 
 /// `GET /openapi.json`.

@@ -7,7 +7,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Deployment, PUBLIC_URL, STACK};
-use crate::providers::{CALL, DAILY_SECRET, Daily, ROOM, TWILIO_TOKEN, send, sign_for_twilio};
+use crate::described::send;
+use crate::providers::{CALL, DAILY_SECRET, Daily, ROOM, TWILIO_TOKEN, sign_for_twilio};
 use crate::world::{Customer, eventually, text};
 
 #[tokio::test(flavor = "multi_thread")]

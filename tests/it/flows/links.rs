@@ -5,7 +5,8 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::providers::{CALL, Daily, ROOM, Twilio, send};
+use crate::described::send;
+use crate::providers::{CALL, Daily, ROOM, Twilio};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]

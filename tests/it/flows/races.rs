@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use super::Scene;
-use crate::providers::send;
+use crate::described::send;
 use crate::world::World;
 
 /// Callbacks of each provider.

@@ -5,7 +5,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Scene;
-use crate::providers::{CALL, Daily, Twilio, send, sign_for_twilio};
+use crate::described::send;
+use crate::providers::{CALL, Daily, Twilio, sign_for_twilio};
 use crate::world::World;
 
 async fn assert_all_refused(scene: &Scene, requests: Vec<(&str, RequestBuilder)>) {

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::Scene;
-use crate::providers::send;
+use crate::described::send;
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
