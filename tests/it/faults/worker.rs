@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -23,10 +22,8 @@ pub(super) const MEMORY_MIB: u32 = 256;
 pub(super) struct Worker {
     sandbox: Mutex<Sandbox>,
     id: u32,
-    /// The most memory that it was seen to have taken, in bytes.
-    peak: AtomicU64,
-    /// And its id may be another's.
-    is_dead: AtomicBool,
+    /// Once it is killed: its id may be another's by then.
+    last_peak: OnceLock<u64>,
     clock: Clock,
 }
 
@@ -43,28 +40,26 @@ impl Worker {
         };
         let sandbox = Sandbox::start(&bootstrap).await.unwrap();
         let id = sandbox.id().unwrap();
-        let (sandbox, peak, is_dead) = (Mutex::new(sandbox), AtomicU64::default(), AtomicBool::default());
-        let worker = Arc::new(Self { sandbox, id, peak, is_dead, clock: site.clock.clone() });
+        let (sandbox, last_peak) = (Mutex::new(sandbox), OnceLock::new());
+        let worker = Arc::new(Self { sandbox, id, last_peak, clock: site.clock.clone() });
         site.workers.lock().unwrap().push(Arc::clone(&worker));
         worker
     }
 
     pub(super) async fn kill(&self) {
-        self.peak();
-        self.is_dead.store(true, Ordering::Relaxed);
+        self.last_peak.get_or_init(|| self.peak());
         self.signal("KILL").await;
     }
 
     /// The most memory that it has taken so far, in bytes.
     pub(super) fn peak(&self) -> u64 {
-        if self.is_dead.load(Ordering::Relaxed) {
-            return self.peak.load(Ordering::Relaxed);
+        if let Some(peak) = self.last_peak.get() {
+            return *peak;
         }
         // Only Linux tells; elsewhere it is 0.
         let status = fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        let peak = peak.map_or(0, |kibibytes| kibibytes.parse::<u64>().unwrap() * 1024);
-        self.peak.fetch_max(peak, Ordering::Relaxed).max(peak)
+        peak.map_or(0, |kibibytes| kibibytes.parse::<u64>().unwrap() * 1024)
     }
 
     /// As Lambda does with a sandbox between invocations.
