@@ -1,12 +1,16 @@
 //! What survives a `kill -9`.
 
+use std::collections::BTreeSet;
+use std::future::pending;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use domain::ports::Clock as _;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use local::certificates::Authority;
-use local::clock::Clock;
+use local::clock::{Clock, Hand};
 use local::receiver::{Answer, Receiver};
 use local::stack::Options;
 use reqwest::{Method, StatusCode};
@@ -18,30 +22,43 @@ use crate::world::{Customer, World, binaries, eventually, options, text};
 
 const DELIVERIES: usize = 200;
 
+/// Conversations that end at the same time.
+const AT_ONCE: usize = 20;
+
 /// Longer than a queue's visibility timeout (180 s) and any lease: by then, nobody of before the kill owns anything.
 const LATER: Duration = Duration::from_secs(200);
 
-/// The program that `cargo run` starts, on this data, and its API.
-async fn ringback(data: &Path) -> (Child, String) {
-    let program = binaries().await.join("ringback");
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port() & !1;
-    let child = Command::new(program)
-        .args(["--quiet", "--port", &free.to_string(), "--data"])
+/// Starts the program that `cargo run` starts, on this data: its process, and the customer it made for its demo.
+async fn ringback(data: &Path) -> (Child, Customer) {
+    let variables = data.join("variables.env");
+    let program = Command::new(binaries().await.join("ringback"))
+        .args(["--quiet", "--port", "0", "--data"])
         .arg(data)
+        .arg("--env-file")
+        .arg(&variables)
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    (child, format!("http://127.0.0.1:{free}"))
-}
-
-/// The key that the program made for itself, once it is up.
-async fn key(data: &Path) -> String {
-    eventually("the demo's key", async || {
+    // Written once all is up, the variables before it.
+    let key = eventually("the demo's key", async || {
         let demo: Value = serde_json::from_slice(&std::fs::read(data.join("demo.json")).ok()?).ok()?;
         demo["api_key"].as_str().map(str::to_owned)
     })
-    .await
+    .await;
+    let variables = std::fs::read_to_string(variables).unwrap();
+    let url = variables.lines().find_map(|line| line.strip_prefix("PUBLIC_URL=")).unwrap();
+    (program, Customer::with_key(url.to_owned(), key))
+}
+
+/// A clock that was set goes on like any other.
+async fn runs_on(hand: Hand) {
+    let tick = Duration::from_millis(100);
+    let mut ticks = tokio::time::interval(tick);
+    loop {
+        ticks.tick().await;
+        hand.advance(tick);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,9 +70,7 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let receiver = Receiver::start(listener, authority.server_config().unwrap(), Clock::system()).unwrap();
 
-    let (mut stack, api) = ringback(data).await;
-    let key = key(data).await;
-    let customer = Customer::with_key(api, key.clone());
+    let (mut stack, customer) = ringback(data).await;
     // The demo's own destination goes with the stack's own receiver.
     for demo in customer.get("/v1/destinations").await["destinations"].as_array().unwrap() {
         let path = format!("/v1/destinations/{}", text(&demo["id"]));
@@ -64,23 +79,37 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
     let (destination, _) = customer.add_destination(&receiver.url("/hooks"), "POST").await;
     receiver.answer_next("/hooks", vec![Answer::Status(200); DELIVERIES / 4]);
     receiver.answer("/hooks", Answer::Hang);
-    let accepted: Vec<_> = (0..DELIVERIES).map(|number| format!("c-{number}")).collect();
-    for conversation in &accepted {
+    let conversations: Vec<_> = (0..DELIVERIES).map(|number| format!("c-{number}")).collect();
+    let accepted = Mutex::new(BTreeSet::new());
+    let hang_ups = stream::iter(&conversations).for_each_concurrent(AT_ONCE, async |conversation| {
         customer.hang_up(conversation).await;
+        accepted.lock().unwrap().insert(conversation);
+    });
+    // A quarter is delivered, and some of the rest hang. However slow the machine is, nothing of it has had four attempts.
+    tokio::select! {
+        _ = receiver.wait_for("/hooks", DELIVERIES / 4 + 10) => {}
+        () = hang_ups.then(|()| pending()) => {}
     }
-    // A quarter is delivered, and some of the rest hang.
-    receiver.wait_for("/hooks", DELIVERIES / 4 + 10).await;
     stack.kill().await.unwrap(); // SIGKILL
+    let accepted = accepted.into_inner().unwrap();
     receiver.answer("/hooks", Answer::Status(200));
 
     let later = Clock::system().now() + LATER;
-    let (clock, _hand) = Clock::manual(later.as_millis());
+    let (clock, hand) = Clock::manual(later.as_millis());
     let options = Options { data: Some(data.to_owned()), ..options(clock) };
     let world = World::with(options).await;
-    let customer = Customer::with_key(world.stack.url(""), key);
-    world.quiet().await;
+    let customer = Customer::with_key(world.stack.url(""), customer.key);
+    // Who had no answer asks again.
+    for conversation in conversations.iter().filter(|conversation| !accepted.contains(conversation)) {
+        customer.hang_up(conversation).await;
+    }
+    // A fan-out that was killed makes its messages again, and of two for one delivery the second waits for the first.
+    tokio::select! {
+        () = world.quiet() => {}
+        () = runs_on(hand) => {}
+    }
 
-    for conversation in &accepted {
+    for conversation in &conversations {
         let deliveries = customer.deliveries_of(conversation).await;
         let ours: Vec<_> = deliveries.iter().filter(|d| d["destination_id"] == destination).collect();
         let [delivery] = &ours[..] else { panic!("{conversation}: {ours:?}") };

@@ -137,11 +137,14 @@ impl World {
         answer.attributes.unwrap().values().map(|count| count.parse::<u64>().unwrap()).sum()
     }
 
-    /// Returns once nothing is left in any queue.
+    /// Returns once nothing is left in any queue. It waits as long as the messages become fewer.
     pub(crate) async fn quiet(&self) {
         for queue in QUEUES {
-            let empty = async || (self.messages_in(queue).await == 0).then_some(());
-            eventually(&format!("an empty {queue}"), empty).await;
+            let mut left = u64::MAX;
+            while left > 0 {
+                let fewer = async || Some(self.messages_in(queue).await).filter(|now| *now < left);
+                left = eventually(&format!("fewer messages in {queue} than {left}"), fewer).await;
+            }
         }
     }
 

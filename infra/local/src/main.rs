@@ -24,8 +24,8 @@ struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Port of the API; the example receiver listens on the next one
-    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u16).range(1..=65534))]
+    /// Port of the API; the example receiver listens on the next one; 0 for any two that are free
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u16).range(..=65534))]
     port: u16,
 
     /// Do not print a line for each attempt
@@ -86,7 +86,7 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
     } else {
         Runs::InProcess
     };
-    let ports = [arguments.port, arguments.port + 1];
+    let ports = if arguments.port == 0 { [0, 0] } else { [arguments.port, arguments.port + 1] };
     let options = Options {
         data: arguments.data.clone(),
         ports,
