@@ -27,8 +27,12 @@ async fn a_hundred_reports_of_one_end_make_one_event_and_one_note() {
         });
         let answers = join_all(calls.map(send)).await;
         assert_eq!(answers.len(), 2 * EACH);
-        for answer in answers {
-            assert_eq!(answer, (StatusCode::OK, json!({"result": "applied"})));
+        for (status, answer) in answers {
+            assert_eq!(status, StatusCode::OK, "{answer}");
+        }
+        // Daily is not kept waiting for longer than four seconds, so on a slow machine nothing of the crowd may be applied.
+        for last in [scene.twilio.callback("completed"), scene.daily.webhook("meeting.ended", &json!({}))] {
+            assert_eq!(send(last).await, (StatusCode::OK, json!({"result": "applied"})));
         }
         assert_eq!(scene.event().await["event"], "conversation.completed");
         let record = scene.record().await;
