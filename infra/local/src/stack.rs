@@ -69,6 +69,10 @@ pub struct Stack {
     stop: watch::Sender<bool>,
 }
 
+/// Invocations of a queue at a time, whatever the template allows: more would share the same few cores, and each would be
+/// too slow for its time limits.
+const ON_ONE_MACHINE: usize = 50;
+
 /// A port that something else listens on already.
 #[derive(Debug, thiserror::Error)]
 #[error("port {port} is taken: {cause}")]
@@ -216,7 +220,7 @@ pub fn mappings(
             queue_arn: queue.arn.clone(),
             region: crate::endpoints::REGION.to_owned(),
             batch_size: i32::try_from(mapping.batch_size)?,
-            maximum_concurrency: usize::try_from(mapping.maximum_concurrency)?,
+            maximum_concurrency: usize::try_from(mapping.maximum_concurrency)?.min(ON_ONE_MACHINE),
             reports_failures: mapping.reports_failures,
             function: function.clone(),
             sqs: clients.sqs.clone(),

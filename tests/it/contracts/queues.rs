@@ -138,6 +138,43 @@ async fn every_mapping_reports_failures_counts_and_is_bounded() {
     .await;
 }
 
+/// A destination that hangs for ten deliveries a second holds 400 invocations: each is tried four times for ten seconds. With
+/// a hundred more, its neighbours do not notice (row 44 of the fault matrix, simulated).
+const HOLDS_OUT: u64 = 500;
+
+/// Of an account, until it asks for more: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const CONCURRENCY_QUOTA: u64 = 1000;
+
+fn there_are_invocations_for_neighbours_and_for_the_api(template: &Template) -> Vec<String> {
+    let at_once = |mapping: &Value| match &mapping["ScalingConfig"]["MaximumConcurrency"] {
+        parameter @ Value::Object(_) => number(&template.0["Parameters"][named(parameter)]["Default"]),
+        fixed => number(fixed),
+    };
+    let all: u64 = mappings(template).map(|(_, mapping, _)| at_once(mapping)).sum();
+    let mut breaches = Vec::new();
+    if at_once(template.properties("DeliveriesToDispatch")) < HOLDS_OUT {
+        breaches.push("one destination that hangs holds up all".to_owned());
+    }
+    if all > CONCURRENCY_QUOTA * 3 / 5 {
+        breaches.push(format!("the queues take {all} of {CONCURRENCY_QUOTA} invocations"));
+    }
+    breaches
+}
+
+#[tokio::test]
+async fn a_destination_that_hangs_takes_neither_its_neighbours_invocations_nor_the_apis() {
+    let place = |mapping| format!("/{mapping}/Properties/ScalingConfig/MaximumConcurrency");
+    keeps(
+        there_are_invocations_for_neighbours_and_for_the_api,
+        &[
+            (&place("DeliveriesToDispatch"), json!(HOLDS_OUT - 1)),
+            (&place("DeliveriesToDispatch"), json!(600)),
+            (&place("EventsToDispatch"), json!({"Ref": "MaximumConcurrency"})),
+        ],
+    )
+    .await;
+}
+
 fn messages_are_secret_on_the_way_and_at_rest(template: &Template) -> Vec<String> {
     let refused: Vec<_> = template
         .resources("AWS::SQS::QueuePolicy")

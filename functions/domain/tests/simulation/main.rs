@@ -20,6 +20,7 @@ mod network;
 mod ports;
 mod queue;
 mod rows;
+mod scale;
 mod scene;
 mod search;
 mod sink;

@@ -62,6 +62,9 @@ impl World {
                 world.poll(source);
             });
         }
+        if let Some(at) = self.grows_at(source) {
+            self.poll_after(source, at.since(self.time.now()));
+        }
     }
 
     async fn invoke(self: &Arc<Self>, source: Source, batch: Vec<Handed>) {

@@ -27,6 +27,7 @@ use crate::faults::{Fault, Faults};
 use crate::network::Network;
 use crate::ports::Ports;
 use crate::queue::{Queues, Source};
+use crate::scale::Scale;
 use crate::sink::{Answer, Sink};
 
 /// 2026-09-01, and not at the start of a second.
@@ -38,6 +39,7 @@ const DRAIN: Duration = Duration::from_secs(3 * 60 * 60);
 #[derive(Default)]
 struct State {
     running: [usize; 3],
+    scales: [Scale; 3],
     /// When each queue is asked next.
     polls: [Option<Timestamp>; 3],
     invocations: usize,
@@ -66,6 +68,8 @@ pub(crate) struct World {
     pub(crate) is_idle: bool,
     /// Invocations at a time, of each queue.
     pub(crate) workers: usize,
+    /// Whether a queue's invocations become more as slowly as Lambda's, or can be as many as there may be at once.
+    pub(crate) scales: bool,
     /// The clocks of the sandboxes that invocations run in.
     pub(crate) sandboxes: Vec<Arc<SetClock>>,
     state: Mutex<State>,
@@ -111,6 +115,7 @@ impl World {
             hears_dates: true,
             is_idle: false,
             workers: 2,
+            scales: false,
             sandboxes: Vec::new(),
             state: Mutex::default(),
             time,
@@ -266,7 +271,18 @@ impl World {
     }
 
     pub(crate) fn may_invoke(&self, source: Source) -> bool {
-        self.state().running[source as usize] < self.workers
+        let now = self.time.now();
+        let waits = self.queues.next_visible(source).is_some_and(|at| at <= now);
+        let state = &mut *self.state();
+        let (running, scale) = (state.running[source as usize], &mut state.scales[source as usize]);
+        running < self.workers && (!self.scales || scale.allows(running, waits, now))
+    }
+
+    /// When there may be one more of a queue's invocations, if that is yet to come.
+    pub(crate) fn grows_at(&self, source: Source) -> Option<Timestamp> {
+        let state = self.state();
+        let grows = self.scales && state.running[source as usize] < self.workers;
+        grows.then(|| state.scales[source as usize].grows_at).filter(|at| *at > self.time.now())
     }
 
     /// Whether it is asked before it would be asked anyhow.
