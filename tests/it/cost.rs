@@ -222,6 +222,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
         tables.opener(),
         Talkative,
         MemoryVisibility::default(),
+        Arc::default(),
         Arc::clone(&tables.clock),
     );
     let before = tables.endpoints.kms.calls();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::ports::Clock as _;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use local::certificates::Authority;
-use local::clock::{Clock, Hand};
+use local::clock::Clock;
 use local::receiver::{Answer, Receiver};
 use local::stack::Options;
 use reqwest::{Method, StatusCode};
@@ -61,16 +61,6 @@ async fn hang_up(customer: &Customer, conversation: &str) {
     .await;
 }
 
-/// A clock that was set goes on like any other.
-async fn runs_on(hand: Hand) {
-    let tick = Duration::from_millis(100);
-    let mut ticks = tokio::time::interval(tick);
-    loop {
-        ticks.tick().await;
-        hand.advance(tick);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_none_a_fifth_time() {
     let directory = tempfile::tempdir().unwrap();
@@ -114,10 +104,7 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
         hang_up(&customer, conversation).await;
     }
     // A fan-out that was killed makes its messages again, and of two for one delivery the second waits for the first.
-    tokio::select! {
-        () = world.quiet() => {}
-        () = runs_on(hand) => {}
-    }
+    world.quiet_in_time(&hand).await;
 
     for conversation in &conversations {
         let deliveries = customer.deliveries_of(conversation).await;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use local::receiver::Answer;
 use reqwest::header::RETRY_AFTER;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_asks_too_often_is_told_when_to_come_again_and_another_is_not() {
@@ -72,4 +73,43 @@ async fn a_destination_with_a_limit_gets_everything_a_few_at_a_time() {
         assert_eq!(delivery["attempts"], 1, "{delivery}");
     }
     assert_eq!(arrived().len(), 10);
+}
+
+/// After three timeouts in a row, three of five new deliveries are tried and two wait for a later window.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_44_a_destination_that_hangs_is_sent_a_few_new_deliveries_at_a_time() {
+    let Some((world, hand)) = World::by_hand().await else { return };
+    let customer = world.customer("Acme").await;
+    customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
+    world.stack.receiver.answer_next("/hooks", vec![Answer::Hang; 6]);
+    let [seen, new] = [0..3, 3..8].map(|numbers| numbers.map(|number| format!("c-{number}")).collect::<Vec<_>>());
+    for conversation in &seen {
+        customer.hang_up(conversation).await;
+    }
+    for conversation in &seen {
+        customer.delivery_after(conversation, 1).await;
+    }
+    for conversation in &new {
+        customer.hang_up(conversation).await;
+    }
+    let untried = eventually("three that have timed out, too", async || {
+        let mut untried = Vec::new();
+        for conversation in &new {
+            match &customer.deliveries_of(conversation).await[..] {
+                [] => untried.push(conversation),
+                [delivery] if delivery["outcome"] == "timeout" => {}
+                _ => return None,
+            }
+        }
+        (untried.len() <= new.len() - 3).then_some(untried)
+    })
+    .await;
+    assert_eq!(untried.len(), 2, "{untried:?}");
+    assert_eq!(world.stack.receiver.received("/hooks").len(), 6);
+
+    world.quiet_in_time(&hand).await;
+    for conversation in seen.iter().chain(&new) {
+        let delivery = customer.delivery_once(conversation, "delivered").await;
+        assert_eq!(delivery["attempts"], if untried.contains(&conversation) { 1 } else { 2 }, "{delivery}");
+    }
 }

@@ -148,6 +148,22 @@ impl World {
         }
     }
 
+    /// The same while a clock that was set goes on like any other.
+    pub(crate) async fn quiet_in_time(&self, hand: &Hand) {
+        let tick = Duration::from_millis(100);
+        let mut ticks = tokio::time::interval(tick);
+        let goes_on = async {
+            loop {
+                ticks.tick().await;
+                hand.advance(tick);
+            }
+        };
+        tokio::select! {
+            () = self.quiet() => {}
+            () = goes_on => {}
+        }
+    }
+
     /// Returns once nothing is left to do before the clock moves, where nothing waits for a retry.
     pub(crate) async fn at_rest(&self) {
         let moving = [

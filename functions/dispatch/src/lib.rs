@@ -21,6 +21,7 @@ use adapters::sqs::Queue;
 use adapters::vault::{KmsOpener, SECRETS_KEY_ARN};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::address::AddressPolicy;
+use domain::breaker::Breaker;
 use domain::deliver::{Deliver, Invocation};
 use domain::fan_out::FanOut;
 use domain::pace::Pace;
@@ -98,6 +99,7 @@ impl Dispatch {
         let rates = RateTable::new(dynamodb.clone(), log.clone());
         let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention);
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
+        let breaker = Arc::new(Breaker::default());
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
         Self {
             fan_out: FanOut::new(
@@ -107,13 +109,20 @@ impl Dispatch {
                 context.clone(),
                 Arc::clone(&clock),
             ),
-            pace: Pace::new(rates, deliveries.clone(), config.rate_limit, Arc::clone(&clock)),
+            pace: Pace::new(
+                rates,
+                deliveries.clone(),
+                config.rate_limit,
+                Arc::clone(&breaker),
+                Arc::clone(&clock),
+            ),
             deliver: Deliver::new(
                 ledger.clone(),
                 context,
                 opener,
                 sender,
                 deliveries.clone(),
+                breaker,
                 Arc::clone(&clock),
             ),
             reconcile: Reconcile::new(ledger, deliveries.clone(), events.clone(), Arc::clone(&clock)),

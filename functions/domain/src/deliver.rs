@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use crate::breaker::Breaker;
 use crate::delivery::{Delivery, DeliveryStatus, Record, Trigger};
 use crate::destination::Destination;
 use crate::event::LifecycleEvent;
@@ -40,6 +41,7 @@ pub struct Deliver<L, C, O, S, V> {
     opener: O,
     sender: S,
     visibility: V,
+    breaker: Arc<Breaker>,
     clock: Arc<dyn Clock>,
 }
 
@@ -51,6 +53,13 @@ pub struct Received {
     pub receipt: Receipt,
     /// How often it was handed out, this time included, where the queue said so. Counts receives, not requests.
     pub receive_count: Option<u32>,
+}
+
+impl Received {
+    /// Whether the queue says that it was not handed out before. A count that is not there proves nothing.
+    pub(crate) fn is_first(&self) -> bool {
+        self.receive_count.is_some_and(|count| count <= 1)
+    }
 }
 
 /// The invocation that a batch came with.
@@ -133,9 +142,18 @@ enum Turn {
 }
 
 impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver<L, C, O, S, V> {
-    /// Over the ledger, the store of events and destinations, what opens their secrets, the sender and the queue.
-    pub fn new(ledger: L, contexts: C, opener: O, sender: S, visibility: V, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, contexts, opener, sender, visibility, clock }
+    /// Over the ledger, the store of events and destinations, what opens their secrets, the sender, the queue and what
+    /// is to know of destinations that hang.
+    pub fn new(
+        ledger: L,
+        contexts: C,
+        opener: O,
+        sender: S,
+        visibility: V,
+        breaker: Arc<Breaker>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { ledger, contexts, opener, sender, visibility, breaker, clock }
     }
 
     /// One verdict for each message, in order. None can take another down.
@@ -182,8 +200,7 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
                 let sendable = sendable?;
                 let claims_at_once = sendable.is_ok()
                     && has_time
-                    // A count that is not there proves no first receive.
-                    && received.receive_count.is_some_and(|count| count <= 1)
+                    && received.is_first()
                     && seen.insert(&received.message.delivery_id);
                 let delivery = received.message.delivery();
                 let owner = Owner::new(&invocation.id, index);
@@ -287,7 +304,9 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
         {
             Ok(request) => {
                 let trimmed = request.trimmed;
-                (self.sender.send(request).await, trimmed)
+                let outcome = self.sender.send(request).await;
+                self.breaker.saw(&item.delivery.destination_id, outcome.class, self.clock.now());
+                (outcome, trimmed)
             }
             Err(too_long) => {
                 (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[][..])
@@ -388,6 +407,7 @@ mod tests {
         ledger: MemoryLedger,
         sender: ScriptedSender,
         visibility: MemoryVisibility,
+        breaker: Arc<Breaker>,
     }
 
     impl World {
@@ -401,6 +421,7 @@ mod tests {
                 ledger: MemoryLedger::default(),
                 sender: ScriptedSender::new(script),
                 visibility: MemoryVisibility::default(),
+                breaker: Arc::default(),
             }
         }
 
@@ -410,7 +431,8 @@ mod tests {
         ) -> Deliver<MemoryLedger, C, GlassVault, ScriptedSender, MemoryVisibility> {
             let (ledger, sender, visibility) =
                 (self.ledger.clone(), self.sender.clone(), self.visibility.clone());
-            Deliver::new(ledger, contexts, GlassVault, sender, visibility, Arc::new(self.clock.clone()))
+            let (breaker, clock) = (Arc::clone(&self.breaker), Arc::new(self.clock.clone()));
+            Deliver::new(ledger, contexts, GlassVault, sender, visibility, breaker, clock)
         }
 
         async fn receive(&self, batch: &[Received]) -> Vec<Verdict> {

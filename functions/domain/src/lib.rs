@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod api_key;
+pub mod breaker;
 pub mod callback;
 pub mod change;
 #[cfg(any(test, feature = "fakes"))]

@@ -1,10 +1,13 @@
-//! A destination that is to be sent so much at a time: the rest of its deliveries is put off.
+//! A destination that is to be sent so much at a time, because that was asked for or because it hangs: the rest of its
+//! deliveries is put off.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
+use crate::breaker::{Breaker, TRIALS};
 use crate::deliver::Received;
+use crate::delivery::Trigger;
 use crate::ports::{Clock, DeliveryQueue, RateCounter, Result};
 use crate::rate::{Counted, RateLimit, Window};
 
@@ -13,6 +16,7 @@ pub struct Pace<R, D> {
     counter: R,
     queue: D,
     limit: Option<RateLimit>,
+    breaker: Arc<Breaker>,
     clock: Arc<dyn Clock>,
 }
 
@@ -27,17 +31,33 @@ pub enum Turn {
 }
 
 impl<R: RateCounter, D: DeliveryQueue> Pace<R, D> {
-    /// Over the counters and the queue of deliveries. Without a limit, nothing is counted.
-    pub fn new(counter: R, queue: D, limit: Option<RateLimit>, clock: Arc<dyn Clock>) -> Self {
-        Self { counter, queue, limit, clock }
+    /// Over the counters and the queue of deliveries. Without a limit, only what goes to a destination that hangs is
+    /// counted.
+    pub fn new(
+        counter: R,
+        queue: D,
+        limit: Option<RateLimit>,
+        breaker: Arc<Breaker>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { counter, queue, limit, breaker, clock }
     }
 
     /// One answer for each message, in order.
     pub async fn run(&self, batch: &[Received]) -> Vec<Turn> {
-        match self.limit {
-            Some(limit) => join_all(batch.iter().map(|received| self.turn(received, limit))).await,
-            None => vec![Turn::Now; batch.len()],
-        }
+        join_all(batch.iter().map(async |received| match self.limit_of(received) {
+            Some(limit) => self.turn(received, limit).await,
+            None => Turn::Now,
+        }))
+        .await
+    }
+
+    fn limit_of(&self, received: &Received) -> Option<RateLimit> {
+        let message = &received.message;
+        // A retry comes when it is due, and who tries a destination is looking at it.
+        let can_wait = received.is_first() && message.trigger != Trigger::Test;
+        let hangs = can_wait && self.breaker.is_open(&message.destination_id, self.clock.now());
+        self.limit.into_iter().chain(hangs.then_some(TRIALS)).min()
     }
 
     /// A limit that cannot be kept must not keep a delivery from being made.
@@ -76,6 +96,7 @@ mod tests {
     use super::*;
     use crate::fakes::{ManualClock, MemoryQueue, MemoryRates, sample};
     use crate::messages::DeliveryMessage;
+    use crate::outcome::OutcomeClass;
     use crate::ports::Receipt;
 
     fn received() -> Received {
@@ -90,7 +111,7 @@ mod tests {
     ) -> (Pace<MemoryRates, MemoryQueue<DeliveryMessage>>, ManualClock) {
         let clock = ManualClock::new(1_000_000);
         let limit = RateLimit::new(limit);
-        (Pace::new(rates.clone(), queue.clone(), limit, Arc::new(clock.clone())), clock)
+        (Pace::new(rates.clone(), queue.clone(), limit, Arc::default(), Arc::new(clock.clone())), clock)
     }
 
     #[tokio::test]
@@ -111,6 +132,29 @@ mod tests {
         let (pace, _) = pace(&rates, &queue, 0);
         assert_eq!(pace.run(&[received()]).await, [Turn::Now]);
         assert_eq!(rates.counted(), 0);
+    }
+
+    #[tokio::test]
+    async fn of_what_goes_to_a_destination_that_hangs_only_new_deliveries_wait_and_no_trial() {
+        let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
+        for limit in [0, 5] {
+            let (pace, clock) = pace(&rates, &queue, limit);
+            clock.advance(Duration::from_secs(10 * limit));
+            for _ in 0..3 {
+                pace.breaker.saw(&received().message.destination_id, OutcomeClass::Timeout, clock.now());
+            }
+            let retry = Received { receive_count: Some(2), ..received() };
+            let uncounted = Received { receive_count: None, ..received() };
+            let mut trial = received();
+            trial.message.trigger = Trigger::Test;
+            let batch = [received(), received(), received(), received(), retry, uncounted, trial];
+            let mut turns = [Turn::Now; 7];
+            turns[3] = Turn::PutOff;
+            if limit == 5 {
+                turns[5..].fill(Turn::PutOff);
+            }
+            assert_eq!(pace.run(&batch).await, turns, "{limit}");
+        }
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ pub const WINDOW: Duration = Duration::from_secs(10);
 const WINDOW_MILLIS: u64 = 10_000;
 
 /// So many times in a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RateLimit(NonZeroU64);
 
 /// One of the windows that time is cut into.
@@ -34,8 +34,11 @@ pub enum Counted<'a> {
 impl RateLimit {
     /// `None` for 0: no limit.
     #[must_use]
-    pub fn new(per_window: u64) -> Option<Self> {
-        NonZeroU64::new(per_window).map(Self)
+    pub const fn new(per_window: u64) -> Option<Self> {
+        match NonZeroU64::new(per_window) {
+            Some(per_window) => Some(Self(per_window)),
+            None => None,
+        }
     }
 
     /// Whether something that is the `place`th of its window, from 1 on, is one too many.

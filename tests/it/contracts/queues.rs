@@ -138,8 +138,8 @@ async fn every_mapping_reports_failures_counts_and_is_bounded() {
     .await;
 }
 
-/// A destination that hangs for ten deliveries a second holds 400 invocations: each is tried four times for ten seconds. With
-/// a hundred more, its neighbours do not notice (row 44 of the fault matrix, simulated).
+/// A destination that hangs for ten deliveries a second would hold 400 invocations, if it were tried four times for ten
+/// seconds with each. With a hundred more, its neighbours notice nothing of it for long (row 44, simulated).
 const HOLDS_OUT: u64 = 500;
 
 /// Of an account, until it asks for more: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>

@@ -92,6 +92,7 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
         KmsOpener::new(aws.kms, variables["SECRETS_KEY_ARN"].clone(), Arc::clone(&clock)),
         Panics(HttpSender::new(ADDRESSES, &[certificate]).unwrap()),
         Queue::new(aws.sqs.clone(), site.queue_url(DELIVERIES).to_owned()),
+        Arc::default(),
         clock,
     );
     let receive = aws.sqs.receive_message().queue_url(site.queue_url(DELIVERIES)).max_number_of_messages(10);

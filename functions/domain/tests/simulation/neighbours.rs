@@ -24,6 +24,7 @@ struct Traffic {
     /// Workers become more as slowly as Lambda's.
     scales: bool,
     is_fair: bool,
+    has_breakers: bool,
 }
 
 impl Traffic {
@@ -32,7 +33,7 @@ impl Traffic {
     fn delays(self, hangs: bool) -> Vec<Duration> {
         let mut world = World::calm(44);
         (world.workers, world.scales) = (self.workers, self.scales);
-        world.queues.is_fair = self.is_fair;
+        (world.queues.is_fair, world.has_breakers) = (self.is_fair, self.has_breakers);
         let world = Arc::new(world);
         let hanging = if hangs { self.events * 4 } else { 0 };
         let mut script = vec![Answer::Status(200, 0); self.healthy];
@@ -64,6 +65,12 @@ impl Traffic {
         delays.into_iter().map(|(_, delay)| delay).collect()
     }
 
+    /// So many deliveries to those that do not hang.
+    fn in_its_first_minute(self) -> usize {
+        let events = Duration::from_secs(60).as_millis() / self.every.as_millis();
+        usize::try_from(events).unwrap() * (self.destinations - 1)
+    }
+
     fn p99(self, hangs: bool) -> Duration {
         median_and_p99(&self.delays(hangs))[1]
     }
@@ -84,6 +91,7 @@ const SMALL: Traffic = Traffic {
     workers: 100,
     scales: false,
     is_fair: true,
+    has_breakers: true,
 };
 
 #[test]
@@ -101,6 +109,20 @@ fn row_44_too_few_workers_wait_with_the_one_that_hangs_and_fair_queues_make_that
     assert!(fair > health * 2 && unfair > fair * 2, "{health:?} {fair:?} {unfair:?}");
 }
 
+/// With half of the workers that it would hold, once they know.
+#[test]
+fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_served_again() {
+    let few = Traffic { workers: 40, events: 480, ..SMALL };
+    let last_quarter = |traffic: Traffic, hangs| {
+        let delays = traffic.delays(hangs);
+        median_and_p99(&delays[delays.len() * 3 / 4..])[1]
+    };
+    let health = last_quarter(few, false);
+    let [with, without] =
+        [true, false].map(|has_breakers| last_quarter(Traffic { has_breakers, ..few }, true));
+    assert!(with < health * 2 && without > health * 2, "{health:?} {with:?} {without:?}");
+}
+
 #[test]
 #[ignore = "two million deliveries: WORKERS says how many there are, EVENTS how many messages hang, SCALES=0 that all are there at once"]
 fn ten_thousand_messages_of_a_destination_that_hangs() {
@@ -108,15 +130,16 @@ fn ten_thousand_messages_of_a_destination_that_hangs() {
     let traffic = Traffic {
         healthy: 600,
         events: number("EVENTS", 10_000),
-        every: Duration::from_millis(100),
-        destinations: 100,
+        every: Duration::from_millis(variable("EVERY", 100)),
+        destinations: number("DESTINATIONS", 100),
         workers: number("WORKERS", 500),
         scales: number("SCALES", 1) == 1,
         is_fair: true,
+        has_breakers: number("BREAKERS", 1) == 1,
     };
     for hangs in [false, true] {
         let delays = traffic.delays(hangs);
-        let (first_minute, later) = delays.split_at(delays.len().min(600 * (traffic.destinations - 1)));
+        let (first_minute, later) = delays.split_at(traffic.in_its_first_minute().min(delays.len()));
         println!("{} workers, hangs: {hangs}: median and p99", traffic.workers);
         println!("  of the first minute {:?}", median_and_p99(first_minute));
         if !later.is_empty() {

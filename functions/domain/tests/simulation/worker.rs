@@ -61,12 +61,17 @@ impl Worker {
     async fn deliver(&self, batch: &[(Message, Handed)], invocation: &Invocation) -> Vec<Receipt> {
         let received: Vec<_> = batch.iter().filter_map(received).collect();
         let (ports, clock) = (|| self.ports.clone(), || Arc::clone(&self.clock));
-        let turns = Pace::new(ports(), ports(), self.ports.world.rate_limit, clock()).run(&received).await;
+        let world = &self.ports.world;
+        let breaker = world.take_breaker();
+        let pace = Pace::new(ports(), ports(), world.rate_limit, Arc::clone(&breaker), clock());
+        let turns = pace.run(&received).await;
         let (due, put_off): (Vec<_>, Vec<_>) =
             received.into_iter().zip(turns).partition(|(_, turn)| *turn == Turn::Now);
         let due: Vec<_> = due.into_iter().map(|(received, _)| received).collect();
-        let step = Deliver::new(ports(), ports(), GlassVault, ports(), ports(), clock());
+        let step =
+            Deliver::new(ports(), ports(), GlassVault, ports(), ports(), Arc::clone(&breaker), clock());
         let verdicts = step.run(&due, invocation).await;
+        world.keep_breaker(breaker);
         let done = due.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Done);
         let done = done.map(|(received, _)| received.receipt);
         done.chain(put_off.into_iter().map(|(received, _)| received.receipt)).collect()

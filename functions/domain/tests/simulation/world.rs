@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use domain::breaker::Breaker;
 use domain::change::Change;
 use domain::checker::{self, Breach, History, Invariant};
 use domain::completion::{Complete, Completion, CompletionFlow};
@@ -33,8 +34,9 @@ use crate::sink::{Answer, Sink};
 /// 2026-09-01, and not at the start of a second.
 const START: Timestamp = Timestamp::from_millis(1_788_220_800_567);
 
-/// Long enough for all that waits to come back, several times over.
-const DRAIN: Duration = Duration::from_secs(3 * 60 * 60);
+/// Long enough for all that waits to come back, several times over, and for a destination that hangs to be tried a few at a
+/// time.
+const DRAIN: Duration = Duration::from_secs(48 * 60 * 60);
 
 #[derive(Default)]
 struct State {
@@ -72,6 +74,10 @@ pub(crate) struct World {
     pub(crate) scales: bool,
     /// The clocks of the sandboxes that invocations run in.
     pub(crate) sandboxes: Vec<Arc<SetClock>>,
+    /// Sandboxes remember which destinations hang.
+    pub(crate) has_breakers: bool,
+    /// What the idle sandboxes have seen of destinations that hang.
+    breakers: Mutex<Vec<Arc<Breaker>>>,
     state: Mutex<State>,
 }
 
@@ -117,6 +123,8 @@ impl World {
             workers: 2,
             scales: false,
             sandboxes: Vec::new(),
+            has_breakers: true,
+            breakers: Mutex::default(),
             state: Mutex::default(),
             time,
             dice,
@@ -262,6 +270,18 @@ impl World {
 
     pub(crate) fn sandbox(&self) -> Arc<SetClock> {
         Arc::clone(self.dice.pick(&self.sandboxes))
+    }
+
+    /// Of the sandbox that was used last of the idle ones, or of a new one.
+    pub(crate) fn take_breaker(&self) -> Arc<Breaker> {
+        self.breakers.lock().unwrap().pop().unwrap_or_default()
+    }
+
+    /// A sandbox that has lived through its invocation is used again.
+    pub(crate) fn keep_breaker(&self, breaker: Arc<Breaker>) {
+        if self.has_breakers {
+            self.breakers.lock().unwrap().push(breaker);
+        }
     }
 
     pub(crate) fn invocation_id(&self) -> String {
