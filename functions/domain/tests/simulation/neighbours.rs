@@ -124,7 +124,7 @@ fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_se
 }
 
 #[test]
-#[ignore = "two million deliveries: WORKERS says how many there are, EVENTS how many messages hang, SCALES=0 that all are there at once"]
+#[ignore = "two million deliveries, unless EVENTS, EVERY (ms), DESTINATIONS, WORKERS, SCALES=0 or BREAKERS=0 say otherwise"]
 fn ten_thousand_messages_of_a_destination_that_hangs() {
     let number = |name, default| usize::try_from(variable(name, default)).unwrap();
     let traffic = Traffic {
