@@ -82,7 +82,8 @@ async fn row_44_a_destination_that_hangs_is_sent_a_few_new_deliveries_at_a_time(
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
     world.stack.receiver.answer_next("/hooks", vec![Answer::Hang; 6]);
-    let [seen, new] = [0..3, 3..8].map(|numbers| numbers.map(|number| format!("c-{number}")).collect::<Vec<_>>());
+    let [seen, new] =
+        [0..3, 3..8].map(|numbers| numbers.map(|number| format!("c-{number}")).collect::<Vec<_>>());
     for conversation in &seen {
         customer.hang_up(conversation).await;
     }
