@@ -407,7 +407,6 @@ mod tests {
         ledger: MemoryLedger,
         sender: ScriptedSender,
         visibility: MemoryVisibility,
-        breaker: Arc<Breaker>,
     }
 
     impl World {
@@ -421,7 +420,6 @@ mod tests {
                 ledger: MemoryLedger::default(),
                 sender: ScriptedSender::new(script),
                 visibility: MemoryVisibility::default(),
-                breaker: Arc::default(),
             }
         }
 
@@ -431,8 +429,8 @@ mod tests {
         ) -> Deliver<MemoryLedger, C, GlassVault, ScriptedSender, MemoryVisibility> {
             let (ledger, sender, visibility) =
                 (self.ledger.clone(), self.sender.clone(), self.visibility.clone());
-            let (breaker, clock) = (Arc::clone(&self.breaker), Arc::new(self.clock.clone()));
-            Deliver::new(ledger, contexts, GlassVault, sender, visibility, breaker, clock)
+            let clock = Arc::new(self.clock.clone());
+            Deliver::new(ledger, contexts, GlassVault, sender, visibility, Arc::default(), clock)
         }
 
         async fn receive(&self, batch: &[Received]) -> Vec<Verdict> {

@@ -135,26 +135,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_what_goes_to_a_destination_that_hangs_only_new_deliveries_wait_and_no_trial() {
-        let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
-        for limit in [0, 5] {
-            let (pace, clock) = pace(&rates, &queue, limit);
-            clock.advance(Duration::from_secs(10 * limit));
+    async fn of_what_goes_to_a_destination_that_hangs_new_deliveries_wait_and_no_retry_and_no_test() {
+        use Turn::{Now, PutOff};
+        let turns_with = async |limit| {
+            let (pace, clock) = pace(&MemoryRates::default(), &MemoryQueue::default(), limit);
             for _ in 0..3 {
                 pace.breaker.saw(&received().message.destination_id, OutcomeClass::Timeout, clock.now());
             }
             let retry = Received { receive_count: Some(2), ..received() };
-            let uncounted = Received { receive_count: None, ..received() };
-            let mut trial = received();
-            trial.message.trigger = Trigger::Test;
-            let batch = [received(), received(), received(), received(), retry, uncounted, trial];
-            let mut turns = [Turn::Now; 7];
-            turns[3] = Turn::PutOff;
-            if limit == 5 {
-                turns[5..].fill(Turn::PutOff);
-            }
-            assert_eq!(pace.run(&batch).await, turns, "{limit}");
-        }
+            let mut test = received();
+            test.message.trigger = Trigger::Test;
+            pace.run(&[received(), received(), received(), received(), retry, test]).await
+        };
+        assert_eq!(turns_with(0).await, [Now, Now, Now, PutOff, Now, Now]);
+        // A limit that was asked for is one for all.
+        assert_eq!(turns_with(5).await, [Now, Now, Now, PutOff, Now, PutOff]);
+        assert_eq!(turns_with(2).await, [Now, Now, PutOff, PutOff, PutOff, PutOff]);
     }
 
     #[tokio::test]
