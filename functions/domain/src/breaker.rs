@@ -68,6 +68,7 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fakes::Lines;
 
     const NOW: Timestamp = Timestamp::from_millis(1_788_256_800_000);
 
@@ -89,6 +90,15 @@ mod tests {
         let breaker = after_timeouts(3);
         assert!(breaker.is_open(&id("dst_1"), NOW));
         assert!(!breaker.is_open(&id("dst_2"), NOW));
+    }
+
+    #[test]
+    fn the_log_says_once_that_it_opens() {
+        let lines = Lines::captured();
+        after_timeouts(OPENED_BY - 1);
+        assert!(lines.of("destination.hangs").is_empty());
+        after_timeouts(OPENED_BY + 1);
+        assert_eq!(lines.of("destination.hangs"), [" destination_id=dst_1"]);
     }
 
     #[test]

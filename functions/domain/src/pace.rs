@@ -77,12 +77,16 @@ impl<R: RateCounter, D: DeliveryQueue> Pace<R, D> {
         if !limit.is_exceeded_by(place) {
             return Ok(Turn::Now);
         }
-        let delay = limit.turn_of(place, window).since(now);
+        let turn = limit.turn_of(place, window);
+        let delay = turn.since(now);
         self.queue.send(std::slice::from_ref(message), delay).await?;
         tracing::info!(
             delivery_id = %message.delivery_id,
             destination_id = %message.destination_id,
-            seconds = delay.as_secs(),
+            conversation_id = %message.conversation_id,
+            event = message.event.as_str(),
+            put_off_at = %now,
+            turn_at = %turn,
             "delivery.put_off"
         );
         Ok(Turn::PutOff)

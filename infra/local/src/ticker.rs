@@ -1,4 +1,4 @@
-//! A readable line for each attempt as it happens, made from the same event that the log gets.
+//! A readable line for each attempt as it happens, and for each delivery that is put off, made from the same event that the log gets.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,8 +25,10 @@ impl<S: Subscriber> Layer<S> for Ticker {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if fields.get("message") == "delivery.attempted" {
-            screen::line(&fields.attempt());
+        match fields.get("message") {
+            "delivery.attempted" => screen::line(&fields.attempt()),
+            "delivery.put_off" => screen::line(&fields.put_off()),
+            _ => {}
         }
     }
 }
@@ -59,14 +61,30 @@ impl Fields {
             status => status.to_owned(),
         };
         format!(
-            "{}  {:<25}  {} → {}  attempt {}  {:<11}  {:>5} ms  {next}",
-            clock_time(self.get("ended_at")),
-            self.get("event"),
-            self.get("conversation_id"),
-            self.get("destination_id"),
+            "{}  attempt {}  {:<11}  {:>5} ms  {next}",
+            self.delivery("ended_at"),
             self.get("attempt"),
             result,
             self.get("duration_ms"),
+        )
+    }
+
+    fn put_off(&self) -> String {
+        format!(
+            "{}  put off, its turn comes at {}",
+            self.delivery("put_off_at"),
+            clock_time(self.get("turn_at"))
+        )
+    }
+
+    /// What it is about, and when that was.
+    fn delivery(&self, moment: &str) -> String {
+        format!(
+            "{}  {:<25}  {} → {}",
+            clock_time(self.get(moment)),
+            self.get("event"),
+            self.get("conversation_id"),
+            self.get("destination_id"),
         )
     }
 }
@@ -80,23 +98,38 @@ fn clock_time(moment: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn of_a_delivery(more: &[(&'static str, &str)]) -> Fields {
+        let delivery =
+            [("event", "conversation.failed"), ("conversation_id", "c-1"), ("destination_id", "dst_1")];
+        Fields(delivery.iter().chain(more).map(|(name, value)| (*name, (*value).to_owned())).collect())
+    }
+
     #[test]
     fn a_line_says_what_came_of_an_attempt() {
-        let fields = Fields(BTreeMap::from([
-            ("ended_at", "2026-09-01T10:00:01.500Z".to_owned()),
-            ("event", "conversation.failed".to_owned()),
-            ("conversation_id", "c-1".to_owned()),
-            ("destination_id", "dst_1".to_owned()),
-            ("attempt", "2".to_owned()),
-            ("outcome", "http_error".to_owned()),
-            ("http_status", "500".to_owned()),
-            ("duration_ms", "12".to_owned()),
-            ("status", "retrying".to_owned()),
-            ("next_at", "2026-09-01T10:00:11.500Z".to_owned()),
-        ]));
+        let fields = of_a_delivery(&[
+            ("ended_at", "2026-09-01T10:00:01.500Z"),
+            ("attempt", "2"),
+            ("outcome", "http_error"),
+            ("http_status", "500"),
+            ("duration_ms", "12"),
+            ("status", "retrying"),
+            ("next_at", "2026-09-01T10:00:11.500Z"),
+        ]);
         assert_eq!(
             fields.attempt(),
             "10:00:01  conversation.failed        c-1 → dst_1  attempt 2  500             12 ms  next at 10:00:11"
+        );
+    }
+
+    #[test]
+    fn a_line_says_when_the_turn_comes_of_what_was_put_off() {
+        let fields = of_a_delivery(&[
+            ("put_off_at", "2026-09-01T10:00:01.500Z"),
+            ("turn_at", "2026-09-01T10:00:13.333Z"),
+        ]);
+        assert_eq!(
+            fields.put_off(),
+            "10:00:01  conversation.failed        c-1 → dst_1  put off, its turn comes at 10:00:13"
         );
     }
 }
