@@ -9,7 +9,7 @@ use crate::breaker::{Breaker, TRIALS};
 use crate::deliver::Received;
 use crate::delivery::Trigger;
 use crate::ports::{Clock, DeliveryQueue, RateCounter, Result};
-use crate::rate::{Counted, RateLimit, Window};
+use crate::rate::{Counted, RateLimit, WINDOW, Window};
 
 /// Puts off what a destination is not to be sent yet.
 pub struct Pace<R, D> {
@@ -77,7 +77,11 @@ impl<R: RateCounter, D: DeliveryQueue> Pace<R, D> {
         if !limit.is_exceeded_by(place) {
             return Ok(Turn::Now);
         }
-        let turn = limit.turn_of(place, window);
+        let turn = match self.limit {
+            Some(limit) if limit.is_exceeded_by(place) => limit.turn_of(place, window),
+            // It need not hang for as long as that would take: what has not waited for long looks again soon.
+            _ => TRIALS.turn_of(place, window).min(now + now.since(message.created_at).max(WINDOW)),
+        };
         let delay = turn.since(now);
         self.queue.send(std::slice::from_ref(message), delay).await?;
         tracing::info!(
@@ -155,6 +159,26 @@ mod tests {
         // A limit that was asked for is one for all.
         assert_eq!(turns_with(5).await, [Now, Now, Now, PutOff, Now, PutOff]);
         assert_eq!(turns_with(2).await, [Now, Now, PutOff, PutOff, PutOff, PutOff]);
+    }
+
+    /// Beside a limit that was asked for, which knows no such mercy.
+    #[tokio::test]
+    async fn what_waits_for_a_destination_that_hangs_waits_at_most_as_long_again_as_it_has_waited() {
+        for (limit, age, delay) in [(0, 0, 10), (0, 25, 25), (0, 3_000, 200), (50, 0, 12), (2, 0, 300)] {
+            let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
+            let (pace, clock) = pace(&rates, &queue, limit);
+            let mut last = received();
+            last.message.created_at = clock.now();
+            clock.advance(Duration::from_secs(age));
+            for _ in 0..3 {
+                pace.breaker.saw(&last.message.destination_id, OutcomeClass::Timeout, clock.now());
+            }
+            for _ in 0..60 {
+                pace.run(&[received()]).await;
+            }
+            assert_eq!(pace.run(&[last]).await, [Turn::PutOff]);
+            assert_eq!(queue.delays().last(), Some(&Duration::from_secs(delay)), "{limit} {age}");
+        }
     }
 
     #[tokio::test]

@@ -123,6 +123,29 @@ fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_se
     assert!(with < health * 2 && without > health * 2, "{health:?} {with:?} {without:?}");
 }
 
+/// A busy destination hangs for as long as every worker needs to know it.
+#[test]
+fn a_destination_that_hung_for_a_moment_has_caught_up_within_a_minute() {
+    let mut world = World::calm(44);
+    world.workers = 100;
+    let world = Arc::new(world);
+    world.destination_that(0, &vec![Answer::Never; 400]);
+    let accepted: BTreeMap<_, _> = (0..2_400)
+        .map(|number| {
+            let after = Duration::from_millis(25) * number;
+            (world.end_conversation(after), world.time.now() + after)
+        })
+        .collect();
+    let history = world.run();
+    assert!(world.breaches(&history).is_empty());
+    let succeeded = history.requests.iter().filter(|request| request.answered.is_some());
+    let latest = succeeded
+        .map(|request| request.at.since(accepted[&request.delivery.event_id().unwrap()]))
+        .max()
+        .unwrap();
+    assert!(latest < Duration::from_secs(60), "{latest:?}");
+}
+
 #[test]
 #[ignore = "two million deliveries, unless EVENTS, EVERY (ms), DESTINATIONS, WORKERS, SCALES=0 or BREAKERS=0 say otherwise"]
 fn ten_thousand_messages_of_a_destination_that_hangs() {
