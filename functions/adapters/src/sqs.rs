@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use domain::messages::{DeliveryMessage, EventMessage, Message};
-use domain::ports::{DeliveryQueue, EventQueue, Receipt, Result, Unavailable, Visibility};
+use domain::ports::{DeliveryQueue, EventQueue, MAX_DELAY, Receipt, Result, Unavailable, Visibility};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 /// `SendMessageBatch` takes ten entries.
@@ -13,9 +13,6 @@ const BATCH: usize = 10;
 
 /// Batches on their way at the same time: each has a connection of its own.
 const CALLS_AT_ONCE: usize = 8;
-
-/// A message can be delayed by 15 minutes.
-const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// Rounds for the entries of a batch that the queue refused.
 const MAX_ROUNDS: usize = 3;

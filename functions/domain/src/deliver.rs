@@ -1,7 +1,7 @@
 //! One batch of deliveries: claim, send, complete. This is what Ringback is for.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -91,6 +91,8 @@ struct Item<'a> {
     claims_at_once: bool,
     owner: Owner,
     lease_until: Timestamp,
+    /// How its request ended, if one was made.
+    outcome: OnceLock<OutcomeClass>,
 }
 
 /// Why there is no sending a delivery.
@@ -205,7 +207,8 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
                 let delivery = received.message.delivery();
                 let owner = Owner::new(&invocation.id, index);
                 let lease_until = invocation.deadline + LEASE_MARGIN;
-                Ok(Item { received, delivery, sendable, claims_at_once, owner, lease_until })
+                let outcome = OnceLock::new();
+                Ok(Item { received, delivery, sendable, claims_at_once, owner, lease_until, outcome })
             })
             .collect();
         let mut first_claims = self.claim_first_receives(&items).await.into_iter();
@@ -227,7 +230,12 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
                 }
             }
         });
-        join_all(turns).await
+        let verdicts = join_all(turns).await;
+        let ended = items.iter().flatten();
+        let ended = ended.filter_map(|item| Some((&item.delivery.destination_id, *item.outcome.get()?)));
+        let ended: Vec<_> = ended.collect();
+        self.breaker.saw(&ended, self.clock.now());
+        verdicts
     }
 
     /// All of a batch in one call.
@@ -305,7 +313,7 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
             Ok(request) => {
                 let trimmed = request.trimmed;
                 let outcome = self.sender.send(request).await;
-                self.breaker.saw(&item.delivery.destination_id, outcome.class, self.clock.now());
+                let _ = item.outcome.set(outcome.class); // an item makes one request
                 (outcome, trimmed)
             }
             Err(too_long) => {

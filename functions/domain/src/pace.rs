@@ -8,8 +8,10 @@ use futures_util::future::join_all;
 use crate::breaker::{Breaker, TRIALS};
 use crate::deliver::Received;
 use crate::delivery::Trigger;
-use crate::ports::{Clock, DeliveryQueue, RateCounter, Result};
+use crate::messages::DeliveryMessage;
+use crate::ports::{Clock, DeliveryQueue, MAX_DELAY, RateCounter, Result};
 use crate::rate::{Counted, RateLimit, WINDOW, Window};
+use crate::timestamp::Timestamp;
 
 /// Puts off what a destination is not to be sent yet.
 pub struct Pace<R, D> {
@@ -45,44 +47,49 @@ impl<R: RateCounter, D: DeliveryQueue> Pace<R, D> {
 
     /// One answer for each message, in order.
     pub async fn run(&self, batch: &[Received]) -> Vec<Turn> {
-        join_all(batch.iter().map(async |received| match self.limit_of(received) {
-            Some(limit) => self.turn(received, limit).await,
-            None => Turn::Now,
-        }))
-        .await
-    }
-
-    fn limit_of(&self, received: &Received) -> Option<RateLimit> {
-        let message = &received.message;
-        // A retry comes when it is due, and who tries a destination is looking at it.
-        let can_wait = received.is_first() && message.trigger != Trigger::Test;
-        let hangs = can_wait && self.breaker.is_open(&message.destination_id, self.clock.now());
-        self.limit.into_iter().chain(hangs.then_some(TRIALS)).min()
+        join_all(batch.iter().map(|received| self.turn(received))).await
     }
 
     /// A limit that cannot be kept must not keep a delivery from being made.
-    async fn turn(&self, received: &Received, limit: RateLimit) -> Turn {
-        self.counted(received, limit).await.unwrap_or_else(|error| {
+    async fn turn(&self, received: &Received) -> Turn {
+        self.counted(received).await.unwrap_or_else(|error| {
             tracing::warn!(error = %error, cause = error.causes(), "delivery.not_paced");
             Turn::Now
         })
     }
 
-    async fn counted(&self, received: &Received, limit: RateLimit) -> Result<Turn> {
+    async fn counted(&self, received: &Received) -> Result<Turn> {
         let message = &received.message;
+        let (account, destination) = (&message.account_id, &message.destination_id);
         let now = self.clock.now();
         let window = Window::at(now);
-        let counted = Counted::Deliveries(&message.account_id, &message.destination_id);
-        let place = self.counter.count(counted, window).await?;
-        if !limit.is_exceeded_by(place) {
-            return Ok(Turn::Now);
+        if self.has_to_wait(received, now) {
+            let place = self.counter.count(Counted::Trials(account, destination), window).await?;
+            if TRIALS.is_exceeded_by(place) {
+                // It need not hang for as long as that would take: what has not waited for long looks again soon.
+                let soon = now + now.since(message.created_at).max(WINDOW);
+                return self.put_off(message, TRIALS.turn_of(place, window).min(soon), now).await;
+            }
         }
-        let turn = match self.limit {
-            Some(limit) if limit.is_exceeded_by(place) => limit.turn_of(place, window),
-            // It need not hang for as long as that would take: what has not waited for long looks again soon.
-            _ => TRIALS.turn_of(place, window).min(now + now.since(message.created_at).max(WINDOW)),
-        };
-        let delay = turn.since(now);
+        if let Some(limit) = self.limit {
+            let place = self.counter.count(Counted::Deliveries(account, destination), window).await?;
+            if limit.is_exceeded_by(place) {
+                return self.put_off(message, limit.turn_of(place, window), now).await;
+            }
+        }
+        Ok(Turn::Now)
+    }
+
+    /// A retry comes when it is due, and who tests a destination is looking at it. A message that was handed out in vain
+    /// passes for a retry.
+    fn has_to_wait(&self, received: &Received, now: Timestamp) -> bool {
+        let message = &received.message;
+        let can_wait = received.is_first() && message.trigger != Trigger::Test;
+        can_wait && self.breaker.is_open(&message.destination_id, now)
+    }
+
+    async fn put_off(&self, message: &DeliveryMessage, turn: Timestamp, now: Timestamp) -> Result<Turn> {
+        let delay = turn.since(now).min(MAX_DELAY);
         self.queue.send(std::slice::from_ref(message), delay).await?;
         tracing::info!(
             delivery_id = %message.delivery_id,
@@ -90,7 +97,7 @@ impl<R: RateCounter, D: DeliveryQueue> Pace<R, D> {
             conversation_id = %message.conversation_id,
             event = message.event.as_str(),
             put_off_at = %now,
-            turn_at = %turn,
+            until = %(now + delay),
             "delivery.put_off"
         );
         Ok(Turn::PutOff)
@@ -103,7 +110,6 @@ mod tests {
 
     use super::*;
     use crate::fakes::{ManualClock, MemoryQueue, MemoryRates, sample};
-    use crate::messages::DeliveryMessage;
     use crate::outcome::OutcomeClass;
     use crate::ports::Receipt;
 
@@ -120,6 +126,11 @@ mod tests {
         let clock = ManualClock::new(1_000_000);
         let limit = RateLimit::new(limit);
         (Pace::new(rates.clone(), queue.clone(), limit, Arc::default(), Arc::new(clock.clone())), clock)
+    }
+
+    fn hang(pace: &Pace<MemoryRates, MemoryQueue<DeliveryMessage>>, clock: &ManualClock) {
+        let message = received().message;
+        pace.breaker.saw(&[(&message.destination_id, OutcomeClass::Timeout); 3], clock.now());
     }
 
     #[tokio::test]
@@ -147,32 +158,29 @@ mod tests {
         use Turn::{Now, PutOff};
         let turns_with = async |limit| {
             let (pace, clock) = pace(&MemoryRates::default(), &MemoryQueue::default(), limit);
-            for _ in 0..3 {
-                pace.breaker.saw(&received().message.destination_id, OutcomeClass::Timeout, clock.now());
-            }
+            hang(&pace, &clock);
             let retry = Received { receive_count: Some(2), ..received() };
             let mut test = received();
             test.message.trigger = Trigger::Test;
             pace.run(&[received(), received(), received(), received(), retry, test]).await
         };
         assert_eq!(turns_with(0).await, [Now, Now, Now, PutOff, Now, Now]);
-        // A limit that was asked for is one for all.
-        assert_eq!(turns_with(5).await, [Now, Now, Now, PutOff, Now, PutOff]);
+        // A limit that was asked for is one for all that is sent.
+        assert_eq!(turns_with(5).await, [Now, Now, Now, PutOff, Now, Now]);
+        assert_eq!(turns_with(4).await, [Now, Now, Now, PutOff, Now, PutOff]);
         assert_eq!(turns_with(2).await, [Now, Now, PutOff, PutOff, PutOff, PutOff]);
     }
 
     /// Beside a limit that was asked for, which knows no such mercy.
     #[tokio::test]
     async fn what_waits_for_a_destination_that_hangs_waits_at_most_as_long_again_as_it_has_waited() {
-        for (limit, age, delay) in [(0, 0, 10), (0, 25, 25), (0, 3_000, 200), (50, 0, 12), (2, 0, 300)] {
+        for (limit, age, delay) in [(0, 0, 10), (0, 25, 25), (0, 3_000, 200), (50, 0, 10), (2, 0, 10)] {
             let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
             let (pace, clock) = pace(&rates, &queue, limit);
             let mut last = received();
             last.message.created_at = clock.now();
             clock.advance(Duration::from_secs(age));
-            for _ in 0..3 {
-                pace.breaker.saw(&last.message.destination_id, OutcomeClass::Timeout, clock.now());
-            }
+            hang(&pace, &clock);
             for _ in 0..60 {
                 pace.run(&[received()]).await;
             }

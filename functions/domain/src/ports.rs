@@ -225,6 +225,9 @@ pub trait EventQueue: Send + Sync {
     fn send(&self, message: &EventMessage) -> impl Future<Output = Result<()>> + Send;
 }
 
+/// A queue can delay a message for so long.
+pub const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
+
 /// The queue from fan-out to delivery.
 pub trait DeliveryQueue: Send + Sync {
     /// `Ok` once the queue has all of them; after an error some may have been sent. None is seen before `delay`.

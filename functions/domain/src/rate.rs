@@ -15,7 +15,7 @@ pub const WINDOW: Duration = Duration::from_secs(10);
 const WINDOW_MILLIS: u64 = 10_000;
 
 /// So many times in a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit(NonZeroU64);
 
 /// One of the windows that time is cut into.
@@ -29,6 +29,8 @@ pub enum Counted<'a> {
     Requests(&'a AccountId),
     /// What a destination is sent.
     Deliveries(&'a AccountId, &'a DestinationId),
+    /// New deliveries to a destination that hangs.
+    Trials(&'a AccountId, &'a DestinationId),
 }
 
 impl RateLimit {

@@ -1,4 +1,5 @@
-//! A readable line for each attempt as it happens, and for each delivery that is put off, made from the same event that the log gets.
+//! A readable line for each attempt as it happens, and for each delivery that is put off, made from the same event that
+//! the log gets.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,11 +71,7 @@ impl Fields {
     }
 
     fn put_off(&self) -> String {
-        format!(
-            "{}  put off, its turn comes at {}",
-            self.delivery("put_off_at"),
-            clock_time(self.get("turn_at"))
-        )
+        format!("{}  put off until {}", self.delivery("put_off_at"), clock_time(self.get("until")))
     }
 
     /// What it is about, and when that was.
@@ -122,14 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_when_the_turn_comes_of_what_was_put_off() {
+    fn a_line_says_until_when_a_delivery_is_put_off() {
         let fields = of_a_delivery(&[
             ("put_off_at", "2026-09-01T10:00:01.500Z"),
-            ("turn_at", "2026-09-01T10:00:13.333Z"),
+            ("until", "2026-09-01T10:00:13.333Z"),
         ]);
         assert_eq!(
             fields.put_off(),
-            "10:00:01  conversation.failed        c-1 → dst_1  put off, its turn comes at 10:00:13"
+            "10:00:01  conversation.failed        c-1 → dst_1  put off until 10:00:13"
         );
     }
 }

@@ -138,8 +138,8 @@ async fn every_mapping_reports_failures_counts_and_is_bounded() {
     .await;
 }
 
-/// A destination that hangs for ten deliveries a second would hold 400 invocations, if it were tried four times for ten
-/// seconds with each. With a hundred more, its neighbours notice nothing of it for long (row 44, simulated).
+/// A destination that hangs for ten deliveries a second would hold 400 invocations, if each were tried four times for ten
+/// seconds. The simulation of row 44 has a hundred more.
 const HOLDS_OUT: u64 = 500;
 
 /// Of an account, until it asks for more: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>

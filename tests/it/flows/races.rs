@@ -29,8 +29,9 @@ async fn a_hundred_reports_of_one_end_make_one_event_and_one_note() {
         assert_eq!(answers.len(), 2 * EACH);
         for (status, answer) in answers {
             assert_eq!(status, StatusCode::OK, "{answer}");
+            // Daily is not kept waiting for longer than four seconds, which a slow machine may take for such a crowd.
+            assert!(["applied", "ignored"].contains(&answer["result"].as_str().unwrap()), "{answer}");
         }
-        // Daily is not kept waiting for longer than four seconds, so on a slow machine nothing of the crowd may be applied.
         for last in [scene.twilio.callback("completed"), scene.daily.webhook("meeting.ended", &json!({}))] {
             assert_eq!(send(last).await, (StatusCode::OK, json!({"result": "applied"})));
         }

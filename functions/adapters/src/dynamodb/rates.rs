@@ -40,6 +40,7 @@ fn partition(what: Counted<'_>, window: Window) -> String {
     match what {
         Counted::Requests(account) => format!("{PREFIX}{account}#{window}"),
         Counted::Deliveries(account, destination) => format!("{PREFIX}{account}#{destination}#{window}"),
+        Counted::Trials(account, destination) => format!("{PREFIX}{account}#{destination}#trials#{window}"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::checker::Request;
 use domain::ids::DeliveryId;
 use domain::ports::Clock;
 
@@ -82,7 +83,7 @@ fn median_and_p99(delays: &[Duration]) -> [Duration; 2] {
     [50, 99].map(|of_hundred| delays[delays.len() * of_hundred / 100])
 }
 
-/// Two hanging requests begin each second. At four attempts of ten seconds they keep eighty workers waiting.
+/// Two deliveries a second hang. Without breakers, four attempts of ten seconds would keep eighty workers waiting.
 const SMALL: Traffic = Traffic {
     healthy: 0,
     events: 120,
@@ -123,13 +124,12 @@ fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_se
     assert!(with < health * 2 && without > health * 2, "{health:?} {with:?} {without:?}");
 }
 
-/// A busy destination hangs for as long as every worker needs to know it.
-#[test]
-fn a_destination_that_hung_for_a_moment_has_caught_up_within_a_minute() {
+/// Forty conversations a second end for a minute, for one destination: each of its requests, and how long after acceptance.
+fn busy(script: &[Answer]) -> Vec<(Request, Duration)> {
     let mut world = World::calm(44);
     world.workers = 100;
     let world = Arc::new(world);
-    world.destination_that(0, &vec![Answer::Never; 400]);
+    world.destination_that(0, script);
     let accepted: BTreeMap<_, _> = (0..2_400)
         .map(|number| {
             let after = Duration::from_millis(25) * number;
@@ -138,12 +138,28 @@ fn a_destination_that_hung_for_a_moment_has_caught_up_within_a_minute() {
         .collect();
     let history = world.run();
     assert!(world.breaches(&history).is_empty());
-    let succeeded = history.requests.iter().filter(|request| request.answered.is_some());
-    let latest = succeeded
-        .map(|request| request.at.since(accepted[&request.delivery.event_id().unwrap()]))
-        .max()
-        .unwrap();
+    let delay = |request: &Request| request.at.since(accepted[&request.delivery.event_id().unwrap()]);
+    history.requests.into_iter().map(|request| (request.clone(), delay(&request))).collect()
+}
+
+/// It hangs for as long as every worker needs to know it.
+#[test]
+fn a_destination_that_hung_for_a_moment_has_caught_up_within_a_minute() {
+    let requests = busy(&vec![Answer::Never; 400]);
+    let answered = requests.iter().filter(|(request, _)| request.answered.is_some());
+    let latest = answered.map(|(_, delay)| *delay).max().unwrap();
     assert!(latest < Duration::from_secs(60), "{latest:?}");
+}
+
+/// It answers the most of what it is sent, so it is not taken for one that hangs.
+#[test]
+fn a_destination_of_which_every_fifth_request_hangs_is_served_at_once() {
+    let answer = |number| if number % 5 == 0 { Answer::Never } else { Answer::Status(200, 50) };
+    let requests = busy(&(0..4_000).map(answer).collect::<Vec<_>>());
+    let firsts = requests.iter().filter(|(request, _)| request.attempt == 1);
+    let delays: Vec<_> = firsts.map(|(_, delay)| *delay).collect();
+    let [median, p99] = median_and_p99(&delays);
+    assert!(p99 < Duration::from_secs(1), "{median:?} {p99:?}");
 }
 
 #[test]

@@ -104,9 +104,16 @@ impl Destinations for Ports {
 
 impl RateCounter for Ports {
     async fn count(&self, what: Counted<'_>, window: Window) -> Result<u64> {
-        let Counted::Deliveries(account, destination) = what else { return Ok(0) };
-        let (world, account, destination) = (Arc::clone(&self.world), account.clone(), destination.clone());
-        let count = move || at_once(world.rates.count(Counted::Deliveries(&account, &destination), window));
+        let (is_trial, account, destination) = match what {
+            Counted::Requests(_) => return Ok(0),
+            Counted::Deliveries(account, destination) => (false, account.clone(), destination.clone()),
+            Counted::Trials(account, destination) => (true, account.clone(), destination.clone()),
+        };
+        let world = Arc::clone(&self.world);
+        let count = move || {
+            let counted = if is_trial { Counted::Trials } else { Counted::Deliveries };
+            at_once(world.rates.count(counted(&account, &destination), window))
+        };
         self.network.call(Point::Count, count).await
     }
 }

@@ -272,7 +272,7 @@ impl World {
         Arc::clone(self.dice.pick(&self.sandboxes))
     }
 
-    /// Of the sandbox that was used last of the idle ones, or of a new one.
+    /// That of the sandbox which became idle last, or of a new one. Clocks are dealt out by themselves.
     pub(crate) fn take_breaker(&self) -> Arc<Breaker> {
         self.breakers.lock().unwrap().pop().unwrap_or_default()
     }
