@@ -18,7 +18,7 @@ use crate::timestamp::Timestamp;
 /// New deliveries to a destination that hangs in a window. With their retries they hold twelve workers at the most.
 pub const TRIALS: RateLimit = RateLimit::new(3).unwrap();
 
-/// Timeouts in a row that open it: one can be anybody's.
+/// Timeouts in a row, and no answer, that open it: fewer can be anybody's.
 const OPENED_BY: u32 = 3;
 
 /// How long it is open after a timeout. Then the next request closes it, or opens it again.
