@@ -14,7 +14,7 @@ use local::clock::Clock;
 use local::receiver::{Answer, Receiver};
 use local::stack::Options;
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
@@ -53,12 +53,8 @@ async fn ringback(data: &Path) -> (Child, Customer) {
 
 /// A conversation ends. Who is not told that it was accepted says it again.
 async fn hang_up(customer: &Customer, conversation: &str) {
-    let end = json!({"conversation_id": conversation, "conversation_status": "COMPLETED"});
-    eventually(&format!("{conversation} accepted"), async || {
-        let (status, _) = customer.call(Method::POST, "/v1/flows/hangup", Some(&end)).await;
-        (status == StatusCode::ACCEPTED).then_some(())
-    })
-    .await;
+    let what = format!("{conversation} accepted");
+    eventually(&what, async || customer.try_to_hang_up(conversation).await.ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

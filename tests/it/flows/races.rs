@@ -27,10 +27,14 @@ async fn a_hundred_reports_of_one_end_make_one_event_and_one_note() {
         });
         let answers = join_all(calls.map(send)).await;
         assert_eq!(answers.len(), 2 * EACH);
-        for (status, answer) in answers {
+        for (index, (status, answer)) in answers.into_iter().enumerate() {
             assert_eq!(status, StatusCode::OK, "{answer}");
             // Daily is not kept waiting for longer than four seconds, which a slow machine may take for such a crowd.
-            assert!(["applied", "ignored"].contains(&answer["result"].as_str().unwrap()), "{answer}");
+            let is_twilios = (index % 2 == 0) == twilio_first;
+            assert!(
+                answer["result"] == "applied" || !is_twilios && answer["result"] == "ignored",
+                "{answer}"
+            );
         }
         for last in [scene.twilio.callback("completed"), scene.daily.webhook("meeting.ended", &json!({}))] {
             assert_eq!(send(last).await, (StatusCode::OK, json!({"result": "applied"})));

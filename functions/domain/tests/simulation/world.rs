@@ -42,6 +42,8 @@ const DRAIN: Duration = Duration::from_secs(48 * 60 * 60);
 struct State {
     running: [usize; 3],
     scales: [Scale; 3],
+    /// What the idle sandboxes have seen of destinations that hang.
+    breakers: Vec<Arc<Breaker>>,
     /// When each queue is asked next.
     polls: [Option<Timestamp>; 3],
     invocations: usize,
@@ -76,8 +78,6 @@ pub(crate) struct World {
     pub(crate) sandboxes: Vec<Arc<SetClock>>,
     /// Sandboxes remember which destinations hang.
     pub(crate) has_breakers: bool,
-    /// What the idle sandboxes have seen of destinations that hang.
-    breakers: Mutex<Vec<Arc<Breaker>>>,
     state: Mutex<State>,
 }
 
@@ -124,7 +124,6 @@ impl World {
             scales: false,
             sandboxes: Vec::new(),
             has_breakers: true,
-            breakers: Mutex::default(),
             state: Mutex::default(),
             time,
             dice,
@@ -274,13 +273,13 @@ impl World {
 
     /// That of the sandbox which became idle last, or of a new one. Clocks are dealt out by themselves.
     pub(crate) fn take_breaker(&self) -> Arc<Breaker> {
-        self.breakers.lock().unwrap().pop().unwrap_or_default()
+        self.state().breakers.pop().unwrap_or_default()
     }
 
     /// A sandbox that has lived through its invocation is used again.
     pub(crate) fn keep_breaker(&self, breaker: Arc<Breaker>) {
         if self.has_breakers {
-            self.breakers.lock().unwrap().push(breaker);
+            self.state().breakers.push(breaker);
         }
     }
 
@@ -291,11 +290,14 @@ impl World {
     }
 
     pub(crate) fn may_invoke(&self, source: Source) -> bool {
+        let mut state = self.state();
+        let running = state.running[source as usize];
+        if running >= self.workers || !self.scales {
+            return running < self.workers;
+        }
         let now = self.time.now();
         let waits = self.queues.next_visible(source).is_some_and(|at| at <= now);
-        let state = &mut *self.state();
-        let (running, scale) = (state.running[source as usize], &mut state.scales[source as usize]);
-        running < self.workers && (!self.scales || scale.allows(running, waits, now))
+        state.scales[source as usize].allows(running, waits, now)
     }
 
     /// When there may be one more of a queue's invocations, if that is yet to come.
