@@ -10,20 +10,28 @@ use adapters::dynamodb::{
 };
 use adapters::system::SystemChance;
 use adapters::vault::{KmsOpener, KmsVault};
-use domain::change::Change;
-use domain::completion::{Complete, Completion, CompletionFlow, Ended};
-use domain::conversation::Conversation;
-use domain::deliver::{Deliver, Invocation, Received, Verdict};
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::fakes::{ManualClock, MemoryQueue, MemoryVisibility, sample};
-use domain::ids::DeliveryId;
-use domain::messages::DeliveryMessage;
-use domain::outcome::{Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
-use domain::ports::{Clock, Conversations, DestinationStore, RateCounter, Receipt, Saved, WebhookSender};
-use domain::rate::{Counted, Window};
-use domain::signal::End;
-use domain::wire::WebhookRequest;
+use domain::conversation::ended::{CompletionFlow, Ended};
+use domain::conversation::fields::Details;
+use domain::conversation::patch::Change;
+use domain::conversation::record::Conversation;
+use domain::conversation::store::Conversations;
+use domain::delivery::deliver::{Deliver, Invocation, Verdict};
+use domain::delivery::message::DeliveryMessage;
+use domain::delivery::outcome::{Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
+use domain::delivery::received::Receipt;
+use domain::delivery::received::Received;
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::destination::store::DestinationStore;
+use domain::event::kind::EventKind;
+use domain::lifecycle::complete::{Complete, Completion};
+use domain::lifecycle::provider_callback::End;
+use domain::shared::clock::Clock;
+use domain::shared::ids::DeliveryId;
+use domain::shared::rate::RateCounter;
+use domain::shared::rate::{Counted, Window};
+use domain::shared::unavailable::Saved;
+use domain::testing::fakes::{ManualClock, MemoryQueue, MemoryVisibility, sample};
 use local::endpoints::{Endpoints, clients};
 use local::provision::provision;
 use local::template::{Parameters, Template};
@@ -179,7 +187,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let tables = Tables::start().await;
 
     // An event as it is after a call of two minutes, and ten destinations.
-    let event = domain::event::LifecycleEvent {
+    let event = domain::event::lifecycle_event::LifecycleEvent {
         accepted_at: tables.clock.now(),
         ..sample::event(&"{}".repeat(2000))
     };
@@ -201,7 +209,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
             sample::open_destination(&format!("dst_{number:016x}")).close(&vault).await.unwrap();
         assert_eq!(destinations.put(&destination, None).await.unwrap(), Saved::Yes);
         let delivery_id = DeliveryId::of(&event.id, &destination.id);
-        let delivery = domain::delivery::Delivery {
+        let delivery = domain::delivery::record::Delivery {
             id: delivery_id,
             destination_id: destination.id,
             created_at: tables.clock.now(),

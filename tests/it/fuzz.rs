@@ -1,12 +1,12 @@
 //! What must hold of any answer that comes over a socket, and of any payload that goes out.
 
 use bytes::Bytes;
-use domain::destination::{Destination, RequestType};
-use domain::fakes::{Fuzz, sample};
-use domain::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass};
-use domain::private::Open;
-use domain::timestamp::Timestamp;
-use domain::wire;
+use domain::delivery::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass};
+use domain::delivery::request as wire;
+use domain::destination::record::{Destination, RequestType};
+use domain::destination::secrets::Open;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{Fuzz, sample};
 use futures_util::stream;
 
 use crate::sender::authority::Authority;

@@ -7,7 +7,7 @@ use adapters::config::Environment;
 use adapters::system::SystemChance;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::ports::Chance;
+use domain::shared::randomness::Chance;
 use local::clock::{Clock, Hand};
 use local::elsewhere::Elsewhere;
 use local::functions::Runs;

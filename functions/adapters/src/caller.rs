@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::http::StatusCode;
-use domain::api_key::{ApiKey, PresentedKey, Scope};
-use domain::ids::AccountId;
-use domain::ports::{Accounts, Clock, KeyUses, RateCounter, Unavailable};
-use domain::rate::{Counted, RateLimit, Window};
-use domain::timestamp::Timestamp;
+use domain::account::api_key::{ApiKey, PresentedKey, Scope};
+use domain::account::store::{Accounts, KeyUses};
+use domain::shared::clock::Clock;
+use domain::shared::ids::AccountId;
+use domain::shared::rate::RateCounter;
+use domain::shared::rate::{Counted, RateLimit, Window};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::Unavailable;
 use futures_util::future::join;
 
 use crate::dynamodb::{AccountTable, RateTable};
@@ -140,10 +143,11 @@ mod tests {
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
     use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-    use domain::api_key::{Account, KeyId};
-    use domain::fakes::{ManualClock, MemoryRates};
-    use domain::ports::Result;
-    use domain::timestamp::Day;
+    use domain::account::api_key::KeyId;
+    use domain::account::store::Account;
+    use domain::shared::timestamp::Day;
+    use domain::shared::unavailable::Result;
+    use domain::testing::fakes::{ManualClock, MemoryRates};
 
     use super::*;
 

@@ -11,9 +11,9 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
-use domain::ports::Clock;
-use domain::set_clock::SetClock;
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::skew_corrected_clock::SetClock;
+use domain::shared::timestamp::Timestamp;
 
 use crate::aws::Clients;
 
@@ -90,7 +90,7 @@ mod tests {
 
     use aws_config::Region;
     use aws_sdk_dynamodb::config::Credentials;
-    use domain::fakes::ManualClock;
+    use domain::testing::fakes::ManualClock;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 

@@ -1,8 +1,8 @@
 //! What must hold of any request to the API, as API Gateway hands it over.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use domain::fakes::Fuzz;
-use domain::json::Fields;
+use domain::shared::json::Fields;
+use domain::testing::fakes::Fuzz;
 
 use crate::http::Request;
 

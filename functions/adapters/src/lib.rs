@@ -23,6 +23,6 @@ pub mod telemetry;
 pub mod vault;
 
 /// Writes a failure of ours to the log, with its causes.
-pub fn log_unavailable(error: &domain::ports::Unavailable) {
+pub fn log_unavailable(error: &domain::shared::unavailable::Unavailable) {
     tracing::error!(operation = %error, cause = error.causes(), "unavailable");
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::invalid::Invalid;
-use domain::ports::Unavailable;
+use domain::shared::invalid::Invalid;
+use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::Serialize;
 

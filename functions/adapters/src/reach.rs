@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::address::{AddressPolicy, AllowedNetworks};
+use domain::destination::egress::{AddressPolicy, AllowedNetworks};
 use rustls::pki_types::CertificateDer;
 
 use crate::config::{ConfigError, Vars};

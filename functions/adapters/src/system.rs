@@ -1,7 +1,8 @@
 //! The operating system's time and chance.
 
-use domain::ports::{Chance, Clock};
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::randomness::Chance;
+use domain::shared::timestamp::Timestamp;
 
 /// The machine's clock.
 pub struct SystemClock;

@@ -2,11 +2,13 @@
 //! `{"create_api_key": …}`, `{"list_api_keys": …}`, `{"revoke_api_key": …}`, `{"set_provider_secret": …}`.
 
 use adapters::function::Error;
-use domain::api_key::{Account, ApiKey, KeyId, PresentedKey, Scope};
-use domain::ids::AccountId;
-use domain::ports::Accounts;
-use domain::provider::{Provider, ProviderSecret};
-use domain::timestamp::{Day, Timestamp};
+use domain::account::api_key::{ApiKey, KeyId, PresentedKey, Scope};
+use domain::account::store::Account;
+use domain::account::store::Accounts;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::shared::ids::AccountId;
+use domain::shared::timestamp::{Day, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};

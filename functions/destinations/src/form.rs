@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 
 use adapters::problem::Problem;
-use domain::address::AddressPolicy;
-use domain::destination::{
-    Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
+use domain::destination::egress::AddressPolicy;
+use domain::destination::headers::ExtraHeaders;
+use domain::destination::record::{
+    Destination, DestinationName, DestinationStatus, EventChoice, RequestType,
 };
-use domain::event::EventKind;
-use domain::ids::{AccountId, DestinationId};
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::ports::Vault;
-use domain::private::Open;
-use domain::signature::{Secrets, SigningSecret};
-use domain::target_url::TargetUrl;
-use domain::timestamp::Timestamp;
+use domain::destination::secrets::Open;
+use domain::destination::signature::{Secrets, SigningSecret};
+use domain::destination::target_url::TargetUrl;
+use domain::event::kind::EventKind;
+use domain::shared::encryption::Vault;
+use domain::shared::ids::{AccountId, DestinationId};
+use domain::shared::invalid::Invalid;
+use domain::shared::json::Fields;
+use domain::shared::timestamp::Timestamp;
 use serde_json::value::RawValue;
 
 const FIELDS: [&str; 6] = ["name", "url", "request_type", "status", "events", "headers"];

@@ -1,11 +1,11 @@
 //! What must hold of whatever a caller says of a destination.
 
-use domain::address::AddressPolicy;
-use domain::fakes::{Fuzz, GlassVault, assert_readable, sample};
-use domain::ids::DestinationId;
-use domain::json::Fields;
-use domain::signature::SigningSecret;
-use domain::timestamp::Timestamp;
+use domain::destination::egress::AddressPolicy;
+use domain::destination::signature::SigningSecret;
+use domain::shared::ids::DestinationId;
+use domain::shared::json::Fields;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{Fuzz, GlassVault, assert_readable, sample};
 use http::{HeaderName, HeaderValue};
 
 use crate::form::Form;

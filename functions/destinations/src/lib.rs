@@ -21,10 +21,11 @@ use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use adapters::reach;
 use adapters::vault::{KmsOpener, KmsVault, SECRETS_KEY_ARN};
-use domain::address::AddressPolicy;
-use domain::api_key::Scope;
-use domain::ports::{Chance, Clock};
-use domain::rate::RateLimit;
+use domain::account::api_key::Scope;
+use domain::destination::egress::AddressPolicy;
+use domain::shared::clock::Clock;
+use domain::shared::randomness::Chance;
+use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 

@@ -2,10 +2,12 @@
 
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::ids::AccountId;
-use domain::ports::{ProviderSecretStore, Result};
-use domain::provider::{Provider, ProviderSecret};
-use domain::timestamp::Timestamp;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::conversation::provider_secret::ProviderSecretStore;
+use domain::shared::ids::AccountId;
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::Result;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -45,7 +47,7 @@ impl Manage {
         request: &Request,
     ) -> Result<Reply, Problem> {
         let provider = provider_of(request)?;
-        let fields: domain::json::Fields = request.json()?;
+        let fields: domain::shared::json::Fields = request.json()?;
         fields.allow_only(&["secret"])?;
         let secret: String = fields.required("secret", "must be a string")?;
         let secret = ProviderSecret::parse(provider, secret)?;

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::destination::Destination;
-use domain::ids::{AccountId, DestinationId};
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::ports::{DestinationStore, Destinations, Saved};
-use domain::signature::SigningSecret;
+use domain::destination::record::Destination;
+use domain::destination::signature::SigningSecret;
+use domain::destination::store::{DestinationStore, Destinations};
+use domain::shared::ids::{AccountId, DestinationId};
+use domain::shared::invalid::Invalid;
+use domain::shared::json::Fields;
+use domain::shared::unavailable::Saved;
 use http::StatusCode;
 
 use crate::Manage;

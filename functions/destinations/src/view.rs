@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::destination::{
-    Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
+use domain::destination::headers::ExtraHeaders;
+use domain::destination::record::{
+    Destination, DestinationName, DestinationStatus, EventChoice, RequestType,
 };
-use domain::ids::DestinationId;
-use domain::signature::SigningSecret;
-use domain::timestamp::Timestamp;
+use domain::destination::signature::SigningSecret;
+use domain::shared::ids::DestinationId;
+use domain::shared::timestamp::Timestamp;
 use serde::Serialize;
 
 /// All destinations of an account.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::ports::Clock;
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::timestamp::Timestamp;
 use lambda_runtime::Context;
 
 /// Lambda states the deadline by the sandbox's own clock, which may be wrong, so what counts is how far it lies ahead of

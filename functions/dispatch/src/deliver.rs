@@ -6,9 +6,10 @@ use adapters::dynamodb::{ContextTables, LedgerTable, RateTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
 use adapters::vault::KmsOpener;
-use domain::deliver::{Deliver, Invocation, Received, Verdict};
-use domain::messages::Message;
-use domain::pace::{Pace, Turn};
+use domain::delivery::deliver::{Deliver, Invocation, Verdict};
+use domain::delivery::message::Message;
+use domain::delivery::rate_limiter::{Pace, Turn};
+use domain::delivery::received::Received;
 
 use crate::batch::{Batch, Item};
 

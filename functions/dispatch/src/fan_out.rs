@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable};
 use adapters::log_unavailable;
 use adapters::sqs::Queue;
-use domain::fan_out::FanOut;
-use domain::isolate::isolate;
-use domain::ledger::RETRY_AFTER;
-use domain::messages::Message;
-use domain::ports::Visibility;
+use domain::delivery::fan_out::FanOut;
+use domain::delivery::ledger::RETRY_AFTER;
+use domain::delivery::message::Message;
+use domain::delivery::received::Visibility;
+use domain::shared::catch_panic::isolate;
 use futures_util::future::join_all;
 
 use crate::batch::{Batch, Item};

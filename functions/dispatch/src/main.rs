@@ -6,7 +6,7 @@ use adapters::aws::Clients;
 use adapters::config::Environment;
 use adapters::system::SystemClock;
 use dispatch::{Config, Dispatch};
-use domain::set_clock::SetClock;
+use domain::shared::skew_corrected_clock::SetClock;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use adapters::dynamodb::LedgerTable;
 use adapters::log_unavailable;
 use adapters::sqs::Queue;
-use domain::isolate::isolate;
-use domain::reconcile::Reconcile;
+use domain::delivery::reconcile::Reconcile;
+use domain::shared::catch_panic::isolate;
 use futures_util::future::join_all;
 
 use crate::batch::Batch;

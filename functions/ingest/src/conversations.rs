@@ -4,12 +4,12 @@ use adapters::caller::Caller;
 use adapters::dynamodb::{ConversationTables, DeliveryLogTable, ReferenceTable};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::change::Change;
-use domain::forget::Forget;
-use domain::ids::ConversationId;
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::update::{Update, Updated};
+use domain::conversation::patch::Change;
+use domain::lifecycle::forget::Forget;
+use domain::lifecycle::update::{Update, Updated};
+use domain::shared::ids::ConversationId;
+use domain::shared::invalid::Invalid;
+use domain::shared::json::Fields;
 use http::StatusCode;
 
 use crate::Linking;

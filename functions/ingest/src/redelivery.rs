@@ -5,14 +5,15 @@ use adapters::dynamodb::{ConversationTables, DeliveryLogTable, DestinationTable}
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use adapters::sqs::Queue;
-use domain::delivery::Delivery;
-use domain::delivery_log::{Filter, seal, unseal};
-use domain::event::EventKind;
-use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
-use domain::json::Fields;
-use domain::ports::Chance;
-use domain::resend::{NoDestination, Recovered, Resend, Resent};
-use domain::trial::Trial;
+use domain::delivery::record::Delivery;
+use domain::delivery_log::cursor::{seal, unseal};
+use domain::delivery_log::search::Filter;
+use domain::event::kind::EventKind;
+use domain::redelivery::resend::{NoDestination, Recovered, Resend, Resent};
+use domain::redelivery::send_test::Trial;
+use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::json::Fields;
+use domain::shared::randomness::Chance;
 use http::StatusCode;
 use serde::Serialize;
 

@@ -3,8 +3,8 @@
 use adapters::caller::Caller;
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::ids::ConversationId;
-use domain::ports::ConversationLookup;
+use domain::conversation::store::ConversationLookup;
+use domain::shared::ids::ConversationId;
 use http::StatusCode;
 
 /// `GET /v1/public/conversations/{conversation_id}`.

@@ -3,14 +3,16 @@
 use adapters::caller::Caller;
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::delivery::DeliveryStatus;
-use domain::delivery_log::{DEFAULT_PAGE, Filter, MAX_PAGE, Search, seal, unseal};
-use domain::event::EventKind;
-use domain::ids::{ConversationId, DeliveryId, DestinationId};
-use domain::invalid::Invalid;
-use domain::outcome::OutcomeClass;
-use domain::ports::{DeliveryLog, Destinations};
-use domain::timestamp::Timestamp;
+use domain::delivery::outcome::OutcomeClass;
+use domain::delivery::record::DeliveryStatus;
+use domain::delivery_log::cursor::{seal, unseal};
+use domain::delivery_log::search::DeliveryLog;
+use domain::delivery_log::search::{DEFAULT_PAGE, Filter, MAX_PAGE, Search};
+use domain::destination::store::Destinations;
+use domain::event::kind::EventKind;
+use domain::shared::ids::{ConversationId, DeliveryId, DestinationId};
+use domain::shared::invalid::Invalid;
+use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
 
 use crate::view;

@@ -2,10 +2,11 @@
 
 use adapters::http::Request;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use domain::delivery_log::{MAX_PAGE, Position, seal, unseal};
-use domain::fakes::{Fuzz, assert_readable, sample};
-use domain::tally::tally;
-use domain::timestamp::Timestamp;
+use domain::delivery_log::cursor::{seal, unseal};
+use domain::delivery_log::search::{MAX_PAGE, Position};
+use domain::delivery_log::stats::tally;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{Fuzz, assert_readable, sample};
 
 use crate::{deliveries, stats};
 

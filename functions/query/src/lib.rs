@@ -18,9 +18,9 @@ use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable, Dest
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::api_key::Scope;
-use domain::ports::Clock;
-use domain::rate::RateLimit;
+use domain::account::api_key::Scope;
+use domain::shared::clock::Clock;
+use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 

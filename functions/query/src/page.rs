@@ -9,7 +9,7 @@ use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::ids::hex;
+use domain::shared::ids::hex;
 use http::StatusCode;
 use sha2::{Digest, Sha256};
 

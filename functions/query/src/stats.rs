@@ -3,14 +3,14 @@
 use adapters::caller::Caller;
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::delivery::Standing;
-use domain::delivery_log::{Filter, Search};
-use domain::ids::DestinationId;
-use domain::invalid::Invalid;
-use domain::outcome::OutcomeClass;
-use domain::ports::DeliveryLog;
-use domain::tally::{Bucket, MAX_COUNTED, tally};
-use domain::timestamp::Timestamp;
+use domain::delivery::outcome::OutcomeClass;
+use domain::delivery::state::Standing;
+use domain::delivery_log::search::DeliveryLog;
+use domain::delivery_log::search::{Filter, Search};
+use domain::delivery_log::stats::{Bucket, MAX_COUNTED, tally};
+use domain::shared::ids::DestinationId;
+use domain::shared::invalid::Invalid;
+use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
 use serde::Serialize;
 

@@ -11,7 +11,7 @@ use adapters::sender::CertificateDer;
 use adapters::system::{SystemChance, SystemClock};
 use destinations::Manage;
 use dispatch::Dispatch;
-use domain::address::AddressPolicy;
+use domain::destination::egress::AddressPolicy;
 use ingest::Ingest;
 use lambda_runtime::{LambdaEvent, service_fn};
 use query::Query;
@@ -114,7 +114,7 @@ impl Launch<'_> {
         variables: &BTreeMap<String, String>,
     ) -> Result<Arc<dyn Function>, Error> {
         let clients = self.clients.clone();
-        let clock: Arc<dyn domain::ports::Clock> = Arc::new(self.clock.clone());
+        let clock: Arc<dyn domain::shared::clock::Clock> = Arc::new(self.clock.clone());
         match function.binary.as_str() {
             "ingest" => {
                 let config = ingest::Config::read(variables)?;

@@ -9,13 +9,16 @@ use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
 use adapters::vault::KmsOpener;
 use bytes::Bytes;
-use domain::deliver::{ATTEMPT_LIMIT, Deliver, Invocation, Received, Verdict};
-use domain::delivery::DeliveryStatus;
-use domain::ids::DeliveryId;
-use domain::messages::Message;
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::{Clock as _, Receipt, WebhookSender};
-use domain::wire::WebhookRequest;
+use domain::delivery::deliver::{ATTEMPT_LIMIT, Deliver, Invocation, Verdict};
+use domain::delivery::message::Message;
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::received::Receipt;
+use domain::delivery::received::Received;
+use domain::delivery::record::DeliveryStatus;
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::shared::clock::Clock as _;
+use domain::shared::ids::DeliveryId;
 use futures_util::future::BoxFuture;
 use local::endpoints::clients;
 use local::functions::ADDRESSES;
@@ -82,7 +85,7 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
 
     let aws = clients(&site.variables(), adapters::aws::loader()).await;
     let variables = &site.world.stack.environment;
-    let clock: Arc<dyn domain::ports::Clock> = Arc::new(site.clock.clone());
+    let clock: Arc<dyn domain::shared::clock::Clock> = Arc::new(site.clock.clone());
     let (destinations, log) =
         (variables["DESTINATIONS_TABLE"].clone(), variables["DELIVERY_LOG_TABLE"].clone());
     let certificate = site.certificate();

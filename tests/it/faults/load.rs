@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
-use domain::checker;
-use domain::fakes::Dice;
-use domain::ids::EventId;
+use domain::shared::ids::EventId;
+use domain::testing::fakes::Dice;
 use futures_util::future::BoxFuture;
 use local::lambda::function::{Deployed, Function, InvokeError};
 use local::receiver::Answer;

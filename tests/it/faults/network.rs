@@ -10,7 +10,7 @@ use std::time::Duration;
 use adapters::sender::Names;
 use adapters::system::{SystemChance, SystemClock};
 use destinations::{Config, Manage};
-use domain::address::{AddressPolicy, AllowedNetworks};
+use domain::destination::egress::{AddressPolicy, AllowedNetworks};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lambda_runtime::{Context, LambdaEvent};

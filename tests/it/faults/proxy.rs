@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use domain::fakes::Dice;
+use domain::testing::fakes::Dice;
 use hyper::StatusCode;
 use serde_json::json;
 use tokio::sync::watch;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use domain::delivery::DeliveryStatus;
-use domain::ids::DeliveryId;
-use domain::ledger::RETRY_AFTER;
+use domain::delivery::ledger::RETRY_AFTER;
+use domain::delivery::record::DeliveryStatus;
+use domain::shared::ids::DeliveryId;
 use local::receiver::Answer;
 
 use super::mappings::Mappings;

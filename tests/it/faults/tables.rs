@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use domain::fakes::Dice;
-use domain::ids::{DeliveryId, EventId};
-use domain::outcome::OutcomeClass::{self, HttpError, Success, Unknown};
+use domain::delivery::outcome::OutcomeClass::{self, HttpError, Success, Unknown};
+use domain::shared::ids::{DeliveryId, EventId};
+use domain::testing::fakes::Dice;
 use futures_util::future::join_all;
 use local::clock::Hand;
 use local::receiver::Answer;

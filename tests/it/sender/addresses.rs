@@ -4,8 +4,8 @@ use std::io;
 use std::net::IpAddr;
 
 use adapters::sender::Names;
-use domain::address::AddressPolicy;
-use domain::outcome::OutcomeClass;
+use domain::delivery::outcome::OutcomeClass;
+use domain::destination::egress::AddressPolicy;
 use futures_util::future::BoxFuture;
 
 use super::authority::Authority;

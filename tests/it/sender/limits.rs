@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use adapters::sender::Names;
-use domain::address::AddressPolicy;
-use domain::outcome::{Outcome, OutcomeClass};
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::destination::egress::AddressPolicy;
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpSocket, TcpStream};
 

@@ -19,11 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::sender::{HttpSender, Limits, Names};
-use domain::address::AddressPolicy;
-use domain::destination::RequestType;
-use domain::outcome::Outcome;
-use domain::ports::WebhookSender;
-use domain::wire::WebhookRequest;
+use domain::delivery::outcome::Outcome;
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::destination::egress::AddressPolicy;
+use domain::destination::record::RequestType;
 use futures_util::future::BoxFuture;
 
 use self::authority::Authority;

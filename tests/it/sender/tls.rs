@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use adapters::sender::{HttpSender, SystemNames};
-use domain::address::AddressPolicy;
-use domain::outcome::OutcomeClass;
+use domain::delivery::outcome::OutcomeClass;
+use domain::destination::egress::AddressPolicy;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::rustls::ServerConfig;
 

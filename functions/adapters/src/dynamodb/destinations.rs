@@ -1,12 +1,15 @@
 //! Destinations as items. What is secret of them stays closed here.
 
 use aws_sdk_dynamodb::Client;
-use domain::destination::{Destination, DestinationName, DestinationStatus, EventChoice, RequestType};
-use domain::ids::{AccountId, DestinationId};
-use domain::ports::{DestinationStore, Destinations, Result, Saved, Unavailable};
-use domain::private::Closed;
-use domain::target_url::TargetUrl;
-use domain::timestamp::Timestamp;
+use domain::destination::record::{
+    Destination, DestinationName, DestinationStatus, EventChoice, RequestType,
+};
+use domain::destination::secrets::Closed;
+use domain::destination::store::{DestinationStore, Destinations};
+use domain::destination::target_url::TargetUrl;
+use domain::shared::ids::{AccountId, DestinationId};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, SealedRow, from_item, key, n, to_item};

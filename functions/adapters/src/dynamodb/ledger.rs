@@ -8,11 +8,14 @@ use aws_sdk_dynamodb::types::{
     BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse, Put,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use domain::delivery::{Delivery, DeliveryStatus, Entry, Record, Standing};
-use domain::ids::{AccountId, DeliveryId};
-use domain::ledger::{Claim, Claimed, Closing};
-use domain::ports::{Ledger, Result, Unavailable};
-use domain::timestamp::Timestamp;
+use domain::delivery::history::{Entry, Record};
+use domain::delivery::ledger::Ledger;
+use domain::delivery::ledger::{Claim, Claimed, Closing};
+use domain::delivery::record::{Delivery, DeliveryStatus};
+use domain::delivery::state::Standing;
+use domain::shared::ids::{AccountId, DeliveryId};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Unavailable};
 
 use super::conditions::refused_by_transaction;
 use super::expression::Expression;

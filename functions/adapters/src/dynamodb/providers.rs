@@ -1,11 +1,14 @@
 //! What providers sign their callbacks with, by account.
 
 use aws_sdk_dynamodb::Client;
-use domain::ids::AccountId;
-use domain::ports::{Opener, ProviderSecretStore, ProviderSecrets, Result, Unavailable, Vault};
-use domain::provider::{Provider, ProviderSecret};
-use domain::sealed::Holder;
-use domain::timestamp::Timestamp;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::conversation::provider_secret::{ProviderSecretStore, ProviderSecrets};
+use domain::shared::encryption::Holder;
+use domain::shared::encryption::{Opener, Vault};
+use domain::shared::ids::AccountId;
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, SealedRow, from_item, key, to_item};

@@ -2,8 +2,9 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::ports::{RateCounter, Result, Unavailable};
-use domain::rate::{Counted, WINDOW, Window};
+use domain::shared::rate::RateCounter;
+use domain::shared::rate::{Counted, WINDOW, Window};
+use domain::shared::unavailable::{Result, Unavailable};
 use serde::Deserialize;
 
 use super::item::{from_item, key, n};

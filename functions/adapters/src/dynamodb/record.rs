@@ -1,13 +1,15 @@
 //! One record of a delivery's history as an item.
 
-use domain::delivery::{Attempted, Delivery, DeliveryStatus, Entry, Record, Standing, Summary, Trigger};
-use domain::delivery_log::Position;
-use domain::event::EventKind;
-use domain::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
-use domain::ledger::Owner;
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::{Result, Unavailable};
-use domain::timestamp::Timestamp;
+use domain::delivery::history::Owner;
+use domain::delivery::history::{Attempted, Entry, Record};
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::record::{Delivery, DeliveryStatus, Trigger};
+use domain::delivery::state::{Standing, Summary};
+use domain::delivery_log::search::Position;
+use domain::event::kind::EventKind;
+use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, key, partition, to_item};

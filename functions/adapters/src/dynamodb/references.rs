@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use domain::details::Details;
-use domain::ids::{AccountId, ConversationId, hex};
-use domain::ports::{Clock, References, Result, Saved, Unavailable};
-use domain::provider::{Link, Reference};
-use domain::signal::{News, Signal};
-use domain::timestamp::Timestamp;
+use domain::conversation::fields::Details;
+use domain::conversation::provider::Reference;
+use domain::lifecycle::link::Link;
+use domain::lifecycle::link::References;
+use domain::lifecycle::provider_callback::{News, Signal};
+use domain::shared::clock::Clock;
+use domain::shared::ids::{AccountId, ConversationId, hex};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -18,7 +18,7 @@ const KEPT_HEADERS: [&str; 8] = [
 /// Longest value of a header that is kept.
 const MAX_VALUE_BYTES: usize = 100;
 
-/// All kept headers together. With [`SUCCESS_EXCERPT_BYTES`](domain::outcome::SUCCESS_EXCERPT_BYTES) of body it is half
+/// All kept headers together. With [`SUCCESS_EXCERPT_BYTES`](domain::delivery::outcome::SUCCESS_EXCERPT_BYTES) of body it is half
 /// of the 1 KB that the record of a success may take.
 const MAX_HEADERS_BYTES: usize = 256;
 

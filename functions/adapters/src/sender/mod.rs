@@ -16,13 +16,13 @@ mod tls;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::address::AddressPolicy;
-use domain::deliver::ATTEMPT_LIMIT;
-use domain::destination::RequestType;
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::WebhookSender;
-use domain::target_url::check_reach;
-use domain::wire::WebhookRequest;
+use domain::delivery::deliver::ATTEMPT_LIMIT;
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::destination::egress::AddressPolicy;
+use domain::destination::record::RequestType;
+use domain::destination::target_url::check_reach;
 use reqwest::Method;
 
 use self::answer::Answer;

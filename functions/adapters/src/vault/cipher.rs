@@ -1,6 +1,6 @@
 //! AES-256-GCM over one text: a version, a nonce, the text's ciphertext and its tag, in this order.
 
-use domain::ports::Chance;
+use domain::shared::randomness::Chance;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::ports::{Clock, Result};
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::Result;
 use tokio::sync::OnceCell;
 
 use super::cipher::Key;
@@ -64,8 +65,8 @@ impl KeyRing {
 mod tests {
     use std::cell::Cell;
 
-    use domain::fakes::ManualClock;
-    use domain::ports::Unavailable;
+    use domain::shared::unavailable::Unavailable;
+    use domain::testing::fakes::ManualClock;
     use futures_util::future::join_all;
     use zeroize::Zeroizing;
 

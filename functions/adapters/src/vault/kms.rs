@@ -7,8 +7,11 @@ use aws_sdk_kms::operation::decrypt::DecryptError;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use bytes::Bytes;
-use domain::ports::{Chance, Clock, Opener, Result, Unavailable, Vault};
-use domain::sealed::{Holder, Sealed};
+use domain::shared::clock::Clock;
+use domain::shared::encryption::{Holder, Sealed};
+use domain::shared::encryption::{Opener, Vault};
+use domain::shared::randomness::Chance;
+use domain::shared::unavailable::{Result, Unavailable};
 use zeroize::Zeroizing;
 
 use super::KeyRing;
@@ -141,8 +144,8 @@ fn open_content(of: &Holder<'_>, key: &Key, sealed: &Sealed) -> Result<Vec<u8>> 
 
 #[cfg(test)]
 mod tests {
-    use domain::ids::{AccountId, DestinationId};
-    use domain::provider::Provider;
+    use domain::conversation::provider::Provider;
+    use domain::shared::ids::{AccountId, DestinationId};
 
     use super::*;
     use crate::system::SystemChance;

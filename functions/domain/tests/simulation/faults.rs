@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use domain::fakes::Dice;
-use domain::ports::Clock;
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::Dice;
 
 use crate::executor::Time;
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use domain::deliver::Invocation;
-use domain::ports::{Clock, Receipt};
-use domain::timestamp::Timestamp;
+use domain::delivery::deliver::Invocation;
+use domain::delivery::received::Receipt;
+use domain::shared::clock::Clock;
+use domain::shared::timestamp::Timestamp;
 use futures_util::future::{Either, select};
 
 use crate::executor::{Sleep, Time};

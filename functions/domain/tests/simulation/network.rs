@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use domain::fakes::Dice;
-use domain::ports::{Clock, Result, Unavailable};
-use domain::set_clock::SetClock;
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::skew_corrected_clock::SetClock;
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Unavailable};
+use domain::testing::fakes::Dice;
 
 use crate::executor::Time;
 use crate::faults::{Fault, Faults, Point};

@@ -4,19 +4,28 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::conversation::Conversation;
-use domain::delivery::{Delivery, DeliveryStatus, Record};
-use domain::destination::Destination;
-use domain::event::LifecycleEvent;
-use domain::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
-use domain::ledger::{Claim, Claimed, Closing};
-use domain::messages::{DeliveryMessage, EventMessage, Message};
-use domain::ports::{
-    Clock, Context, Contexts, ConversationLookup, Conversations, DeliveryQueue, Destinations, EventOutbox,
-    EventQueue, Ledger, RateCounter, Receipt, Result, Saved, Unavailable, Visibility,
-};
-use domain::rate::{Counted, Window};
-use domain::timestamp::Timestamp;
+use domain::conversation::record::Conversation;
+use domain::conversation::store::{ConversationLookup, Conversations};
+use domain::delivery::context::{Context, Contexts};
+use domain::delivery::history::Record;
+use domain::delivery::ledger::Ledger;
+use domain::delivery::ledger::{Claim, Claimed, Closing};
+use domain::delivery::message::DeliveryQueue;
+use domain::delivery::message::{DeliveryMessage, Message};
+use domain::delivery::received::{Receipt, Visibility};
+use domain::delivery::record::{Delivery, DeliveryStatus};
+use domain::destination::record::Destination;
+use domain::destination::store::Destinations;
+use domain::event::lifecycle_event::LifecycleEvent;
+use domain::event::message::EventMessage;
+use domain::event::message::EventQueue;
+use domain::event::store::EventOutbox;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::rate::RateCounter;
+use domain::shared::rate::{Counted, Window};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Saved, Unavailable};
 use futures_util::FutureExt;
 
 use crate::faults::{Fault, Point};

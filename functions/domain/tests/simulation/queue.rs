@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use domain::checker::Left;
-use domain::fakes::Dice;
-use domain::ports::Receipt;
-use domain::timestamp::Timestamp;
+use checker::history::Left;
+use domain::delivery::received::Receipt;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::Dice;
 
 use crate::faults::{Fault, Faults, Point};
 

@@ -5,13 +5,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::checker::Request;
-use domain::deliver::ATTEMPT_LIMIT;
-use domain::fakes::Dice;
-use domain::ids::{DeliveryId, DestinationId, EventId};
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::{Clock, WebhookSender};
-use domain::wire::WebhookRequest;
+use checker::history::Request;
+use domain::delivery::deliver::ATTEMPT_LIMIT;
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{DeliveryId, DestinationId, EventId};
+use domain::testing::fakes::Dice;
 
 use crate::faults::{Fault, Point};
 use crate::ports::Ports;

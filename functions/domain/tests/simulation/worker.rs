@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use domain::deliver::{Deliver, Invocation, Received, Verdict};
-use domain::fakes::GlassVault;
-use domain::fan_out::FanOut;
-use domain::isolate::isolate;
-use domain::ledger::RETRY_AFTER;
-use domain::messages::Message;
-use domain::pace::{Pace, Turn};
-use domain::ports::{Clock, Receipt, Visibility};
-use domain::reconcile::Reconcile;
+use domain::delivery::deliver::{Deliver, Invocation, Verdict};
+use domain::delivery::fan_out::FanOut;
+use domain::delivery::ledger::RETRY_AFTER;
+use domain::delivery::message::Message;
+use domain::delivery::rate_limiter::{Pace, Turn};
+use domain::delivery::received::Received;
+use domain::delivery::received::{Receipt, Visibility};
+use domain::delivery::reconcile::Reconcile;
+use domain::shared::catch_panic::isolate;
+use domain::shared::clock::Clock;
+use domain::testing::fakes::GlassVault;
 use futures_util::future::join_all;
 
 use crate::ports::Ports;

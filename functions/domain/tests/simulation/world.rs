@@ -5,22 +5,26 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use domain::breaker::Breaker;
-use domain::change::Change;
-use domain::checker::{self, Breach, History, Invariant};
-use domain::completion::{Complete, Completion, CompletionFlow};
-use domain::destination::{Destination, DestinationStatus};
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::fakes::{Dice, MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, sample};
-use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
-use domain::ledger::LEASE_MARGIN;
-use domain::ports::Clock;
-use domain::rate::RateLimit;
-use domain::set_clock::SetClock;
-use domain::signal::End;
-use domain::target_url::TargetUrl;
-use domain::timestamp::Timestamp;
+use checker::Breach;
+use checker::history::{History, Invariant};
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::Details;
+use domain::conversation::patch::Change;
+use domain::delivery::circuit_breaker::Breaker;
+use domain::delivery::ledger::LEASE_MARGIN;
+use domain::destination::record::{Destination, DestinationStatus};
+use domain::destination::target_url::TargetUrl;
+use domain::event::kind::EventKind;
+use domain::lifecycle::complete::{Complete, Completion};
+use domain::lifecycle::provider_callback::End;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::rate::RateLimit;
+use domain::shared::skew_corrected_clock::SetClock;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{
+    Dice, MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, sample,
+};
 use futures_util::future::{Either, select};
 
 use crate::executor::Time;

@@ -4,12 +4,13 @@
 //! the function's failure destination.
 
 use adapters::function::Error;
-use domain::completion::{Completed, CompletionFlow};
-use domain::details::Details;
-use domain::ids::AccountId;
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::ports::Accounts;
+use domain::account::store::Accounts;
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::Details;
+use domain::lifecycle::complete::Completed;
+use domain::shared::ids::AccountId;
+use domain::shared::invalid::Invalid;
+use domain::shared::json::Fields;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

@@ -3,8 +3,8 @@
 use adapters::caller::Caller;
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::completion::CompletionFlow;
-use domain::details::Details;
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::Details;
 
 use super::{End, Stated};
 

@@ -3,12 +3,13 @@
 use adapters::caller::Caller;
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::completion::{Completion, CompletionFlow};
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::ids::AccountId;
-use domain::invalid::Invalid;
-use domain::json::Fields;
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::Details;
+use domain::event::kind::EventKind;
+use domain::lifecycle::complete::Completion;
+use domain::shared::ids::AccountId;
+use domain::shared::invalid::Invalid;
+use domain::shared::json::Fields;
 use serde_json::json;
 
 use super::{End, Stated};
@@ -36,7 +37,7 @@ pub(super) fn parse(account_id: AccountId, mut fields: Fields) -> Result<Complet
 
 #[cfg(test)]
 mod tests {
-    use domain::signal;
+    use domain::lifecycle::provider_callback as signal;
 
     use super::*;
 

@@ -1,13 +1,14 @@
 //! A record with its id, as the platform's flows send it.
 
-use domain::change::Change;
-use domain::completion::{Completion, CompletionFlow};
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::ids::{AccountId, ConversationId};
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::signal::End;
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::Details;
+use domain::conversation::patch::Change;
+use domain::event::kind::EventKind;
+use domain::lifecycle::complete::Completion;
+use domain::lifecycle::provider_callback::End;
+use domain::shared::ids::{AccountId, ConversationId};
+use domain::shared::invalid::Invalid;
+use domain::shared::json::Fields;
 
 /// What the platform states of a conversation that ended.
 pub(crate) struct Stated {

@@ -7,7 +7,7 @@ use adapters::system::SystemChance;
 use adapters::vault::cipher::{self, Key};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::ports::Chance;
+use domain::shared::randomness::Chance;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use adapters::system::SystemChance;
 use adapters::vault::cipher::Key;
-use domain::ports::Chance;
+use domain::shared::randomness::Chance;
 use tokio::net::TcpListener;
 
 use crate::certificates::write_private;

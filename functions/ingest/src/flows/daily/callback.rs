@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::invalid::Invalid;
-use domain::provider::{Provider, Reference};
-use domain::signal::{End, News, Signal};
-use domain::timestamp::Timestamp;
+use domain::conversation::fields::Details;
+use domain::conversation::provider::{Provider, Reference};
+use domain::event::kind::EventKind;
+use domain::lifecycle::provider_callback::{End, News, Signal};
+use domain::shared::invalid::Invalid;
+use domain::shared::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

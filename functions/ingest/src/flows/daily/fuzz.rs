@@ -1,8 +1,9 @@
 //! What must hold of any webhook that comes in Daily's name.
 
-use domain::fakes::{Fuzz, assert_readable};
-use domain::provider::{Provider, ProviderSecret};
-use domain::timestamp::Timestamp;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{Fuzz, assert_readable};
 
 use super::callback::{is_probe, read};
 use super::signature::verify;

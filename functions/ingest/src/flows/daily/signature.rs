@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::provider::ProviderSecret;
-use domain::timestamp::Timestamp;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::shared::timestamp::Timestamp;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -39,7 +39,7 @@ pub(super) fn verify(
 
 #[cfg(test)]
 mod tests {
-    use domain::provider::Provider;
+    use domain::conversation::provider::Provider;
 
     use super::*;
 

@@ -8,9 +8,10 @@ mod signature;
 
 use adapters::http::{Reply, Request};
 use adapters::problem::Problem;
-use domain::ids::{AccountId, ConversationId};
-use domain::provider::{Provider, ProviderSecret};
-use domain::timestamp::Timestamp;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::shared::ids::{AccountId, ConversationId};
+use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
 
 use super::provider::{CallbackFlow, Effect, Failure, log_failure};

@@ -1,0 +1,4 @@
+//! account
+
+pub mod api_key;
+pub mod store;

@@ -1,0 +1,5 @@
+//! delivery_log
+
+pub mod cursor;
+pub mod search;
+pub mod stats;

@@ -1,0 +1,84 @@
+//! Attempts counted over time, for a chart.
+
+use crate::delivery::record::DeliveryStatus;
+use crate::delivery::state::Summary;
+use crate::shared::timestamp::Timestamp;
+
+/// Deliveries that are counted at the most: the newest.
+pub const MAX_COUNTED: usize = 2_000;
+
+/// Attempts of one stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// Where the stretch begins.
+    pub start: Timestamp,
+    /// Attempts that succeeded.
+    pub succeeded: usize,
+    /// Attempts that failed.
+    pub failed: usize,
+}
+
+/// Counts the attempts of deliveries in as many equal stretches. A delivery's attempts count where it was made, which is
+/// where the log lists it.
+#[must_use]
+pub fn tally(deliveries: &[Summary], from: Timestamp, to: Timestamp, buckets: usize) -> Vec<Bucket> {
+    let (first, span) = (from.as_millis(), to.as_millis().saturating_sub(from.as_millis()).max(1));
+    let count = buckets.max(1) as u64;
+    let start = |number: u64| Timestamp::from_millis(first + span * number / count);
+    let mut tally: Vec<_> =
+        (0..count).map(|number| Bucket { start: start(number), succeeded: 0, failed: 0 }).collect();
+    for Summary { delivery, standing } in deliveries {
+        let Some(after) = delivery.created_at.as_millis().checked_sub(first) else { continue };
+        let Some(bucket) = usize::try_from(after * count / span).ok().and_then(|at| tally.get_mut(at)) else {
+            continue;
+        };
+        let succeeded = usize::from(standing.status == DeliveryStatus::Delivered);
+        bucket.succeeded += succeeded;
+        bucket.failed += usize::from(standing.attempts).saturating_sub(succeeded);
+    }
+    tally
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::record::Delivery;
+    use crate::delivery::state::Standing;
+    use crate::testing::fakes::sample;
+
+    fn summary(millis: u64, status: DeliveryStatus, attempts: u8) -> Summary {
+        let at = Timestamp::from_millis(millis);
+        let standing = Standing {
+            status,
+            attempts,
+            outcome: None,
+            http_status: None,
+            error: None,
+            next_at: None,
+            updated_at: at,
+        };
+        Summary { delivery: Delivery { created_at: at, ..sample::delivery() }, standing }
+    }
+
+    #[test]
+    fn each_attempt_counts_once_in_the_stretch_of_its_delivery() {
+        use DeliveryStatus::{Delivered, Exhausted, Retrying, Skipped};
+        let log = [
+            summary(100, Delivered, 3),
+            summary(149, Retrying, 1),
+            summary(150, Exhausted, 4),
+            summary(199, Skipped, 0),
+            summary(200, Delivered, 1),
+            summary(99, Delivered, 1),
+        ];
+        let counted = tally(&log, Timestamp::from_millis(100), Timestamp::from_millis(200), 2);
+        let counted: Vec<_> = counted.iter().map(|b| (b.start.as_millis(), b.succeeded, b.failed)).collect();
+        assert_eq!(counted, [(100, 1, 3), (150, 0, 4)]);
+    }
+
+    #[test]
+    fn an_empty_stretch_of_time_is_no_division_by_zero() {
+        let now = Timestamp::from_millis(5);
+        assert_eq!(tally(&[], now, now, 0).len(), 1);
+    }
+}

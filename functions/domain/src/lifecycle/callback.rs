@@ -1,0 +1,423 @@
+//! What a provider's callback does to the conversation that it is about, once there is one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::conversation::patch::Change;
+use crate::conversation::provider::Reference;
+use crate::conversation::record::Conversation;
+use crate::conversation::status::ConversationStatus;
+use crate::conversation::store::Conversations;
+use crate::event::message::EventQueue;
+use crate::event::store::EventOutbox;
+use crate::lifecycle::complete::{Complete, Completed, Completion};
+use crate::lifecycle::link::Link;
+use crate::lifecycle::link::References;
+use crate::lifecycle::provider_callback::{News, Signal};
+use crate::shared::clock::Clock;
+use crate::shared::conflict::despite_conflicts;
+use crate::shared::ids::{AccountId, ConversationId};
+use crate::shared::unavailable::{Result, Saved, Unavailable};
+
+/// How long a callback waits for the conversation that it is about.
+pub const WAIT: Duration = Duration::from_secs(10 * 60);
+
+/// Takes callbacks to their conversations.
+pub struct Callbacks<C, Q, R> {
+    complete: Complete<C, Q>,
+    conversations: C,
+    references: R,
+    clock: Arc<dyn Clock>,
+}
+
+/// What became of a callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The conversation knows.
+    Applied,
+    /// No conversation of ours is called so, yet: it waits for [`WAIT`].
+    Parked,
+}
+
+impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, Q, R> {
+    /// Over the completion step, the record store and the store of references.
+    pub fn new(complete: Complete<C, Q>, conversations: C, references: R, clock: Arc<dyn Clock>) -> Self {
+        Self { complete, conversations, references, clock }
+    }
+
+    /// Applies a callback to the conversation that its reference leads to. The first one that names a conversation
+    /// itself makes that link.
+    pub async fn receive(
+        &self,
+        account: &AccountId,
+        signal: &Signal,
+        names: Option<&ConversationId>,
+    ) -> Result<Taken> {
+        let reference = &signal.reference;
+        let taken = match (self.references.find(account, reference).await?, names) {
+            (Some(link), _) => self.follow(account, &link, signal).await?,
+            (None, Some(conversation)) => {
+                self.lead(account, reference, conversation, false).await?;
+                self.apply_parked(account, reference).await?;
+                self.apply(account, conversation, signal).await?;
+                Taken::Applied
+            }
+            (None, None) => self.park(account, signal).await?,
+        };
+        tracing::info!(
+            account_id = %account,
+            provider = reference.provider.as_str(),
+            signal = signal.id,
+            taken = ?taken,
+            "callback.received"
+        );
+        Ok(taken)
+    }
+
+    /// Makes references lead to a conversation that was just stored, and applies the callbacks that waited for it.
+    /// True if there were any.
+    pub async fn link(
+        &self,
+        account: &AccountId,
+        conversation: &ConversationId,
+        references: &[Reference],
+        ended: bool,
+    ) -> Result<bool> {
+        let mut applied = false;
+        for reference in references {
+            self.lead(account, reference, conversation, ended).await?;
+            applied |= self.apply_parked(account, reference).await?;
+        }
+        Ok(applied)
+    }
+
+    /// To the conversation that the link meant at that time. What was parked before is told first: an end depends on
+    /// whether someone answered.
+    async fn follow(&self, account: &AccountId, link: &Link, signal: &Signal) -> Result<Taken> {
+        let Some(conversation) = self.meant(account, link, signal).await? else {
+            return self.park(account, signal).await;
+        };
+        if matches!(signal.news, News::Ended(_)) {
+            self.apply_parked(account, &signal.reference).await?;
+        }
+        self.apply(account, &conversation, signal).await?;
+        Ok(Taken::Applied)
+    }
+
+    /// Which conversation a signal is about. A room is used again and again: one that had ended before what the signal
+    /// tells of began is not meant, and the next one has perhaps not been told to us yet.
+    async fn meant(
+        &self,
+        account: &AccountId,
+        link: &Link,
+        signal: &Signal,
+    ) -> Result<Option<ConversationId>> {
+        let Some(began) = signal.began else {
+            let earlier = link.earlier.as_ref().filter(|_| signal.at < link.since);
+            return Ok(Some(earlier.unwrap_or(&link.conversation_id).clone()));
+        };
+        let earlier = link.earlier.as_ref().filter(|_| began < link.since);
+        for candidate in earlier.into_iter().chain([&link.conversation_id]) {
+            let record = self.conversations.load(account, candidate).await?;
+            let over = record.and_then(|record| record.ended).is_some_and(|ended| ended.at < began);
+            if !over {
+                return Ok(Some(candidate.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whoever stores a link looks for parked callbacks after, and whoever parks one looks for a link after: one of the
+    /// two sees the other.
+    async fn park(&self, account: &AccountId, signal: &Signal) -> Result<Taken> {
+        self.references.park(account, signal, self.clock.now() + WAIT).await?;
+        let applied = self.apply_parked(account, &signal.reference).await?;
+        Ok(if applied { Taken::Applied } else { Taken::Parked })
+    }
+
+    /// Those whose conversation is known by now. True if there were any.
+    async fn apply_parked(&self, account: &AccountId, reference: &Reference) -> Result<bool> {
+        let Some(link) = self.references.find(account, reference).await? else { return Ok(false) };
+        let mut parked = self.references.parked(account, reference).await?;
+        // What led to an end is told before the end.
+        parked.sort_by_key(|signal| (matches!(signal.news, News::Ended(_)), signal.at));
+        let mut applied = false;
+        for signal in &parked {
+            if let Some(conversation) = self.meant(account, &link, signal).await? {
+                self.apply(account, &conversation, signal).await?;
+                // Once told, it must not be told to the next conversation that takes over the reference.
+                self.references.unpark(account, signal).await?;
+                applied = true;
+            }
+        }
+        Ok(applied)
+    }
+
+    /// The one that names a reference last has it; but a conversation that is over takes it from no other.
+    async fn lead(
+        &self,
+        account: &AccountId,
+        reference: &Reference,
+        conversation: &ConversationId,
+        ended: bool,
+    ) -> Result<()> {
+        despite_conflicts("link a reference", || async move {
+            let link = self.references.find(account, reference).await?;
+            if link.as_ref().is_some_and(|link| link.conversation_id == *conversation || ended) {
+                return Ok(Some(()));
+            }
+            let new = Link {
+                conversation_id: conversation.clone(),
+                since: self.clock.now(),
+                earlier: link.as_ref().map(|link| link.conversation_id.clone()),
+            };
+            let saved = self.references.put(account, reference, &new, link.as_ref()).await?;
+            Ok((saved == Saved::Yes).then_some(()))
+        })
+        .await
+    }
+
+    async fn apply(&self, account: &AccountId, id: &ConversationId, signal: &Signal) -> Result<()> {
+        match signal.news {
+            News::Ended(end) => {
+                let completion = Completion {
+                    account_id: account.clone(),
+                    conversation_id: id.clone(),
+                    flow: signal.reference.provider.flow(),
+                    end,
+                    ended_at: Some(signal.at),
+                    stated: Change { references: vec![signal.reference.clone()], ..Change::default() },
+                    known: signal.known.clone(),
+                };
+                match self.complete.run(&completion).await? {
+                    // Either way a provider has nothing to mend.
+                    Completed::Accepted(_) | Completed::EndedOtherwise(_) => Ok(()),
+                    Completed::TooLarge => {
+                        Err(Unavailable::new("apply a callback", "the record is full to the brim"))
+                    }
+                }
+            }
+            News::Placed => self.progress(account, id, signal, ConversationStatus::Pending).await,
+            News::Answered => self.progress(account, id, signal, ConversationStatus::InProgress).await,
+        }
+    }
+
+    /// What is under way: fills what the record lacks, moves its status forward, sends nothing. After the end it
+    /// changes nothing.
+    async fn progress(
+        &self,
+        account: &AccountId,
+        id: &ConversationId,
+        signal: &Signal,
+        status: ConversationStatus,
+    ) -> Result<()> {
+        despite_conflicts("update a conversation", || async move {
+            let now = self.clock.now();
+            let known = self.conversations.load(account, id).await?;
+            let mut conversation =
+                known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
+            if conversation.ended.is_some() {
+                return Ok(Some(()));
+            }
+            let before = conversation.clone();
+            conversation.details.fill(signal.known.clone());
+            conversation.name(&signal.reference);
+            if signal.news == News::Answered {
+                let earlier = conversation.answered_at.is_none_or(|at| signal.at < at);
+                conversation.answered_at = if earlier { Some(signal.at) } else { conversation.answered_at };
+            }
+            let is_ahead = match conversation.details.status() {
+                None => true,
+                Some(stands) => stands == ConversationStatus::Pending && status != stands,
+            };
+            if is_ahead {
+                conversation.details.set_status(status);
+            }
+            let changed = conversation.details != before.details
+                || conversation.references != before.references
+                || conversation.answered_at != before.answered_at;
+            conversation.updated_at = now;
+            // A record that is full to the brim does without.
+            let is_done = !changed || self.conversations.save(&conversation).await? != Saved::Conflict;
+            Ok(is_done.then_some(()))
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::fields::Details;
+    use crate::conversation::provider::Provider;
+    use crate::conversation::store::ConversationLookup;
+    use crate::event::kind::EventKind;
+    use crate::event::message::EventMessage;
+    use crate::lifecycle::provider_callback::End;
+    use crate::shared::timestamp::Timestamp;
+    use crate::testing::fakes::{ManualClock, MemoryConversations, MemoryQueue, MemoryReferences, sample};
+
+    struct World {
+        callbacks: Callbacks<MemoryConversations, MemoryQueue<EventMessage>, MemoryReferences>,
+        events: MemoryQueue<EventMessage>,
+        clock: ManualClock,
+    }
+
+    fn room() -> Reference {
+        Reference::parse(Provider::Daily, "r1", "daily_room").unwrap()
+    }
+
+    fn id(text: &str) -> ConversationId {
+        ConversationId::parse(text).unwrap()
+    }
+
+    impl World {
+        fn new() -> Self {
+            let (conversations, events) = (MemoryConversations::default(), MemoryQueue::default());
+            let clock = ManualClock::new(1_000_000);
+            let shared = || Arc::new(clock.clone());
+            let complete = Complete::new(conversations.clone(), events.clone(), shared());
+            let references = MemoryReferences::new(clock.clone());
+            Self { callbacks: Callbacks::new(complete, conversations, references, shared()), events, clock }
+        }
+
+        async fn call(&self, news: News, names: Option<&str>) -> Taken {
+            let known = r#"{"conversation_duration":7}"#;
+            let signal = Signal {
+                reference: room(),
+                id: format!("{news:?}"),
+                at: self.clock.now(),
+                began: None,
+                news,
+                known: Details::parse(serde_json::from_str(known).unwrap()).unwrap(),
+            };
+            self.callbacks.receive(&sample::account(), &signal, names.map(id).as_ref()).await.unwrap()
+        }
+
+        /// The platform says that the room is this conversation's.
+        async fn name(&self, conversation: &str) -> bool {
+            self.callbacks.link(&sample::account(), &id(conversation), &[room()], false).await.unwrap()
+        }
+
+        async fn record(&self, conversation: &str) -> Option<Conversation> {
+            self.callbacks.conversations.load(&sample::account(), &id(conversation)).await.unwrap()
+        }
+
+        async fn end_of(&self, conversation: &str) -> Option<EventKind> {
+            self.record(conversation).await?.ended.map(|ended| ended.kind)
+        }
+    }
+
+    const OVER: News = News::Ended(End::ByAnswer);
+
+    #[tokio::test]
+    async fn the_first_callback_that_names_a_conversation_makes_the_link() {
+        let world = World::new();
+        assert_eq!(world.call(News::Answered, Some("c-1")).await, Taken::Applied);
+        assert_eq!(world.call(OVER, Some("c-2")).await, Taken::Applied);
+        assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed));
+        assert!(world.record("c-2").await.is_none());
+    }
+
+    #[tokio::test]
+    async fn callbacks_wait_ten_minutes_for_their_conversation_and_are_applied_in_order() {
+        let world = World::new();
+        assert_eq!(world.call(OVER, None).await, Taken::Parked);
+        assert_eq!(world.call(News::Answered, None).await, Taken::Parked);
+        world.clock.advance(WAIT - Duration::from_millis(1));
+        assert!(world.name("c-1").await);
+        assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed), "the answer was told first");
+
+        let world = World::new();
+        world.call(OVER, None).await;
+        world.clock.advance(WAIT);
+        assert!(!world.name("c-1").await);
+        assert_eq!(world.end_of("c-1").await, None);
+    }
+
+    #[tokio::test]
+    async fn progress_moves_forward_only_and_is_nothing_after_the_end() {
+        let world = World::new();
+        world.name("c-1").await;
+        world.call(News::Answered, None).await;
+        world.call(News::Placed, None).await;
+        let record = world.record("c-1").await.unwrap();
+        assert_eq!(record.details.status(), Some(ConversationStatus::InProgress));
+        assert!(world.events.sent().is_empty());
+        world.call(OVER, None).await;
+        let version = world.record("c-1").await.unwrap().version;
+        world.call(News::Answered, None).await;
+        world.call(News::Placed, None).await;
+        world.call(OVER, None).await;
+        assert_eq!(world.record("c-1").await.unwrap().version, version);
+        assert_eq!(world.events.sent().len(), 1);
+    }
+
+    /// Word of a meeting that began then, and has just ended.
+    fn meeting(world: &World, id: &str, began: u64) -> Signal {
+        Signal {
+            reference: room(),
+            id: id.to_owned(),
+            at: world.clock.now(),
+            began: Some(Timestamp::from_millis(began)),
+            news: OVER,
+            known: Details::default(),
+        }
+    }
+
+    async fn receive(world: &World, signal: &Signal) -> Taken {
+        world.callbacks.receive(&sample::account(), signal, None).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_meeting_that_outlasts_the_next_ones_preparation_ends_its_own_conversation() {
+        let world = World::new();
+        world.name("c-1").await;
+        world.clock.advance(Duration::from_secs(300));
+        world.name("c-2").await;
+        world.clock.advance(Duration::from_secs(300));
+        receive(&world, &meeting(&world, "1", 1_000_000)).await;
+        assert_eq!(world.end_of("c-1").await, Some(EventKind::Disconnected));
+        assert_eq!(world.end_of("c-2").await, None);
+        // The first conversation's record is stored once more; it is over, so the room stays with the second.
+        world.callbacks.link(&sample::account(), &id("c-1"), &[room()], true).await.unwrap();
+        receive(&world, &meeting(&world, "2", 1_700_000)).await;
+        assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
+    }
+
+    #[tokio::test]
+    async fn a_meeting_in_a_room_whose_conversation_is_over_waits_for_the_next_one() {
+        let world = World::new();
+        world.name("c-1").await;
+        receive(&world, &meeting(&world, "1", 999_000)).await;
+        world.clock.advance(Duration::from_secs(600));
+        assert_eq!(receive(&world, &meeting(&world, "2", 1_300_000)).await, Taken::Parked);
+        assert!(world.record("c-1").await.unwrap().late_signals.is_empty());
+        assert!(world.name("c-2").await);
+        assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
+    }
+
+    #[tokio::test]
+    async fn what_waited_for_one_conversation_is_not_told_to_the_next() {
+        let world = World::new();
+        world.call(OVER, None).await;
+        assert!(world.name("c-1").await);
+        world.clock.advance(Duration::from_secs(60));
+        assert!(!world.name("c-2").await);
+        assert_eq!(world.end_of("c-2").await, None);
+        // And one that comes late says when it happened.
+        let late = Signal { began: None, ..meeting(&world, "late", 0) };
+        receive(&world, &Signal { at: Timestamp::from_millis(1_000_001), ..late }).await;
+        assert_eq!(world.end_of("c-2").await, None);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_still_waits_is_told_before_the_end() {
+        let world = World::new();
+        world.call(News::Answered, None).await;
+        // The link is stored, and whoever stored it is stopped before what waits is applied.
+        world.callbacks.lead(&sample::account(), &room(), &id("c-1"), false).await.unwrap();
+        world.call(OVER, None).await;
+        assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed));
+    }
+}

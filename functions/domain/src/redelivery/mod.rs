@@ -1,0 +1,4 @@
+//! redelivery
+
+pub mod resend;
+pub mod send_test;

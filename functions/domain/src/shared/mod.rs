@@ -1,0 +1,14 @@
+//! shared
+
+pub mod catch_panic;
+pub mod clock;
+pub mod conflict;
+pub mod encryption;
+pub mod ids;
+pub mod invalid;
+pub mod json;
+pub mod randomness;
+pub mod rate;
+pub mod skew_corrected_clock;
+pub mod timestamp;
+pub mod unavailable;

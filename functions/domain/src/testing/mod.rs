@@ -1,0 +1,5 @@
+//! What tests need.
+
+pub mod fakes;
+#[cfg(test)]
+mod fuzz;
