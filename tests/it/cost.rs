@@ -11,8 +11,8 @@ use adapters::dynamodb::{
 use adapters::system::SystemChance;
 use adapters::vault::{KmsOpener, KmsVault};
 use domain::conversation::ended::{CompletionFlow, Ended};
-use domain::conversation::fields::Details;
-use domain::conversation::patch::Change;
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::patch::ConversationPatch;
 use domain::conversation::record::Conversation;
 use domain::conversation::store::Conversations;
 use domain::delivery::deliver::{Deliver, Invocation, Verdict};
@@ -25,11 +25,11 @@ use domain::delivery::request::WebhookSender;
 use domain::destination::store::DestinationStore;
 use domain::event::kind::EventKind;
 use domain::lifecycle::complete::{Complete, Completion};
-use domain::lifecycle::provider_callback::End;
+use domain::lifecycle::provider_callback::Ending;
 use domain::shared::clock::Clock;
 use domain::shared::ids::DeliveryId;
 use domain::shared::rate::RateCounter;
-use domain::shared::rate::{Counted, Window};
+use domain::shared::rate::{RateKey, Window};
 use domain::shared::unavailable::Saved;
 use domain::testing::fakes::{ManualClock, MemoryQueue, MemoryVisibility, sample};
 use local::endpoints::{Endpoints, clients};
@@ -168,10 +168,10 @@ async fn an_accepted_event_costs_two_writes_of_five_units_and_one_read() {
         account_id: sample::account(),
         conversation_id: sample::conversation_id(),
         flow: CompletionFlow::Hangup,
-        end: End::As(EventKind::Completed),
+        end: Ending::As(EventKind::Completed),
         ended_at: None,
-        stated: Change::parse(serde_json::from_value(stated).unwrap()).unwrap(),
-        known: Details::default(),
+        stated: ConversationPatch::parse(serde_json::from_value(stated).unwrap()).unwrap(),
+        known: ConversationFields::default(),
     };
     complete.run(&completion).await.unwrap();
     assert_eq!(tables.count("GetItem"), 1, "the record, if there is one");
@@ -205,8 +205,9 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let vault = KmsVault::new(tables.opener(), Arc::new(SystemChance));
     let mut batch = Vec::new();
     for number in 0..BATCH {
-        let destination =
-            sample::open_destination(&format!("dst_{number:016x}")).close(&vault).await.unwrap();
+        let mut destination = sample::destination(&format!("dst_{number:016x}"));
+        destination.secrets =
+            sample::secrets().encrypt(&destination.encryption_context(), &vault).await.unwrap();
         assert_eq!(destinations.put(&destination, None).await.unwrap(), Saved::Yes);
         let delivery_id = DeliveryId::of(&event.id, &destination.id);
         let delivery = domain::delivery::record::Delivery {
@@ -263,7 +264,7 @@ async fn to_count_a_request_costs_one_write_of_one_unit() {
     let rates = RateTable::new(tables.metered.clone(), "DeliveryLogTable".to_owned());
     let (account, window) = (sample::account(), Window::at(tables.clock.now()));
     for place in 1..=3 {
-        assert_eq!(rates.count(Counted::Requests(&account), window).await.unwrap(), place);
+        assert_eq!(rates.count(RateKey::Requests(&account), window).await.unwrap(), place);
     }
     assert_eq!((tables.all(), tables.count("UpdateItem")), (3, 3));
     assert!((tables.units("UpdateItem") - 3.0).abs() < 0.1, "{} write units", tables.units("UpdateItem"));

@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 use domain::delivery::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass};
-use domain::delivery::request as wire;
+use domain::delivery::request::request;
 use domain::destination::record::{Destination, RequestType};
-use domain::destination::secrets::Open;
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::{Fuzz, sample};
 use futures_util::stream;
@@ -50,9 +49,10 @@ async fn any_payload_arrives_as_it_was() {
     let texts = fuzz.inputs().filter_map(|input| String::from_utf8(input).ok());
     for text in texts.take(PAYLOADS) {
         let event = sample::event(&text);
-        let to = |request_type| Destination::<Open> { request_type, ..sample::open_destination("dst_1") };
+        let to = |request_type| Destination { request_type, ..sample::destination("dst_1") };
+        let now = Timestamp::from_millis(7);
         let request = |request_type| {
-            wire::request(&event, &to(request_type), &sample::delivery().id, 1, Timestamp::from_millis(7))
+            request(&event, &to(request_type), &sample::secrets(), &sample::delivery().id, 1, now)
         };
         let form = request(RequestType::Post).unwrap();
         let (_, content_type) = form.headers.iter().find(|(name, _)| name == "content-type").unwrap();

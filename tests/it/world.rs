@@ -7,7 +7,7 @@ use adapters::config::Environment;
 use adapters::system::SystemChance;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::shared::randomness::Chance;
+use domain::shared::randomness::Randomness;
 use local::clock::{Clock, Hand};
 use local::elsewhere::Elsewhere;
 use local::functions::Runs;
@@ -190,7 +190,7 @@ pub(crate) fn elsewhere() -> Elsewhere {
 
 /// No other stack at the same endpoints has it.
 fn unique() -> String {
-    (&SystemChance as &dyn Chance).bytes::<6>().map(|byte| format!("{byte:02x}")).concat()
+    (&SystemChance as &dyn Randomness).bytes::<6>().map(|byte| format!("{byte:02x}")).concat()
 }
 
 /// In memory, on any ports, in this process.

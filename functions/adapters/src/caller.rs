@@ -9,14 +9,14 @@ use domain::account::store::{Accounts, KeyUses};
 use domain::shared::clock::Clock;
 use domain::shared::ids::AccountId;
 use domain::shared::rate::RateCounter;
-use domain::shared::rate::{Counted, RateLimit, Window};
+use domain::shared::rate::{RateKey, RateLimit, Window};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::Unavailable;
 use futures_util::future::join;
 
 use crate::dynamodb::{AccountTable, RateTable};
-use crate::http::Request;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
+use crate::http::request::Request;
 
 /// How long a request waits for what is counted and noted of it: a write takes milliseconds, and these are of no use to
 /// the request itself.
@@ -79,7 +79,7 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
         let Some(limit) = self.limit else { return Ok(()) };
         let window = Window::at(now);
         if !self.has_exceeded(account, window) {
-            let counting = self.rates.count(Counted::Requests(account), window);
+            let counting = self.rates.count(RateKey::Requests(account), window);
             match best_effort("count a request", counting).await {
                 Some(place) if limit.is_exceeded_by(place) => self.note_exceeded(account, window),
                 Some(_) | None => return Ok(()),
@@ -118,7 +118,7 @@ async fn best_effort<T>(what: &'static str, work: impl Future<Output = Result<T,
     match tokio::time::timeout(NOTE_LIMIT, work).await {
         Ok(Ok(value)) => Some(value),
         Ok(Err(error)) => {
-            crate::log_unavailable(&error);
+            crate::telemetry::log_unavailable(&error);
             None
         }
         Err(_) => {

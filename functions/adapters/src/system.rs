@@ -1,7 +1,7 @@
 //! The operating system's time and chance.
 
 use domain::shared::clock::Clock;
-use domain::shared::randomness::Chance;
+use domain::shared::randomness::Randomness;
 use domain::shared::timestamp::Timestamp;
 
 /// The machine's clock.
@@ -19,7 +19,7 @@ impl Clock for SystemClock {
 /// The machine's source of randomness.
 pub struct SystemChance;
 
-impl Chance for SystemChance {
+impl Randomness for SystemChance {
     #[expect(
         clippy::expect_used,
         reason = "a machine without randomness can make no secret; nothing can go on"

@@ -16,15 +16,16 @@ use adapters::aws::Clients;
 use adapters::caller::Callers;
 use adapters::config::{self, ConfigError, Vars};
 use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable, RateTable};
+use adapters::egress;
 use adapters::function::{Error, Event, answer, is_http};
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use adapters::reach;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use adapters::vault::{KmsOpener, KmsVault, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
-use domain::destination::egress::AddressPolicy;
+use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock;
-use domain::shared::randomness::Chance;
+use domain::shared::randomness::Randomness;
 use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
@@ -36,7 +37,7 @@ pub struct Config {
     secrets_key_arn: String,
     rate_limit: Option<RateLimit>,
     /// Where destinations may be.
-    pub addresses: AddressPolicy,
+    pub addresses: EgressPolicy,
 }
 
 impl Config {
@@ -47,7 +48,7 @@ impl Config {
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
             rate_limit: config::api_rate_limit(vars)?,
-            addresses: reach::addresses(vars)?,
+            addresses: egress::addresses(vars)?,
         })
     }
 }
@@ -59,15 +60,15 @@ pub struct Manage {
     destinations: DestinationTable,
     providers: ProviderTable<KmsVault>,
     vault: KmsVault,
-    addresses: AddressPolicy,
+    addresses: EgressPolicy,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Randomness>,
 }
 
 impl Manage {
     /// Wires the function, once per process.
     #[must_use]
-    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
+    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Randomness>) -> Self {
         let Clients { dynamodb, kms, .. } = clients;
         let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         let vault = KmsVault::new(opener, Arc::clone(&chance));

@@ -1,7 +1,8 @@
 //! The secrets that providers sign their callbacks with. What is set is never shown again.
 
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::conversation::provider_secret::ProviderSecretStore;
@@ -47,7 +48,7 @@ impl Manage {
         request: &Request,
     ) -> Result<Reply, Problem> {
         let provider = provider_of(request)?;
-        let fields: domain::shared::json::Fields = request.json()?;
+        let fields: domain::shared::json::JsonObject = request.json()?;
         fields.allow_only(&["secret"])?;
         let secret: String = fields.required("secret", "must be a string")?;
         let secret = ProviderSecret::parse(provider, secret)?;

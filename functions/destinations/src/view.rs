@@ -45,7 +45,7 @@ impl<'a> List<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn new(destination: &'a Destination, now: Timestamp) -> Self {
-        let headers = &destination.private.header_names;
+        let headers = &destination.secrets.header_names;
         Self {
             id: &destination.id,
             name: &destination.name,
@@ -56,7 +56,7 @@ impl<'a> View<'a> {
             headers: headers.iter().map(|name| (name.as_str(), ExtraHeaders::MASK)).collect(),
             created_at: destination.created_at,
             updated_at: destination.updated_at,
-            previous_secret_expires_at: destination.private.previous_until(now),
+            previous_secret_expires_at: destination.secrets.previous_until(now),
             secret: None,
         }
     }

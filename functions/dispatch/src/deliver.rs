@@ -8,14 +8,14 @@ use adapters::sqs::Queue;
 use adapters::vault::KmsOpener;
 use domain::delivery::deliver::{Deliver, Invocation, Verdict};
 use domain::delivery::message::Message;
-use domain::delivery::rate_limiter::{Pace, Turn};
+use domain::delivery::rate_limiter::{Admission, RateLimiter};
 use domain::delivery::received::Received;
 
 use crate::batch::{Batch, Item};
 
 /// The ids of the messages that are done with.
 pub(crate) async fn run<'a>(
-    pace: &Pace<RateTable, Queue>,
+    pace: &RateLimiter<RateTable, Queue>,
     deliver: &Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
     batch: &'a Batch,
     invocation: &Invocation,
@@ -26,11 +26,11 @@ pub(crate) async fn run<'a>(
     let (mut due_ids, mut due) = (Vec::new(), Vec::new());
     for ((id, received), turn) in ids.into_iter().zip(received).zip(turns) {
         match turn {
-            Turn::Now => {
+            Admission::Now => {
                 due_ids.push(id);
                 due.push(received);
             }
-            Turn::PutOff => {
+            Admission::PutOff => {
                 done.insert(id);
             }
         }

@@ -14,18 +14,18 @@ use std::time::Duration;
 use adapters::aws::Clients;
 use adapters::config::{self, ConfigError, Retention, Vars};
 use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable, RateTable};
+use adapters::egress;
 use adapters::function::Error;
-use adapters::reach;
 use adapters::sender::{CertificateDer, HttpSender, SetupError};
 use adapters::sqs::Queue;
 use adapters::vault::{KmsOpener, SECRETS_KEY_ARN};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::delivery::circuit_breaker::Breaker;
+use domain::delivery::circuit_breaker::CircuitBreaker;
 use domain::delivery::deliver::{Deliver, Invocation};
 use domain::delivery::fan_out::FanOut;
-use domain::delivery::rate_limiter::Pace;
+use domain::delivery::rate_limiter::RateLimiter;
 use domain::delivery::reconcile::Reconcile;
-use domain::destination::egress::AddressPolicy;
+use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock;
 use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
@@ -44,7 +44,7 @@ pub struct Config {
     timeout: Duration,
     rate_limit: Option<RateLimit>,
     /// Where destinations may be.
-    pub addresses: AddressPolicy,
+    pub addresses: EgressPolicy,
     /// Who may vouch for them besides the public authorities.
     pub trusted_certificates: Vec<CertificateDer<'static>>,
 }
@@ -62,8 +62,8 @@ impl Config {
             retention: Retention::read(vars)?,
             timeout: Duration::from_secs(vars.number("FUNCTION_TIMEOUT_SECONDS")?),
             rate_limit: config::delivery_rate_limit(vars)?,
-            addresses: reach::addresses(vars)?,
-            trusted_certificates: reach::trusted_certificates(vars)?,
+            addresses: egress::addresses(vars)?,
+            trusted_certificates: egress::trusted_certificates(vars)?,
         })
     }
 }
@@ -74,7 +74,7 @@ pub struct Dispatch {
     deliveries: Queue,
     dead_letters: Queue,
     fan_out: FanOut<DestinationTable, Queue, LedgerTable, ContextTables>,
-    pace: Pace<RateTable, Queue>,
+    pace: RateLimiter<RateTable, Queue>,
     deliver: Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
     reconcile: Reconcile<LedgerTable, Queue, Queue>,
     timeout: Duration,
@@ -99,7 +99,7 @@ impl Dispatch {
         let rates = RateTable::new(dynamodb.clone(), log.clone());
         let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention);
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
-        let breaker = Arc::new(Breaker::default());
+        let breaker = Arc::new(CircuitBreaker::default());
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
         Self {
             fan_out: FanOut::new(
@@ -109,7 +109,7 @@ impl Dispatch {
                 context.clone(),
                 Arc::clone(&clock),
             ),
-            pace: Pace::new(
+            pace: RateLimiter::new(
                 rates,
                 deliveries.clone(),
                 config.rate_limit,

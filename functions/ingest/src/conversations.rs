@@ -2,14 +2,15 @@
 
 use adapters::caller::Caller;
 use adapters::dynamodb::{ConversationTables, DeliveryLogTable, ReferenceTable};
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::conversation::patch::Change;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::conversation::patch::ConversationPatch;
 use domain::lifecycle::forget::Forget;
 use domain::lifecycle::update::{Update, Updated};
 use domain::shared::ids::ConversationId;
 use domain::shared::invalid::Invalid;
-use domain::shared::json::Fields;
+use domain::shared::json::JsonObject;
 use http::StatusCode;
 
 use crate::Linking;
@@ -27,13 +28,13 @@ pub(crate) async fn put(
 ) -> Result<Reply, Problem> {
     let id = ConversationId::parse(request.path("conversation_id"))?;
     let account = &caller.account_id;
-    let fields: Fields = request.json()?;
+    let fields: JsonObject = request.json()?;
     if let Some(stated) = fields.optional::<String>("conversation_id", "must be a string")?
         && stated != id.as_str()
     {
         return Err(Invalid::new("conversation_id", "must be the one in the path, or left out").into());
     }
-    let change = Change::parse(fields)?;
+    let change = ConversationPatch::parse(fields)?;
     let mut conversation = match update.run(account, &id, &change).await? {
         Updated::Saved(conversation) => conversation,
         Updated::Refused(invalid) => return Err(invalid.into()),

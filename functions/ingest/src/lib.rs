@@ -17,20 +17,21 @@ use adapters::dynamodb::{
     ProviderTable, RateTable, ReferenceTable,
 };
 use adapters::function::{Error, Event, answer, is_http};
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use adapters::sqs::Queue;
 use adapters::vault::{KmsOpener, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
 use domain::lifecycle::callback::Callbacks;
 use domain::lifecycle::complete::Complete;
 use domain::lifecycle::forget::Forget;
-use domain::lifecycle::overdue::{EndOverdue, Round};
+use domain::lifecycle::overdue::{EndOverdue, Sweep};
 use domain::lifecycle::update::Update;
 use domain::redelivery::resend::Resend;
-use domain::redelivery::send_test::Trial;
+use domain::redelivery::send_test::SendTest;
 use domain::shared::clock::Clock;
-use domain::shared::randomness::Chance;
+use domain::shared::randomness::Randomness;
 use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
@@ -101,16 +102,16 @@ pub struct Ingest {
     forget: Forgetting,
     end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
     resend: Resend<DeliveryLogTable, DestinationTable, Queue>,
-    trial: Trial<ConversationTables, Queue>,
+    trial: SendTest<ConversationTables, Queue>,
     public_url: Option<PublicUrl>,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Randomness>,
 }
 
 impl Ingest {
     /// Wires the function, once per process.
     #[must_use]
-    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
+    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Randomness>) -> Self {
         let Clients { dynamodb, sqs, kms } = clients;
         let (table, log) = (config.conversations_table, config.delivery_log_table);
         let conversations = ConversationTables::new(
@@ -143,7 +144,7 @@ impl Ingest {
             end_overdue: EndOverdue::new(complete.clone(), overdue, Arc::clone(&clock)),
             complete,
             resend: Resend::new(log, destinations, deliveries.clone(), Arc::clone(&clock)),
-            trial: Trial::new(conversations.clone(), deliveries, Arc::clone(&clock)),
+            trial: SendTest::new(conversations.clone(), deliveries, Arc::clone(&clock)),
             update: Update::new(conversations, Arc::clone(&clock)),
             public_url: config.public_url,
             clock,
@@ -174,12 +175,12 @@ impl Ingest {
     /// does as much.
     async fn end_overdue(&self) -> Value {
         match self.end_overdue.run().await {
-            Ok(Round { ended, failed, failure }) => {
-                failure.iter().for_each(adapters::log_unavailable);
+            Ok(Sweep { ended, failed, failure }) => {
+                failure.iter().for_each(adapters::telemetry::log_unavailable);
                 json!({ "ended": ended, "failed": failed })
             }
             Err(error) => {
-                adapters::log_unavailable(&error);
+                adapters::telemetry::log_unavailable(&error);
                 json!({ "ended": 0, "failed": Value::Null })
             }
         }

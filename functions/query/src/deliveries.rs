@@ -1,11 +1,12 @@
 //! The Delivery Logs.
 
 use adapters::caller::Caller;
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::record::DeliveryStatus;
-use domain::delivery_log::cursor::{seal, unseal};
+use domain::delivery_log::cursor::{decode, encode};
 use domain::delivery_log::search::DeliveryLog;
 use domain::delivery_log::search::{DEFAULT_PAGE, Filter, MAX_PAGE, Search};
 use domain::destination::store::Destinations;
@@ -29,11 +30,11 @@ pub(crate) async fn list(
 ) -> Result<Reply, Problem> {
     let Caller { account_id, cursor_secret, .. } = caller;
     let Asked { filter, cursor, limit } = Asked::read(request.query())?;
-    let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose();
+    let after = cursor.map(|cursor| decode(&cursor, account_id, &filter, cursor_secret)).transpose();
     let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
     let search = Search { filter, after, limit };
     let page = log.search(account_id, &search).await?;
-    let next = page.next.map(|position| seal(&position, account_id, &search.filter, cursor_secret));
+    let next = page.next.map(|position| encode(&position, account_id, &search.filter, cursor_secret));
     Ok(Reply::json(StatusCode::OK, &view::Page::new(&page.deliveries, next))
         .with_header("cache-control", "no-store"))
 }

@@ -5,8 +5,9 @@
 
 use std::sync::LazyLock;
 
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::shared::ids::hex;

@@ -6,7 +6,7 @@ use domain::delivery::history::{Attempted, Entry, Record};
 use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::record::{DeliveryStatus, Trigger};
 use domain::delivery::request::{Preview, preview};
-use domain::delivery::state::{Standing, Summary};
+use domain::delivery::state::{DeliveryState, Summary};
 use domain::destination::record::{Destination, RequestType};
 use domain::event::kind::EventKind;
 use domain::event::lifecycle_event::LifecycleEvent;
@@ -49,7 +49,7 @@ struct Delivery<'a> {
 impl<'a> Delivery<'a> {
     fn new(summary: &'a Summary) -> Self {
         let Summary { delivery, standing } = summary;
-        let Standing { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
+        let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
         Self {
             id: &delivery.id,
             event_id: delivery.id.event_id(),

@@ -11,7 +11,7 @@ use adapters::sender::CertificateDer;
 use adapters::system::{SystemChance, SystemClock};
 use destinations::Manage;
 use dispatch::Dispatch;
-use domain::destination::egress::AddressPolicy;
+use domain::destination::egress::EgressPolicy;
 use ingest::Ingest;
 use lambda_runtime::{LambdaEvent, service_fn};
 use query::Query;
@@ -35,7 +35,7 @@ const MAX_PROCESSES: usize = 10;
 const PROGRAM: &str = "ringback";
 
 /// Here, destinations may be on this machine. No binary that Lambda runs can be told so.
-pub const ADDRESSES: AddressPolicy = AddressPolicy::PublicAndLoopback;
+pub const ADDRESSES: EgressPolicy = EgressPolicy::PublicAndLoopback;
 
 /// How functions run.
 pub enum Runs {

@@ -9,7 +9,7 @@ use domain::delivery::history::{Attempted, Entry, Record};
 use domain::delivery::ledger::{MAX_ATTEMPTS, RETRY_AFTER};
 use domain::delivery::message::Message;
 use domain::delivery::outcome::OutcomeClass;
-use domain::delivery::state::Standing;
+use domain::delivery::state::DeliveryState;
 use domain::shared::ids::DeliveryId;
 use domain::shared::timestamp::Timestamp;
 
@@ -84,7 +84,7 @@ fn has_ended(case: &Case<'_>) -> Option<String> {
     if let Some(open) = case.records.iter().find(|record| matches!(record.entry, Entry::Inflight { .. })) {
         return Some(format!("the record {} is in flight for ever", open.number));
     }
-    let status = Standing::of(case.records)?.status;
+    let status = DeliveryState::of(case.records)?.status;
     (!status.is_final()).then(|| format!("the delivery has not ended: {}", status.as_str()))
 }
 

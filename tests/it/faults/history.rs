@@ -13,7 +13,7 @@ use domain::delivery::history::{Entry, Record};
 use domain::delivery::ledger::Ledger as _;
 use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::record::DeliveryStatus;
-use domain::delivery::state::Standing;
+use domain::delivery::state::DeliveryState;
 use domain::shared::ids::{AccountId, DeliveryId, EventId};
 use domain::shared::timestamp::Timestamp;
 use futures_util::stream::{self, StreamExt};
@@ -66,7 +66,7 @@ impl Site {
 
     /// Where a delivery stands, as its records say.
     pub(super) async fn status(&self, delivery: &DeliveryId) -> DeliveryStatus {
-        Standing::of(&self.records_of(delivery).await).unwrap().status
+        DeliveryState::of(&self.records_of(delivery).await).unwrap().status
     }
 
     /// What is recorded of a delivery.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
 use domain::shared::ids::EventId;
-use domain::testing::fakes::Dice;
+use domain::testing::fakes::SeededRandomness;
 use futures_util::future::BoxFuture;
 use local::lambda::function::{Deployed, Function, InvokeError};
 use local::receiver::Answer;
@@ -39,7 +39,7 @@ const THROTTLED: f64 = 0.02;
 /// A function whose invocations die at random.
 struct Mortal {
     function: Arc<dyn Function>,
-    dice: Dice,
+    dice: SeededRandomness,
     killed: AtomicUsize,
     is_safe: watch::Receiver<bool>,
 }
@@ -151,7 +151,7 @@ async fn everything_fails(events: usize, hangs: usize) {
     const DESTINATIONS: usize = 100;
     let start = Instant::now();
     let mut load = Load::start(DESTINATIONS).await;
-    let dice = Dice::new(7);
+    let dice = SeededRandomness::new(7);
     for failing in 1..=5 {
         let answers = std::iter::repeat_with(|| match dice.below(5) {
             0 => Answer::Status(500),
@@ -165,7 +165,8 @@ async fn everything_fails(events: usize, hangs: usize) {
     load.site.queues.throttle(THROTTLED, 13);
     let (make_safe, is_safe) = watch::channel(false);
     let function = load.site.dispatch().await.function;
-    let mortal = Arc::new(Mortal { function, dice: Dice::new(17), killed: AtomicUsize::new(0), is_safe });
+    let mortal =
+        Arc::new(Mortal { function, dice: SeededRandomness::new(17), killed: AtomicUsize::new(0), is_safe });
     load.feed(&load.site.deployed(Arc::clone(&mortal) as _, TIMEOUT), AT_ONCE).await;
     load.accept(events, Duration::ZERO).await;
     let accepted = start.elapsed();

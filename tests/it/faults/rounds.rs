@@ -8,8 +8,8 @@ use adapters::sender::HttpSender;
 use checker::history::Request;
 use dispatch::{Config, Dispatch};
 use domain::delivery::history::{Attempted, Entry, Record};
-use domain::delivery::state::Standing;
-use domain::destination::egress::AddressPolicy;
+use domain::delivery::state::DeliveryState;
+use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock as _;
 use domain::shared::ids::{DeliveryId, DestinationId, EventId};
 use domain::shared::timestamp::Timestamp;
@@ -58,7 +58,7 @@ impl Rounds {
     /// With the site's own receiver as the only destination.
     pub(super) async fn start_trusting_the_site() -> Option<Self> {
         let (site, hand) = Site::by_hand().await?;
-        let sender = HttpSender::new(AddressPolicy::PublicAndLoopback, &[site.certificate()]).unwrap();
+        let sender = HttpSender::new(EgressPolicy::PublicAndLoopback, &[site.certificate()]).unwrap();
         Some(Self::with(site, hand, sender).await)
     }
 
@@ -148,7 +148,7 @@ impl Rounds {
     pub(super) async fn story(&self, destination: &DestinationId) -> (Vec<&'static str>, &'static str) {
         let records = self.records(destination).await;
         let outcomes = attempts(&records).map(|attempted| attempted.outcome.class.as_str()).collect();
-        (outcomes, Standing::of(&records).unwrap().status.as_str())
+        (outcomes, DeliveryState::of(&records).unwrap().status.as_str())
     }
 
     /// What the last of them failed for.

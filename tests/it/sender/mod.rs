@@ -22,7 +22,7 @@ use adapters::sender::{HttpSender, Limits, Names};
 use domain::delivery::outcome::Outcome;
 use domain::delivery::request::WebhookRequest;
 use domain::delivery::request::WebhookSender;
-use domain::destination::egress::AddressPolicy;
+use domain::destination::egress::EgressPolicy;
 use domain::destination::record::RequestType;
 use futures_util::future::BoxFuture;
 
@@ -76,12 +76,12 @@ impl Names for Addresses {
 
 /// A sender that trusts the authority and finds every name on this machine.
 pub(crate) fn sender(authority: &Authority) -> HttpSender {
-    sender_with(authority, AddressPolicy::PublicAndLoopback, Addresses(vec![LOOPBACK]))
+    sender_with(authority, EgressPolicy::PublicAndLoopback, Addresses(vec![LOOPBACK]))
 }
 
 pub(crate) fn sender_with(
     authority: &Authority,
-    policy: AddressPolicy,
+    policy: EgressPolicy,
     names: impl Names + 'static,
 ) -> HttpSender {
     HttpSender::with(policy, &[authority.root()], LIMITS, Arc::new(names)).unwrap()

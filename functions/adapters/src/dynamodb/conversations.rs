@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
 use bytes::Bytes;
 use domain::conversation::ended::{Ended, LateSignal};
-use domain::conversation::fields::Details;
+use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::Reference;
 use domain::conversation::record::Conversation;
 use domain::conversation::store::{ConversationLookup, Conversations};
@@ -140,7 +140,7 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
     Ok(Conversation {
         account_id: account.clone(),
         id: id.clone(),
-        details: Details::parse(fields).map_err(|error| corrupt(error.into()))?,
+        details: ConversationFields::parse(fields).map_err(|error| corrupt(error.into()))?,
         references: row.references,
         answered_at: row.answered_at.map(Timestamp::from_millis),
         expected_end: row.expected_end.map(Timestamp::from_millis),

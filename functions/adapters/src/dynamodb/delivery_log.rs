@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use domain::delivery::history::Record;
 use domain::delivery::record::Delivery;
-use domain::delivery::state::{Standing, Summary};
+use domain::delivery::state::{DeliveryState, Summary};
 use domain::delivery_log::search::DeliveryLog;
 use domain::delivery_log::search::{Filter, Page, Position, Search, sort_prefix};
 use domain::event::lifecycle_event::LifecycleEvent;
@@ -178,7 +178,7 @@ fn summaries(records: &[(Delivery, Record)]) -> Vec<Summary> {
         .filter_map(|of_one| {
             let (delivery, _) = of_one.first()?;
             let records: Vec<_> = of_one.iter().map(|(_, record)| record.clone()).collect();
-            Some(Summary { delivery: delivery.clone(), standing: Standing::of(&records)? })
+            Some(Summary { delivery: delivery.clone(), standing: DeliveryState::of(&records)? })
         })
         .collect()
 }

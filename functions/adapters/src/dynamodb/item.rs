@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use domain::shared::encryption::Sealed;
+use domain::shared::encryption::Encrypted;
 use domain::shared::unavailable::{Result, Unavailable};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -42,19 +42,19 @@ pub(super) fn n(number: u64) -> AttributeValue {
 
 /// What is secret in a row.
 #[derive(Serialize, Deserialize)]
-pub(super) struct SealedRow {
+pub(super) struct EncryptedRow {
     data_key: Bytes,
     content: Bytes,
 }
 
-impl From<Sealed> for SealedRow {
-    fn from(Sealed { data_key, content }: Sealed) -> Self {
+impl From<Encrypted> for EncryptedRow {
+    fn from(Encrypted { data_key, content }: Encrypted) -> Self {
         Self { data_key, content }
     }
 }
 
-impl From<SealedRow> for Sealed {
-    fn from(SealedRow { data_key, content }: SealedRow) -> Self {
+impl From<EncryptedRow> for Encrypted {
+    fn from(EncryptedRow { data_key, content }: EncryptedRow) -> Self {
         Self { data_key, content }
     }
 }

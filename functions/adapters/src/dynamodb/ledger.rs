@@ -12,7 +12,7 @@ use domain::delivery::history::{Entry, Record};
 use domain::delivery::ledger::Ledger;
 use domain::delivery::ledger::{Claim, Claimed, Closing};
 use domain::delivery::record::{Delivery, DeliveryStatus};
-use domain::delivery::state::Standing;
+use domain::delivery::state::DeliveryState;
 use domain::shared::ids::{AccountId, DeliveryId};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
@@ -203,7 +203,7 @@ impl Ledger for LedgerTable {
         let record = Record { number, at, entry: Entry::Closed { status, reason: reason.to_owned() } };
         let mut row = self.item(delivery, &record)?;
         let written = if number == 1 {
-            if let Some(standing) = Standing::of(&[record]) {
+            if let Some(standing) = DeliveryState::of(&[record]) {
                 row.extend(to_item(&StandingRow::from(standing))?);
             }
             row.extend(to_item(&IndexKeys::of(delivery))?);

@@ -4,7 +4,7 @@ use domain::delivery::history::Owner;
 use domain::delivery::history::{Attempted, Entry, Record};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::delivery::record::{Delivery, DeliveryStatus, Trigger};
-use domain::delivery::state::{Standing, Summary};
+use domain::delivery::state::{DeliveryState, Summary};
 use domain::delivery_log::search::Position;
 use domain::event::kind::EventKind;
 use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
@@ -178,7 +178,7 @@ impl ListedRow {
         };
         let StandingRow { status, attempts, outcome, http_status, error, next_at, updated_at } =
             self.standing;
-        let standing = Standing {
+        let standing = DeliveryState {
             status,
             attempts,
             outcome,
@@ -221,9 +221,9 @@ impl StandingRow {
     }
 }
 
-impl From<Standing> for StandingRow {
-    fn from(standing: Standing) -> Self {
-        let Standing { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
+impl From<DeliveryState> for StandingRow {
+    fn from(standing: DeliveryState) -> Self {
+        let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
         Self {
             status,
             attempts,

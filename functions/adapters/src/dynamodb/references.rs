@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use domain::conversation::fields::Details;
+use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::Reference;
 use domain::lifecycle::link::Link;
 use domain::lifecycle::link::References;
-use domain::lifecycle::provider_callback::{News, Signal};
+use domain::lifecycle::provider_callback::{CallProgress, ProviderCallback};
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, hex};
 use domain::shared::timestamp::Timestamp;
@@ -45,7 +45,7 @@ struct SignalRow {
     at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     began: Option<u64>,
-    news: News,
+    news: CallProgress,
     known: String,
     /// In seconds since the epoch, as DynamoDB's TTL wants it.
     expires_at: u64,
@@ -68,7 +68,7 @@ fn link_key(account: &AccountId, reference: &Reference) -> Item {
     key(reference_partition(account, reference), LINK)
 }
 
-fn signal_key(account: &AccountId, signal: &Signal) -> Item {
+fn signal_key(account: &AccountId, signal: &ProviderCallback) -> Item {
     let name = hex(&Sha256::digest(&signal.id)[..8]);
     key(reference_partition(account, &signal.reference), format!("{SIGNAL}{name}"))
 }
@@ -110,7 +110,7 @@ impl References for ReferenceTable {
         self.table.delete_if("delete a reference", link_key(account, reference), still(found)).await
     }
 
-    async fn park(&self, account: &AccountId, signal: &Signal, until: Timestamp) -> Result<()> {
+    async fn park(&self, account: &AccountId, signal: &ProviderCallback, until: Timestamp) -> Result<()> {
         let mut item = to_item(&SignalRow {
             id: signal.id.clone(),
             at: signal.at.as_millis(),
@@ -124,29 +124,29 @@ impl References for ReferenceTable {
         self.table.put("park a callback", item).await
     }
 
-    async fn unpark(&self, account: &AccountId, signal: &Signal) -> Result<()> {
+    async fn unpark(&self, account: &AccountId, signal: &ProviderCallback) -> Result<()> {
         self.table.delete("forget a callback", signal_key(account, signal)).await?;
         Ok(())
     }
 
-    async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<Signal>> {
+    async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<ProviderCallback>> {
         let (pk, now) = (reference_partition(account, reference), self.clock.now().as_secs());
         let rows = self.table.rows("read parked callbacks", pk, SIGNAL, Some(now)).await?;
         rows.into_iter().map(|item| parse_signal(item, reference)).collect()
     }
 }
 
-fn parse_signal(item: Item, reference: &Reference) -> Result<Signal> {
+fn parse_signal(item: Item, reference: &Reference) -> Result<ProviderCallback> {
     let row: SignalRow = from_item(item)?;
     let corrupt =
         |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a parked callback", error);
     let known = serde_json::from_str(&row.known).map_err(|error| corrupt(error.into()))?;
-    Ok(Signal {
+    Ok(ProviderCallback {
         reference: reference.clone(),
         id: row.id,
         at: Timestamp::from_millis(row.at),
         began: row.began.map(Timestamp::from_millis),
         news: row.news,
-        known: Details::parse(known).map_err(|error| corrupt(error.into()))?,
+        known: ConversationFields::parse(known).map_err(|error| corrupt(error.into()))?,
     })
 }

@@ -1,6 +1,6 @@
 //! AES-256-GCM over one text: a version, a nonce, the text's ciphertext and its tag, in this order.
 
-use domain::shared::randomness::Chance;
+use domain::shared::randomness::Randomness;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
@@ -24,7 +24,7 @@ pub enum CipherError {
 /// Seals a text together with what it is for. The nonce is 96 bits of chance: a key of ours seals a handful of texts,
 /// and 2^32 are safe.
 #[must_use]
-pub fn seal(key: &Key, chance: &dyn Chance, what_for: &[u8], text: &[u8]) -> Vec<u8> {
+pub fn seal(key: &Key, chance: &dyn Randomness, what_for: &[u8], text: &[u8]) -> Vec<u8> {
     let nonce: [u8; NONCE_LEN] = chance.bytes();
     let mut ciphertext = text.to_vec();
     #[expect(clippy::expect_used, reason = "fails for texts of 64 GiB only")]

@@ -8,9 +8,9 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use bytes::Bytes;
 use domain::shared::clock::Clock;
-use domain::shared::encryption::{Holder, Sealed};
-use domain::shared::encryption::{Opener, Vault};
-use domain::shared::randomness::Chance;
+use domain::shared::encryption::{Decryptor, Vault};
+use domain::shared::encryption::{Encrypted, EncryptionContext};
+use domain::shared::randomness::Randomness;
 use domain::shared::unavailable::{Result, Unavailable};
 use zeroize::Zeroizing;
 
@@ -33,7 +33,7 @@ pub struct KmsOpener {
 #[derive(Clone)]
 pub struct KmsVault {
     opener: KmsOpener,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Randomness>,
 }
 
 /// What is stored does not open for its holder, and no second try will help.
@@ -47,7 +47,7 @@ struct Broken {
 }
 
 fn broken(
-    of: &Holder<'_>,
+    of: &EncryptionContext<'_>,
     why: &'static str,
     cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Unavailable {
@@ -62,7 +62,7 @@ impl KmsOpener {
     }
 
     /// Asks KMS.
-    async fn open_key(&self, of: &Holder<'_>, data_key: &Bytes) -> Result<Key> {
+    async fn open_key(&self, of: &EncryptionContext<'_>, data_key: &Bytes) -> Result<Key> {
         let request = self
             .kms
             .decrypt()
@@ -80,8 +80,8 @@ impl KmsOpener {
     }
 }
 
-impl Opener for KmsOpener {
-    async fn open(&self, of: &Holder<'_>, sealed: &Sealed) -> Result<Vec<u8>> {
+impl Decryptor for KmsOpener {
+    async fn decrypt(&self, of: &EncryptionContext<'_>, sealed: &Encrypted) -> Result<Vec<u8>> {
         let name = (what_for(of), sealed.data_key.clone());
         let key = self.opened.get(name, self.open_key(of, &sealed.data_key)).await?;
         open_content(of, &key, sealed)
@@ -91,19 +91,19 @@ impl Opener for KmsOpener {
 impl KmsVault {
     /// Over what opens, and chance.
     #[must_use]
-    pub fn new(opener: KmsOpener, chance: Arc<dyn Chance>) -> Self {
+    pub fn new(opener: KmsOpener, chance: Arc<dyn Randomness>) -> Self {
         Self { opener, chance }
     }
 }
 
-impl Opener for KmsVault {
-    async fn open(&self, of: &Holder<'_>, sealed: &Sealed) -> Result<Vec<u8>> {
-        self.opener.open(of, sealed).await
+impl Decryptor for KmsVault {
+    async fn decrypt(&self, of: &EncryptionContext<'_>, sealed: &Encrypted) -> Result<Vec<u8>> {
+        self.opener.decrypt(of, sealed).await
     }
 }
 
 impl Vault for KmsVault {
-    async fn seal(&self, of: &Holder<'_>, text: &[u8]) -> Result<Sealed> {
+    async fn encrypt(&self, of: &EncryptionContext<'_>, text: &[u8]) -> Result<Encrypted> {
         let KmsOpener { kms, key_arn, .. } = &self.opener;
         let request = kms
             .generate_data_key()
@@ -128,16 +128,22 @@ fn key(plaintext: Option<Blob>) -> Result<Key> {
 }
 
 /// What a text is sealed together with. An array of JSON, so that no two holders are the same text.
-fn what_for(of: &Holder<'_>) -> Vec<u8> {
+fn what_for(of: &EncryptionContext<'_>) -> Vec<u8> {
     serde_json::json!([of.account(), of.kind(), of.id()]).to_string().into_bytes()
 }
 
-fn seal_content(of: &Holder<'_>, key: &Key, data_key: Blob, chance: &dyn Chance, text: &[u8]) -> Sealed {
+fn seal_content(
+    of: &EncryptionContext<'_>,
+    key: &Key,
+    data_key: Blob,
+    chance: &dyn Randomness,
+    text: &[u8],
+) -> Encrypted {
     let content = cipher::seal(key, chance, &what_for(of), text);
-    Sealed { data_key: data_key.into_inner().into(), content: content.into() }
+    Encrypted { data_key: data_key.into_inner().into(), content: content.into() }
 }
 
-fn open_content(of: &Holder<'_>, key: &Key, sealed: &Sealed) -> Result<Vec<u8>> {
+fn open_content(of: &EncryptionContext<'_>, key: &Key, sealed: &Encrypted) -> Result<Vec<u8>> {
     cipher::open(key, &what_for(of), &sealed.content)
         .map_err(|error: CipherError| broken(of, "its text is not what was sealed for it", error))
 }
@@ -158,13 +164,13 @@ mod tests {
         let (mine, other) = (account("acc_1"), account("acc_2"));
         let (first, second, twilio) = (destination("dst_1"), destination("dst_2"), destination("twilio"));
         let holders = [
-            Holder::destination(&mine, &first),
-            Holder::destination(&mine, &second),
-            Holder::destination(&other, &first),
-            Holder::destination(&mine, &twilio),
-            Holder::provider(&mine, Provider::Twilio),
-            Holder::provider(&mine, Provider::Daily),
-            Holder::provider(&other, Provider::Twilio),
+            EncryptionContext::destination(&mine, &first),
+            EncryptionContext::destination(&mine, &second),
+            EncryptionContext::destination(&other, &first),
+            EncryptionContext::destination(&mine, &twilio),
+            EncryptionContext::provider(&mine, Provider::Twilio),
+            EncryptionContext::provider(&mine, Provider::Daily),
+            EncryptionContext::provider(&other, Provider::Twilio),
         ];
         let key = Zeroizing::new([7; 32]);
         for sealed_for in &holders {
@@ -179,8 +185,8 @@ mod tests {
     #[test]
     fn an_error_names_the_holder_and_no_secret() {
         let (account, id) = (AccountId::parse("acc_1").unwrap(), DestinationId::parse("dst_1").unwrap());
-        let of = Holder::destination(&account, &id);
-        let sealed = Sealed { data_key: Bytes::new(), content: Bytes::from("hunter2") };
+        let of = EncryptionContext::destination(&account, &id);
+        let sealed = Encrypted { data_key: Bytes::new(), content: Bytes::from("hunter2") };
         let error = open_content(&of, &Zeroizing::new([7; 32]), &sealed).unwrap_err();
         assert_eq!(
             format!("{error}: {}", error.causes()),

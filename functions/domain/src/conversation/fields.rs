@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::conversation::status::ConversationStatus;
 use crate::shared::invalid::Invalid;
-use crate::shared::json::{Fields, json_of};
+use crate::shared::json::{JsonObject, json_of};
 
 /// What a field takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,21 +84,21 @@ impl Shape {
 
 /// The fields of a record that were set, each as checked JSON. Holds transcripts and phone numbers: no `Debug`.
 #[derive(Clone, Default)]
-pub struct Details(Vec<(&'static str, Box<RawValue>)>);
+pub struct ConversationFields(Vec<(&'static str, Box<RawValue>)>);
 
 /// To the byte; the order in which fields were set is part of it.
-impl PartialEq for Details {
+impl PartialEq for ConversationFields {
     fn eq(&self, other: &Self) -> bool {
         self.texts().eq(other.texts())
     }
 }
 
-impl Details {
+impl ConversationFields {
     /// Reads a caller's JSON object. `conversation_id` is left out: it names the record and is not part of it.
     ///
     /// # Errors
     /// The first field that is unknown, given twice or of the wrong type.
-    pub fn parse(fields: Fields) -> Result<Self, Invalid> {
+    pub fn parse(fields: JsonObject) -> Result<Self, Invalid> {
         let mut details = Self::default();
         for (name, value) in fields.into_iter().filter(|(name, _)| name != "conversation_id") {
             let Some(field) = FIELDS.iter().find(|field| field.name == name) else {
@@ -198,7 +198,7 @@ impl Details {
         self.0.is_empty()
     }
 
-    /// The JSON object that [`Details::parse`] reads back, for the table.
+    /// The JSON object that [`ConversationFields::parse`] reads back, for the table.
     #[must_use]
     pub fn to_json(&self) -> String {
         let fields: Vec<_> = self.0.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
@@ -210,8 +210,8 @@ impl Details {
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Details, Invalid> {
-        Details::parse(serde_json::from_str(json).unwrap())
+    fn parse(json: &str) -> Result<ConversationFields, Invalid> {
+        ConversationFields::parse(serde_json::from_str(json).unwrap())
     }
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_note_is_added_and_replaces_nothing() {
-        let mut details = Details::default();
+        let mut details = ConversationFields::default();
         details.add_note("one");
         details.add_note("two");
         assert_eq!(details.get("notes"), Some(r#""one\ntwo""#));

@@ -1,28 +1,28 @@
 //! What the platform says of a conversation.
 
-use crate::conversation::fields::Details;
+use crate::conversation::fields::ConversationFields;
 use crate::conversation::provider::{Provider, Reference};
 use crate::shared::invalid::Invalid;
-use crate::shared::json::Fields;
+use crate::shared::json::JsonObject;
 use crate::shared::timestamp::Timestamp;
 
 /// A change of a conversation's record, as the platform states it.
 #[derive(Clone, Default)]
-pub struct Change {
+pub struct ConversationPatch {
     /// The fields that travel in the payload.
-    pub details: Details,
+    pub details: ConversationFields,
     /// What providers call the conversation.
     pub references: Vec<Reference>,
     /// When the conversation is expected to end; `Some(None)` where that is taken back.
     pub expected_end: Option<Option<Timestamp>>,
 }
 
-impl Change {
+impl ConversationPatch {
     /// Reads a caller's JSON object. `conversation_id` is left out: it names the record and is not part of it.
     ///
     /// # Errors
     /// The first field that is unknown, given twice or of the wrong type.
-    pub fn parse(mut fields: Fields) -> Result<Self, Invalid> {
+    pub fn parse(mut fields: JsonObject) -> Result<Self, Invalid> {
         let mut references = Vec::new();
         for provider in Provider::ALL {
             let field = provider.reference_field();
@@ -34,7 +34,7 @@ impl Change {
             "expected_end",
             "must be a time such as 2026-09-01T10:00:00Z, or null",
         )?;
-        Ok(Self { details: Details::parse(fields)?, references, expected_end })
+        Ok(Self { details: ConversationFields::parse(fields)?, references, expected_end })
     }
 }
 
@@ -42,8 +42,8 @@ impl Change {
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Change, Invalid> {
-        Change::parse(serde_json::from_str(json).unwrap())
+    fn parse(json: &str) -> Result<ConversationPatch, Invalid> {
+        ConversationPatch::parse(serde_json::from_str(json).unwrap())
     }
 
     #[test]

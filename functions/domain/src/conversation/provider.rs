@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::ended::CompletionFlow;
-use crate::shared::encryption::Holder;
+use crate::shared::encryption::EncryptionContext;
 use crate::shared::ids::AccountId;
 use crate::shared::ids::{ID_RULE, is_id};
 use crate::shared::invalid::Invalid;
@@ -56,7 +56,7 @@ impl Provider {
     }
 }
 
-impl<'a> Holder<'a> {
+impl<'a> EncryptionContext<'a> {
     /// A provider that sends an account its callbacks.
     #[must_use]
     pub const fn provider(account: &'a AccountId, provider: Provider) -> Self {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::conversation::ended::{Ended, LateSignal};
-use crate::conversation::fields::{Details, FIELDS};
-use crate::conversation::patch::Change;
+use crate::conversation::fields::{ConversationFields, FIELDS};
+use crate::conversation::patch::ConversationPatch;
 use crate::conversation::provider::Reference;
 use crate::shared::ids::{AccountId, ConversationId, digest, hex};
 use crate::shared::json::json_of;
@@ -15,10 +15,10 @@ use crate::shared::timestamp::Timestamp;
 pub const MAX_RECORD_BYTES: usize = 2 << 20;
 
 /// Room beyond [`MAX_RECORD_BYTES`] for what an end adds: so what was accepted can always end.
-pub const ROOM_FOR_THE_END: usize = 8 << 10;
+pub const ENDING_RESERVE_BYTES: usize = 8 << 10;
 
 /// How long after its expected end a conversation is waited for.
-pub const GRACE: Duration = Duration::from_secs(10 * 60);
+pub const OVERDUE_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// What we know of one conversation.
 #[derive(Clone)]
@@ -28,14 +28,14 @@ pub struct Conversation {
     /// Its public id.
     pub id: ConversationId,
     /// The fields that travel in the payload.
-    pub details: Details,
+    pub details: ConversationFields,
     /// What providers call it, in the order in which we learned of it: a call that is transferred has a second name.
     pub references: Vec<Reference>,
     /// When a provider first saw someone answer or join.
     pub answered_at: Option<Timestamp>,
     /// When the platform expects it to end.
     pub expected_end: Option<Timestamp>,
-    /// From when on the schedule looks after it: [`GRACE`] past its expected end; and once it has ended, until its event
+    /// From when on the schedule looks after it: [`OVERDUE_GRACE`] past its expected end; and once it has ended, until its event
     /// is on its way, where nobody else would send it again.
     pub overdue_at: Option<Timestamp>,
     /// How it ended, once it has.
@@ -57,7 +57,7 @@ impl Conversation {
         Self {
             account_id,
             id,
-            details: Details::default(),
+            details: ConversationFields::default(),
             references: Vec::new(),
             answered_at: None,
             expected_end: None,
@@ -72,7 +72,7 @@ impl Conversation {
 
     /// Takes over what the platform says: a given value replaces, `null` clears, silence keeps. What has ended stays
     /// ended.
-    pub fn apply(&mut self, change: &Change) {
+    pub fn apply(&mut self, change: &ConversationPatch) {
         self.details.merge(change.details.clone());
         if let Some(ended) = &self.ended {
             self.details.set_status(ended.kind.into());
@@ -83,7 +83,7 @@ impl Conversation {
         if let Some(expected_end) = change.expected_end {
             self.expected_end = expected_end;
             if self.ended.is_none() {
-                self.overdue_at = expected_end.map(|end| end + GRACE);
+                self.overdue_at = expected_end.map(|end| end + OVERDUE_GRACE);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! A circuit breaker: a destination that hangs is tried less often, so that it does not hold the workers of all others.
 //!
 //! A delivery to it holds a worker for ten seconds in each of its attempts. So a worker's process that has seen it time
-//! out again and again lets no more than [`TRIALS`] new deliveries through in a [`window`](crate::shared::rate), counted over all
-//! processes that know of it; [`Pace`](crate::delivery::rate_limiter::Pace) puts off the rest. Retries come when they are due. What a
+//! out again and again lets no more than [`HALF_OPEN_PROBES`] new deliveries through in a [`window`](crate::shared::rate), counted over all
+//! processes that know of it; [`RateLimiter`](crate::delivery::rate_limiter::RateLimiter) puts off the rest. Retries come when they are due. What a
 //! process knows is not shared, so a request with an answer costs nothing, and each process learns by itself: from three
 //! timeouts, or a batch of them, and from as little as one a minute after that.
 
@@ -16,7 +16,7 @@ use crate::shared::rate::RateLimit;
 use crate::shared::timestamp::Timestamp;
 
 /// New deliveries to a destination that hangs in a window. With their retries they hold twelve workers at the most.
-pub const TRIALS: RateLimit = RateLimit::new(3).unwrap();
+pub const HALF_OPEN_PROBES: RateLimit = RateLimit::new(3).unwrap();
 
 /// Timeouts in a row, and no answer, that open it: fewer can be anybody's.
 const OPENED_BY: u32 = 3;
@@ -29,21 +29,21 @@ const KNOWN_FOR: Duration = Duration::from_secs(600);
 
 /// What a process has seen of destinations that time out.
 #[derive(Default)]
-pub struct Breaker(Mutex<HashMap<DestinationId, Timeouts>>);
+pub struct CircuitBreaker(Mutex<HashMap<DestinationId, Timeouts>>);
 
 struct Timeouts {
     in_a_row: u32,
     last: Timestamp,
 }
 
-impl Breaker {
+impl CircuitBreaker {
     fn timeouts(&self) -> MutexGuard<'_, HashMap<DestinationId, Timeouts>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The requests of a batch have ended. They were sent together: a timeout beside an answer, which came long before it,
     /// is no sign that nothing is answered any more.
-    pub fn saw(&self, batch: &[(&DestinationId, OutcomeClass)], now: Timestamp) {
+    pub fn record(&self, batch: &[(&DestinationId, OutcomeClass)], now: Timestamp) {
         let mut timeouts = self.timeouts();
         let is_answer = |outcome| matches!(outcome, OutcomeClass::Success | OutcomeClass::HttpError);
         let answered: HashSet<_> = batch

@@ -1,27 +1,25 @@
 //! One batch of deliveries: claim, send, complete. This is what Ringback is for.
 
+mod item;
+
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::delivery::circuit_breaker::Breaker;
+use crate::delivery::circuit_breaker::CircuitBreaker;
 use crate::delivery::context::{Context, Contexts};
-use crate::delivery::history::{Owner, Record};
-use crate::delivery::ledger::{Claim, Claimed, Closing, LEASE_MARGIN, Ledger, RETRY_AFTER, Step, next_step};
+use crate::delivery::deliver::item::{Content, Item, Sendable, Unsendable, parts};
+use crate::delivery::history::Owner;
+use crate::delivery::ledger::{Claimed, Closing, LEASE_MARGIN, Ledger, RETRY_AFTER, Step, next_step};
 use crate::delivery::outcome::{Outcome, OutcomeClass};
-use crate::delivery::received::Received;
-use crate::delivery::received::{Receipt, Visibility};
+use crate::delivery::received::{Receipt, Received, Visibility};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
-use crate::delivery::request as wire;
-use crate::delivery::request::WebhookSender;
-use crate::destination::record::Destination;
-use crate::destination::secrets::Open;
-use crate::event::lifecycle_event::LifecycleEvent;
-use crate::shared::catch_panic::isolate;
+use crate::delivery::request::{WebhookSender, request};
+use crate::shared::catch_panic::catch_panic;
 use crate::shared::clock::Clock;
-use crate::shared::encryption::Opener;
+use crate::shared::encryption::Decryptor;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
@@ -34,18 +32,18 @@ pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 
 /// What an invocation must have left to claim an attempt: the attempt, and a try of completing its record.
 const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
 
-/// Steps that one delivery may take in one invocation. Each one but the last follows from someone else's write, so
-/// more of them than records can exist means that something is wrong.
+/// Steps that one delivery may take in one invocation. Each but the last follows from another worker's write, so more
+/// steps than records can exist mean that something is wrong.
 const MAX_STEPS: usize = 8;
 
-/// Delivers.
-pub struct Deliver<L, C, O, S, V> {
+/// Delivers a batch of messages.
+pub struct Deliver<L, C, D, S, V> {
     ledger: L,
     contexts: C,
-    opener: O,
+    decryptor: D,
     sender: S,
     visibility: V,
-    breaker: Arc<Breaker>,
+    circuit_breaker: Arc<CircuitBreaker>,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,83 +64,26 @@ pub enum Verdict {
     Again,
 }
 
-/// What to send and where to, or why there is no sending it.
-type Sendable<'a> = Result<(&'a LifecycleEvent, Destination<Open>), Unsendable>;
-
-/// One delivery of the batch.
-struct Item<'a> {
-    received: &'a Received,
-    delivery: Delivery,
-    sendable: Sendable<'a>,
-    /// A first receive claims without a read. Receives are no proof; the claim's own condition decides.
-    claims_at_once: bool,
-    owner: Owner,
-    lease_until: Timestamp,
-    /// How its request ended, if one was made.
-    outcome: OnceLock<OutcomeClass>,
-}
-
-/// Why there is no sending a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unsendable {
-    /// Its time is over, or its conversation was deleted.
-    NoEvent,
-    NoDestination,
-    Disabled,
-}
-
-impl Unsendable {
-    /// As a sentence for the customer.
-    const fn reason(self) -> &'static str {
-        match self {
-            Self::NoEvent => "The event is no longer kept.",
-            Self::NoDestination => "The destination was deleted.",
-            Self::Disabled => "The destination was disabled.",
-        }
-    }
-}
-
-impl Item<'_> {
-    /// Of a conversation that was deleted nothing is kept, and nothing is to be written again. A history without its
-    /// first record is one that was deleted while somebody added to it.
-    fn is_forgotten(&self, records: &[Record]) -> bool {
-        matches!(self.sendable, Err(Unsendable::NoEvent))
-            && records.first().is_none_or(|first| first.number != 1)
-    }
-
-    fn claim(&self, number: u8, now: Timestamp) -> Claim {
-        let (delivery, owner) = (self.delivery.clone(), self.owner.clone());
-        Claim { delivery, number, owner, at: now, lease_until: self.lease_until }
-    }
-
-    /// Receives that made no attempt, by throttled or dying invocations. A letter that the reconciler returned starts
-    /// to count anew.
-    fn burned_receives(&self, number: u8) -> Option<u32> {
-        self.received.receive_count.map(|count| count.saturating_sub(number.into()))
-    }
-}
-
-/// What a delivery's turn in this invocation came to.
-enum Turn {
+/// How far a delivery gets in this invocation.
+enum Progress {
     /// It has ended.
     Ended,
     /// There is nothing to do before then.
-    NotBefore(Timestamp),
+    WaitUntil(Timestamp),
 }
 
-impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver<L, C, O, S, V> {
-    /// Over the ledger, the store of events and destinations, what opens their secrets, the sender, the queue and what
-    /// is to know of destinations that hang.
+impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deliver<L, C, D, S, V> {
+    /// Over the ports and the process's circuit breaker.
     pub fn new(
         ledger: L,
         contexts: C,
-        opener: O,
+        decryptor: D,
         sender: S,
         visibility: V,
-        breaker: Arc<Breaker>,
+        circuit_breaker: Arc<CircuitBreaker>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { ledger, contexts, opener, sender, visibility, breaker, clock }
+        Self { ledger, contexts, decryptor, sender, visibility, circuit_breaker, clock }
     }
 
     /// One verdict for each message, in order. None can take another down.
@@ -162,173 +103,201 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
         }
     }
 
-    /// Opens the destination's secrets, but only if there is something to send with them.
-    async fn sendable<'a>(&self, context: &'a Context) -> Result<Sendable<'a>> {
-        Ok(match closed(context) {
-            Ok((event, destination)) => Ok((event, destination.clone().open(&self.opener).await?)),
-            Err(reason) => Err(reason),
-        })
-    }
-
+    /// Prepares, claims, and sends what is claimed.
     async fn deliver_all(
         &self,
         batch: &[Received],
         contexts: &[Context],
         invocation: &Invocation,
     ) -> Vec<Verdict> {
-        // Before the claims, because a claim without a request has to be waited for.
-        let sendables = join_all(contexts.iter().map(|context| isolate(self.sendable(context)))).await;
-        let has_time = invocation.deadline.since(self.clock.now()) >= TIME_TO_CLAIM;
-        // A table call refuses two writes of one item; the second copy of a message follows the first one's record.
-        let mut seen = HashSet::new();
-        let items: Vec<Result<Item<'_>>> = batch
-            .iter()
-            .zip(sendables)
-            .enumerate()
-            .map(|(index, (received, sendable))| {
-                let sendable = sendable?;
-                let claims_at_once = sendable.is_ok()
-                    && has_time
-                    && received.is_first()
-                    && seen.insert(&received.message.delivery_id);
-                let delivery = received.message.delivery();
-                let owner = Owner::new(&invocation.id, index);
-                let lease_until = invocation.deadline + LEASE_MARGIN;
-                let outcome = OnceLock::new();
-                Ok(Item { received, delivery, sendable, claims_at_once, owner, lease_until, outcome })
-            })
-            .collect();
-        let mut first_claims = self.claim_first_receives(&items).await.into_iter();
-        let turns = batch.iter().zip(&items).map(|(received, item)| {
-            let claims_at_once = item.as_ref().is_ok_and(|item| item.claims_at_once);
-            let claimed = if claims_at_once { first_claims.next() } else { None };
-            async move {
-                let item = match item {
-                    Ok(item) => item,
-                    Err(error) => return self.failed(received, error).await,
-                };
-                match isolate(self.turn(item, claimed)).await {
-                    Ok(Turn::Ended) => Verdict::Done,
-                    Ok(Turn::NotBefore(until)) => {
-                        self.postpone(&received.receipt, until.since(self.clock.now())).await;
-                        Verdict::Again
-                    }
-                    Err(error) => self.failed(received, &error).await,
-                }
-            }
-        });
-        let verdicts = join_all(turns).await;
-        let ended = items.iter().flatten();
-        let ended = ended.filter_map(|item| Some((&item.delivery.destination_id, *item.outcome.get()?)));
-        let ended: Vec<_> = ended.collect();
-        self.breaker.saw(&ended, self.clock.now());
+        // Before the claims: a claim that no request follows holds its delivery up until the lease expires.
+        let items = self.prepare(batch, contexts, invocation).await;
+        let first_claims = self.claim_first_receives(&items, invocation).await;
+        let progress = items.iter().zip(first_claims).map(|(item, claimed)| self.conclude(item, claimed));
+        let verdicts = join_all(progress).await;
+        self.tell_the_circuit_breaker(&items);
         verdicts
     }
 
-    /// All of a batch in one call.
-    async fn claim_first_receives(&self, items: &[Result<Item<'_>>]) -> Vec<Result<Claimed>> {
-        let now = self.clock.now();
-        let first = items.iter().flatten().filter(|item| item.claims_at_once);
-        let claims: Vec<_> = first.map(|item| item.claim(1, now)).collect();
-        if claims.is_empty() { Vec::new() } else { self.ledger.claim(&claims).await }
+    async fn prepare<'a>(
+        &self,
+        batch: &'a [Received],
+        contexts: &'a [Context],
+        invocation: &Invocation,
+    ) -> Vec<Item<'a>> {
+        let contents = join_all(contexts.iter().map(|context| self.content(context))).await;
+        let items = batch.iter().zip(contents).enumerate();
+        let items = items.map(|(index, (received, content))| Item {
+            received,
+            delivery: received.message.delivery(),
+            content,
+            owner: Owner::new(&invocation.id, index),
+            lease_until: invocation.deadline + LEASE_MARGIN,
+            outcome: OnceLock::new(),
+        });
+        items.collect()
     }
 
-    async fn turn(&self, item: &Item<'_>, first_claim: Option<Result<Claimed>>) -> Result<Turn> {
-        match (first_claim.transpose()?, &item.sendable) {
-            (Some(Claimed::Granted), Ok((event, destination))) => {
-                self.attempt(item, (event, destination), 1).await
+    /// Decrypts the destination's secrets, but only if there is something to send.
+    async fn content<'a>(&self, context: &'a Context) -> Result<Content<'a>> {
+        Ok(match parts(context) {
+            Ok((event, destination)) => {
+                let secrets = catch_panic(destination.decrypt_secrets(&self.decryptor)).await?;
+                Content::Sendable(Sendable { event, destination, secrets })
             }
-            _ => self.follow_the_records(item).await,
+            Err(reason) => Content::Unsendable(reason),
+        })
+    }
+
+    /// Claims the first attempt of each item that is received for the first time, all in one call and without a read.
+    /// The receive count proves nothing; the condition of the claim decides. One result for each item, in order, and
+    /// `None` for those that were not claimed.
+    async fn claim_first_receives(
+        &self,
+        items: &[Item<'_>],
+        invocation: &Invocation,
+    ) -> Vec<Option<Result<Claimed>>> {
+        let now = self.clock.now();
+        let mut results: Vec<_> = items.iter().map(|_| None).collect();
+        if invocation.deadline.since(now) < TIME_TO_CLAIM {
+            return results;
+        }
+        // One table call refuses two writes of one item; a second copy of a message follows the first one's record.
+        let mut seen = HashSet::new();
+        let first: Vec<usize> = (0..items.len())
+            .filter(|&index| {
+                let Item { received, content, delivery, .. } = &items[index];
+                matches!(content, Ok(Content::Sendable(_)))
+                    && received.is_first()
+                    && seen.insert(&delivery.id)
+            })
+            .collect();
+        if first.is_empty() {
+            return results;
+        }
+        let claims: Vec<_> = first.iter().map(|&index| items[index].claim(1, now)).collect();
+        for (index, claimed) in first.into_iter().zip(self.ledger.claim(&claims).await) {
+            results[index] = Some(claimed);
+        }
+        results
+    }
+
+    /// Delivers one item and sets when its message is seen again.
+    async fn conclude(&self, item: &Item<'_>, first_claim: Option<Result<Claimed>>) -> Verdict {
+        let content = match &item.content {
+            Ok(content) => content,
+            Err(error) => return self.failed(item.received, error).await,
+        };
+        match catch_panic(self.progress(item, content, first_claim)).await {
+            Ok(Progress::Ended) => Verdict::Done,
+            Ok(Progress::WaitUntil(until)) => {
+                self.postpone(&item.received.receipt, until.since(self.clock.now())).await;
+                Verdict::Again
+            }
+            Err(error) => self.failed(item.received, &error).await,
         }
     }
 
-    /// Someone was here before, or there is no sending it: the records say what to do.
-    async fn follow_the_records(&self, item: &Item<'_>) -> Result<Turn> {
+    async fn progress(
+        &self,
+        item: &Item<'_>,
+        content: &Content<'_>,
+        first_claim: Option<Result<Claimed>>,
+    ) -> Result<Progress> {
+        match (first_claim.transpose()?, content) {
+            (Some(Claimed::Granted), Content::Sendable(sendable)) => self.attempt(item, sendable, 1).await,
+            _ => self.follow_the_records(item, content).await,
+        }
+    }
+
+    /// Another worker was here before, or there is nothing to send: the records say what to do.
+    async fn follow_the_records(&self, item: &Item<'_>, content: &Content<'_>) -> Result<Progress> {
         for _ in 0..MAX_STEPS {
             let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
             let now = self.clock.now();
-            if item.is_forgotten(&records) {
-                tracing::info!(
-                    delivery_id = %item.delivery.id,
-                    status = DeliveryStatus::Cancelled.as_str(),
-                    reason = Unsendable::NoEvent.reason(),
-                    "delivery.cancelled"
-                );
-                return Ok(Turn::Ended);
+            if content.is_forgotten(&records) {
+                log_cancelled(&item.delivery, Unsendable::NoEvent);
+                return Ok(Progress::Ended);
             }
-            match (next_step(&records, Some(&item.owner), now), &item.sendable) {
-                (Step::Acknowledge, _) => return Ok(Turn::Ended),
-                (Step::Wait { until }, _) => return Ok(Turn::NotBefore(until)),
+            match (next_step(&records, Some(&item.owner), now), content) {
+                (Step::Acknowledge, _) => return Ok(Progress::Ended),
+                (Step::Wait { until }, _) => return Ok(Progress::WaitUntil(until)),
                 (Step::CloseUnknown { number, owner, claimed_at }, _) => {
                     let closing = Closing::unknown(item.delivery.clone(), number, owner, claimed_at, now);
                     if self.ledger.complete(&closing).await? {
                         log_attempt(&closing, None, None);
                     }
                 }
-                // Slow tables used the time up, and an attempt would be killed at the deadline: another invocation has more.
-                (Step::Claim { .. }, Ok(_)) if item.lease_until.since(now) < TIME_TO_CLAIM + LEASE_MARGIN => {
-                    return Ok(Turn::NotBefore(now));
+                // Slow tables used the time up, and the deadline would cut an attempt short: another invocation has more.
+                (Step::Claim { .. }, Content::Sendable(_))
+                    if item.lease_until.since(now) < TIME_TO_CLAIM + LEASE_MARGIN =>
+                {
+                    return Ok(Progress::WaitUntil(now));
                 }
-                (Step::Claim { number }, Ok((event, destination))) => {
+                (Step::Claim { number }, Content::Sendable(sendable)) => {
                     let claimed = self.ledger.claim(&[item.claim(number, now)]).await;
                     if claimed.into_iter().next().transpose()? == Some(Claimed::Granted) {
-                        return self.attempt(item, (event, destination), number).await;
+                        return self.attempt(item, sendable, number).await;
                     }
                 }
-                (Step::Claim { number }, Err(reason)) => {
-                    self.cancel(item, number, reason.reason(), now).await?;
+                (Step::Claim { number }, Content::Unsendable(reason)) => {
+                    self.cancel(item, number, *reason, now).await?;
                 }
-                (Step::Send { number }, Ok((event, destination))) => {
-                    return self.attempt(item, (event, destination), number).await;
+                (Step::Send { number }, Content::Sendable(sendable)) => {
+                    return self.attempt(item, sendable, number).await;
                 }
-                (Step::Send { .. }, Err(_)) => return Ok(Turn::NotBefore(item.lease_until)),
+                (Step::Send { .. }, Content::Unsendable(_)) => {
+                    return Ok(Progress::WaitUntil(item.lease_until));
+                }
             }
         }
         Err(Unavailable::new("follow a delivery's records", "they kept changing"))
     }
 
-    /// One HTTP request between a claim that is ours and the completion of its record.
-    async fn attempt(
-        &self,
-        item: &Item<'_>,
-        (event, destination): (&LifecycleEvent, &Destination<Open>),
-        number: u8,
-    ) -> Result<Turn> {
+    /// One HTTP request, between a claim that is ours and the completion of its record.
+    async fn attempt(&self, item: &Item<'_>, sendable: &Sendable<'_>, number: u8) -> Result<Progress> {
+        let Sendable { event, destination, secrets } = sendable;
         let claim = item.claim(number, self.clock.now());
-        let (outcome, trimmed) = match wire::request(event, destination, &item.delivery.id, number, claim.at)
-        {
-            Ok(request) => {
-                let trimmed = request.trimmed;
-                let outcome = self.sender.send(request).await;
-                let _ = item.outcome.set(outcome.class); // an item makes one request
-                (outcome, trimmed)
-            }
-            Err(too_long) => {
-                (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[][..])
-            }
-        };
-        // Of the event, not of the message: what was sent again was made long after.
+        let (outcome, trimmed) =
+            match request(event, destination, secrets, &claim.delivery.id, number, claim.at) {
+                Ok(request) => {
+                    let trimmed = request.trimmed;
+                    let outcome = self.sender.send(request).await;
+                    let _ = item.outcome.set(outcome.class); // an item makes one request
+                    (outcome, trimmed)
+                }
+                Err(too_long) => {
+                    (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[][..])
+                }
+            };
+        // From the event, not from the message: a resend is made long after its event.
         let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
         let delay = is_first.then(|| claim.at.since(event.accepted_at));
         let closing = Closing::new(claim, outcome, trimmed, self.clock.now());
-        log_attempt(&closing, delay, item.burned_receives(number));
+        log_attempt(&closing, delay, item.receives_without_attempt(number));
         if !self.ledger.complete(&closing).await? {
-            // Our lease ran out while we were sending, and the record says `unknown` by now.
+            // The lease expired during the request, and the record says `unknown` by now.
             tracing::warn!(delivery_id = %closing.delivery.id, attempt = number, "attempt.lost");
-            return Ok(Turn::NotBefore(self.clock.now() + RETRY_AFTER));
+            return Ok(Progress::WaitUntil(self.clock.now() + RETRY_AFTER));
         }
         Ok(match (closing.status, closing.attempted.next_at) {
-            (_, Some(next_at)) => Turn::NotBefore(next_at),
-            (DeliveryStatus::Delivered, None) => Turn::Ended,
-            // Failed for good. Not acknowledged: it ends as a dead letter, which is counted and then reconciled.
-            (_, None) => Turn::NotBefore(closing.at),
+            (_, Some(next_at)) => Progress::WaitUntil(next_at),
+            (DeliveryStatus::Delivered, None) => Progress::Ended,
+            // Exhausted. Not acknowledged: it becomes a dead letter, which is counted and then reconciled.
+            (_, None) => Progress::WaitUntil(closing.at),
         })
     }
 
-    async fn cancel(&self, item: &Item<'_>, number: u8, reason: &str, now: Timestamp) -> Result<()> {
-        let status = DeliveryStatus::Cancelled;
-        if self.ledger.close(&item.delivery, number, status, reason, now).await? == Claimed::Granted {
-            tracing::info!(delivery_id = %item.delivery.id, status = status.as_str(), reason, "delivery.cancelled");
+    fn tell_the_circuit_breaker(&self, items: &[Item<'_>]) {
+        let outcomes =
+            items.iter().filter_map(|item| Some((&item.delivery.destination_id, *item.outcome.get()?)));
+        self.circuit_breaker.record(&outcomes.collect::<Vec<_>>(), self.clock.now());
+    }
+
+    async fn cancel(&self, item: &Item<'_>, number: u8, why: Unsendable, now: Timestamp) -> Result<()> {
+        let (delivery, status) = (&item.delivery, DeliveryStatus::Cancelled);
+        if self.ledger.close(delivery, number, status, why.reason(), now).await? == Claimed::Granted {
+            log_cancelled(delivery, why);
         }
         Ok(())
     }
@@ -353,15 +322,17 @@ impl<L: Ledger, C: Contexts, O: Opener, S: WebhookSender, V: Visibility> Deliver
     }
 }
 
-/// What to send and where to, its secrets still closed, or why there is no sending it.
-fn closed(context: &Context) -> Result<(&LifecycleEvent, &Destination), Unsendable> {
-    let event = context.event.as_ref().ok_or(Unsendable::NoEvent)?;
-    let destination = context.destination.as_ref().ok_or(Unsendable::NoDestination)?;
-    if destination.is_active() { Ok((event, destination)) } else { Err(Unsendable::Disabled) }
+fn log_cancelled(delivery: &Delivery, why: Unsendable) {
+    let (status, reason) = (DeliveryStatus::Cancelled.as_str(), why.reason());
+    tracing::info!(delivery_id = %delivery.id, status, reason, "delivery.cancelled");
 }
 
 /// One wide line for each attempt: ids and numbers, never a URL, a header or a payload.
-fn log_attempt(closing: &Closing, first_attempt_delay: Option<Duration>, burned_receives: Option<u32>) {
+fn log_attempt(
+    closing: &Closing,
+    first_attempt_delay: Option<Duration>,
+    receives_without_attempt: Option<u32>,
+) {
     let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let Closing { delivery, number, attempted, status, .. } = closing;
     tracing::info!(
@@ -376,7 +347,7 @@ fn log_attempt(closing: &Closing, first_attempt_delay: Option<Duration>, burned_
         error = attempted.outcome.error,
         duration_ms = milliseconds(attempted.outcome.duration),
         first_attempt_delay_ms = first_attempt_delay.map(milliseconds),
-        burned_receives,
+        receives_without_attempt,
         ended_at = %closing.at,
         next_at = attempted.next_at.map(tracing::field::display),
         status = status.as_str(),

@@ -87,7 +87,9 @@ mod tests {
     use super::*;
     use crate::destination::record::DestinationStatus;
     use crate::event::kind::EventKind;
-    use crate::testing::fakes::{Lines, ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, sample};
+    use crate::testing::fakes::{
+        CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, sample,
+    };
 
     struct Scene {
         destinations: MemoryDestinations,
@@ -132,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_active_get_a_message_the_disabled_a_record_and_the_unwilling_nothing() {
-        let (scene, lines) = (Scene::set(), Lines::captured());
+        let (scene, lines) = (Scene::set(), CapturedLog::captured());
         for _ in 0..2 {
             scene.run().await;
             assert_eq!(lines.of("delivery.skipped").len(), 1, "a second run skips nothing");

@@ -11,7 +11,7 @@ use crate::delivery::history::Owner;
 use crate::delivery::history::{Attempted, Entry, Record};
 use crate::delivery::outcome::{Outcome, OutcomeClass};
 use crate::delivery::record::{Delivery, DeliveryStatus};
-use crate::delivery::state::Standing;
+use crate::delivery::state::DeliveryState;
 use crate::shared::ids::{AccountId, DeliveryId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
@@ -22,7 +22,7 @@ pub const MAX_ATTEMPTS: u8 = 4;
 /// From the end of one attempt to the start of the next.
 pub const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// How long a lease outlives its owner's deadline. Each of two clocks that a [`SetClock`](crate::shared::skew_corrected_clock::SetClock)
+/// How long a lease outlives its owner's deadline. Each of two clocks that a [`SkewCorrectedClock`](crate::shared::skew_corrected_clock::SkewCorrectedClock)
 /// keeps right may be off by a second and the way of an answer.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(3);
 
@@ -87,9 +87,9 @@ impl Closing {
 
     /// Where that leaves the delivery, for the lists.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> DeliveryState {
         let Attempted { outcome, next_at, .. } = &self.attempted;
-        Standing {
+        DeliveryState {
             status: self.status,
             attempts: self.number,
             outcome: Some(outcome.class),

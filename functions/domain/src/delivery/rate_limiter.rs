@@ -5,29 +5,29 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::delivery::circuit_breaker::{Breaker, TRIALS};
+use crate::delivery::circuit_breaker::{CircuitBreaker, HALF_OPEN_PROBES};
 use crate::delivery::message::DeliveryMessage;
 use crate::delivery::message::{DeliveryQueue, MAX_DELAY};
 use crate::delivery::received::Received;
 use crate::delivery::record::Trigger;
 use crate::shared::clock::Clock;
 use crate::shared::rate::RateCounter;
-use crate::shared::rate::{Counted, RateLimit, WINDOW, Window};
+use crate::shared::rate::{RateKey, RateLimit, WINDOW, Window};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
 /// Puts off what a destination is not to be sent yet.
-pub struct Pace<R, D> {
+pub struct RateLimiter<R, D> {
     counter: R,
     queue: D,
     limit: Option<RateLimit>,
-    breaker: Arc<Breaker>,
+    breaker: Arc<CircuitBreaker>,
     clock: Arc<dyn Clock>,
 }
 
 /// Whether it is a delivery's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum Admission {
     /// It can be made.
     Now,
     /// A copy of its message waits in the queue; this one can be deleted. It has used no attempt, and the copy none of
@@ -35,52 +35,52 @@ pub enum Turn {
     PutOff,
 }
 
-impl<R: RateCounter, D: DeliveryQueue> Pace<R, D> {
+impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
     /// Over the counters and the queue of deliveries. Without a limit, only what goes to a destination that hangs is
     /// counted.
     pub fn new(
         counter: R,
         queue: D,
         limit: Option<RateLimit>,
-        breaker: Arc<Breaker>,
+        breaker: Arc<CircuitBreaker>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self { counter, queue, limit, breaker, clock }
     }
 
     /// One answer for each message, in order.
-    pub async fn run(&self, batch: &[Received]) -> Vec<Turn> {
+    pub async fn run(&self, batch: &[Received]) -> Vec<Admission> {
         join_all(batch.iter().map(|received| self.turn(received))).await
     }
 
     /// A limit that cannot be kept must not keep a delivery from being made.
-    async fn turn(&self, received: &Received) -> Turn {
+    async fn turn(&self, received: &Received) -> Admission {
         self.counted(received).await.unwrap_or_else(|error| {
             tracing::warn!(error = %error, cause = error.causes(), "delivery.not_paced");
-            Turn::Now
+            Admission::Now
         })
     }
 
-    async fn counted(&self, received: &Received) -> Result<Turn> {
+    async fn counted(&self, received: &Received) -> Result<Admission> {
         let message = &received.message;
         let (account, destination) = (&message.account_id, &message.destination_id);
         let now = self.clock.now();
         let window = Window::at(now);
         if self.has_to_wait(received, now) {
-            let place = self.counter.count(Counted::Trials(account, destination), window).await?;
-            if TRIALS.is_exceeded_by(place) {
+            let place = self.counter.count(RateKey::Trials(account, destination), window).await?;
+            if HALF_OPEN_PROBES.is_exceeded_by(place) {
                 // It need not hang for as long as that would take: what has not waited for long looks again soon.
                 let soon = now + now.since(message.created_at).max(WINDOW);
-                return self.put_off(message, TRIALS.turn_of(place, window).min(soon), now).await;
+                return self.put_off(message, HALF_OPEN_PROBES.turn_of(place, window).min(soon), now).await;
             }
         }
         if let Some(limit) = self.limit {
-            let place = self.counter.count(Counted::Deliveries(account, destination), window).await?;
+            let place = self.counter.count(RateKey::Deliveries(account, destination), window).await?;
             if limit.is_exceeded_by(place) {
                 return self.put_off(message, limit.turn_of(place, window), now).await;
             }
         }
-        Ok(Turn::Now)
+        Ok(Admission::Now)
     }
 
     /// A retry comes when it is due, and who tests a destination is looking at it. A message that was handed out in vain
@@ -91,7 +91,7 @@ impl<R: RateCounter, D: DeliveryQueue> Pace<R, D> {
         can_wait && self.breaker.is_open(&message.destination_id, now)
     }
 
-    async fn put_off(&self, message: &DeliveryMessage, turn: Timestamp, now: Timestamp) -> Result<Turn> {
+    async fn put_off(&self, message: &DeliveryMessage, turn: Timestamp, now: Timestamp) -> Result<Admission> {
         let delay = turn.since(now).min(MAX_DELAY);
         self.queue.send(std::slice::from_ref(message), delay).await?;
         tracing::info!(
@@ -103,7 +103,7 @@ impl<R: RateCounter, D: DeliveryQueue> Pace<R, D> {
             until = %(now + delay),
             "delivery.put_off"
         );
-        Ok(Turn::PutOff)
+        Ok(Admission::PutOff)
     }
 }
 
@@ -125,15 +125,18 @@ mod tests {
         rates: &MemoryRates,
         queue: &MemoryQueue<DeliveryMessage>,
         limit: u64,
-    ) -> (Pace<MemoryRates, MemoryQueue<DeliveryMessage>>, ManualClock) {
+    ) -> (RateLimiter<MemoryRates, MemoryQueue<DeliveryMessage>>, ManualClock) {
         let clock = ManualClock::new(1_000_000);
         let limit = RateLimit::new(limit);
-        (Pace::new(rates.clone(), queue.clone(), limit, Arc::default(), Arc::new(clock.clone())), clock)
+        (
+            RateLimiter::new(rates.clone(), queue.clone(), limit, Arc::default(), Arc::new(clock.clone())),
+            clock,
+        )
     }
 
-    fn hang(pace: &Pace<MemoryRates, MemoryQueue<DeliveryMessage>>, clock: &ManualClock) {
+    fn hang(pace: &RateLimiter<MemoryRates, MemoryQueue<DeliveryMessage>>, clock: &ManualClock) {
         let message = received().message;
-        pace.breaker.saw(&[(&message.destination_id, OutcomeClass::Timeout); 3], clock.now());
+        pace.breaker.record(&[(&message.destination_id, OutcomeClass::Timeout); 3], clock.now());
     }
 
     #[tokio::test]
@@ -141,24 +144,24 @@ mod tests {
         let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
         let (pace, clock) = pace(&rates, &queue, 2);
         let batch = [received(), received(), received()];
-        assert_eq!(pace.run(&batch).await, [Turn::Now, Turn::Now, Turn::PutOff]);
+        assert_eq!(pace.run(&batch).await, [Admission::Now, Admission::Now, Admission::PutOff]);
         assert_eq!(queue.sent(), [sample::delivery_message()]);
         assert_eq!(queue.delays(), [Duration::from_secs(10)]);
         clock.advance(Duration::from_secs(10));
-        assert_eq!(pace.run(&batch[..1]).await, [Turn::Now]);
+        assert_eq!(pace.run(&batch[..1]).await, [Admission::Now]);
     }
 
     #[tokio::test]
     async fn without_a_limit_nothing_is_counted() {
         let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
         let (pace, _) = pace(&rates, &queue, 0);
-        assert_eq!(pace.run(&[received()]).await, [Turn::Now]);
+        assert_eq!(pace.run(&[received()]).await, [Admission::Now]);
         assert_eq!(rates.counted(), 0);
     }
 
     #[tokio::test]
     async fn of_what_goes_to_a_destination_that_hangs_new_deliveries_wait_and_no_retry_and_no_test() {
-        use Turn::{Now, PutOff};
+        use Admission::{Now, PutOff};
         let turns_with = async |limit| {
             let (pace, clock) = pace(&MemoryRates::default(), &MemoryQueue::default(), limit);
             hang(&pace, &clock);
@@ -187,7 +190,7 @@ mod tests {
             for _ in 0..60 {
                 pace.run(&[received()]).await;
             }
-            assert_eq!(pace.run(&[last]).await, [Turn::PutOff]);
+            assert_eq!(pace.run(&[last]).await, [Admission::PutOff]);
             assert_eq!(queue.delays().last(), Some(&Duration::from_secs(delay)), "{limit} {age}");
         }
     }
@@ -196,11 +199,11 @@ mod tests {
     async fn a_limit_that_cannot_be_kept_keeps_nothing_back() {
         let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
         let (pace, _) = pace(&rates, &queue, 1);
-        assert_eq!(pace.run(&[received()]).await, [Turn::Now]);
+        assert_eq!(pace.run(&[received()]).await, [Admission::Now]);
         queue.fail_next();
-        assert_eq!(pace.run(&[received()]).await, [Turn::Now], "the queue took no copy");
+        assert_eq!(pace.run(&[received()]).await, [Admission::Now], "the queue took no copy");
         rates.fail_next();
-        assert_eq!(pace.run(&[received()]).await, [Turn::Now], "nobody counted");
-        assert_eq!(pace.run(&[received()]).await, [Turn::PutOff]);
+        assert_eq!(pace.run(&[received()]).await, [Admission::Now], "nobody counted");
+        assert_eq!(pace.run(&[received()]).await, [Admission::PutOff]);
     }
 }

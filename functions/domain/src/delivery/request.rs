@@ -10,7 +10,7 @@ use crate::delivery::outcome::Outcome;
 use crate::delivery::trim;
 use crate::destination::headers::ExtraHeaders;
 use crate::destination::record::{Destination, RequestType};
-use crate::destination::secrets::Open;
+use crate::destination::secrets::DestinationSecrets;
 use crate::destination::signature::signatures;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::ids::{DeliveryId, digest, hex};
@@ -52,20 +52,20 @@ pub struct UrlTooLong {
 /// For a GET only: the URL is too long even after trimming.
 pub fn request(
     event: &LifecycleEvent,
-    destination: &Destination<Open>,
+    destination: &Destination,
+    secrets: &DestinationSecrets,
     delivery: &DeliveryId,
     attempt: u8,
     now: Timestamp,
 ) -> Result<WebhookRequest, UrlTooLong> {
-    let Open { headers, secrets } = &destination.private;
-    let sign = |payload: &[u8]| signatures(secrets, &event.id, now, payload);
-    compose(event, destination, delivery, attempt, now, sign, headers.iter())
+    let sign = |payload: &[u8]| signatures(&secrets.signing, &event.id, now, payload);
+    compose(event, destination, delivery, attempt, now, sign, secrets.headers.iter())
 }
 
 /// The same with any signature and any extra headers.
-fn compose<'a, P>(
+fn compose<'a>(
     event: &LifecycleEvent,
-    destination: &Destination<P>,
+    destination: &Destination,
     delivery: &DeliveryId,
     attempt: u8,
     now: Timestamp,
@@ -117,7 +117,7 @@ pub fn preview(
     at: Timestamp,
 ) -> Option<Preview> {
     let masked = |_: &[u8]| ExtraHeaders::MASK.to_owned();
-    let extra = destination.private.header_names.iter().map(|name| (name.as_str(), ExtraHeaders::MASK));
+    let extra = destination.secrets.header_names.iter().map(|name| (name.as_str(), ExtraHeaders::MASK));
     let WebhookRequest { method, headers, .. } =
         compose(event, destination, delivery, attempt, at, masked, extra).ok()?;
     Some(Preview { method, url: destination.url.as_url().clone(), headers })
@@ -164,7 +164,7 @@ fn with_query(target: &Url, event: &LifecycleEvent, payload: &[u8]) -> Url {
     url
 }
 
-fn in_form<P>(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destination<P>) -> Carrier {
+fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destination) -> Carrier {
     let boundary = boundary(event, delivery);
     let mut body = Vec::with_capacity(event.payload.len() + 512);
     for (name, value) in [("event", event.kind.as_str().as_bytes()), ("payload", &event.payload)] {
@@ -209,13 +209,14 @@ pub trait WebhookSender: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::fakes::{GlassVault, sample};
+    use crate::testing::fakes::sample;
 
     const NOW: Timestamp = Timestamp::from_millis(1_756_720_062_999);
 
     fn send(request_type: RequestType, payload: &str, attempt: u8) -> Result<WebhookRequest, UrlTooLong> {
-        let destination = Destination { request_type, ..sample::open_destination("dst_1") };
-        request(&sample::event(payload), &destination, &sample::delivery().id, attempt, NOW)
+        let destination = Destination { request_type, ..sample::destination("dst_1") };
+        let (event, delivery) = (sample::event(payload), sample::delivery().id);
+        request(&event, &destination, &sample::secrets(), &delivery, attempt, NOW)
     }
 
     fn header<'a>(request: &'a WebhookRequest, name: &str) -> Option<&'a str> {
@@ -247,12 +248,8 @@ mod tests {
             header(&request, "webhook-payload-trimmed"),
             Some("conversation_transcript,conversation_analysis")
         );
-        let expected = signatures(
-            &sample::open_destination("dst_1").private.secrets,
-            &sample::event("").id,
-            NOW,
-            trimmed.as_bytes(),
-        );
+        let signing = sample::secrets().signing;
+        let expected = signatures(&signing, &sample::event("").id, NOW, trimmed.as_bytes());
         assert_eq!(header(&request, "webhook-signature"), Some(expected.as_str()));
     }
 
@@ -289,10 +286,8 @@ mod tests {
 
     #[test]
     fn a_preview_shows_everything_but_secrets() {
-        let headers = std::collections::BTreeMap::from([("X-Token".to_owned(), "hush".to_owned())]);
-        let mut destination = sample::open_destination("dst_1");
-        destination.private.headers = headers.try_into().unwrap();
-        let destination = GlassVault::close(destination);
+        let mut destination = sample::destination("dst_1");
+        destination.secrets.header_names = vec!["x-token".to_owned()];
         let event = sample::event("{}");
         let preview = preview(&event, &destination, &sample::delivery().id, 2, NOW).unwrap();
         let shown = |name: &str| preview.headers.iter().find(|(set, _)| set == name).unwrap().1.as_str();
@@ -303,15 +298,15 @@ mod tests {
     #[test]
     fn the_official_library_verifies_the_signature() {
         let now = Timestamp::from_millis(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
-        let destination = sample::open_destination("dst_1");
-        let event = sample::event(r#"{"a":1}"#);
-        let request = request(&event, &destination, &sample::delivery().id, 1, now).unwrap();
+        let (event, secrets) = (sample::event(r#"{"a":1}"#), sample::secrets());
+        let destination = sample::destination("dst_1");
+        let request = request(&event, &destination, &secrets, &sample::delivery().id, 1, now).unwrap();
         let headers: http::HeaderMap = request
             .headers
             .iter()
             .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
             .collect();
-        let verifier = standardwebhooks::Webhook::new(&destination.private.secrets.current.reveal()).unwrap();
+        let verifier = standardwebhooks::Webhook::new(&secrets.signing.current.reveal()).unwrap();
         verifier.verify(&event.payload, &headers).unwrap();
         assert!(verifier.verify(b"{}", &headers).is_err());
     }

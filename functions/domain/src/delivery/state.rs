@@ -14,12 +14,12 @@ pub struct Summary {
     /// The delivery.
     pub delivery: Delivery,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: DeliveryState,
 }
 
 /// Where a delivery stands, after its latest record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct DeliveryState {
     /// The status.
     pub status: DeliveryStatus,
     /// Attempts so far.
@@ -36,7 +36,7 @@ pub struct Standing {
     pub updated_at: Timestamp,
 }
 
-impl Standing {
+impl DeliveryState {
     /// Read off a history.
     #[must_use]
     pub fn of(records: &[Record]) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::shared::json::Fields;
+use crate::shared::json::JsonObject;
 
 /// What is emptied, in this order, where the whole payload does not fit into a URL.
 pub const TRIMMABLE: [&str; 2] = ["conversation_transcript", "conversation_analysis"];
@@ -10,7 +10,7 @@ pub const TRIMMABLE: [&str; 2] = ["conversation_transcript", "conversation_analy
 /// The same payload with transcript and analysis emptied to `[]`.
 #[must_use]
 pub fn trim(payload: &Bytes) -> Bytes {
-    let Ok(fields) = serde_json::from_slice::<Fields>(payload) else {
+    let Ok(fields) = serde_json::from_slice::<JsonObject>(payload) else {
         return payload.clone(); // not made by `payload`: nothing we could empty
     };
     let fields: Vec<_> = fields

@@ -17,7 +17,7 @@ const CODE_BYTES: usize = 16;
 /// A position as a caller carries it to the next page. It holds the position only; the account comes from the caller's
 /// key, and the code binds it to that account and to the same filter.
 #[must_use]
-pub fn seal(position: &Position, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> String {
+pub fn encode(position: &Position, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> String {
     let body = position.sort_key();
     let code = code(&body, account, filter, secret);
     URL_SAFE_NO_PAD.encode([&code[..CODE_BYTES], body.as_bytes()].concat())
@@ -27,7 +27,7 @@ pub fn seal(position: &Position, account: &AccountId, filter: &Filter, secret: &
 ///
 /// # Errors
 /// It was changed, or was given out for another account or filter.
-pub fn unseal(
+pub fn decode(
     cursor: &str,
     account: &AccountId,
     filter: &Filter,
@@ -82,13 +82,13 @@ mod tests {
         let filter = Filter::default();
         let other = Filter { event: Some(EventKind::Failed), ..Filter::default() };
         let (secret, mine) = ([1; 32], account("acc_1"));
-        let cursor = seal(&position(5), &mine, &filter, &secret);
-        assert_eq!(unseal(&cursor, &mine, &filter, &secret), Ok(position(5)));
-        assert!(unseal(&cursor, &account("acc_2"), &filter, &secret).is_err());
-        assert!(unseal(&cursor, &mine, &other, &secret).is_err());
-        assert!(unseal(&cursor, &mine, &filter, &[2; 32]).is_err());
+        let cursor = encode(&position(5), &mine, &filter, &secret);
+        assert_eq!(decode(&cursor, &mine, &filter, &secret), Ok(position(5)));
+        assert!(decode(&cursor, &account("acc_2"), &filter, &secret).is_err());
+        assert!(decode(&cursor, &mine, &other, &secret).is_err());
+        assert!(decode(&cursor, &mine, &filter, &[2; 32]).is_err());
         for wrong in ["", "!", "AAAA", &"A".repeat(5000)] {
-            assert!(unseal(wrong, &mine, &filter, &secret).is_err());
+            assert!(decode(wrong, &mine, &filter, &secret).is_err());
         }
     }
 
@@ -96,11 +96,11 @@ mod tests {
         #[test]
         fn a_flipped_bit_is_noticed(at in 0usize..60, bit in 0u8..8) {
             let (secret, mine, filter) = ([1; 32], account("acc_1"), Filter::default());
-            let mut cursor = seal(&position(1_700_000_000_000), &mine, &filter, &secret).into_bytes();
+            let mut cursor = encode(&position(1_700_000_000_000), &mine, &filter, &secret).into_bytes();
             let at = at % cursor.len();
             cursor[at] ^= 1 << bit;
             let Ok(cursor) = String::from_utf8(cursor) else { return Ok(()) };
-            prop_assert!(unseal(&cursor, &mine, &filter, &secret).is_err());
+            prop_assert!(decode(&cursor, &mine, &filter, &secret).is_err());
         }
     }
 }

@@ -21,22 +21,29 @@ pub struct Bucket {
 /// Counts the attempts of deliveries in as many equal stretches. A delivery's attempts count where it was made, which is
 /// where the log lists it.
 #[must_use]
-pub fn tally(deliveries: &[Summary], from: Timestamp, to: Timestamp, buckets: usize) -> Vec<Bucket> {
+pub fn attempts_over_time(
+    deliveries: &[Summary],
+    from: Timestamp,
+    to: Timestamp,
+    buckets: usize,
+) -> Vec<Bucket> {
     let (first, span) = (from.as_millis(), to.as_millis().saturating_sub(from.as_millis()).max(1));
     let count = buckets.max(1) as u64;
     let start = |number: u64| Timestamp::from_millis(first + span * number / count);
-    let mut tally: Vec<_> =
+    let mut attempts_over_time: Vec<_> =
         (0..count).map(|number| Bucket { start: start(number), succeeded: 0, failed: 0 }).collect();
     for Summary { delivery, standing } in deliveries {
         let Some(after) = delivery.created_at.as_millis().checked_sub(first) else { continue };
-        let Some(bucket) = usize::try_from(after * count / span).ok().and_then(|at| tally.get_mut(at)) else {
+        let Some(bucket) =
+            usize::try_from(after * count / span).ok().and_then(|at| attempts_over_time.get_mut(at))
+        else {
             continue;
         };
         let succeeded = usize::from(standing.status == DeliveryStatus::Delivered);
         bucket.succeeded += succeeded;
         bucket.failed += usize::from(standing.attempts).saturating_sub(succeeded);
     }
-    tally
+    attempts_over_time
 }
 
 #[cfg(test)]

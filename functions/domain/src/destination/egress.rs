@@ -11,7 +11,7 @@ mod allowed;
 
 /// What may be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AddressPolicy {
+pub enum EgressPolicy {
     /// Public addresses only. What a Lambda function has unless its operator says otherwise.
     PublicOnly,
     /// Some private networks as well, for who hosts Ringback beside the systems that it calls.
@@ -21,7 +21,7 @@ pub enum AddressPolicy {
     PublicAndLoopback,
 }
 
-impl AddressPolicy {
+impl EgressPolicy {
     /// Whether a connection to this address is allowed.
     #[must_use]
     pub fn permits(&self, address: IpAddr) -> bool {
@@ -98,7 +98,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    fn permits(policy: &AddressPolicy, text: &str) -> bool {
+    fn permits(policy: &EgressPolicy, text: &str) -> bool {
         policy.permits(text.parse().unwrap())
     }
 
@@ -110,7 +110,7 @@ pub(crate) mod tests {
             2003:: 2600:1f18::1 2620:4f:8001:: 3ffd:: 3fff:1000::"
             .split_whitespace()
         {
-            assert!(permits(&AddressPolicy::PublicOnly, text), "{text}");
+            assert!(permits(&EgressPolicy::PublicOnly, text), "{text}");
         }
     }
 
@@ -125,17 +125,17 @@ pub(crate) mod tests {
             fd00:ec2::254 fe80::1 fec0::1 ff02::1"
             .split_whitespace()
         {
-            assert!(!permits(&AddressPolicy::PublicOnly, text), "{text}");
+            assert!(!permits(&EgressPolicy::PublicOnly, text), "{text}");
         }
     }
 
     #[test]
     fn only_loopback_itself_is_added() {
         for text in ["127.0.0.1", "127.9.9.9", "::1"] {
-            assert!(permits(&AddressPolicy::PublicAndLoopback, text), "{text}");
+            assert!(permits(&EgressPolicy::PublicAndLoopback, text), "{text}");
         }
         for text in ["0.0.0.0", "::", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
-            assert!(!permits(&AddressPolicy::PublicAndLoopback, text), "{text}");
+            assert!(!permits(&EgressPolicy::PublicAndLoopback, text), "{text}");
         }
     }
 
@@ -189,7 +189,7 @@ pub(crate) mod tests {
     }
 
     fn agrees(address: IpAddr) -> bool {
-        AddressPolicy::PublicOnly.permits(address) == is_public_told_another_way(address)
+        EgressPolicy::PublicOnly.permits(address) == is_public_told_another_way(address)
     }
 
     proptest! {
@@ -214,7 +214,7 @@ pub(crate) mod tests {
                 Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 1),
                 Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, !high, !low),
             ] {
-                prop_assert!(!AddressPolicy::PublicAndLoopback.permits(wrapped.into()) || wrapped.is_loopback());
+                prop_assert!(!EgressPolicy::PublicAndLoopback.permits(wrapped.into()) || wrapped.is_loopback());
             }
         }
     }

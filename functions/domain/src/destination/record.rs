@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::destination::secrets::Closed;
+use crate::destination::secrets::{DestinationSecrets, EncryptedSecrets};
 use crate::destination::target_url::TargetUrl;
 use crate::event::kind::EventKind;
+use crate::shared::encryption::{Decryptor, EncryptionContext};
 use crate::shared::ids::{AccountId, DestinationId};
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
 
-/// One place an account's events go to, as the customer set it up. What is secret of it is [`Closed`] unless it is about
-/// to be used, and then [`Open`](crate::destination::secrets::Open).
+/// One place that an account's events go to, as the customer set it up.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Destination<P = Closed> {
+pub struct Destination {
     /// Whose it is.
     pub account_id: AccountId,
     /// Its id.
@@ -27,15 +27,15 @@ pub struct Destination<P = Closed> {
     pub status: DestinationStatus,
     /// The events it wants.
     pub events: EventChoice,
-    /// What is secret of it: extra headers, and what requests are signed with.
-    pub private: P,
+    /// Extra headers, and what requests are signed with.
+    pub secrets: EncryptedSecrets,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-impl<P> Destination<P> {
+impl Destination {
     /// Whether a lifecycle event of this kind is to be sent here.
     #[must_use]
     pub fn wants(&self, kind: EventKind) -> bool {
@@ -49,32 +49,18 @@ impl<P> Destination<P> {
         Self { updated_at: now.max(after), ..self }
     }
 
-    /// The same with its secrets in another form.
-    pub(crate) fn with_private<Q>(self, private: Q) -> Destination<Q> {
-        let Self {
-            account_id,
-            id,
-            name,
-            url,
-            request_type,
-            status,
-            events,
-            private: _,
-            created_at,
-            updated_at,
-        } = self;
-        Destination {
-            account_id,
-            id,
-            name,
-            url,
-            request_type,
-            status,
-            events,
-            private,
-            created_at,
-            updated_at,
-        }
+    /// The destination that its secrets are encrypted for.
+    #[must_use]
+    pub fn encryption_context(&self) -> EncryptionContext<'_> {
+        EncryptionContext::destination(&self.account_id, &self.id)
+    }
+
+    /// Decrypts its secrets.
+    pub async fn decrypt_secrets(
+        &self,
+        decryptor: &impl Decryptor,
+    ) -> crate::shared::unavailable::Result<DestinationSecrets> {
+        self.secrets.decrypt(&self.encryption_context(), decryptor).await
     }
 
     /// Whether deliveries are on.

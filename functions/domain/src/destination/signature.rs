@@ -13,7 +13,7 @@ use crate::shared::timestamp::Timestamp;
 
 /// What a destination's requests are signed with: one secret, and for a while after a rotation those before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Secrets {
+pub struct SigningSecrets {
     /// The newest.
     pub current: SigningSecret,
     /// Those before, the newest first, and until when each is good.
@@ -24,7 +24,7 @@ pub struct Secrets {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManySecrets;
 
-impl Secrets {
+impl SigningSecrets {
     /// Each costs a signature in every request, and a receiver needs two while it changes over.
     pub const MAX_SECRETS: usize = 5;
 
@@ -117,7 +117,7 @@ impl fmt::Debug for SigningSecret {
 /// The `webhook-signature` header: one signature per secret, so that a receiver can verify with either during a
 /// rotation.
 #[must_use]
-pub fn signatures(secrets: &Secrets, event: &EventId, at: Timestamp, payload: &[u8]) -> String {
+pub fn signatures(secrets: &SigningSecrets, event: &EventId, at: Timestamp, payload: &[u8]) -> String {
     let signed: Vec<_> = secrets.active(at).map(|secret| secret.sign(event, at, payload)).collect();
     signed.join(" ")
 }
@@ -142,7 +142,7 @@ mod tests {
         let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let event = EventId::parse("msg_p5jXN8AQM9LWM0D4loKWxJek").unwrap();
         let at = Timestamp::from_millis(1_614_265_330_000);
-        let signed = signatures(&Secrets::new(secret), &event, at, br#"{"test": 2432232314}"#);
+        let signed = signatures(&SigningSecrets::new(secret), &event, at, br#"{"test": 2432232314}"#);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
@@ -150,8 +150,9 @@ mod tests {
     fn a_secret_that_was_rotated_is_good_until_its_time_is_over() {
         let at = Timestamp::from_millis;
         let [first, second, third] = [1, 2, 3].map(|byte| SigningSecret::new([byte; 32]));
-        let once = Secrets::new(first.clone()).rotate(second.clone(), at(10_000), at(0)).unwrap();
-        let active = |secrets: &Secrets, millis| secrets.active(at(millis)).cloned().collect::<Vec<_>>();
+        let once = SigningSecrets::new(first.clone()).rotate(second.clone(), at(10_000), at(0)).unwrap();
+        let active =
+            |secrets: &SigningSecrets, millis| secrets.active(at(millis)).cloned().collect::<Vec<_>>();
         assert_eq!(active(&once, 9_999), [second.clone(), first.clone()]);
         assert_eq!(active(&once, 10_000), std::slice::from_ref(&second));
         assert_eq!(once.rotate(second.clone(), at(20_000), at(1)), Ok(once.clone()), "the same write again");
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn as_many_secrets_are_good_at_once_as_sign_every_request() {
         let at = Timestamp::from_millis;
-        let mut secrets = Secrets::new(SigningSecret::new([0; 32]));
+        let mut secrets = SigningSecrets::new(SigningSecret::new([0; 32]));
         for byte in 1..5 {
             secrets = secrets.rotate(SigningSecret::new([byte; 32]), at(10_000), at(0)).unwrap();
         }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use url::Url;
 
-use crate::destination::egress::AddressPolicy;
+use crate::destination::egress::EgressPolicy;
 use crate::shared::invalid::Invalid;
 
 /// A URL that a webhook can be sent to: https, no user name, no fragment, a public host, a port for web servers.
@@ -23,7 +23,7 @@ impl TargetUrl {
 
     /// Checks what a customer gave us. The result is as the WHATWG writes it: `HTTPS://0x7f.1/a b` is
     /// `https://127.0.0.1/a%20b`, so no spelling hides an address.
-    pub fn parse(text: &str, policy: &AddressPolicy) -> Result<Self, Invalid> {
+    pub fn parse(text: &str, policy: &EgressPolicy) -> Result<Self, Invalid> {
         let target = Self::from_stored(text)?;
         let url = &target.0;
         if text.len().max(url.as_str().len()) > Self::MAX_BYTES {
@@ -35,12 +35,12 @@ impl TargetUrl {
         if url.fragment().is_some() {
             return Err(invalid("must not have a fragment (#…), which no server ever sees"));
         }
-        check_reach(url, policy)?;
+        check_egress(url, policy)?;
         Ok(target)
     }
 
     /// Takes what [`parse`](Self::parse) once let through. Where it leads is not checked here, so that a destination
-    /// from before a rule can still be read and mended: the sender checks that again, with [`check_reach`].
+    /// from before a rule can still be read and mended: the sender checks that again, with [`check_egress`].
     pub fn from_stored(text: &str) -> Result<Self, Invalid> {
         let url = Url::parse(text).map_err(|error| invalid(format!("is not a URL: {error}")))?;
         check_https(&url)?;
@@ -69,7 +69,7 @@ impl fmt::Debug for TargetUrl {
 /// Whether a webhook may go where the URL leads, as far as the URL tells: what a name resolves to is checked
 /// when it is resolved. Asked at registration and before every request, so that a URL which came into the table some
 /// other way is blocked all the same.
-pub fn check_reach(url: &Url, policy: &AddressPolicy) -> Result<(), Invalid> {
+pub fn check_egress(url: &Url, policy: &EgressPolicy) -> Result<(), Invalid> {
     check_https(url)?;
     let host = url.host().ok_or_else(|| invalid("must name a host"))?;
     let port = url.port_or_known_default().unwrap_or_default();
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn rule(text: &str) -> String {
-        TargetUrl::parse(text, &AddressPolicy::PublicOnly)
+        TargetUrl::parse(text, &EgressPolicy::PublicOnly)
             .err()
             .map(|e| e.rule.into_owned())
             .unwrap_or_default()
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_what_is_sent() {
         let url =
-            TargetUrl::parse(" HTTPS://Hooks.Example.com:443/a b?t=1 ", &AddressPolicy::PublicOnly).unwrap();
+            TargetUrl::parse(" HTTPS://Hooks.Example.com:443/a b?t=1 ", &EgressPolicy::PublicOnly).unwrap();
         assert_eq!(url.as_url().as_str(), "https://hooks.example.com/a%20b?t=1");
         assert_eq!(TargetUrl::from_stored(url.as_url().as_str()).unwrap(), url);
     }
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn path_and_query_are_not_printed() {
-        let url = TargetUrl::parse("https://example.com/hunter2?token=hunter2", &AddressPolicy::PublicOnly)
-            .unwrap();
+        let url =
+            TargetUrl::parse("https://example.com/hunter2?token=hunter2", &EgressPolicy::PublicOnly).unwrap();
         assert_eq!(format!("{url:?}"), r#"TargetUrl("example.com")"#);
     }
 }

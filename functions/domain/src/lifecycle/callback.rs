@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::conversation::patch::Change;
+use crate::conversation::patch::ConversationPatch;
 use crate::conversation::provider::Reference;
 use crate::conversation::record::Conversation;
 use crate::conversation::status::ConversationStatus;
@@ -13,14 +13,14 @@ use crate::event::store::EventOutbox;
 use crate::lifecycle::complete::{Complete, Completed, Completion};
 use crate::lifecycle::link::Link;
 use crate::lifecycle::link::References;
-use crate::lifecycle::provider_callback::{News, Signal};
+use crate::lifecycle::provider_callback::{CallProgress, ProviderCallback};
 use crate::shared::clock::Clock;
-use crate::shared::conflict::despite_conflicts;
+use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::unavailable::{Result, Saved, Unavailable};
 
 /// How long a callback waits for the conversation that it is about.
-pub const WAIT: Duration = Duration::from_secs(10 * 60);
+pub const PARKED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Takes callbacks to their conversations.
 pub struct Callbacks<C, Q, R> {
@@ -32,10 +32,10 @@ pub struct Callbacks<C, Q, R> {
 
 /// What became of a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum CallbackResult {
     /// The conversation knows.
     Applied,
-    /// No conversation of ours is called so, yet: it waits for [`WAIT`].
+    /// No conversation of ours is called so, yet: it waits for [`PARKED_FOR`].
     Parked,
 }
 
@@ -50,9 +50,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
     pub async fn receive(
         &self,
         account: &AccountId,
-        signal: &Signal,
+        signal: &ProviderCallback,
         names: Option<&ConversationId>,
-    ) -> Result<Taken> {
+    ) -> Result<CallbackResult> {
         let reference = &signal.reference;
         let taken = match (self.references.find(account, reference).await?, names) {
             (Some(link), _) => self.follow(account, &link, signal).await?,
@@ -60,7 +60,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                 self.lead(account, reference, conversation, false).await?;
                 self.apply_parked(account, reference).await?;
                 self.apply(account, conversation, signal).await?;
-                Taken::Applied
+                CallbackResult::Applied
             }
             (None, None) => self.park(account, signal).await?,
         };
@@ -93,15 +93,20 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
 
     /// To the conversation that the link meant at that time. What was parked before is told first: an end depends on
     /// whether someone answered.
-    async fn follow(&self, account: &AccountId, link: &Link, signal: &Signal) -> Result<Taken> {
+    async fn follow(
+        &self,
+        account: &AccountId,
+        link: &Link,
+        signal: &ProviderCallback,
+    ) -> Result<CallbackResult> {
         let Some(conversation) = self.meant(account, link, signal).await? else {
             return self.park(account, signal).await;
         };
-        if matches!(signal.news, News::Ended(_)) {
+        if matches!(signal.news, CallProgress::Ended(_)) {
             self.apply_parked(account, &signal.reference).await?;
         }
         self.apply(account, &conversation, signal).await?;
-        Ok(Taken::Applied)
+        Ok(CallbackResult::Applied)
     }
 
     /// Which conversation a signal is about. A room is used again and again: one that had ended before what the signal
@@ -110,7 +115,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         &self,
         account: &AccountId,
         link: &Link,
-        signal: &Signal,
+        signal: &ProviderCallback,
     ) -> Result<Option<ConversationId>> {
         let Some(began) = signal.began else {
             let earlier = link.earlier.as_ref().filter(|_| signal.at < link.since);
@@ -129,10 +134,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
 
     /// Whoever stores a link looks for parked callbacks after, and whoever parks one looks for a link after: one of the
     /// two sees the other.
-    async fn park(&self, account: &AccountId, signal: &Signal) -> Result<Taken> {
-        self.references.park(account, signal, self.clock.now() + WAIT).await?;
+    async fn park(&self, account: &AccountId, signal: &ProviderCallback) -> Result<CallbackResult> {
+        self.references.park(account, signal, self.clock.now() + PARKED_FOR).await?;
         let applied = self.apply_parked(account, &signal.reference).await?;
-        Ok(if applied { Taken::Applied } else { Taken::Parked })
+        Ok(if applied { CallbackResult::Applied } else { CallbackResult::Parked })
     }
 
     /// Those whose conversation is known by now. True if there were any.
@@ -140,7 +145,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         let Some(link) = self.references.find(account, reference).await? else { return Ok(false) };
         let mut parked = self.references.parked(account, reference).await?;
         // What led to an end is told before the end.
-        parked.sort_by_key(|signal| (matches!(signal.news, News::Ended(_)), signal.at));
+        parked.sort_by_key(|signal| (matches!(signal.news, CallProgress::Ended(_)), signal.at));
         let mut applied = false;
         for signal in &parked {
             if let Some(conversation) = self.meant(account, &link, signal).await? {
@@ -161,7 +166,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         conversation: &ConversationId,
         ended: bool,
     ) -> Result<()> {
-        despite_conflicts("link a reference", || async move {
+        retry_on_conflict("link a reference", || async move {
             let link = self.references.find(account, reference).await?;
             if link.as_ref().is_some_and(|link| link.conversation_id == *conversation || ended) {
                 return Ok(Some(()));
@@ -177,16 +182,19 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         .await
     }
 
-    async fn apply(&self, account: &AccountId, id: &ConversationId, signal: &Signal) -> Result<()> {
+    async fn apply(&self, account: &AccountId, id: &ConversationId, signal: &ProviderCallback) -> Result<()> {
         match signal.news {
-            News::Ended(end) => {
+            CallProgress::Ended(end) => {
                 let completion = Completion {
                     account_id: account.clone(),
                     conversation_id: id.clone(),
                     flow: signal.reference.provider.flow(),
                     end,
                     ended_at: Some(signal.at),
-                    stated: Change { references: vec![signal.reference.clone()], ..Change::default() },
+                    stated: ConversationPatch {
+                        references: vec![signal.reference.clone()],
+                        ..ConversationPatch::default()
+                    },
                     known: signal.known.clone(),
                 };
                 match self.complete.run(&completion).await? {
@@ -197,8 +205,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                     }
                 }
             }
-            News::Placed => self.progress(account, id, signal, ConversationStatus::Pending).await,
-            News::Answered => self.progress(account, id, signal, ConversationStatus::InProgress).await,
+            CallProgress::Placed => self.progress(account, id, signal, ConversationStatus::Pending).await,
+            CallProgress::Answered => {
+                self.progress(account, id, signal, ConversationStatus::InProgress).await
+            }
         }
     }
 
@@ -208,10 +218,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         &self,
         account: &AccountId,
         id: &ConversationId,
-        signal: &Signal,
+        signal: &ProviderCallback,
         status: ConversationStatus,
     ) -> Result<()> {
-        despite_conflicts("update a conversation", || async move {
+        retry_on_conflict("update a conversation", || async move {
             let now = self.clock.now();
             let known = self.conversations.load(account, id).await?;
             let mut conversation =
@@ -222,7 +232,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
             let before = conversation.clone();
             conversation.details.fill(signal.known.clone());
             conversation.name(&signal.reference);
-            if signal.news == News::Answered {
+            if signal.news == CallProgress::Answered {
                 let earlier = conversation.answered_at.is_none_or(|at| signal.at < at);
                 conversation.answered_at = if earlier { Some(signal.at) } else { conversation.answered_at };
             }

@@ -8,16 +8,16 @@ use serde_json::json;
 use crate::conversation::ended::CompletionFlow;
 use crate::conversation::ended::Ended;
 use crate::conversation::ended::LateSignal;
-use crate::conversation::fields::Details;
-use crate::conversation::patch::Change;
-use crate::conversation::record::{Conversation, GRACE, MAX_RECORD_BYTES, ROOM_FOR_THE_END};
+use crate::conversation::fields::ConversationFields;
+use crate::conversation::patch::ConversationPatch;
+use crate::conversation::record::{Conversation, ENDING_RESERVE_BYTES, MAX_RECORD_BYTES, OVERDUE_GRACE};
 use crate::conversation::store::Conversations;
 use crate::event::kind::EventKind;
 use crate::event::message::{EventMessage, EventQueue};
 use crate::event::store::EventOutbox;
-use crate::lifecycle::provider_callback::End;
+use crate::lifecycle::provider_callback::Ending;
 use crate::shared::clock::Clock;
-use crate::shared::conflict::despite_conflicts;
+use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Saved, Unavailable};
@@ -34,13 +34,13 @@ pub struct Completion {
     /// Who says so.
     pub flow: CompletionFlow,
     /// How it ended.
-    pub end: End,
+    pub end: Ending,
     /// When it ended, by the clock of a provider that says so.
     pub ended_at: Option<Timestamp>,
     /// What the platform states of it: replaces what the record has.
-    pub stated: Change,
+    pub stated: ConversationPatch,
     /// What was seen of it: fills what the record lacks.
-    pub known: Details,
+    pub known: ConversationFields,
 }
 
 /// What a completion came to.
@@ -73,7 +73,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
     /// healed by the caller's retry.
     pub async fn run(&self, completion: &Completion) -> Result<Completed> {
         let Completion { account_id, conversation_id, .. } = completion;
-        despite_conflicts("end a conversation", || async move {
+        retry_on_conflict("end a conversation", || async move {
             let now = self.clock.now();
             let conversation = self
                 .conversations
@@ -88,14 +88,14 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         .await
     }
 
-    /// What is left to do for a conversation whose time is over: to end it as failed, [`GRACE`] past its expected end, or
+    /// What is left to do for a conversation whose time is over: to end it as failed, [`OVERDUE_GRACE`] past its expected end, or
     /// to send the event of its end. False: there was nothing to do any more.
     pub async fn run_overdue(
         &self,
         account_id: &AccountId,
         conversation_id: &ConversationId,
     ) -> Result<bool> {
-        despite_conflicts("end a conversation", || async move {
+        retry_on_conflict("end a conversation", || async move {
             let now = self.clock.now();
             let Some(mut conversation) = self.conversations.load(account_id, conversation_id).await? else {
                 return Ok(Some(false));
@@ -108,7 +108,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 let settled = self.settle(&mut conversation).await?;
                 return Ok((settled != Saved::Conflict).then_some(true));
             }
-            let minutes = GRACE.as_secs() / 60;
+            let minutes = OVERDUE_GRACE.as_secs() / 60;
             let expected = conversation.expected_end.unwrap_or_default();
             let note =
                 format!("No end was reported by {minutes} minutes after its expected end ({expected}).");
@@ -117,10 +117,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 account_id: account_id.clone(),
                 conversation_id: conversation_id.clone(),
                 flow: CompletionFlow::Schedule,
-                end: End::As(EventKind::Failed),
+                end: Ending::As(EventKind::Failed),
                 ended_at: None,
-                stated: Change::default(),
-                known: Details::default(),
+                stated: ConversationPatch::default(),
+                known: ConversationFields::default(),
             };
             match self.first(conversation, &completion, now).await? {
                 None => Ok(None),
@@ -150,7 +150,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         conversation.details.fill(completion.known.clone());
         if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
             let seconds = json!(ended.since(answered).as_secs());
-            conversation.details.fill(Details::of([("conversation_duration", Some(seconds))]));
+            conversation.details.fill(ConversationFields::of([("conversation_duration", Some(seconds))]));
         }
         let kind = completion.end.kind(&conversation);
         let event_id = EventId::of_conversation(&conversation.account_id, &conversation.id);
@@ -163,7 +163,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         let needs_care = !completion.flow.is_retried();
         conversation.overdue_at = needs_care.then_some(now + HEAL_AFTER);
         conversation.updated_at = now;
-        if conversation.details.len() > MAX_RECORD_BYTES + ROOM_FOR_THE_END {
+        if conversation.details.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
             return Ok(Some(Completed::TooLarge));
         }
         let event = conversation.lifecycle_event(&ended);
@@ -202,7 +202,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         conversation.apply(&completion.stated);
         conversation.details.fill(completion.known.clone());
         let adds = (&conversation.details, conversation.references.len()) != (&before.0, before.1);
-        if adds && conversation.details.len() > MAX_RECORD_BYTES + ROOM_FOR_THE_END {
+        if adds && conversation.details.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
             return Ok(Some(Completed::TooLarge));
         }
         if adds || !is_repeat {

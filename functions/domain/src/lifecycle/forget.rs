@@ -6,8 +6,8 @@ use crate::conversation::store::Conversations;
 use crate::event::store::EventTraces;
 use crate::lifecycle::link::Link;
 use crate::lifecycle::link::References;
-use crate::lifecycle::provider_callback::Signal;
-use crate::shared::conflict::despite_conflicts;
+use crate::lifecycle::provider_callback::ProviderCallback;
+use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::unavailable::{Result, Saved};
 
@@ -30,7 +30,7 @@ impl<C: Conversations, R: References, T: EventTraces> Forget<C, R, T> {
     /// back. The record goes last, so after a failure in the middle the same call finishes what it began.
     pub async fn run(&self, account: &AccountId, id: &ConversationId) -> Result<bool> {
         let event = &EventId::of_conversation(account, id);
-        despite_conflicts("forget a conversation", || async move {
+        retry_on_conflict("forget a conversation", || async move {
             let Some(conversation) = self.conversations.load(account, id).await? else {
                 // Whoever had the event in hand when it went may have recorded an attempt since.
                 return self.traces.forget_deliveries(account, event).await.map(Some);
@@ -54,7 +54,7 @@ impl<C: Conversations, R: References, T: EventTraces> Forget<C, R, T> {
     /// tell of another conversation.
     async fn forget_reference(&self, conversation: &Conversation, reference: &Reference) -> Result<()> {
         let account = &conversation.account_id;
-        despite_conflicts("forget a reference", || async move {
+        retry_on_conflict("forget a reference", || async move {
             let Some(link) = self.references.find(account, reference).await? else {
                 return self.forget_parked(conversation, reference).await.map(Some);
             };
@@ -102,7 +102,7 @@ fn without(link: &Link, id: &ConversationId) -> Kept {
 }
 
 /// A room is used again and again: what began after this conversation's end is about the one after it.
-fn is_of_the_next(signal: &Signal, conversation: &Conversation) -> bool {
+fn is_of_the_next(signal: &ProviderCallback, conversation: &Conversation) -> bool {
     let ended = conversation.ended.as_ref().map(|ended| ended.at);
     ended.zip(signal.began).is_some_and(|(ended, began)| ended < began)
 }

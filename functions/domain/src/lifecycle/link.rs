@@ -5,7 +5,7 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::provider::Reference;
-use crate::lifecycle::provider_callback::Signal;
+use crate::lifecycle::provider_callback::ProviderCallback;
 use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
@@ -53,17 +53,21 @@ pub trait References: Send + Sync {
     fn park(
         &self,
         account: &AccountId,
-        signal: &Signal,
+        signal: &ProviderCallback,
         until: Timestamp,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Forgets a callback that was kept.
-    fn unpark(&self, account: &AccountId, signal: &Signal) -> impl Future<Output = Result<()>> + Send;
+    fn unpark(
+        &self,
+        account: &AccountId,
+        signal: &ProviderCallback,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// The callbacks that are kept for this reference, in any order.
     fn parked(
         &self,
         account: &AccountId,
         reference: &Reference,
-    ) -> impl Future<Output = Result<Vec<Signal>>> + Send;
+    ) -> impl Future<Output = Result<Vec<ProviderCallback>>> + Send;
 }

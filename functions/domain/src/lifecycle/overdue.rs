@@ -30,7 +30,7 @@ pub struct EndOverdue<C, Q, O> {
 
 /// What a round came to.
 #[derive(Debug, Default)]
-pub struct Round {
+pub struct Sweep {
     /// Conversations that were dealt with.
     pub ended: usize,
     /// Conversations that could not be.
@@ -47,9 +47,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> End
 
     /// Deals with all of them, or with as many as a round has time for. One that fails keeps no other back, and is tried
     /// again by the next round.
-    pub async fn run(&self) -> Result<Round> {
+    pub async fn run(&self) -> Result<Sweep> {
         let start = self.clock.now();
-        let mut round = Round::default();
+        let mut round = Sweep::default();
         loop {
             let found = self.overdue.find(start).await?;
             let outcomes: Vec<_> = stream::iter(found)

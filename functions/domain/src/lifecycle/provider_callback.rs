@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::fields::Details;
+use crate::conversation::fields::ConversationFields;
 use crate::conversation::provider::Reference;
 use crate::conversation::record::Conversation;
 use crate::event::kind::EventKind;
@@ -10,7 +10,7 @@ use crate::shared::timestamp::Timestamp;
 
 /// One callback, read. Holds phone numbers: no `Debug`.
 #[derive(Clone)]
-pub struct Signal {
+pub struct ProviderCallback {
     /// What the provider calls the conversation.
     pub reference: Reference,
     /// What the provider tells callbacks apart by: a repeat has the same.
@@ -20,34 +20,34 @@ pub struct Signal {
     /// When what it is about began, where it says so: a meeting, a participant's stay in one.
     pub began: Option<Timestamp>,
     /// What happened.
-    pub news: News,
+    pub news: CallProgress,
     /// What it knows of the conversation besides.
-    pub known: Details,
+    pub known: ConversationFields,
 }
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum News {
+pub enum CallProgress {
     /// It is being set up, and nobody has answered yet.
     Placed,
     /// Someone answered or joined.
     Answered,
     /// It ended.
-    Ended(End),
+    Ended(Ending),
 }
 
 /// How a conversation ended, as far as a signal can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum End {
+pub enum Ending {
     /// Like this.
     As(EventKind),
     /// Completed if someone had answered or joined, and disconnected if nobody had.
     ByAnswer,
 }
 
-impl End {
+impl Ending {
     /// The event, by what the record knows.
     #[must_use]
     pub const fn kind(self, conversation: &Conversation) -> EventKind {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::conversation::patch::Change;
+use crate::conversation::patch::ConversationPatch;
 use crate::conversation::record::{Conversation, MAX_RECORD_BYTES};
 use crate::conversation::status::ConversationStatus;
 use crate::conversation::store::Conversations;
 use crate::shared::clock::Clock;
-use crate::shared::conflict::despite_conflicts;
+use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::invalid::Invalid;
 use crate::shared::unavailable::{Result, Saved};
@@ -40,8 +40,13 @@ impl<C: Conversations> Update<C> {
     }
 
     /// Merges: a given value replaces, `null` clears, an absent field stays.
-    pub async fn run(&self, account: &AccountId, id: &ConversationId, change: &Change) -> Result<Updated> {
-        despite_conflicts("update a conversation", || async move {
+    pub async fn run(
+        &self,
+        account: &AccountId,
+        id: &ConversationId,
+        change: &ConversationPatch,
+    ) -> Result<Updated> {
+        retry_on_conflict("update a conversation", || async move {
             let now = self.clock.now();
             let known = self.conversations.load(account, id).await?;
             let mut conversation =
@@ -114,7 +119,7 @@ mod tests {
         let account = AccountId::parse("acc_1").unwrap();
         let id = ConversationId::parse("c-1").unwrap();
         let long = format!(r#"{{"notes":"{}"}}"#, "x".repeat(MAX_RECORD_BYTES));
-        let change = Change::parse(serde_json::from_str(&long).unwrap()).unwrap();
+        let change = ConversationPatch::parse(serde_json::from_str(&long).unwrap()).unwrap();
         assert!(matches!(update.run(&account, &id, &change).await.unwrap(), Updated::TooLarge));
     }
 }

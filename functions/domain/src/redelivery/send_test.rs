@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::conversation::ended::{CompletionFlow, Ended};
-use crate::conversation::fields::Details;
+use crate::conversation::fields::ConversationFields;
 use crate::conversation::record::Conversation;
 use crate::conversation::store::Conversations;
 use crate::delivery::message::DeliveryQueue;
@@ -19,13 +19,13 @@ use crate::shared::ids::{ConversationId, DeliveryId, EventId};
 use crate::shared::unavailable::{Result, Saved, Unavailable};
 
 /// Sends test events.
-pub struct Trial<C, Q> {
+pub struct SendTest<C, Q> {
     conversations: C,
     deliveries: Q,
     clock: Arc<dyn Clock>,
 }
 
-impl<C: Conversations + EventOutbox, Q: DeliveryQueue> Trial<C, Q> {
+impl<C: Conversations + EventOutbox, Q: DeliveryQueue> SendTest<C, Q> {
     /// Over the record store and the queue of deliveries.
     pub fn new(conversations: C, deliveries: Q, clock: Arc<dyn Clock>) -> Self {
         Self { conversations, deliveries, clock }
@@ -63,8 +63,8 @@ impl<C: Conversations + EventOutbox, Q: DeliveryQueue> Trial<C, Q> {
 }
 
 /// What a receiver can expect to find in a record.
-fn sample() -> Details {
-    Details::of([
+fn sample() -> ConversationFields {
+    ConversationFields::of([
         ("agent_id", Some(json!("test-agent"))),
         ("conversation_type", Some(json!("TELEPHONY"))),
         ("notes", Some(json!("This is a test event. No conversation took place."))),
@@ -88,7 +88,7 @@ mod tests {
     #[tokio::test]
     async fn a_test_is_marked_as_one_and_goes_to_one_destination() {
         let (conversations, deliveries) = (MemoryConversations::default(), MemoryQueue::default());
-        let trial = Trial::new(conversations.clone(), deliveries.clone(), Arc::new(ManualClock::new(7)));
+        let trial = SendTest::new(conversations.clone(), deliveries.clone(), Arc::new(ManualClock::new(7)));
         let destination = sample::destination("dst_1");
         let delivery = trial.run(&destination, EventKind::Failed, [1; 8]).await.unwrap();
         assert_eq!(deliveries.sent(), [delivery.clone().into()]);

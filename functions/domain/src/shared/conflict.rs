@@ -7,7 +7,7 @@ const MAX_CONFLICTS: usize = 32;
 
 /// Does something to a record, again from its reading on whenever another writer comes in between: then the step says
 /// `None`.
-pub(crate) async fn despite_conflicts<T, F>(doing: &'static str, step: impl Fn() -> F) -> Result<T>
+pub(crate) async fn retry_on_conflict<T, F>(doing: &'static str, step: impl Fn() -> F) -> Result<T>
 where
     F: Future<Output = Result<Option<T>>> + Send,
 {
@@ -33,7 +33,7 @@ mod tests {
                 let nth = taken.replace(taken.get() + 1);
                 async move { Ok((nth >= conflicts).then_some(())) }
             };
-            assert_eq!(despite_conflicts("test", step).await.is_ok(), is_done);
+            assert_eq!(retry_on_conflict("test", step).await.is_ok(), is_done);
             assert_eq!(taken.get(), steps, "{conflicts}");
         }
     }

@@ -10,28 +10,28 @@ use crate::shared::unavailable::Result;
 
 /// A text that nobody reads without the key it was sealed under. Where it was sealed, a new key was made for it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sealed {
+pub struct Encrypted {
     /// The key of this text alone, itself sealed.
     pub data_key: Bytes,
     /// The text.
     pub content: Bytes,
 }
 
-impl fmt::Debug for Sealed {
+impl fmt::Debug for Encrypted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sealed")
+        f.write_str("Encrypted")
     }
 }
 
 /// Whose a sealed text is. It opens for nobody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holder<'a> {
+pub struct EncryptionContext<'a> {
     account: &'a AccountId,
     kind: &'static str,
     id: &'a str,
 }
 
-impl<'a> Holder<'a> {
+impl<'a> EncryptionContext<'a> {
     pub(crate) const fn new(account: &'a AccountId, kind: &'static str, id: &'a str) -> Self {
         Self { account, kind, id }
     }
@@ -61,21 +61,29 @@ impl<'a> Holder<'a> {
     }
 }
 
-impl fmt::Display for Holder<'_> {
+impl fmt::Display for EncryptionContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} of {}", self.kind, self.id, self.account)
     }
 }
 
 /// Opens what a [`Vault`] has sealed.
-pub trait Opener: Send + Sync {
+pub trait Decryptor: Send + Sync {
     /// The text that was sealed for this holder. An error also if it was sealed for another or has been changed since:
     /// only we write there, so that is a failure of ours, and what waits for it can go on once it is mended.
-    fn open(&self, of: &Holder<'_>, sealed: &Sealed) -> impl Future<Output = Result<Vec<u8>>> + Send;
+    fn decrypt(
+        &self,
+        of: &EncryptionContext<'_>,
+        encrypted: &Encrypted,
+    ) -> impl Future<Output = Result<Vec<u8>>> + Send;
 }
 
 /// Seals what is secret before it is stored.
-pub trait Vault: Opener {
+pub trait Vault: Decryptor {
     /// Seals a text for this holder, under a key of its own.
-    fn seal(&self, of: &Holder<'_>, text: &[u8]) -> impl Future<Output = Result<Sealed>> + Send;
+    fn encrypt(
+        &self,
+        of: &EncryptionContext<'_>,
+        text: &[u8],
+    ) -> impl Future<Output = Result<Encrypted>> + Send;
 }

@@ -16,9 +16,9 @@ pub(crate) fn json_of(value: &impl serde::Serialize) -> String {
 const MAX_FIELDS: usize = 100;
 
 /// The fields of one JSON object; none is given twice.
-pub struct Fields(Vec<(String, Box<RawValue>)>);
+pub struct JsonObject(Vec<(String, Box<RawValue>)>);
 
-impl Fields {
+impl JsonObject {
     /// A field's value, or `None` where it is absent.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Fields {
     }
 }
 
-impl IntoIterator for Fields {
+impl IntoIterator for JsonObject {
     type Item = (String, Box<RawValue>);
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
@@ -79,18 +79,18 @@ impl IntoIterator for Fields {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for JsonObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
 
         impl<'de> Visitor<'de> for Object {
-            type Value = Fields;
+            type Value = JsonObject;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields, M::Error> {
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<JsonObject, M::Error> {
                 let mut fields: Vec<(String, Box<RawValue>)> = Vec::new();
                 while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
                     if fields.len() == MAX_FIELDS {
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for Fields {
                     }
                     fields.push((name, value));
                 }
-                Ok(Fields(fields))
+                Ok(JsonObject(fields))
             }
         }
 

@@ -1,12 +1,12 @@
 //! Where ids and secrets come from.
 
 /// Where ids and secrets come from.
-pub trait Chance: Send + Sync {
+pub trait Randomness: Send + Sync {
     /// Fills the buffer with bytes that nobody can guess.
     fn fill(&self, buffer: &mut [u8]);
 }
 
-impl dyn Chance + '_ {
+impl dyn Randomness + '_ {
     /// As many such bytes.
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {

@@ -26,7 +26,7 @@ pub struct Window(u64);
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Counted<'a> {
+pub enum RateKey<'a> {
     /// An account's requests to the API.
     Requests(&'a AccountId),
     /// What a destination is sent.
@@ -90,7 +90,7 @@ impl Window {
 /// Counts how often something is done.
 pub trait RateCounter: Send + Sync {
     /// Once more in this window: how often it was done in it by now, by everyone. May count one time twice, never none.
-    fn count(&self, what: Counted<'_>, window: Window) -> impl Future<Output = Result<u64>> + Send;
+    fn count(&self, what: RateKey<'_>, window: Window) -> impl Future<Output = Result<u64>> + Send;
 }
 
 #[cfg(test)]

@@ -14,13 +14,13 @@ use crate::shared::timestamp::Timestamp;
 const RESOLUTION: Duration = Duration::from_secs(1);
 
 /// Is off by no more than the answers' resolution and the time that the last of them took.
-pub struct SetClock {
+pub struct SkewCorrectedClock {
     own: Arc<dyn Clock>,
     /// What the own clock lacks, in milliseconds.
     behind: AtomicI64,
 }
 
-impl SetClock {
+impl SkewCorrectedClock {
     /// Right as far as is known.
     pub fn new(own: Arc<dyn Clock>) -> Self {
         Self { own, behind: AtomicI64::new(0) }
@@ -39,7 +39,7 @@ impl SetClock {
     }
 }
 
-impl Clock for SetClock {
+impl Clock for SkewCorrectedClock {
     fn now(&self) -> Timestamp {
         let now = millis(self.own()).saturating_add(self.behind.load(Ordering::Relaxed));
         Timestamp::from_millis(u64::try_from(now).unwrap_or(0))
@@ -65,9 +65,9 @@ mod tests {
     const TRUE: u64 = 1_788_220_800_000;
 
     /// A worker's clock after it heard an answer, and its own.
-    fn after_hearing(off: i64, sent: u64, written: u64, received: u64) -> (SetClock, ManualClock) {
+    fn after_hearing(off: i64, sent: u64, written: u64, received: u64) -> (SkewCorrectedClock, ManualClock) {
         let own = ManualClock::new((TRUE + sent).saturating_add_signed(off));
-        let clock = SetClock::new(Arc::new(own.clone()));
+        let clock = SkewCorrectedClock::new(Arc::new(own.clone()));
         let at = clock.own();
         own.advance(Duration::from_millis(received - sent));
         clock.hear(Timestamp::from_millis((TRUE + written) / 1000 * 1000), at);
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn an_own_clock_that_is_turned_back_between_call_and_answer_says_nothing() {
         let own = ManualClock::new(TRUE);
-        let clock = SetClock::new(Arc::new(own.clone()));
+        let clock = SkewCorrectedClock::new(Arc::new(own.clone()));
         clock.hear(Timestamp::from_millis(TRUE), Timestamp::from_millis(TRUE + 5000));
         assert_eq!(clock.now(), own.now());
     }

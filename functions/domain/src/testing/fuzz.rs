@@ -7,15 +7,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::conversation::fields::Details;
-use crate::conversation::patch::Change;
+use crate::conversation::fields::ConversationFields;
+use crate::conversation::patch::ConversationPatch;
 use crate::conversation::payload::payload;
 use crate::conversation::record::Conversation;
 use crate::delivery::message::Message;
-use crate::delivery_log::cursor::{seal, unseal};
+use crate::delivery_log::cursor::{decode, encode};
 use crate::delivery_log::search::{Filter, Position};
 use crate::event::kind::EventKind;
-use crate::shared::json::Fields;
+use crate::shared::json::JsonObject;
 use crate::shared::timestamp::Timestamp;
 use crate::testing::fakes::{Fuzz, assert_readable, sample};
 
@@ -61,8 +61,8 @@ fn a_cursor_is_the_one_that_was_given_out() {
         created_at: Timestamp::from_millis(1_788_256_800_000),
         delivery_id: sample::delivery().id,
     };
-    let genuine = seal(&position, &account, &filter, &secret);
-    let check = |text: &str| match unseal(text, &account, &filter, &secret) {
+    let genuine = encode(&position, &account, &filter, &secret);
+    let check = |text: &str| match decode(text, &account, &filter, &secret) {
         Ok(found) => assert_eq!((text, &found), (genuine.as_str(), &position)),
         Err(error) => assert_eq!(error.field, "cursor"),
     };
@@ -95,16 +95,17 @@ fn a_record_is_taken_or_a_field_is_named() {
         (route.starts_with("PUT") || route.ends_with("hangup")).then_some(sample["body"].as_str()?.to_owned())
     });
     fuzz.run(|input| {
-        let Ok(fields) = serde_json::from_slice::<Fields>(input) else { return };
+        let Ok(fields) = serde_json::from_slice::<JsonObject>(input) else { return };
         if let Ok(Value::Object(names)) = serde_json::from_slice(input) {
-            let given = serde_json::from_slice::<Fields>(input).unwrap().into_iter().count();
+            let given = serde_json::from_slice::<JsonObject>(input).unwrap().into_iter().count();
             assert_eq!(given, names.len(), "a field is given twice");
         }
-        let change = match Change::parse(fields) {
+        let change = match ConversationPatch::parse(fields) {
             Ok(change) => change,
             Err(error) => return assert_readable(&error),
         };
-        let kept = Details::parse(serde_json::from_str(&change.details.to_json()).unwrap()).unwrap();
+        let kept =
+            ConversationFields::parse(serde_json::from_str(&change.details.to_json()).unwrap()).unwrap();
         assert!(kept == change.details, "it is kept as it came");
         let mut record =
             Conversation::new(sample::account(), sample::conversation_id(), Timestamp::from_millis(7));

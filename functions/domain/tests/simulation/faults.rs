@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use domain::shared::clock::Clock;
 use domain::shared::timestamp::Timestamp;
-use domain::testing::fakes::Dice;
+use domain::testing::fakes::SeededRandomness;
 
 use crate::executor::Time;
 
@@ -120,13 +120,13 @@ struct State {
 #[derive(Clone)]
 pub(crate) struct Faults {
     state: Arc<Mutex<State>>,
-    dice: Dice,
+    dice: SeededRandomness,
     time: Time,
 }
 
 impl Faults {
     /// None but those that are forced.
-    pub(crate) fn none(dice: &Dice, time: &Time) -> Self {
+    pub(crate) fn none(dice: &SeededRandomness, time: &Time) -> Self {
         let nothing = vec![0; Fault::ALL.len()];
         let state = State {
             rates: vec![0.0; Fault::ALL.len()],
@@ -139,7 +139,7 @@ impl Faults {
     }
 
     /// Some of them, or all, for a while: a calm world or a stormy one.
-    pub(crate) fn weather(dice: &Dice, time: &Time) -> Self {
+    pub(crate) fn weather(dice: &SeededRandomness, time: &Time) -> Self {
         let faults = Self::none(dice, time);
         let strength = *dice.pick(&[0.0, 0.05, 0.2, 0.5, 1.0]);
         let share = *dice.pick(&[0.2, 0.5, 1.0]);

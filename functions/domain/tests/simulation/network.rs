@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use domain::shared::clock::Clock;
-use domain::shared::skew_corrected_clock::SetClock;
+use domain::shared::skew_corrected_clock::SkewCorrectedClock;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
-use domain::testing::fakes::Dice;
+use domain::testing::fakes::SeededRandomness;
 
 use crate::executor::Time;
 use crate::faults::{Fault, Faults, Point};
@@ -52,11 +52,11 @@ impl Future for Life {
 #[derive(Clone)]
 pub(crate) struct Network {
     pub(crate) time: Time,
-    pub(crate) dice: Dice,
+    pub(crate) dice: SeededRandomness,
     pub(crate) faults: Faults,
     pub(crate) life: Life,
     /// The sandbox's, which hears the dates of the answers.
-    pub(crate) clock: Arc<SetClock>,
+    pub(crate) clock: Arc<SkewCorrectedClock>,
     pub(crate) hears_dates: bool,
 }
 

@@ -23,7 +23,7 @@ use domain::event::store::EventOutbox;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::rate::RateCounter;
-use domain::shared::rate::{Counted, Window};
+use domain::shared::rate::{RateKey, Window};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use futures_util::FutureExt;
@@ -112,15 +112,15 @@ impl Destinations for Ports {
 }
 
 impl RateCounter for Ports {
-    async fn count(&self, what: Counted<'_>, window: Window) -> Result<u64> {
+    async fn count(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
         let (is_trial, account, destination) = match what {
-            Counted::Requests(_) => return Ok(0),
-            Counted::Deliveries(account, destination) => (false, account.clone(), destination.clone()),
-            Counted::Trials(account, destination) => (true, account.clone(), destination.clone()),
+            RateKey::Requests(_) => return Ok(0),
+            RateKey::Deliveries(account, destination) => (false, account.clone(), destination.clone()),
+            RateKey::Trials(account, destination) => (true, account.clone(), destination.clone()),
         };
         let world = Arc::clone(&self.world);
         let count = move || {
-            let counted = if is_trial { Counted::Trials } else { Counted::Deliveries };
+            let counted = if is_trial { RateKey::Trials } else { RateKey::Deliveries };
             at_once(world.rates.count(counted(&account, &destination), window))
         };
         self.network.call(Point::Count, count).await

@@ -8,7 +8,7 @@ use std::time::Duration;
 use checker::history::Left;
 use domain::delivery::received::Receipt;
 use domain::shared::timestamp::Timestamp;
-use domain::testing::fakes::Dice;
+use domain::testing::fakes::SeededRandomness;
 
 use crate::faults::{Fault, Faults, Point};
 
@@ -63,7 +63,7 @@ struct State {
 #[derive(Clone)]
 pub(crate) struct Queues {
     state: Arc<Mutex<State>>,
-    dice: Dice,
+    dice: SeededRandomness,
     faults: Faults,
     /// Messages of one queue that can be in flight at once.
     in_flight: usize,
@@ -72,7 +72,7 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
-    pub(crate) fn new(dice: &Dice, faults: &Faults, in_flight: usize) -> Self {
+    pub(crate) fn new(dice: &SeededRandomness, faults: &Faults, in_flight: usize) -> Self {
         Self { state: Arc::default(), dice: dice.clone(), faults: faults.clone(), in_flight, is_fair: false }
     }
 

@@ -7,7 +7,7 @@ use checker::history::History;
 use domain::delivery::history::{Attempted, Entry};
 use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::record::DeliveryStatus;
-use domain::delivery::state::Standing;
+use domain::delivery::state::DeliveryState;
 use domain::shared::ids::{DeliveryId, DestinationId, EventId};
 
 use crate::faults::{Fault, Point};
@@ -83,6 +83,6 @@ impl Ending {
     }
 
     pub(crate) fn status(&self, index: usize) -> DeliveryStatus {
-        Standing::of(&self.history.records[&self.deliveries[index]]).unwrap().status
+        DeliveryState::of(&self.history.records[&self.deliveries[index]]).unwrap().status
     }
 }

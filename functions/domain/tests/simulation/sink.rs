@@ -12,7 +12,7 @@ use domain::delivery::request::WebhookRequest;
 use domain::delivery::request::WebhookSender;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{DeliveryId, DestinationId, EventId};
-use domain::testing::fakes::Dice;
+use domain::testing::fakes::SeededRandomness;
 
 use crate::faults::{Fault, Point};
 use crate::ports::Ports;
@@ -59,7 +59,7 @@ struct State {
 pub(crate) struct Sink(Arc<Mutex<State>>);
 
 impl Sink {
-    pub(crate) fn open(&self, id: &DestinationId, script: &[Answer], dice: Option<&Dice>) {
+    pub(crate) fn open(&self, id: &DestinationId, script: &[Answer], dice: Option<&SeededRandomness>) {
         let temper = dice.map_or(TEMPERS[0], |dice| *dice.pick(&TEMPERS));
         let script = script.iter().copied().collect();
         self.0.lock().unwrap().destinations.insert(id.clone(), Destination { temper, script });
@@ -69,7 +69,7 @@ impl Sink {
         self.0.lock().unwrap().requests.clone()
     }
 
-    fn answer(&self, of: &DestinationId, dice: &Dice) -> Answer {
+    fn answer(&self, of: &DestinationId, dice: &SeededRandomness) -> Answer {
         let mut state = self.0.lock().unwrap();
         let destination = state.destinations.get_mut(of).unwrap();
         if let Some(answer) = destination.script.pop_front() {

@@ -8,22 +8,22 @@ use std::time::Duration;
 use checker::Breach;
 use checker::history::{History, Invariant};
 use domain::conversation::ended::CompletionFlow;
-use domain::conversation::fields::Details;
-use domain::conversation::patch::Change;
-use domain::delivery::circuit_breaker::Breaker;
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::patch::ConversationPatch;
+use domain::delivery::circuit_breaker::CircuitBreaker;
 use domain::delivery::ledger::LEASE_MARGIN;
 use domain::destination::record::{Destination, DestinationStatus};
 use domain::destination::target_url::TargetUrl;
 use domain::event::kind::EventKind;
 use domain::lifecycle::complete::{Complete, Completion};
-use domain::lifecycle::provider_callback::End;
+use domain::lifecycle::provider_callback::Ending;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::rate::RateLimit;
-use domain::shared::skew_corrected_clock::SetClock;
+use domain::shared::skew_corrected_clock::SkewCorrectedClock;
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::{
-    Dice, MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, sample,
+    MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, SeededRandomness, sample,
 };
 use futures_util::future::{Either, select};
 
@@ -47,7 +47,7 @@ struct State {
     running: [usize; 3],
     scales: [Scale; 3],
     /// What the idle sandboxes have seen of destinations that hang.
-    breakers: Vec<Arc<Breaker>>,
+    breakers: Vec<Arc<CircuitBreaker>>,
     /// When each queue is asked next.
     polls: [Option<Timestamp>; 3],
     invocations: usize,
@@ -61,7 +61,7 @@ struct State {
 
 pub(crate) struct World {
     pub(crate) time: Time,
-    pub(crate) dice: Dice,
+    pub(crate) dice: SeededRandomness,
     pub(crate) faults: Faults,
     pub(crate) queues: Queues,
     pub(crate) ledger: MemoryLedger,
@@ -79,7 +79,7 @@ pub(crate) struct World {
     /// Whether a queue's invocations become more as slowly as Lambda's, or can be as many as there may be at once.
     pub(crate) scales: bool,
     /// The clocks of the sandboxes that invocations run in.
-    pub(crate) sandboxes: Vec<Arc<SetClock>>,
+    pub(crate) sandboxes: Vec<Arc<SkewCorrectedClock>>,
     /// Sandboxes remember which destinations hang.
     pub(crate) has_breakers: bool,
     state: Mutex<State>,
@@ -106,14 +106,14 @@ impl World {
 
     /// The same with so many messages of a queue that can be in flight.
     pub(crate) fn with_in_flight(seed: u64, in_flight: usize) -> Self {
-        let (time, dice) = (Time::starting_at(START), Dice::new(seed));
+        let (time, dice) = (Time::starting_at(START), SeededRandomness::new(seed));
         let faults = Faults::none(&dice, &time);
         let mut world = Self::under(faults, time, dice, in_flight);
         world.sandboxes = vec![world.clock_off_by(0), world.clock_off_by(0)];
         world
     }
 
-    fn under(faults: Faults, time: Time, dice: Dice, in_flight: usize) -> Self {
+    fn under(faults: Faults, time: Time, dice: SeededRandomness, in_flight: usize) -> Self {
         Self {
             queues: Queues::new(&dice, &faults, in_flight),
             ledger: MemoryLedger::default(),
@@ -137,7 +137,7 @@ impl World {
 
     /// As the seed has it, with everything that happens in it.
     pub(crate) fn of_seed(seed: u64) -> Arc<Self> {
-        let (time, dice) = (Time::starting_at(START), Dice::new(seed));
+        let (time, dice) = (Time::starting_at(START), SeededRandomness::new(seed));
         let faults = Faults::weather(&dice, &time);
         let in_flight = if dice.chance(0.1) { 1 + dice.below(12) } else { usize::MAX };
         let mut world = Self::under(faults, time, dice, in_flight);
@@ -172,10 +172,10 @@ impl World {
         world
     }
 
-    pub(crate) fn clock_off_by(&self, millis: i64) -> Arc<SetClock> {
+    pub(crate) fn clock_off_by(&self, millis: i64) -> Arc<SkewCorrectedClock> {
         let span = Duration::from_millis(millis.unsigned_abs());
         let (fast, slow) = if millis > 0 { (span, Duration::ZERO) } else { (Duration::ZERO, span) };
-        Arc::new(SetClock::new(Arc::new(SandboxClock { time: self.time.clone(), fast, slow })))
+        Arc::new(SkewCorrectedClock::new(Arc::new(SandboxClock { time: self.time.clone(), fast, slow })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -241,10 +241,10 @@ impl World {
                 account_id: sample::account(),
                 conversation_id,
                 flow: CompletionFlow::Hangup,
-                end: End::As(EventKind::Completed),
+                end: Ending::As(EventKind::Completed),
                 ended_at: None,
-                stated: Change::default(),
-                known: Details::default(),
+                stated: ConversationPatch::default(),
+                known: ConversationFields::default(),
             };
             while !world.is_taken(&completion).await {
                 world.time.sleep(world.dice.millis(100, 10_000)).await;
@@ -271,17 +271,17 @@ impl World {
         }
     }
 
-    pub(crate) fn sandbox(&self) -> Arc<SetClock> {
+    pub(crate) fn sandbox(&self) -> Arc<SkewCorrectedClock> {
         Arc::clone(self.dice.pick(&self.sandboxes))
     }
 
     /// That of the sandbox which became idle last, or of a new one. Clocks are dealt out by themselves.
-    pub(crate) fn take_breaker(&self) -> Arc<Breaker> {
+    pub(crate) fn take_breaker(&self) -> Arc<CircuitBreaker> {
         self.state().breakers.pop().unwrap_or_default()
     }
 
     /// A sandbox that has lived through its invocation is used again.
-    pub(crate) fn keep_breaker(&self, breaker: Arc<Breaker>) {
+    pub(crate) fn keep_breaker(&self, breaker: Arc<CircuitBreaker>) {
         if self.has_breakers {
             self.state().breakers.push(breaker);
         }

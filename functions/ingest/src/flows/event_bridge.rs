@@ -6,11 +6,11 @@
 use adapters::function::Error;
 use domain::account::store::Accounts;
 use domain::conversation::ended::CompletionFlow;
-use domain::conversation::fields::Details;
+use domain::conversation::fields::ConversationFields;
 use domain::lifecycle::complete::Completed;
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::Invalid;
-use domain::shared::json::Fields;
+use domain::shared::json::JsonObject;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -68,14 +68,14 @@ async fn one(step: &End<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> R
         return Err(Invalid::new("detail.account_id", "names no account").into());
     }
     let flow = CompletionFlow::EventBridge;
-    match step.run(&stated.completion(account_id, flow, kind, Details::default())).await? {
+    match step.run(&stated.completion(account_id, flow, kind, ConversationFields::default())).await? {
         Completed::Accepted(_) | Completed::EndedOtherwise(_) => Ok(()),
         Completed::TooLarge => Err("the record is larger than we keep".into()),
     }
 }
 
 pub(super) fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Error> {
-    let mut fields: Fields = serde_json::from_str(detail.get())
+    let mut fields: JsonObject = serde_json::from_str(detail.get())
         .map_err(|error| unreadable("detail is no JSON object, or gives a field twice", &error))?;
     let rule = "must be a string";
     let account_id: String =

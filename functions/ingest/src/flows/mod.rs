@@ -1,7 +1,7 @@
 //! The places that an end is reported from. A flow reads and checks what comes in.
 //!
 //! The platform's own ([`hangup`], [`outbound_call`], [`event_bridge`]) state a record as [`Stated`] and end it by
-//! [`End::run`]. Providers' callbacks ([`twilio`], [`daily`]) become [`Signal`](domain::lifecycle::provider_callback::Signal)s.
+//! [`End::run`]. Providers' callbacks ([`twilio`], [`daily`]) become [`ProviderCallback`](domain::lifecycle::provider_callback::ProviderCallback)s.
 
 pub(crate) mod daily;
 pub(crate) mod event_bridge;
@@ -13,8 +13,8 @@ mod provider;
 mod stated;
 pub(crate) mod twilio;
 
-use adapters::http::Reply;
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
 use domain::conversation::ended::Ended;
 use domain::lifecycle::complete::{Completed, Completion};
 use domain::shared::unavailable::Unavailable;

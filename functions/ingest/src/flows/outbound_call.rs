@@ -1,15 +1,16 @@
 //! The platform's dialer: a call that it placed is over, answered or not.
 
 use adapters::caller::Caller;
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use domain::conversation::ended::CompletionFlow;
-use domain::conversation::fields::Details;
+use domain::conversation::fields::ConversationFields;
 use domain::event::kind::EventKind;
 use domain::lifecycle::complete::Completion;
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::Invalid;
-use domain::shared::json::Fields;
+use domain::shared::json::JsonObject;
 use serde_json::json;
 
 use super::{End, Stated};
@@ -20,7 +21,7 @@ pub(crate) async fn run(step: &End<'_>, caller: Caller, request: &Request) -> Re
 
 /// The record's fields, and whether the call was `answered`. A status that is stated decides; where none is, a call that
 /// nobody answered is disconnected.
-pub(super) fn parse(account_id: AccountId, mut fields: Fields) -> Result<Completion, Invalid> {
+pub(super) fn parse(account_id: AccountId, mut fields: JsonObject) -> Result<Completion, Invalid> {
     let answered: Option<bool> = fields.take("answered", "must be true or false")?;
     let stated = Stated::parse(fields)?;
     let kind = match (stated.kind()?, answered) {
@@ -31,7 +32,7 @@ pub(super) fn parse(account_id: AccountId, mut fields: Fields) -> Result<Complet
             return Err(Invalid::new("answered", "must be given where no conversation_status is"));
         }
     };
-    let known = Details::of([("calling_type", Some(json!("OUTBOUND")))]);
+    let known = ConversationFields::of([("calling_type", Some(json!("OUTBOUND")))]);
     Ok(stated.completion(account_id, CompletionFlow::OutboundCall, kind, known))
 }
 

@@ -1,14 +1,15 @@
 //! What the callbacks of providers share: whose they are, whether they are genuine, and what becomes of them.
 
 use adapters::dynamodb::ProviderTable;
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use adapters::vault::KmsOpener;
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::conversation::provider_secret::ProviderSecrets;
-use domain::lifecycle::callback::Taken;
-use domain::lifecycle::provider_callback::Signal;
+use domain::lifecycle::callback::CallbackResult;
+use domain::lifecycle::provider_callback::ProviderCallback;
 use domain::shared::ids::{AccountId, ConversationId};
 use domain::shared::invalid::Invalid;
 use domain::shared::unavailable::Unavailable;
@@ -90,11 +91,11 @@ pub(crate) enum Effect {
     Ignored,
 }
 
-impl From<Taken> for Effect {
-    fn from(taken: Taken) -> Self {
+impl From<CallbackResult> for Effect {
+    fn from(taken: CallbackResult) -> Self {
         match taken {
-            Taken::Applied => Self::Applied,
-            Taken::Parked => Self::Parked,
+            CallbackResult::Applied => Self::Applied,
+            CallbackResult::Parked => Self::Parked,
         }
     }
 }
@@ -131,7 +132,7 @@ impl CallbackFlow<'_> {
     pub(crate) async fn receive(
         &self,
         account: &AccountId,
-        signal: Option<&Signal>,
+        signal: Option<&ProviderCallback>,
         names: Option<&ConversationId>,
     ) -> Result<Effect, Failure> {
         let Some(signal) = signal else { return Ok(Effect::Ignored) };
@@ -153,7 +154,7 @@ pub(crate) fn log_failure(provider: Provider, request: &Request, failure: &Failu
         }
         Failure::Unavailable(error) => {
             tracing::error!(account_id = account, provider, %error, "callback.lost");
-            adapters::log_unavailable(error);
+            adapters::telemetry::log_unavailable(error);
         }
     }
 }

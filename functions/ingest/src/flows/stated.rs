@@ -1,27 +1,27 @@
 //! A record with its id, as the platform's flows send it.
 
 use domain::conversation::ended::CompletionFlow;
-use domain::conversation::fields::Details;
-use domain::conversation::patch::Change;
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::patch::ConversationPatch;
 use domain::event::kind::EventKind;
 use domain::lifecycle::complete::Completion;
-use domain::lifecycle::provider_callback::End;
+use domain::lifecycle::provider_callback::Ending;
 use domain::shared::ids::{AccountId, ConversationId};
 use domain::shared::invalid::Invalid;
-use domain::shared::json::Fields;
+use domain::shared::json::JsonObject;
 
 /// What the platform states of a conversation that ended.
 pub(crate) struct Stated {
     conversation_id: ConversationId,
-    change: Change,
+    change: ConversationPatch,
 }
 
 impl Stated {
     /// The record's fields, of which `conversation_id` has to be there.
-    pub(crate) fn parse(fields: Fields) -> Result<Self, Invalid> {
+    pub(crate) fn parse(fields: JsonObject) -> Result<Self, Invalid> {
         let conversation_id: String = fields.required("conversation_id", "must be a string")?;
         let conversation_id = ConversationId::parse(conversation_id)?;
-        let change = Change::parse(fields).map_err(|invalid| match &*invalid.field {
+        let change = ConversationPatch::parse(fields).map_err(|invalid| match &*invalid.field {
             // One that an update takes would not do here.
             "conversation_status" => not_terminal(),
             _ => invalid,
@@ -46,10 +46,10 @@ impl Stated {
         account_id: AccountId,
         flow: CompletionFlow,
         kind: EventKind,
-        known: Details,
+        known: ConversationFields,
     ) -> Completion {
         let Self { conversation_id, change: stated } = self;
-        Completion { account_id, conversation_id, flow, end: End::As(kind), ended_at: None, stated, known }
+        Completion { account_id, conversation_id, flow, end: Ending::As(kind), ended_at: None, stated, known }
     }
 }
 

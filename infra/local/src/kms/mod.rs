@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use adapters::system::SystemChance;
 use adapters::vault::cipher::Key;
-use domain::shared::randomness::Chance;
+use domain::shared::randomness::Randomness;
 use tokio::net::TcpListener;
 
 use crate::certificates::write_private;
@@ -36,7 +36,7 @@ impl Kms {
     /// With a key that is gone with the process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self::with(Key::new((&SystemChance as &dyn Chance).bytes()))
+        Self::with(Key::new((&SystemChance as &dyn Randomness).bytes()))
     }
 
     /// With the key kept in this directory, or a new one that is kept there.

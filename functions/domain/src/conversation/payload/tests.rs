@@ -1,7 +1,7 @@
 use super::*;
-use crate::conversation::fields::Details;
+use crate::conversation::fields::ConversationFields;
 use crate::shared::ids::{AccountId, ConversationId};
-use crate::shared::json::Fields;
+use crate::shared::json::JsonObject;
 use crate::shared::timestamp::Timestamp;
 
 const KEYS: [&str; 16] = [
@@ -29,12 +29,12 @@ fn conversation(details: &str) -> Conversation {
         ConversationId::parse("c-1").unwrap(),
         Timestamp::default(),
     );
-    conversation.details = Details::parse(serde_json::from_str(details).unwrap()).unwrap();
+    conversation.details = ConversationFields::parse(serde_json::from_str(details).unwrap()).unwrap();
     conversation
 }
 
 fn keys(payload: &[u8]) -> Vec<String> {
-    serde_json::from_slice::<Fields>(payload).unwrap().into_iter().map(|(name, _)| name).collect()
+    serde_json::from_slice::<JsonObject>(payload).unwrap().into_iter().map(|(name, _)| name).collect()
 }
 
 #[test]

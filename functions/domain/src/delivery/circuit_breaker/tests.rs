@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::fakes::Lines;
+use crate::testing::fakes::CapturedLog;
 
 const NOW: Timestamp = Timestamp::from_millis(1_788_256_800_000);
 
@@ -7,14 +7,14 @@ fn id(text: &str) -> DestinationId {
     DestinationId::parse(text).unwrap()
 }
 
-fn see(breaker: &Breaker, outcomes: &[OutcomeClass], now: Timestamp) {
+fn see(breaker: &CircuitBreaker, outcomes: &[OutcomeClass], now: Timestamp) {
     let destination = id("dst_1");
     let batch: Vec<_> = outcomes.iter().map(|outcome| (&destination, *outcome)).collect();
-    breaker.saw(&batch, now);
+    breaker.record(&batch, now);
 }
 
-fn after_timeouts(count: u32) -> Breaker {
-    let breaker = Breaker::default();
+fn after_timeouts(count: u32) -> CircuitBreaker {
+    let breaker = CircuitBreaker::default();
     for _ in 0..count {
         see(&breaker, &[OutcomeClass::Timeout], NOW);
     }
@@ -31,7 +31,7 @@ fn the_third_timeout_in_a_row_opens_it_for_its_destination() {
 
 #[test]
 fn the_log_says_once_that_it_opens() {
-    let lines = Lines::captured();
+    let lines = CapturedLog::captured();
     after_timeouts(OPENED_BY - 1);
     assert!(lines.of("destination.hangs").is_empty());
     after_timeouts(OPENED_BY + 1);
@@ -54,7 +54,7 @@ fn an_answer_closes_it_and_no_other_end_does() {
 fn timeouts_beside_an_answer_open_nothing_in_whatever_order_they_end() {
     let (answer, timeout) = (OutcomeClass::HttpError, OutcomeClass::Timeout);
     for batch in [[answer, timeout, timeout, timeout], [timeout, timeout, timeout, answer]] {
-        let breaker = Breaker::default();
+        let breaker = CircuitBreaker::default();
         see(&breaker, &batch, NOW);
         assert!(!breaker.is_open(&id("dst_1"), NOW));
     }

@@ -1,12 +1,15 @@
 use super::*;
 use crate::delivery::history::Entry;
+use crate::delivery::history::Record;
+use crate::delivery::ledger::Claim;
 use crate::delivery::message::DeliveryMessage;
-use crate::delivery::state::Standing;
+use crate::delivery::state::DeliveryState;
+use crate::destination::record::Destination;
 use crate::destination::record::DestinationStatus;
 use crate::shared::ids::{DeliveryId, DestinationId};
 use crate::testing::fakes::{
-    GlassVault, Lines, ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, ScriptedSender,
-    sample,
+    CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, PlaintextVault,
+    ScriptedSender, sample,
 };
 
 /// One worker over fakes, whose verbs make the tests read as sentences.
@@ -35,11 +38,11 @@ impl World {
     fn worker<C: Contexts>(
         &self,
         contexts: C,
-    ) -> Deliver<MemoryLedger, C, GlassVault, ScriptedSender, MemoryVisibility> {
+    ) -> Deliver<MemoryLedger, C, PlaintextVault, ScriptedSender, MemoryVisibility> {
         let (ledger, sender, visibility) =
             (self.ledger.clone(), self.sender.clone(), self.visibility.clone());
         let clock = Arc::new(self.clock.clone());
-        Deliver::new(ledger, contexts, GlassVault, sender, visibility, Arc::default(), clock)
+        Deliver::new(ledger, contexts, PlaintextVault, sender, visibility, Arc::default(), clock)
     }
 
     async fn receive(&self, batch: &[Received]) -> Vec<Verdict> {
@@ -53,8 +56,8 @@ impl World {
         deliver.run(batch, &Invocation { id, deadline }).await
     }
 
-    fn standing(&self) -> Standing {
-        Standing::of(&self.ledger.records_of(&sample::delivery().id)).unwrap()
+    fn standing(&self) -> DeliveryState {
+        DeliveryState::of(&self.ledger.records_of(&sample::delivery().id)).unwrap()
     }
 }
 
@@ -94,7 +97,7 @@ async fn a_first_receive_is_made_without_a_read_and_no_other() {
 /// Metrics are made of the lines.
 #[tokio::test]
 async fn each_attempt_is_a_line_with_its_delay_if_it_is_an_events_first_and_with_the_receives_it_took() {
-    let (world, lines) = (World::answering(&[500, 500, 200]), Lines::captured());
+    let (world, lines) = (World::answering(&[500, 500, 200]), CapturedLog::captured());
     let accepted_at = sample::event("").accepted_at;
     let delay = world.clock.now().since(accepted_at).as_millis();
     for receive in [2, 4] {
@@ -180,7 +183,7 @@ async fn a_panic_in_one_item_fails_that_item_only() {
 async fn secrets_that_do_not_open_fail_their_own_delivery_unclaimed_until_they_are_mended() {
     let world = World::answering(&[200, 200]);
     let mut moved = sample::destination("dst_2");
-    moved.private = sample::destination("dst_1").private;
+    moved.secrets = sample::destination("dst_1").secrets;
     world.destinations.put(moved.clone());
     let verdicts = world.receive(&[to("dst_2"), to("dst_1")]).await;
     assert_eq!(verdicts, [Verdict::Again, Verdict::Done]);
@@ -195,7 +198,7 @@ async fn secrets_that_do_not_open_fail_their_own_delivery_unclaimed_until_they_a
 async fn the_secrets_of_a_destination_that_takes_nothing_stay_closed() {
     let world = World::answering(&[]);
     let mut moved = sample::destination("dst_2");
-    moved.private = sample::destination("dst_1").private;
+    moved.secrets = sample::destination("dst_1").secrets;
     world.destinations.put(Destination { status: DestinationStatus::Disabled, ..moved });
     assert_eq!(world.receive(&[to("dst_2")]).await, [Verdict::Done], "cancelled");
 }
@@ -244,7 +247,7 @@ async fn slow_tables_leave_no_time_to_claim() {
 async fn a_destination_that_is_gone_cancels_what_is_left() {
     for disable in [true, false] {
         let world = World::answering(&[500, 200]);
-        let lines = Lines::captured();
+        let lines = CapturedLog::captured();
         world.receive(&[received(1)]).await;
         if disable {
             let status = DestinationStatus::Disabled;

@@ -1,11 +1,11 @@
 use super::*;
 use crate::delivery::record::Delivery;
-use crate::delivery::state::Standing;
+use crate::delivery::state::DeliveryState;
 use crate::testing::fakes::sample;
 
 fn summary(millis: u64, status: DeliveryStatus, attempts: u8) -> Summary {
     let at = Timestamp::from_millis(millis);
-    let standing = Standing {
+    let standing = DeliveryState {
         status,
         attempts,
         outcome: None,
@@ -28,7 +28,7 @@ fn each_attempt_counts_once_in_the_stretch_of_its_delivery() {
         summary(200, Delivered, 1),
         summary(99, Delivered, 1),
     ];
-    let counted = tally(&log, Timestamp::from_millis(100), Timestamp::from_millis(200), 2);
+    let counted = attempts_over_time(&log, Timestamp::from_millis(100), Timestamp::from_millis(200), 2);
     let counted: Vec<_> = counted.iter().map(|b| (b.start.as_millis(), b.succeeded, b.failed)).collect();
     assert_eq!(counted, [(100, 1, 3), (150, 0, 4)]);
 }
@@ -36,5 +36,5 @@ fn each_attempt_counts_once_in_the_stretch_of_its_delivery() {
 #[test]
 fn an_empty_stretch_of_time_is_no_division_by_zero() {
     let now = Timestamp::from_millis(5);
-    assert_eq!(tally(&[], now, now, 0).len(), 1);
+    assert_eq!(attempts_over_time(&[], now, now, 0).len(), 1);
 }

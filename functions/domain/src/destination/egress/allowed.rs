@@ -62,14 +62,14 @@ const CLOSED: [IpNet; 11] = [
 
 #[cfg(test)]
 mod tests {
-    use super::super::AddressPolicy;
+    use super::super::EgressPolicy;
     use super::*;
 
     #[test]
     fn an_allowed_network_is_reached_and_its_neighbours_are_not() {
         let networks = AllowedNetworks::parse("10.20.0.0/16, fd12:3456::/32").unwrap();
         assert_eq!(networks.to_string(), "10.20.0.0/16, fd12:3456::/32");
-        let policy = AddressPolicy::PublicAndAllowed(networks);
+        let policy = EgressPolicy::PublicAndAllowed(networks);
         for (address, permitted) in [
             ("10.20.0.0", true),
             ("10.20.255.255", true),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use url::Host;
 
 use super::invalid;
-use crate::destination::egress::AddressPolicy;
+use crate::destination::egress::EgressPolicy;
 use crate::shared::invalid::Invalid;
 
 /// Longest name and label in DNS: RFC 1035, 2.3.4; a name takes 253 characters when it is written out.
@@ -25,9 +25,9 @@ const LOCALHOST: &str = "localhost";
 
 /// Addresses by the policy, names by what public DNS can hold. `url` has turned every spelling of an address
 /// (`127.1`, `2130706433`, `0x7f.1`, full-width digits) into the address.
-pub(super) fn check(host: &Host<&str>, policy: &AddressPolicy) -> Result<(), Invalid> {
+pub(super) fn check(host: &Host<&str>, policy: &EgressPolicy) -> Result<(), Invalid> {
     match host {
-        Host::Domain(LOCALHOST) if *policy == AddressPolicy::PublicAndLoopback => Ok(()),
+        Host::Domain(LOCALHOST) if *policy == EgressPolicy::PublicAndLoopback => Ok(()),
         Host::Domain(name) => check_name(name, policy.knows_private_names()),
         Host::Ipv4(ip) => check_address((*ip).into(), policy),
         Host::Ipv6(ip) => check_address((*ip).into(), policy),
@@ -43,7 +43,7 @@ pub(super) fn is_this_machine(host: &Host<&str>) -> bool {
     }
 }
 
-fn check_address(ip: IpAddr, policy: &AddressPolicy) -> Result<(), Invalid> {
+fn check_address(ip: IpAddr, policy: &EgressPolicy) -> Result<(), Invalid> {
     if policy.permits(ip) { Ok(()) } else { Err(invalid(format!("names {ip}, which is no public address"))) }
 }
 
@@ -78,9 +78,9 @@ mod tests {
 
     use super::*;
     use crate::destination::egress::AllowedNetworks;
-    use AddressPolicy::{PublicAndLoopback, PublicOnly};
+    use EgressPolicy::{PublicAndLoopback, PublicOnly};
 
-    fn admits(policy: &AddressPolicy, host: &str) -> bool {
+    fn admits(policy: &EgressPolicy, host: &str) -> bool {
         let url = Url::parse(&format!("https://{host}/")).unwrap();
         check(&url.host().unwrap(), policy).is_ok()
     }
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn private_names_are_taken_where_private_networks_are() {
-        let policy = AddressPolicy::PublicAndAllowed(AllowedNetworks::parse("10.20.0.0/16").unwrap());
+        let policy = EgressPolicy::PublicAndAllowed(AllowedNetworks::parse("10.20.0.0/16").unwrap());
         for host in ["crm.internal", "printer.local", "10.20.0.1", "example.com"] {
             assert!(admits(&policy, host), "{host}");
         }

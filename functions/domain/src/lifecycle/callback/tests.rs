@@ -1,10 +1,10 @@
 use super::*;
-use crate::conversation::fields::Details;
+use crate::conversation::fields::ConversationFields;
 use crate::conversation::provider::Provider;
 use crate::conversation::store::ConversationLookup;
 use crate::event::kind::EventKind;
 use crate::event::message::EventMessage;
-use crate::lifecycle::provider_callback::End;
+use crate::lifecycle::provider_callback::Ending;
 use crate::shared::timestamp::Timestamp;
 use crate::testing::fakes::{ManualClock, MemoryConversations, MemoryQueue, MemoryReferences, sample};
 
@@ -32,15 +32,15 @@ impl World {
         Self { callbacks: Callbacks::new(complete, conversations, references, shared()), events, clock }
     }
 
-    async fn call(&self, news: News, names: Option<&str>) -> Taken {
+    async fn call(&self, news: CallProgress, names: Option<&str>) -> CallbackResult {
         let known = r#"{"conversation_duration":7}"#;
-        let signal = Signal {
+        let signal = ProviderCallback {
             reference: room(),
             id: format!("{news:?}"),
             at: self.clock.now(),
             began: None,
             news,
-            known: Details::parse(serde_json::from_str(known).unwrap()).unwrap(),
+            known: ConversationFields::parse(serde_json::from_str(known).unwrap()).unwrap(),
         };
         self.callbacks.receive(&sample::account(), &signal, names.map(id).as_ref()).await.unwrap()
     }
@@ -59,13 +59,13 @@ impl World {
     }
 }
 
-const OVER: News = News::Ended(End::ByAnswer);
+const OVER: CallProgress = CallProgress::Ended(Ending::ByAnswer);
 
 #[tokio::test]
 async fn the_first_callback_that_names_a_conversation_makes_the_link() {
     let world = World::new();
-    assert_eq!(world.call(News::Answered, Some("c-1")).await, Taken::Applied);
-    assert_eq!(world.call(OVER, Some("c-2")).await, Taken::Applied);
+    assert_eq!(world.call(CallProgress::Answered, Some("c-1")).await, CallbackResult::Applied);
+    assert_eq!(world.call(OVER, Some("c-2")).await, CallbackResult::Applied);
     assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed));
     assert!(world.record("c-2").await.is_none());
 }
@@ -73,15 +73,15 @@ async fn the_first_callback_that_names_a_conversation_makes_the_link() {
 #[tokio::test]
 async fn callbacks_wait_ten_minutes_for_their_conversation_and_are_applied_in_order() {
     let world = World::new();
-    assert_eq!(world.call(OVER, None).await, Taken::Parked);
-    assert_eq!(world.call(News::Answered, None).await, Taken::Parked);
-    world.clock.advance(WAIT - Duration::from_millis(1));
+    assert_eq!(world.call(OVER, None).await, CallbackResult::Parked);
+    assert_eq!(world.call(CallProgress::Answered, None).await, CallbackResult::Parked);
+    world.clock.advance(PARKED_FOR - Duration::from_millis(1));
     assert!(world.name("c-1").await);
     assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed), "the answer was told first");
 
     let world = World::new();
     world.call(OVER, None).await;
-    world.clock.advance(WAIT);
+    world.clock.advance(PARKED_FOR);
     assert!(!world.name("c-1").await);
     assert_eq!(world.end_of("c-1").await, None);
 }
@@ -90,33 +90,33 @@ async fn callbacks_wait_ten_minutes_for_their_conversation_and_are_applied_in_or
 async fn progress_moves_forward_only_and_is_nothing_after_the_end() {
     let world = World::new();
     world.name("c-1").await;
-    world.call(News::Answered, None).await;
-    world.call(News::Placed, None).await;
+    world.call(CallProgress::Answered, None).await;
+    world.call(CallProgress::Placed, None).await;
     let record = world.record("c-1").await.unwrap();
     assert_eq!(record.details.status(), Some(ConversationStatus::InProgress));
     assert!(world.events.sent().is_empty());
     world.call(OVER, None).await;
     let version = world.record("c-1").await.unwrap().version;
-    world.call(News::Answered, None).await;
-    world.call(News::Placed, None).await;
+    world.call(CallProgress::Answered, None).await;
+    world.call(CallProgress::Placed, None).await;
     world.call(OVER, None).await;
     assert_eq!(world.record("c-1").await.unwrap().version, version);
     assert_eq!(world.events.sent().len(), 1);
 }
 
 /// Word of a meeting that began then, and has just ended.
-fn meeting(world: &World, id: &str, began: u64) -> Signal {
-    Signal {
+fn meeting(world: &World, id: &str, began: u64) -> ProviderCallback {
+    ProviderCallback {
         reference: room(),
         id: id.to_owned(),
         at: world.clock.now(),
         began: Some(Timestamp::from_millis(began)),
         news: OVER,
-        known: Details::default(),
+        known: ConversationFields::default(),
     }
 }
 
-async fn receive(world: &World, signal: &Signal) -> Taken {
+async fn receive(world: &World, signal: &ProviderCallback) -> CallbackResult {
     world.callbacks.receive(&sample::account(), signal, None).await.unwrap()
 }
 
@@ -142,7 +142,7 @@ async fn a_meeting_in_a_room_whose_conversation_is_over_waits_for_the_next_one()
     world.name("c-1").await;
     receive(&world, &meeting(&world, "1", 999_000)).await;
     world.clock.advance(Duration::from_secs(600));
-    assert_eq!(receive(&world, &meeting(&world, "2", 1_300_000)).await, Taken::Parked);
+    assert_eq!(receive(&world, &meeting(&world, "2", 1_300_000)).await, CallbackResult::Parked);
     assert!(world.record("c-1").await.unwrap().late_signals.is_empty());
     assert!(world.name("c-2").await);
     assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
@@ -157,15 +157,15 @@ async fn what_waited_for_one_conversation_is_not_told_to_the_next() {
     assert!(!world.name("c-2").await);
     assert_eq!(world.end_of("c-2").await, None);
     // And one that comes late says when it happened.
-    let late = Signal { began: None, ..meeting(&world, "late", 0) };
-    receive(&world, &Signal { at: Timestamp::from_millis(1_000_001), ..late }).await;
+    let late = ProviderCallback { began: None, ..meeting(&world, "late", 0) };
+    receive(&world, &ProviderCallback { at: Timestamp::from_millis(1_000_001), ..late }).await;
     assert_eq!(world.end_of("c-2").await, None);
 }
 
 #[tokio::test]
 async fn an_answer_that_still_waits_is_told_before_the_end() {
     let world = World::new();
-    world.call(News::Answered, None).await;
+    world.call(CallProgress::Answered, None).await;
     // The link is stored, and whoever stored it is stopped before what waits is applied.
     world.callbacks.lead(&sample::account(), &room(), &id("c-1"), false).await.unwrap();
     world.call(OVER, None).await;

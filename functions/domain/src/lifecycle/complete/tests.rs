@@ -2,22 +2,22 @@ use super::*;
 use crate::conversation::store::ConversationLookup;
 use crate::testing::fakes::{ManualClock, MemoryConversations, MemoryQueue, sample};
 
-fn completion(end: End, flow: CompletionFlow) -> Completion {
+fn completion(end: Ending, flow: CompletionFlow) -> Completion {
     Completion {
         account_id: sample::account(),
         conversation_id: sample::conversation_id(),
         flow,
         end,
         ended_at: None,
-        stated: Change::default(),
-        known: Details::default(),
+        stated: ConversationPatch::default(),
+        known: ConversationFields::default(),
     }
 }
 
-const COMPLETED: End = End::As(EventKind::Completed);
+const COMPLETED: Ending = Ending::As(EventKind::Completed);
 
-fn details(json: &str) -> Details {
-    Details::parse(serde_json::from_str(json).unwrap()).unwrap()
+fn details(json: &str) -> ConversationFields {
+    ConversationFields::parse(serde_json::from_str(json).unwrap()).unwrap()
 }
 
 struct World {
@@ -33,7 +33,7 @@ impl World {
         Self { complete, events, clock }
     }
 
-    async fn end(&self, end: End, flow: CompletionFlow) -> Completed {
+    async fn end(&self, end: Ending, flow: CompletionFlow) -> Completed {
         self.complete.run(&completion(end, flow)).await.unwrap()
     }
 
@@ -43,7 +43,7 @@ impl World {
     }
 
     /// A conversation under way, as the platform states it.
-    async fn begin(&self, change: &Change) {
+    async fn begin(&self, change: &ConversationPatch) {
         let mut conversation =
             Conversation::new(sample::account(), sample::conversation_id(), self.clock.now());
         conversation.apply(change);
@@ -76,7 +76,7 @@ async fn the_first_signal_wins_and_each_loser_is_one_note() {
     for _ in 0..2 {
         let same = world.end(COMPLETED, CompletionFlow::Daily).await;
         assert!(matches!(same, Completed::Accepted(Ended { kind: EventKind::Completed, .. })));
-        let other = world.end(End::As(EventKind::Failed), CompletionFlow::Twilio).await;
+        let other = world.end(Ending::As(EventKind::Failed), CompletionFlow::Twilio).await;
         assert!(matches!(other, Completed::EndedOtherwise(Ended { kind: EventKind::Completed, .. })));
     }
     assert_eq!(world.events.sent().len(), 1);
@@ -86,7 +86,7 @@ async fn the_first_signal_wins_and_each_loser_is_one_note() {
         notes,
         [(EventKind::Completed, CompletionFlow::Daily), (EventKind::Failed, CompletionFlow::Twilio)]
     );
-    world.end(End::As(EventKind::Failed), CompletionFlow::Daily).await;
+    world.end(Ending::As(EventKind::Failed), CompletionFlow::Daily).await;
     assert_eq!(world.record().await.late_signals.len(), 3, "another end of a flow that is noted, too");
 }
 
@@ -116,7 +116,7 @@ async fn an_end_that_depends_on_an_answer_asks_the_record() {
             Conversation::new(sample::account(), sample::conversation_id(), world.clock.now());
         conversation.answered_at = answered;
         world.complete.conversations.save(&conversation).await.unwrap();
-        let ended = world.end(End::ByAnswer, CompletionFlow::Daily).await;
+        let ended = world.end(Ending::ByAnswer, CompletionFlow::Daily).await;
         assert!(matches!(ended, Completed::Accepted(ended) if ended.kind == kind), "{answered:?}");
     }
 }
@@ -126,10 +126,16 @@ async fn a_conversation_whose_end_nobody_reports_fails_ten_minutes_after_it_was_
     let world = World::new();
     let expected = world.clock.now() + std::time::Duration::from_secs(60);
     let details = details(r#"{"notes":"call back"}"#);
-    world.begin(&Change { details, expected_end: Some(Some(expected)), ..Change::default() }).await;
+    world
+        .begin(&ConversationPatch {
+            details,
+            expected_end: Some(Some(expected)),
+            ..ConversationPatch::default()
+        })
+        .await;
     let overdue = async || world.complete.run_overdue(&sample::account(), &sample::conversation_id()).await;
     let millisecond = std::time::Duration::from_millis(1);
-    world.clock.advance(expected.since(world.clock.now()) + GRACE - millisecond);
+    world.clock.advance(expected.since(world.clock.now()) + OVERDUE_GRACE - millisecond);
     assert!(!overdue().await.unwrap());
     world.clock.advance(millisecond);
     assert!(overdue().await.unwrap());
@@ -153,7 +159,7 @@ async fn the_schedule_sends_what_nobody_else_would_send_again() {
         world.complete.run(&completion(COMPLETED, flow)).await.unwrap_err();
         // Whatever the platform says of an expected end meanwhile.
         let mut conversation = world.record().await;
-        conversation.apply(&Change { expected_end: Some(None), ..Change::default() });
+        conversation.apply(&ConversationPatch { expected_end: Some(None), ..ConversationPatch::default() });
         world.complete.conversations.save(&conversation).await.unwrap();
         let overdue = async || {
             world.complete.run_overdue(&sample::account(), &sample::conversation_id()).await.unwrap()
@@ -187,7 +193,7 @@ async fn a_completed_conversation_was_answered_and_a_disconnected_one_was_not() 
         [(EventKind::Completed, true), (EventKind::Disconnected, false), (EventKind::Failed, false)]
     {
         let world = World::new();
-        world.end(End::As(kind), CompletionFlow::Hangup).await;
+        world.end(Ending::As(kind), CompletionFlow::Hangup).await;
         assert_eq!(world.record().await.answered_at.is_some(), answered, "{kind:?}");
     }
 }
@@ -196,22 +202,30 @@ async fn a_completed_conversation_was_answered_and_a_disconnected_one_was_not() 
 async fn a_record_that_is_full_to_the_brim_can_still_end() {
     let world = World::new();
     let long = "x".repeat(MAX_RECORD_BYTES - 30);
-    world.begin(&Change { details: details(&format!(r#"{{"notes":"{long}"}}"#)), ..Change::default() }).await;
+    world
+        .begin(&ConversationPatch {
+            details: details(&format!(r#"{{"notes":"{long}"}}"#)),
+            ..ConversationPatch::default()
+        })
+        .await;
     assert!(matches!(world.end(COMPLETED, CompletionFlow::Twilio).await, Completed::Accepted(_)));
 }
 
 #[tokio::test]
 async fn an_end_that_brings_more_than_a_record_holds_ends_nothing() {
     let world = World::new();
-    let long = "x".repeat(MAX_RECORD_BYTES + ROOM_FOR_THE_END);
-    let stated = Change { details: details(&format!(r#"{{"notes":"{long}"}}"#)), ..Change::default() };
+    let long = "x".repeat(MAX_RECORD_BYTES + ENDING_RESERVE_BYTES);
+    let stated = ConversationPatch {
+        details: details(&format!(r#"{{"notes":"{long}"}}"#)),
+        ..ConversationPatch::default()
+    };
     let completion = Completion { stated, ..completion(COMPLETED, CompletionFlow::Hangup) };
     assert!(matches!(world.complete.run(&completion).await.unwrap(), Completed::TooLarge));
     assert!(world.events.sent().is_empty());
 }
 
 /// Notes with which a conversation that ended as [`COMPLETED`] has so many bytes.
-async fn notes_filling(bytes: usize) -> Details {
+async fn notes_filling(bytes: usize) -> ConversationFields {
     let world = World::new();
     world.end(COMPLETED, CompletionFlow::Hangup).await;
     let mut filled = world.record().await.details;
@@ -219,7 +233,7 @@ async fn notes_filling(bytes: usize) -> Details {
     details(&format!(r#"{{"notes":"{}"}}"#, "x".repeat(bytes - filled.len())))
 }
 
-const LIMIT: usize = MAX_RECORD_BYTES + ROOM_FOR_THE_END;
+const LIMIT: usize = MAX_RECORD_BYTES + ENDING_RESERVE_BYTES;
 
 #[tokio::test]
 async fn an_end_takes_a_record_up_to_its_limit() {
@@ -252,7 +266,7 @@ async fn a_record_that_takes_no_more_refuses_what_would_be_lost_and_drops_a_note
     let world = World::new();
     world.end(COMPLETED, CompletionFlow::Hangup).await;
     world.complete.conversations.take_no_more();
-    let late = world.end(End::As(EventKind::Failed), CompletionFlow::Daily).await;
+    let late = world.end(Ending::As(EventKind::Failed), CompletionFlow::Daily).await;
     assert!(matches!(late, Completed::EndedOtherwise(_)), "{late:?}");
     let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
     with_notes.stated.details = details(r#"{"notes":"call back"}"#);
@@ -265,7 +279,7 @@ async fn a_duration_is_counted_from_the_answer_where_nobody_states_one() {
     let mut conversation = Conversation::new(sample::account(), sample::conversation_id(), world.clock.now());
     conversation.answered_at = Some(Timestamp::from_millis(1_000));
     world.complete.conversations.save(&conversation).await.unwrap();
-    let mut stopped = completion(End::ByAnswer, CompletionFlow::Daily);
+    let mut stopped = completion(Ending::ByAnswer, CompletionFlow::Daily);
     stopped.ended_at = Some(Timestamp::from_millis(143_900));
     world.complete.run(&stopped).await.unwrap();
     assert_eq!(world.record().await.details.get("conversation_duration"), Some("142"));
@@ -275,9 +289,11 @@ async fn a_duration_is_counted_from_the_answer_where_nobody_states_one() {
 async fn a_conversation_that_ended_in_time_is_not_overdue() {
     let world = World::new();
     let expected = world.clock.now();
-    world.begin(&Change { expected_end: Some(Some(expected)), ..Change::default() }).await;
+    world
+        .begin(&ConversationPatch { expected_end: Some(Some(expected)), ..ConversationPatch::default() })
+        .await;
     world.end(COMPLETED, CompletionFlow::Hangup).await;
-    world.clock.advance(2 * GRACE);
+    world.clock.advance(2 * OVERDUE_GRACE);
     assert!(!world.complete.run_overdue(&sample::account(), &sample::conversation_id()).await.unwrap());
     assert_eq!(world.record().await.ended.unwrap().kind, EventKind::Completed);
 }

@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use super::*;
 use crate::conversation::ended::CompletionFlow;
-use crate::conversation::fields::Details;
-use crate::conversation::patch::Change;
+use crate::conversation::fields::ConversationFields;
+use crate::conversation::patch::ConversationPatch;
 use crate::conversation::provider::Provider;
 use crate::conversation::store::ConversationLookup;
 use crate::event::kind::EventKind;
 use crate::event::message::EventMessage;
 use crate::lifecycle::complete::{Complete, Completion};
-use crate::lifecycle::provider_callback::{End, News};
+use crate::lifecycle::provider_callback::{CallProgress, Ending};
 use crate::shared::clock::Clock;
 use crate::shared::timestamp::Timestamp;
 use crate::testing::fakes::{ManualClock, MemoryConversations, MemoryQueue, MemoryReferences, sample};
@@ -46,10 +46,10 @@ impl Scene {
             account_id: sample::account(),
             conversation_id: sample::conversation_id(),
             flow: CompletionFlow::Hangup,
-            end: End::As(EventKind::Completed),
+            end: Ending::As(EventKind::Completed),
             ended_at: None,
-            stated: Change { references: vec![room()], ..Change::default() },
-            known: Details::default(),
+            stated: ConversationPatch { references: vec![room()], ..ConversationPatch::default() },
+            known: ConversationFields::default(),
         };
         complete.run(&completion).await.unwrap();
     }
@@ -143,13 +143,13 @@ async fn callbacks_that_wait_are_forgotten_unless_they_are_about_the_next_conver
     scene.end().await; // at 1000
     scene.link(&link(sample::conversation_id().as_str(), None)).await;
     for (id, began) in [("this", Some(900)), ("unknown", None), ("next", Some(1100))] {
-        let signal = Signal {
+        let signal = ProviderCallback {
             reference: room(),
             id: id.to_owned(),
             at: Timestamp::from_millis(1200),
             began: began.map(Timestamp::from_millis),
-            news: News::Ended(End::ByAnswer),
-            known: Details::default(),
+            news: CallProgress::Ended(Ending::ByAnswer),
+            known: ConversationFields::default(),
         };
         let until = Timestamp::from_millis(9000);
         scene.references.park(&sample::account(), &signal, until).await.unwrap();

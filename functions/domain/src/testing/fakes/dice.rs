@@ -9,9 +9,9 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Chance that comes from a seed, and so falls the same again. Clones throw the same dice.
 #[derive(Debug, Clone, Default)]
-pub struct Dice(Arc<AtomicU64>);
+pub struct SeededRandomness(Arc<AtomicU64>);
 
-impl Dice {
+impl SeededRandomness {
     /// Of this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use self::mutate::Mutator;
-use super::Dice;
+use super::SeededRandomness;
 use crate::shared::invalid::Invalid;
 
 /// Inputs of a target, if nobody says otherwise: a second of a debug build, or less.
@@ -81,7 +81,7 @@ impl Fuzz {
     /// Every seed as it is, and then without end what chance makes of them.
     pub fn inputs(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
         let mutator = |dice| Mutator { dice, seeds: &self.seeds, words: self.words };
-        let mutated = (0..).map(move |number| mutator(Dice::new(number)).input());
+        let mutated = (0..).map(move |number| mutator(SeededRandomness::new(number)).input());
         self.seeds.iter().cloned().chain(mutated)
     }
 

@@ -11,7 +11,7 @@ use tracing::{Event, Metadata, Subscriber};
 use super::lock;
 
 /// What is logged on this thread, until it is dropped.
-pub struct Lines {
+pub struct CapturedLog {
     said: Arc<Mutex<Vec<Line>>>,
     _guard: DefaultGuard,
 }
@@ -23,7 +23,7 @@ struct Line {
     fields: String,
 }
 
-impl Lines {
+impl CapturedLog {
     /// From now on.
     #[must_use]
     pub fn captured() -> Self {

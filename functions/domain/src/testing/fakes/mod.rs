@@ -18,15 +18,15 @@ mod vault;
 pub use clock::ManualClock;
 pub use conversations::MemoryConversations;
 pub use destinations::MemoryDestinations;
-pub use dice::Dice;
+pub use dice::SeededRandomness;
 pub use fuzz::{Fuzz, assert_readable};
 pub use ledger::MemoryLedger;
-pub use lines::Lines;
+pub use lines::CapturedLog;
 pub use queue::{MemoryQueue, MemoryVisibility};
 pub use rates::MemoryRates;
 pub use references::MemoryReferences;
 pub use sender::ScriptedSender;
-pub use vault::GlassVault;
+pub use vault::PlaintextVault;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::lock;
 use crate::shared::rate::RateCounter;
-use crate::shared::rate::{Counted, Window};
+use crate::shared::rate::{RateKey, Window};
 use crate::shared::unavailable::{Result, Unavailable};
 
 #[derive(Default)]
@@ -32,7 +32,7 @@ impl MemoryRates {
 }
 
 impl RateCounter for MemoryRates {
-    async fn count(&self, what: Counted<'_>, window: Window) -> Result<u64> {
+    async fn count(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
         let mut state = lock(&self.0);
         if std::mem::take(&mut state.fails) {
             return Err(Unavailable::new("count", "told to fail"));

@@ -7,7 +7,7 @@ use super::{ManualClock, lock};
 use crate::conversation::provider::Reference;
 use crate::lifecycle::link::Link;
 use crate::lifecycle::link::References;
-use crate::lifecycle::provider_callback::Signal;
+use crate::lifecycle::provider_callback::ProviderCallback;
 use crate::shared::clock::Clock;
 use crate::shared::ids::AccountId;
 use crate::shared::timestamp::Timestamp;
@@ -18,7 +18,7 @@ type Key = (AccountId, Reference);
 #[derive(Default)]
 struct State {
     links: HashMap<Key, Link>,
-    parked: HashMap<Key, HashMap<String, (Signal, Timestamp)>>,
+    parked: HashMap<Key, HashMap<String, (ProviderCallback, Timestamp)>>,
 }
 
 /// Links, and callbacks that wait for one.
@@ -65,20 +65,20 @@ impl References for MemoryReferences {
         Ok(Saved::Yes)
     }
 
-    async fn park(&self, account: &AccountId, signal: &Signal, until: Timestamp) -> Result<()> {
+    async fn park(&self, account: &AccountId, signal: &ProviderCallback, until: Timestamp) -> Result<()> {
         let key = (account.clone(), signal.reference.clone());
         let mut state = lock(&self.state);
         state.parked.entry(key).or_default().insert(signal.id.clone(), (signal.clone(), until));
         Ok(())
     }
 
-    async fn unpark(&self, account: &AccountId, signal: &Signal) -> Result<()> {
+    async fn unpark(&self, account: &AccountId, signal: &ProviderCallback) -> Result<()> {
         let key = (account.clone(), signal.reference.clone());
         lock(&self.state).parked.entry(key).or_default().remove(&signal.id);
         Ok(())
     }
 
-    async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<Signal>> {
+    async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<ProviderCallback>> {
         let now = self.clock.now();
         let state = lock(&self.state);
         let parked = state.parked.get(&(account.clone(), reference.clone()));

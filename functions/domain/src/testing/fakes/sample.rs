@@ -1,17 +1,20 @@
 //! One of each noun, for tests that need some.
 #![expect(clippy::unwrap_used, reason = "constants that are known to be good")]
 
-use super::GlassVault;
+use futures_util::FutureExt;
+
+use super::PlaintextVault;
 use crate::delivery::message::DeliveryMessage;
 use crate::delivery::record::{Delivery, Trigger};
 use crate::destination::headers::ExtraHeaders;
 use crate::destination::record::{Destination, DestinationName, DestinationStatus, EventChoice, RequestType};
-use crate::destination::secrets::Open;
-use crate::destination::signature::{Secrets, SigningSecret};
+use crate::destination::secrets::DestinationSecrets;
+use crate::destination::signature::{SigningSecret, SigningSecrets};
 use crate::destination::target_url::TargetUrl;
 use crate::event::kind::EventKind;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::event::message::EventMessage;
+use crate::shared::encryption::EncryptionContext;
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use crate::shared::timestamp::Timestamp;
 
@@ -27,27 +30,30 @@ pub fn conversation_id() -> ConversationId {
     ConversationId::parse("a28e7071-508e-4d45-8887-085531aafaba").unwrap()
 }
 
-/// An enabled destination that is sent POST requests.
+/// What a destination's requests are signed with, and no extra headers.
 #[must_use]
-pub fn destination(id: &str) -> Destination {
-    GlassVault::close(open_destination(id))
+pub fn secrets() -> DestinationSecrets {
+    DestinationSecrets {
+        headers: ExtraHeaders::default(),
+        signing: SigningSecrets::new(SigningSecret::new([7; 32])),
+    }
 }
 
-/// The same with its secrets.
+/// An enabled destination that is sent POST requests, with [`secrets`] in a [`PlaintextVault`].
 #[must_use]
-pub fn open_destination(id: &str) -> Destination<Open> {
+pub fn destination(id: &str) -> Destination {
+    let id = DestinationId::parse(id).unwrap();
+    let secrets =
+        secrets().encrypt(&EncryptionContext::destination(&account(), &id), &PlaintextVault).now_or_never();
     Destination {
         account_id: account(),
-        id: DestinationId::parse(id).unwrap(),
+        id,
         name: DestinationName::parse("CRM").unwrap(),
         url: TargetUrl::from_stored("https://example.com/hooks?tenant=7").unwrap(),
         request_type: RequestType::Post,
         status: DestinationStatus::Enabled,
         events: EventChoice::default(),
-        private: Open {
-            headers: ExtraHeaders::default(),
-            secrets: Secrets::new(SigningSecret::new([7; 32])),
-        },
+        secrets: secrets.unwrap().unwrap(),
         created_at: Timestamp::from_millis(1),
         updated_at: Timestamp::from_millis(1),
     }

@@ -4,13 +4,12 @@ use std::time::UNIX_EPOCH;
 
 use crate::delivery::request::{MAX_URL_BYTES, WebhookRequest, request};
 use crate::destination::record::{Destination, RequestType};
-use crate::destination::secrets::Open;
 use crate::shared::timestamp::Timestamp;
 use crate::testing::fakes::{Fuzz, sample};
 
 fn send(request_type: RequestType, payload: &str, now: Timestamp) -> Option<WebhookRequest> {
-    let destination = Destination::<Open> { request_type, ..sample::open_destination("dst_1") };
-    request(&sample::event(payload), &destination, &sample::delivery().id, 1, now).ok()
+    let destination = Destination { request_type, ..sample::destination("dst_1") };
+    request(&sample::event(payload), &destination, &sample::secrets(), &sample::delivery().id, 1, now).ok()
 }
 
 fn headers(request: &WebhookRequest) -> http::HeaderMap {
@@ -38,7 +37,7 @@ fn a_payload_arrives_as_it_was_and_is_signed() {
     let plain = send(RequestType::Post, "{}", now).unwrap();
     let hostile = format!("{{}}{}", std::str::from_utf8(&plain.body).unwrap());
     let long = format!(r#"{{"notes":"n","conversation_transcript":["{}"]}}"#, "x".repeat(MAX_URL_BYTES));
-    let secret = sample::open_destination("dst_1").private.secrets.current.reveal();
+    let secret = sample::secrets().signing.current.reveal();
     let receiver = standardwebhooks::Webhook::new(&secret).unwrap();
     Fuzz::of("bodies").with_seed(hostile).with_seed(long).run(|input| {
         let Ok(payload) = std::str::from_utf8(input) else { return };

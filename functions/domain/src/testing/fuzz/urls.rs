@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use crate::destination::egress::tests::is_public_told_another_way;
-use crate::destination::egress::{AddressPolicy, AllowedNetworks};
-use crate::destination::target_url::{TargetUrl, check_reach};
+use crate::destination::egress::{AllowedNetworks, EgressPolicy};
+use crate::destination::target_url::{TargetUrl, check_egress};
 use crate::testing::fakes::{Fuzz, assert_readable};
 
 /// What addresses and hosts are written with.
@@ -48,12 +48,12 @@ fn allowed(address: IpAddr) -> bool {
 }
 
 /// Whether the policy lets us connect there, told by numbers.
-fn is_open(address: IpAddr, policy: &AddressPolicy) -> bool {
+fn is_open(address: IpAddr, policy: &EgressPolicy) -> bool {
     is_public_told_another_way(address)
         || match policy {
-            AddressPolicy::PublicOnly => false,
-            AddressPolicy::PublicAndAllowed(_) => allowed(address),
-            AddressPolicy::PublicAndLoopback => address.is_loopback(),
+            EgressPolicy::PublicOnly => false,
+            EgressPolicy::PublicAndAllowed(_) => allowed(address),
+            EgressPolicy::PublicAndLoopback => address.is_loopback(),
         }
 }
 
@@ -64,13 +64,13 @@ fn ends_like_a_number(name: &str) -> bool {
     digits.bytes().all(|b| b.is_ascii_digit()) || (last != digits && u64::from_str_radix(digits, 16).is_ok())
 }
 
-fn assert_reach(url: &Url, policy: &AddressPolicy) {
+fn assert_reach(url: &Url, policy: &EgressPolicy) {
     let port = url.port_or_known_default().unwrap();
     assert!(port == 443 || port == 8443 || port >= 1024, "{url}");
     let address: IpAddr = match url.host().unwrap() {
         Host::Ipv4(ip) => ip.into(),
         Host::Ipv6(ip) => ip.into(),
-        Host::Domain("localhost") => return assert_eq!(*policy, AddressPolicy::PublicAndLoopback),
+        Host::Domain("localhost") => return assert_eq!(*policy, EgressPolicy::PublicAndLoopback),
         Host::Domain(name) => {
             assert!(name.contains('.') && !name.ends_with('.') && !ends_like_a_number(name), "{url}");
             assert!(!name.ends_with(".localhost"), "{url}");
@@ -84,9 +84,9 @@ fn assert_reach(url: &Url, policy: &AddressPolicy) {
 #[test]
 fn a_url_that_is_taken_can_be_sent_to_and_leads_to_no_closed_address() {
     let policies = [
-        AddressPolicy::PublicOnly,
-        AddressPolicy::PublicAndAllowed(AllowedNetworks::parse(NETWORKS).unwrap()),
-        AddressPolicy::PublicAndLoopback,
+        EgressPolicy::PublicOnly,
+        EgressPolicy::PublicAndAllowed(AllowedNetworks::parse(NETWORKS).unwrap()),
+        EgressPolicy::PublicAndLoopback,
     ];
     Fuzz::of("urls").with_words(&WORDS).run(|input| {
         let Ok(text) = std::str::from_utf8(input) else { return };
@@ -101,7 +101,7 @@ fn a_url_that_is_taken_can_be_sent_to_and_leads_to_no_closed_address() {
             let url = taken.as_url();
             assert_eq!(TargetUrl::parse(url.as_str(), policy), Ok(taken.clone()), "it is kept as checked");
             assert_eq!(TargetUrl::from_stored(url.as_str()), Ok(taken.clone()), "and read as kept");
-            assert_eq!(check_reach(url, policy), Ok(()), "at every connect");
+            assert_eq!(check_egress(url, policy), Ok(()), "at every connect");
             assert_eq!(url.scheme(), "https");
             assert!(url.username().is_empty() && url.password().is_none(), "{url}");
             assert!(url.fragment().is_none() && url.as_str().len() <= TargetUrl::MAX_BYTES, "{url}");

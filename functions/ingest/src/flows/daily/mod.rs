@@ -9,8 +9,9 @@ mod signature;
 
 use std::time::Duration;
 
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use domain::conversation::provider::Provider;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::Unavailable;

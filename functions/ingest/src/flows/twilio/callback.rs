@@ -1,9 +1,9 @@
 //! What a status callback says.
 
-use domain::conversation::fields::Details;
+use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::{Provider, Reference};
 use domain::event::kind::EventKind;
-use domain::lifecycle::provider_callback::{End, News, Signal};
+use domain::lifecycle::provider_callback::{CallProgress, Ending, ProviderCallback};
 use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
@@ -38,20 +38,20 @@ impl Parameters {
 }
 
 /// Reads a callback; `None` for a status that Twilio may add one day.
-pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<Option<Signal>, Invalid> {
+pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<Option<ProviderCallback>, Invalid> {
     let required = |name| parameters.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
     let reference = Reference::parse(Provider::Twilio, required("CallSid")?, "CallSid")?;
     let status = required("CallStatus")?;
     let Some(news) = news(status) else { return Ok(None) };
     let known = known(parameters, news);
-    Ok(Some(Signal { reference, id: status.to_owned(), at: now, began: None, news, known }))
+    Ok(Some(ProviderCallback { reference, id: status.to_owned(), at: now, began: None, news, known }))
 }
 
-fn news(status: &str) -> Option<News> {
-    let ended = |kind| Some(News::Ended(End::As(kind)));
+fn news(status: &str) -> Option<CallProgress> {
+    let ended = |kind| Some(CallProgress::Ended(Ending::As(kind)));
     match status {
-        "queued" | "initiated" | "ringing" => Some(News::Placed),
-        "in-progress" => Some(News::Answered),
+        "queued" | "initiated" | "ringing" => Some(CallProgress::Placed),
+        "in-progress" => Some(CallProgress::Answered),
         // Twilio calls a call completed that was answered and has ended.
         "completed" => ended(EventKind::Completed),
         "busy" | "no-answer" | "canceled" => ended(EventKind::Disconnected),
@@ -60,7 +60,7 @@ fn news(status: &str) -> Option<News> {
     }
 }
 
-fn known(parameters: &Parameters, news: News) -> Details {
+fn known(parameters: &Parameters, news: CallProgress) -> ConversationFields {
     let text = |name| parameters.get(name).map(Value::from);
     let calling_type = match parameters.get("Direction") {
         Some("inbound") => Some(json!("INBOUND")),
@@ -69,9 +69,12 @@ fn known(parameters: &Parameters, news: News) -> Details {
     };
     // `CallDuration` is in seconds; `Duration`, which comes beside it, in minutes.
     let seconds = parameters.get("CallDuration").and_then(|seconds| seconds.parse::<u64>().ok());
-    Details::of([
+    ConversationFields::of([
         ("conversation_type", Some(json!("TELEPHONY"))),
-        ("conversation_duration", seconds.filter(|_| matches!(news, News::Ended(_))).map(Value::from)),
+        (
+            "conversation_duration",
+            seconds.filter(|_| matches!(news, CallProgress::Ended(_))).map(Value::from),
+        ),
         ("conversation_recording_url", text("RecordingUrl")),
         ("calling_type", calling_type),
         ("telephony_provider", Some(json!("TWILIO"))),
@@ -84,18 +87,18 @@ fn known(parameters: &Parameters, news: News) -> Details {
 mod tests {
     use super::*;
 
-    fn signal(form: &str) -> Result<Option<Signal>, Invalid> {
+    fn signal(form: &str) -> Result<Option<ProviderCallback>, Invalid> {
         read(&Parameters::of_form(form.as_bytes()), Timestamp::from_millis(7))
     }
 
     #[test]
     fn a_status_is_news_by_the_table() {
-        let ended = |kind| Some(News::Ended(End::As(kind)));
+        let ended = |kind| Some(CallProgress::Ended(Ending::As(kind)));
         for (status, expected) in [
-            ("queued", Some(News::Placed)),
-            ("initiated", Some(News::Placed)),
-            ("ringing", Some(News::Placed)),
-            ("in-progress", Some(News::Answered)),
+            ("queued", Some(CallProgress::Placed)),
+            ("initiated", Some(CallProgress::Placed)),
+            ("ringing", Some(CallProgress::Placed)),
+            ("in-progress", Some(CallProgress::Answered)),
             ("completed", ended(EventKind::Completed)),
             ("busy", ended(EventKind::Disconnected)),
             ("no-answer", ended(EventKind::Disconnected)),

@@ -1,6 +1,6 @@
 //! What must hold of any callback that comes in Twilio's name.
 
-use adapters::http::Request;
+use adapters::http::request::Request;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

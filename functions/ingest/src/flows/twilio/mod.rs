@@ -6,8 +6,9 @@ mod callback;
 mod fuzz;
 mod signature;
 
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::shared::ids::{AccountId, ConversationId};

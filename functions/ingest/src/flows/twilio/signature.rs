@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adapters::http::Request;
+use adapters::http::request::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::conversation::provider_secret::ProviderSecret;

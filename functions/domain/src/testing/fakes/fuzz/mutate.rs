@@ -1,6 +1,6 @@
 //! What chance does to a seed.
 
-use crate::testing::fakes::Dice;
+use crate::testing::fakes::SeededRandomness;
 
 /// Longer inputs find nothing that shorter ones don't, and take their time.
 const MAX_BYTES: usize = 16 * 1024;
@@ -32,7 +32,7 @@ const NUMBERS: [&str; 15] = [
 
 /// Makes inputs out of others.
 pub(super) struct Mutator<'a> {
-    pub(super) dice: Dice,
+    pub(super) dice: SeededRandomness,
     pub(super) seeds: &'a [Vec<u8>],
     /// The target's own.
     pub(super) words: &'a [&'static str],

@@ -7,7 +7,7 @@ use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::http::Reply;
+use crate::http::reply::Reply;
 
 /// What is wrong with a request, or with us.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -85,6 +85,12 @@ impl Problem {
     }
 }
 
+impl From<Problem> for Reply {
+    fn from(problem: Problem) -> Self {
+        problem.reply()
+    }
+}
+
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         let detail = format!("{invalid}.");
@@ -102,7 +108,7 @@ impl From<Invalid> for Problem {
 /// Our infrastructure failed. The cause goes to the log; the caller learns that trying again helps.
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        crate::log_unavailable(&error);
+        crate::telemetry::log_unavailable(&error);
         let detail = "Something of ours is not available right now. Nothing was lost; please try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::destination::egress::{AddressPolicy, AllowedNetworks};
+use domain::destination::egress::{AllowedNetworks, EgressPolicy};
 use rustls::pki_types::CertificateDer;
 
 use crate::config::{ConfigError, Vars};
@@ -15,12 +15,12 @@ const ALLOWED_NETWORKS: &str = "ALLOWED_NETWORKS";
 const TRUSTED_CERTIFICATE: &str = "TRUSTED_CERTIFICATE";
 
 /// Which addresses destinations may have. Private ones are told to the log: who reads it has to know.
-pub fn addresses(vars: &impl Vars) -> Result<AddressPolicy, ConfigError> {
-    let Some(text) = vars.optional(ALLOWED_NETWORKS) else { return Ok(AddressPolicy::PublicOnly) };
+pub fn addresses(vars: &impl Vars) -> Result<EgressPolicy, ConfigError> {
+    let Some(text) = vars.optional(ALLOWED_NETWORKS) else { return Ok(EgressPolicy::PublicOnly) };
     let networks =
         AllowedNetworks::parse(&text).map_err(|problem| ConfigError::new(ALLOWED_NETWORKS, problem))?;
     tracing::warn!(%networks, "private_networks.allowed");
-    Ok(AddressPolicy::PublicAndAllowed(networks))
+    Ok(EgressPolicy::PublicAndAllowed(networks))
 }
 
 /// Which certificate authorities are trusted besides the public ones.
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn nothing_private_is_reached_unless_it_is_said() {
         for silent in [BTreeMap::new(), vars(ALLOWED_NETWORKS, ""), vars(TRUSTED_CERTIFICATE, "")] {
-            assert_eq!(addresses(&silent).unwrap(), AddressPolicy::PublicOnly);
+            assert_eq!(addresses(&silent).unwrap(), EgressPolicy::PublicOnly);
             assert_eq!(trusted_certificates(&silent).unwrap(), []);
         }
         let policy = addresses(&vars(ALLOWED_NETWORKS, "10.20.0.0/16")).unwrap();
