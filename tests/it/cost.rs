@@ -8,8 +8,8 @@ use adapters::config::Retention;
 use adapters::dynamodb::{
     ContextTables, ConversationTable, ConversationTables, DestinationTable, LedgerTable, RateTable,
 };
-use adapters::system::SystemChance;
-use adapters::vault::{KmsOpener, KmsVault};
+use adapters::system::SystemRandomness;
+use adapters::vault::{KmsDecryptor, KmsVault};
 use domain::conversation::ended::{CompletionFlow, Ended};
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::patch::ConversationPatch;
@@ -138,8 +138,8 @@ impl Tables {
     }
 
     /// What opens secrets, as a new process has it.
-    fn opener(&self) -> KmsOpener {
-        KmsOpener::new(self.kms.clone(), "key".to_owned(), Arc::clone(&self.clock))
+    fn decryptor(&self) -> KmsDecryptor {
+        KmsDecryptor::new(self.kms.clone(), "key".to_owned(), Arc::clone(&self.clock))
     }
 
     fn count(&self, operation: &str) -> usize {
@@ -202,7 +202,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let conversations = tables.conversations(&tables.direct);
     assert_eq!(conversations.end(&conversation, &event).await.unwrap(), Saved::Yes);
     let destinations = DestinationTable::new(tables.direct.clone(), "DestinationsTable".to_owned());
-    let vault = KmsVault::new(tables.opener(), Arc::new(SystemChance));
+    let vault = KmsVault::new(tables.decryptor(), Arc::new(SystemRandomness));
     let mut batch = Vec::new();
     for number in 0..BATCH {
         let mut destination = sample::destination(&format!("dst_{number:016x}"));
@@ -228,7 +228,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
             "DeliveryLogTable".to_owned(),
             Arc::clone(&tables.clock),
         ),
-        tables.opener(),
+        tables.decryptor(),
         Talkative,
         MemoryVisibility::default(),
         Arc::default(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use adapters::config::Environment;
-use adapters::system::SystemChance;
+use adapters::system::SystemRandomness;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
 use domain::shared::randomness::Randomness;
@@ -190,7 +190,7 @@ pub(crate) fn elsewhere() -> Elsewhere {
 
 /// No other stack at the same endpoints has it.
 fn unique() -> String {
-    (&SystemChance as &dyn Randomness).bytes::<6>().map(|byte| format!("{byte:02x}")).concat()
+    (&SystemRandomness as &dyn Randomness).bytes::<6>().map(|byte| format!("{byte:02x}")).concat()
 }
 
 /// In memory, on any ports, in this process.

@@ -73,7 +73,7 @@ impl Intercept for Heard {
     ) -> Result<(), BoxError> {
         let date = context.response().headers().get("date").and_then(read);
         if let (Some(date), Some(Sent(sent))) = (date, config.load::<Sent>()) {
-            self.0.hear(date, *sent);
+            self.0.observe(date, *sent);
         }
         Ok(())
     }

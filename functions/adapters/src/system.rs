@@ -17,9 +17,9 @@ impl Clock for SystemClock {
 }
 
 /// The machine's source of randomness.
-pub struct SystemChance;
+pub struct SystemRandomness;
 
-impl Randomness for SystemChance {
+impl Randomness for SystemRandomness {
     #[expect(
         clippy::expect_used,
         reason = "a machine without randomness can make no secret; nothing can go on"

@@ -107,9 +107,9 @@ impl Manage {
 
     async fn create_account(&self, CreateAccount { name }: CreateAccount) -> Result<Value, Error> {
         let account = Account {
-            id: AccountId::new(self.chance.bytes()),
+            id: AccountId::new(self.randomness.bytes()),
             name,
-            cursor_secret: self.chance.bytes(),
+            cursor_secret: self.randomness.bytes(),
             created_at: self.clock.now(),
         };
         self.accounts.create(&account).await?;
@@ -125,7 +125,7 @@ impl Manage {
             return Err("scopes must name at least one of ingest, manage, read".into());
         }
         let cursor_secret = self.existing(&account_id).await?;
-        let presented = PresentedKey::new(self.chance.bytes());
+        let presented = PresentedKey::new(self.randomness.bytes());
         let key = ApiKey {
             id: presented.id().clone(),
             account_id,

@@ -21,7 +21,7 @@ use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
-use adapters::vault::{KmsOpener, KmsVault, SECRETS_KEY_ARN};
+use adapters::vault::{KmsDecryptor, KmsVault, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
 use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock;
@@ -62,16 +62,21 @@ pub struct Manage {
     vault: KmsVault,
     addresses: EgressPolicy,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Randomness>,
+    randomness: Arc<dyn Randomness>,
 }
 
 impl Manage {
     /// Wires the function, once per process.
     #[must_use]
-    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Randomness>) -> Self {
+    pub fn new(
+        config: Config,
+        clients: Clients,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+    ) -> Self {
         let Clients { dynamodb, kms, .. } = clients;
-        let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
-        let vault = KmsVault::new(opener, Arc::clone(&chance));
+        let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
+        let vault = KmsVault::new(decryptor, Arc::clone(&randomness));
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let rates = RateTable::new(dynamodb.clone(), config.delivery_log_table);
         Self {
@@ -82,7 +87,7 @@ impl Manage {
             vault,
             addresses: config.addresses,
             clock,
-            chance,
+            randomness,
         }
     }
 

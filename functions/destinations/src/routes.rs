@@ -39,7 +39,7 @@ impl Manage {
             let detail = "An account has 100 destinations at the most.";
             return Err(Problem::new(StatusCode::CONFLICT, "too_many_destinations", detail));
         }
-        let id = DestinationId::new(self.chance.bytes());
+        let id = DestinationId::new(self.randomness.bytes());
         let now = self.clock.now();
         let destination = form.create(account.clone(), id, secret.clone(), now, &self.vault).await?;
         let saved = self.destinations.put(&destination, None).await?;
@@ -80,8 +80,10 @@ impl Manage {
     /// The caller's own secret, taken out of the fields, or else a new one.
     fn secret(&self, fields: &mut JsonObject) -> Result<SigningSecret, Invalid> {
         let given: Option<String> = fields.take("secret", SigningSecret::RULE)?;
-        given
-            .map_or_else(|| Ok(SigningSecret::new(self.chance.bytes())), |given| SigningSecret::parse(&given))
+        given.map_or_else(
+            || Ok(SigningSecret::new(self.randomness.bytes())),
+            |given| SigningSecret::parse(&given),
+        )
     }
 
     /// Whether it is stored just like this.

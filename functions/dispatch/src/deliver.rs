@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use adapters::dynamodb::{ContextTables, LedgerTable, RateTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
-use adapters::vault::KmsOpener;
+use adapters::vault::KmsDecryptor;
 use domain::delivery::deliver::{Deliver, Invocation, Verdict};
 use domain::delivery::message::Message;
 use domain::delivery::rate_limiter::{Admission, RateLimiter};
@@ -15,13 +15,13 @@ use crate::batch::{Batch, Item};
 
 /// The ids of the messages that are done with.
 pub(crate) async fn run<'a>(
-    pace: &RateLimiter<RateTable, Queue>,
-    deliver: &Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
+    rate_limiter: &RateLimiter<RateTable, Queue>,
+    deliver: &Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue>,
     batch: &'a Batch,
     invocation: &Invocation,
 ) -> HashSet<&'a str> {
     let (ids, received): (Vec<_>, Vec<_>) = batch.messages.iter().filter_map(received).unzip();
-    let turns = pace.run(&received).await;
+    let turns = rate_limiter.run(&received).await;
     let mut done = HashSet::new();
     let (mut due_ids, mut due) = (Vec::new(), Vec::new());
     for ((id, received), turn) in ids.into_iter().zip(received).zip(turns) {
@@ -30,7 +30,7 @@ pub(crate) async fn run<'a>(
                 due_ids.push(id);
                 due.push(received);
             }
-            Admission::PutOff => {
+            Admission::Deferred => {
                 done.insert(id);
             }
         }

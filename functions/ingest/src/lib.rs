@@ -21,7 +21,7 @@ use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use adapters::sqs::Queue;
-use adapters::vault::{KmsOpener, SECRETS_KEY_ARN};
+use adapters::vault::{KmsDecryptor, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
 use domain::lifecycle::callback::Callbacks;
 use domain::lifecycle::complete::Complete;
@@ -95,23 +95,28 @@ enum Command {
 pub struct Ingest {
     accounts: AccountTable,
     callers: Callers,
-    providers: ProviderTable<KmsOpener>,
+    providers: ProviderTable<KmsDecryptor>,
     complete: Completing,
     callbacks: Linking,
     update: Update<ConversationTables>,
     forget: Forgetting,
     end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
     resend: Resend<DeliveryLogTable, DestinationTable, Queue>,
-    trial: SendTest<ConversationTables, Queue>,
+    send_test: SendTest<ConversationTables, Queue>,
     public_url: Option<PublicUrl>,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Randomness>,
+    randomness: Arc<dyn Randomness>,
 }
 
 impl Ingest {
     /// Wires the function, once per process.
     #[must_use]
-    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Randomness>) -> Self {
+    pub fn new(
+        config: Config,
+        clients: Clients,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+    ) -> Self {
         let Clients { dynamodb, sqs, kms } = clients;
         let (table, log) = (config.conversations_table, config.delivery_log_table);
         let conversations = ConversationTables::new(
@@ -129,11 +134,11 @@ impl Ingest {
         let complete = Complete::new(conversations.clone(), events, Arc::clone(&clock));
         let references = ReferenceTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
         let overdue = OverdueIndex::new(dynamodb.clone(), table);
-        let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
+        let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         Self {
             callers: Callers::new(accounts.clone(), rates, config.rate_limit, Arc::clone(&clock)),
             accounts,
-            providers: ProviderTable::new(dynamodb, config.destinations_table, opener),
+            providers: ProviderTable::new(dynamodb, config.destinations_table, decryptor),
             callbacks: Callbacks::new(
                 complete.clone(),
                 conversations.clone(),
@@ -144,11 +149,11 @@ impl Ingest {
             end_overdue: EndOverdue::new(complete.clone(), overdue, Arc::clone(&clock)),
             complete,
             resend: Resend::new(log, destinations, deliveries.clone(), Arc::clone(&clock)),
-            trial: SendTest::new(conversations.clone(), deliveries, Arc::clone(&clock)),
+            send_test: SendTest::new(conversations.clone(), deliveries, Arc::clone(&clock)),
             update: Update::new(conversations, Arc::clone(&clock)),
             public_url: config.public_url,
             clock,
-            chance,
+            randomness,
         }
     }
 
@@ -222,7 +227,7 @@ impl Ingest {
     }
 
     fn redelivery(&self) -> Redelivery<'_> {
-        Redelivery { resend: &self.resend, trial: &self.trial, chance: &*self.chance }
+        Redelivery { resend: &self.resend, send_test: &self.send_test, randomness: &*self.randomness }
     }
 
     fn platform(&self) -> End<'_> {

@@ -21,8 +21,8 @@ use serde::Serialize;
 /// What the three routes work with.
 pub(crate) struct Redelivery<'a> {
     pub(crate) resend: &'a Resend<DeliveryLogTable, DestinationTable, Queue>,
-    pub(crate) trial: &'a SendTest<ConversationTables, Queue>,
-    pub(crate) chance: &'a dyn Randomness,
+    pub(crate) send_test: &'a SendTest<ConversationTables, Queue>,
+    pub(crate) randomness: &'a dyn Randomness,
 }
 
 /// What a caller reads of a delivery that is on its way.
@@ -48,7 +48,7 @@ impl Redelivery<'_> {
         let none = || Problem::not_found("delivery");
         let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
         request.json_or_empty::<JsonObject>()?.allow_only(&[])?;
-        match self.resend.one(&caller.account_id, &id, self.chance.bytes()).await? {
+        match self.resend.one(&caller.account_id, &id, self.randomness.bytes()).await? {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),
             Resent::UnderWay => {
@@ -75,7 +75,9 @@ impl Redelivery<'_> {
         let rule = "must be conversation.completed, conversation.disconnected or conversation.failed";
         let kind = fields.optional("event", rule)?.unwrap_or(EventKind::Completed);
         match self.resend.active(&caller.account_id, &id).await? {
-            Ok(destination) => Ok(sent(&self.trial.run(&destination, kind, self.chance.bytes()).await?)),
+            Ok(destination) => {
+                Ok(sent(&self.send_test.run(&destination, kind, self.randomness.bytes()).await?))
+            }
             Err(NoDestination::Missing) => Err(Problem::not_found("destination")),
             Err(NoDestination::Disabled) => Err(disabled()),
         }

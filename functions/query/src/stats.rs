@@ -65,9 +65,9 @@ pub(crate) async fn show(
         last: page
             .deliveries
             .iter()
-            .map(|summary| &summary.standing)
-            .filter(|standing| standing.attempts > 0)
-            .max_by_key(|standing| standing.updated_at)
+            .map(|summary| &summary.state)
+            .filter(|state| state.attempts > 0)
+            .max_by_key(|state| state.updated_at)
             .map(|DeliveryState { updated_at, outcome, http_status, .. }| Last {
                 at: *updated_at,
                 outcome: *outcome,

@@ -48,8 +48,8 @@ struct Delivery<'a> {
 
 impl<'a> Delivery<'a> {
     fn new(summary: &'a Summary) -> Self {
-        let Summary { delivery, standing } = summary;
-        let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
+        let Summary { delivery, state } = summary;
+        let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = state;
         Self {
             id: &delivery.id,
             event_id: delivery.id.event_id(),

@@ -8,7 +8,7 @@ use adapters::aws::Clients;
 use adapters::config::{ConfigError, Environment, Vars};
 use adapters::function::Error;
 use adapters::sender::CertificateDer;
-use adapters::system::{SystemChance, SystemClock};
+use adapters::system::{SystemClock, SystemRandomness};
 use destinations::Manage;
 use dispatch::Dispatch;
 use domain::destination::egress::EgressPolicy;
@@ -118,7 +118,7 @@ impl Launch<'_> {
         match function.binary.as_str() {
             "ingest" => {
                 let config = ingest::Config::read(variables)?;
-                let function = Ingest::new(config, clients, clock, Arc::new(SystemChance));
+                let function = Ingest::new(config, clients, clock, Arc::new(SystemRandomness));
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "query" => {
@@ -127,7 +127,7 @@ impl Launch<'_> {
             }
             "destinations" => {
                 let function =
-                    Manage::new(destinations_config(variables)?, clients, clock, Arc::new(SystemChance));
+                    Manage::new(destinations_config(variables)?, clients, clock, Arc::new(SystemRandomness));
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "dispatch" => {
@@ -217,7 +217,7 @@ pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
     match name {
         "destinations" => {
             let function =
-                Manage::new(destinations_config(&Environment)?, clients, clock, Arc::new(SystemChance));
+                Manage::new(destinations_config(&Environment)?, clients, clock, Arc::new(SystemRandomness));
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }
         "dispatch" => {

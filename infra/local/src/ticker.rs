@@ -28,7 +28,7 @@ impl<S: Subscriber> Layer<S> for Ticker {
         event.record(&mut fields);
         match fields.get("message") {
             "delivery.attempted" => screen::line(&fields.attempt()),
-            "delivery.put_off" => screen::line(&fields.put_off()),
+            "delivery.put_off" => screen::line(&fields.defer()),
             _ => {}
         }
     }
@@ -70,7 +70,7 @@ impl Fields {
         )
     }
 
-    fn put_off(&self) -> String {
+    fn defer(&self) -> String {
         format!("{}  put off until {}", self.delivery("put_off_at"), clock_time(self.get("until")))
     }
 
@@ -125,7 +125,7 @@ mod tests {
             ("until", "2026-09-01T10:00:13.333Z"),
         ]);
         assert_eq!(
-            fields.put_off(),
+            fields.defer(),
             "10:00:01  conversation.failed        c-1 → dst_1  put off until 10:00:13"
         );
     }

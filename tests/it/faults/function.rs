@@ -7,7 +7,7 @@ use adapters::config::Retention;
 use adapters::dynamodb::{ContextTables, LedgerTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
-use adapters::vault::KmsOpener;
+use adapters::vault::KmsDecryptor;
 use bytes::Bytes;
 use domain::delivery::deliver::{ATTEMPT_LIMIT, Deliver, Invocation, Verdict};
 use domain::delivery::message::Message;
@@ -92,7 +92,7 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
     let deliver = Deliver::new(
         LedgerTable::new(aws.dynamodb.clone(), log.clone(), Retention::read(variables).unwrap()),
         ContextTables::new(aws.dynamodb.clone(), destinations, log, Arc::clone(&clock)),
-        KmsOpener::new(aws.kms, variables["SECRETS_KEY_ARN"].clone(), Arc::clone(&clock)),
+        KmsDecryptor::new(aws.kms, variables["SECRETS_KEY_ARN"].clone(), Arc::clone(&clock)),
         Panics(HttpSender::new(ADDRESSES, &[certificate]).unwrap()),
         Queue::new(aws.sqs.clone(), site.queue_url(DELIVERIES).to_owned()),
         Arc::default(),
@@ -193,7 +193,8 @@ async fn row_29_receives_that_throttled_invokes_burned_cost_no_attempt_and_are_c
     assert_eq!(site.status(&delivery).await, DeliveryStatus::Exhausted);
     let letters = log::captured().with(&["dead_letter.reconciled", delivery.as_str(), "Returned"]);
     assert_eq!(letters.len(), 1, "{letters:?}");
-    let burned = log::captured().with(&["delivery.attempted", delivery.as_str(), r#""burned_receives":2"#]);
+    let burned =
+        log::captured().with(&["delivery.attempted", delivery.as_str(), r#""receives_without_attempt":2"#]);
     assert_eq!(burned.len(), 2, "both attempts before the letter: {burned:?}");
     site.assert_kept().await;
 }

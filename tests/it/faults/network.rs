@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adapters::sender::Names;
-use adapters::system::{SystemChance, SystemClock};
+use adapters::system::{SystemClock, SystemRandomness};
 use destinations::{Config, Manage};
 use domain::destination::egress::{AllowedNetworks, EgressPolicy};
 use futures_util::FutureExt;
@@ -158,7 +158,7 @@ async fn row_18_what_no_webhook_can_go_to_is_refused_at_registration() {
     let customer = world.customer("Acme").await;
     let config = Config::read(&world.stack.environment).unwrap();
     let clients = world.stack.clients.clone();
-    let manage = Manage::new(config, clients, Arc::new(SystemClock), Arc::new(SystemChance));
+    let manage = Manage::new(config, clients, Arc::new(SystemClock), Arc::new(SystemRandomness));
     let sample: Value =
         serde_json::from_str(include_str!("../../../events/destinations/create-destination.json")).unwrap();
     let register = async |url: &str| {

@@ -177,8 +177,8 @@ impl Script {
 
     fn dice_say_throttle(&self) -> bool {
         let throttles = self.throttles.lock().unwrap();
-        let (probability, dice) = &*throttles;
-        dice.chance(*probability)
+        let (probability, randomness) = &*throttles;
+        randomness.chance(*probability)
     }
 
     fn count(&self, operation: &str, which: usize) {

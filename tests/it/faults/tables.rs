@@ -168,8 +168,8 @@ async fn row_38_a_storm_of_copies_makes_one_request() {
 
 /// Letters that no compression makes small.
 fn noise(bytes: usize) -> String {
-    let dice = SeededRandomness::new(1);
-    let letters = std::iter::repeat_with(|| char::from(b' ' + u8::try_from(dice.below(95)).unwrap()));
+    let randomness = SeededRandomness::new(1);
+    let letters = std::iter::repeat_with(|| char::from(b' ' + u8::try_from(randomness.below(95)).unwrap()));
     letters.filter(|letter| !"\"\\".contains(*letter)).take(bytes).collect()
 }
 

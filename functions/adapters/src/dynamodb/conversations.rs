@@ -50,7 +50,7 @@ pub struct ConversationTables {
 #[derive(Serialize, Deserialize)]
 struct ConversationRow {
     /// The fields that travel in the payload, as compressed JSON.
-    details: Bytes,
+    fields: Bytes,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     references: Vec<Reference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,12 +112,12 @@ fn conversation_key(account: &AccountId, id: &ConversationId) -> Item {
 }
 
 fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
-    let Some(details) = compress(conversation.details.to_json().as_bytes())? else { return Ok(None) };
-    if conversation.ended.is_none() && details.len() > MAX_OPEN_BYTES {
+    let Some(fields) = compress(conversation.fields.to_json().as_bytes())? else { return Ok(None) };
+    if conversation.ended.is_none() && fields.len() > MAX_OPEN_BYTES {
         return Ok(None);
     }
     let mut item = to_item(&ConversationRow {
-        details: details.into(),
+        fields: fields.into(),
         references: conversation.references.clone(),
         answered_at: conversation.answered_at.map(Timestamp::as_millis),
         expected_end: conversation.expected_end.map(Timestamp::as_millis),
@@ -136,11 +136,11 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
     let corrupt =
         |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a conversation", error);
     let row: ConversationRow = from_item(item)?;
-    let fields = serde_json::from_slice(&decompress(&row.details)?).map_err(|error| corrupt(error.into()))?;
+    let fields = serde_json::from_slice(&decompress(&row.fields)?).map_err(|error| corrupt(error.into()))?;
     Ok(Conversation {
         account_id: account.clone(),
         id: id.clone(),
-        details: ConversationFields::parse(fields).map_err(|error| corrupt(error.into()))?,
+        fields: ConversationFields::parse(fields).map_err(|error| corrupt(error.into()))?,
         references: row.references,
         answered_at: row.answered_at.map(Timestamp::from_millis),
         expected_end: row.expected_end.map(Timestamp::from_millis),

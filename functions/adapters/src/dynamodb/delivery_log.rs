@@ -178,7 +178,7 @@ fn summaries(records: &[(Delivery, Record)]) -> Vec<Summary> {
         .filter_map(|of_one| {
             let (delivery, _) = of_one.first()?;
             let records: Vec<_> = of_one.iter().map(|(_, record)| record.clone()).collect();
-            Some(Summary { delivery: delivery.clone(), standing: DeliveryState::of(&records)? })
+            Some(Summary { delivery: delivery.clone(), state: DeliveryState::of(&records)? })
         })
         .collect()
 }

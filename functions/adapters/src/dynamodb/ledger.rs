@@ -175,15 +175,15 @@ impl Ledger for LedgerTable {
     }
 
     async fn complete(&self, closing: &Closing) -> Result<bool> {
-        let (standing, unset) = StandingRow::from(closing.standing()).into_update()?;
+        let (state, unset) = StandingRow::from(closing.state()).into_update()?;
         let written = if closing.number == 1 {
             // The one write that lists a delivery: not before, so that a first-try success costs four write units.
-            let mut besides = standing;
+            let mut besides = state;
             besides.extend(to_item(&IndexKeys::of(&closing.delivery))?);
             self.write_alone(self.completion(closing, besides)?).await?
         } else {
             let completion = self.completion(closing, Item::new())?;
-            let head = self.head(&closing.delivery, standing, &unset)?;
+            let head = self.head(&closing.delivery, state, &unset)?;
             self.write_with_head(TransactWriteItem::builder().update(completion).build(), head).await?
         };
         match written {
@@ -203,8 +203,8 @@ impl Ledger for LedgerTable {
         let record = Record { number, at, entry: Entry::Closed { status, reason: reason.to_owned() } };
         let mut row = self.item(delivery, &record)?;
         let written = if number == 1 {
-            if let Some(standing) = DeliveryState::of(&[record]) {
-                row.extend(to_item(&StandingRow::from(standing))?);
+            if let Some(state) = DeliveryState::of(&[record]) {
+                row.extend(to_item(&StandingRow::from(state))?);
             }
             row.extend(to_item(&IndexKeys::of(delivery))?);
             self.put_alone(row).await?

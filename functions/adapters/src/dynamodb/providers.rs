@@ -69,8 +69,8 @@ impl<V: Vault> ProviderSecretStore for ProviderTable<V> {
         secret: &ProviderSecret,
         at: Timestamp,
     ) -> Result<()> {
-        let holder = EncryptionContext::provider(account, provider);
-        let encrypted = self.vault.encrypt(&holder, secret.reveal().as_bytes()).await?;
+        let context = EncryptionContext::provider(account, provider);
+        let encrypted = self.vault.encrypt(&context, secret.reveal().as_bytes()).await?;
         let row = ProviderRow { provider, encrypted: encrypted.into(), updated_at: at.as_millis() };
         let mut item = to_item(&row)?;
         item.extend(provider_key(account, provider));

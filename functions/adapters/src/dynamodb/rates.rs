@@ -41,7 +41,7 @@ fn partition(what: RateKey<'_>, window: Window) -> String {
     match what {
         RateKey::Requests(account) => format!("{PREFIX}{account}#{window}"),
         RateKey::Deliveries(account, destination) => format!("{PREFIX}{account}#{destination}#{window}"),
-        RateKey::Trials(account, destination) => format!("{PREFIX}{account}#{destination}#trials#{window}"),
+        RateKey::Probes(account, destination) => format!("{PREFIX}{account}#{destination}#trials#{window}"),
     }
 }
 

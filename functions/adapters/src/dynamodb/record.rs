@@ -81,7 +81,7 @@ pub(super) struct ListedRow {
     trigger: Trigger,
     created_at: u64,
     #[serde(flatten)]
-    standing: StandingRow,
+    state: StandingRow,
 }
 
 /// What the sort keys of all deliveries start with.
@@ -176,9 +176,8 @@ impl ListedRow {
             trigger: self.trigger,
             created_at: Timestamp::from_millis(self.created_at),
         };
-        let StandingRow { status, attempts, outcome, http_status, error, next_at, updated_at } =
-            self.standing;
-        let standing = DeliveryState {
+        let StandingRow { status, attempts, outcome, http_status, error, next_at, updated_at } = self.state;
+        let state = DeliveryState {
             status,
             attempts,
             outcome,
@@ -187,7 +186,7 @@ impl ListedRow {
             next_at: next_at.map(Timestamp::from_millis),
             updated_at: Timestamp::from_millis(updated_at),
         };
-        Ok(Summary { delivery, standing })
+        Ok(Summary { delivery, state })
     }
 }
 
@@ -222,8 +221,8 @@ impl StandingRow {
 }
 
 impl From<DeliveryState> for StandingRow {
-    fn from(standing: DeliveryState) -> Self {
-        let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
+    fn from(state: DeliveryState) -> Self {
+        let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = state;
         Self {
             status,
             attempts,

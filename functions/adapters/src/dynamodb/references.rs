@@ -45,7 +45,7 @@ struct SignalRow {
     at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     began: Option<u64>,
-    news: CallProgress,
+    progress: CallProgress,
     known: String,
     /// In seconds since the epoch, as DynamoDB's TTL wants it.
     expires_at: u64,
@@ -68,9 +68,9 @@ fn link_key(account: &AccountId, reference: &Reference) -> Item {
     key(reference_partition(account, reference), LINK)
 }
 
-fn signal_key(account: &AccountId, signal: &ProviderCallback) -> Item {
-    let name = hex(&Sha256::digest(&signal.id)[..8]);
-    key(reference_partition(account, &signal.reference), format!("{SIGNAL}{name}"))
+fn signal_key(account: &AccountId, callback: &ProviderCallback) -> Item {
+    let name = hex(&Sha256::digest(&callback.id)[..8]);
+    key(reference_partition(account, &callback.reference), format!("{SIGNAL}{name}"))
 }
 
 /// Leads where it was found to.
@@ -110,22 +110,22 @@ impl References for ReferenceTable {
         self.table.delete_if("delete a reference", link_key(account, reference), still(found)).await
     }
 
-    async fn park(&self, account: &AccountId, signal: &ProviderCallback, until: Timestamp) -> Result<()> {
+    async fn park(&self, account: &AccountId, callback: &ProviderCallback, until: Timestamp) -> Result<()> {
         let mut item = to_item(&SignalRow {
-            id: signal.id.clone(),
-            at: signal.at.as_millis(),
-            began: signal.began.map(Timestamp::as_millis),
-            news: signal.news,
-            known: signal.known.to_json(),
+            id: callback.id.clone(),
+            at: callback.at.as_millis(),
+            began: callback.began.map(Timestamp::as_millis),
+            progress: callback.progress,
+            known: callback.known.to_json(),
             // Rounded up: it waits no less than it was to.
             expires_at: until.as_secs() + 1,
         })?;
-        item.extend(signal_key(account, signal));
+        item.extend(signal_key(account, callback));
         self.table.put("park a callback", item).await
     }
 
-    async fn unpark(&self, account: &AccountId, signal: &ProviderCallback) -> Result<()> {
-        self.table.delete("forget a callback", signal_key(account, signal)).await?;
+    async fn unpark(&self, account: &AccountId, callback: &ProviderCallback) -> Result<()> {
+        self.table.delete("forget a callback", signal_key(account, callback)).await?;
         Ok(())
     }
 
@@ -146,7 +146,7 @@ fn parse_signal(item: Item, reference: &Reference) -> Result<ProviderCallback> {
         id: row.id,
         at: Timestamp::from_millis(row.at),
         began: row.began.map(Timestamp::from_millis),
-        news: row.news,
+        progress: row.progress,
         known: ConversationFields::parse(known).map_err(|error| corrupt(error.into()))?,
     })
 }

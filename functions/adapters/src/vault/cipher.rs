@@ -24,8 +24,8 @@ pub enum CipherError {
 /// Seals a text together with what it is for. The nonce is 96 bits of chance: a key of ours seals a handful of texts,
 /// and 2^32 are safe.
 #[must_use]
-pub fn seal(key: &Key, chance: &dyn Randomness, what_for: &[u8], text: &[u8]) -> Vec<u8> {
-    let nonce: [u8; NONCE_LEN] = chance.bytes();
+pub fn seal(key: &Key, randomness: &dyn Randomness, what_for: &[u8], text: &[u8]) -> Vec<u8> {
+    let nonce: [u8; NONCE_LEN] = randomness.bytes();
     let mut ciphertext = text.to_vec();
     #[expect(clippy::expect_used, reason = "fails for texts of 64 GiB only")]
     unbound(key)

@@ -22,7 +22,7 @@ pub const SECRETS_KEY_ARN: &str = "SECRETS_KEY_ARN";
 
 /// Opens what a [`KmsVault`] has sealed.
 #[derive(Clone)]
-pub struct KmsOpener {
+pub struct KmsDecryptor {
     kms: Client,
     key_arn: String,
     opened: Arc<KeyRing>,
@@ -32,15 +32,15 @@ pub struct KmsOpener {
 /// in use from the next change of a destination on, and nothing of an older version fits into a newer one.
 #[derive(Clone)]
 pub struct KmsVault {
-    opener: KmsOpener,
-    chance: Arc<dyn Randomness>,
+    decryptor: KmsDecryptor,
+    randomness: Arc<dyn Randomness>,
 }
 
 /// What is stored does not open for its holder, and no second try will help.
 #[derive(Debug, thiserror::Error)]
-#[error("what is sealed for {holder} does not open: {why}")]
+#[error("what is sealed for {context} does not open: {why}")]
 struct Broken {
-    holder: String,
+    context: String,
     why: &'static str,
     #[source]
     cause: Box<dyn std::error::Error + Send + Sync>,
@@ -51,10 +51,10 @@ fn broken(
     why: &'static str,
     cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Unavailable {
-    Unavailable::new("open a secret", Broken { holder: of.to_string(), why, cause: cause.into() })
+    Unavailable::new("open a secret", Broken { context: of.to_string(), why, cause: cause.into() })
 }
 
-impl KmsOpener {
+impl KmsDecryptor {
     /// Over the KMS key of that ARN.
     #[must_use]
     pub fn new(kms: Client, key_arn: String, clock: Arc<dyn Clock>) -> Self {
@@ -80,7 +80,7 @@ impl KmsOpener {
     }
 }
 
-impl Decryptor for KmsOpener {
+impl Decryptor for KmsDecryptor {
     async fn decrypt(&self, of: &EncryptionContext<'_>, sealed: &Encrypted) -> Result<Vec<u8>> {
         let name = (what_for(of), sealed.data_key.clone());
         let key = self.opened.get(name, self.open_key(of, &sealed.data_key)).await?;
@@ -91,20 +91,20 @@ impl Decryptor for KmsOpener {
 impl KmsVault {
     /// Over what opens, and chance.
     #[must_use]
-    pub fn new(opener: KmsOpener, chance: Arc<dyn Randomness>) -> Self {
-        Self { opener, chance }
+    pub fn new(decryptor: KmsDecryptor, randomness: Arc<dyn Randomness>) -> Self {
+        Self { decryptor, randomness }
     }
 }
 
 impl Decryptor for KmsVault {
     async fn decrypt(&self, of: &EncryptionContext<'_>, sealed: &Encrypted) -> Result<Vec<u8>> {
-        self.opener.decrypt(of, sealed).await
+        self.decryptor.decrypt(of, sealed).await
     }
 }
 
 impl Vault for KmsVault {
     async fn encrypt(&self, of: &EncryptionContext<'_>, text: &[u8]) -> Result<Encrypted> {
-        let KmsOpener { kms, key_arn, .. } = &self.opener;
+        let KmsDecryptor { kms, key_arn, .. } = &self.decryptor;
         let request = kms
             .generate_data_key()
             .key_id(key_arn)
@@ -116,7 +116,7 @@ impl Vault for KmsVault {
             answer.map_err(|error| Unavailable::new("make a data key", error.into_service_error()))?;
         let data_key =
             answer.ciphertext_blob.ok_or_else(|| Unavailable::new("make a data key", "KMS gave none"))?;
-        Ok(seal_content(of, &key(answer.plaintext)?, data_key, &*self.chance, text))
+        Ok(seal_content(of, &key(answer.plaintext)?, data_key, &*self.randomness, text))
     }
 }
 
@@ -136,10 +136,10 @@ fn seal_content(
     of: &EncryptionContext<'_>,
     key: &Key,
     data_key: Blob,
-    chance: &dyn Randomness,
+    randomness: &dyn Randomness,
     text: &[u8],
 ) -> Encrypted {
-    let content = cipher::seal(key, chance, &what_for(of), text);
+    let content = cipher::seal(key, randomness, &what_for(of), text);
     Encrypted { data_key: data_key.into_inner().into(), content: content.into() }
 }
 
@@ -154,7 +154,7 @@ mod tests {
     use domain::shared::ids::{AccountId, DestinationId};
 
     use super::*;
-    use crate::system::SystemChance;
+    use crate::system::SystemRandomness;
 
     /// With the same data key for all, which KMS's context prevents: the second bolt holds by itself.
     #[test]
@@ -163,7 +163,7 @@ mod tests {
         let destination = |id| DestinationId::parse(id).unwrap();
         let (mine, other) = (account("acc_1"), account("acc_2"));
         let (first, second, twilio) = (destination("dst_1"), destination("dst_2"), destination("twilio"));
-        let holders = [
+        let contexts = [
             EncryptionContext::destination(&mine, &first),
             EncryptionContext::destination(&mine, &second),
             EncryptionContext::destination(&other, &first),
@@ -173,9 +173,9 @@ mod tests {
             EncryptionContext::provider(&other, Provider::Twilio),
         ];
         let key = Zeroizing::new([7; 32]);
-        for sealed_for in &holders {
-            let sealed = seal_content(sealed_for, &key, Blob::new("blob"), &SystemChance, b"hunter2");
-            for opened_for in &holders {
+        for sealed_for in &contexts {
+            let sealed = seal_content(sealed_for, &key, Blob::new("blob"), &SystemRandomness, b"hunter2");
+            for opened_for in &contexts {
                 let opened = open_content(opened_for, &key, &sealed);
                 assert_eq!(opened.is_ok(), opened_for == sealed_for, "{sealed_for} as {opened_for}");
             }

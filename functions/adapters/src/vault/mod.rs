@@ -8,6 +8,6 @@ pub mod cipher;
 mod key_ring;
 mod kms;
 
-pub use kms::{KmsOpener, KmsVault, SECRETS_KEY_ARN};
+pub use kms::{KmsDecryptor, KmsVault, SECRETS_KEY_ARN};
 
 use key_ring::KeyRing;

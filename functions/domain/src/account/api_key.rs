@@ -123,8 +123,8 @@ pub struct PresentedKey {
 impl PresentedKey {
     /// A new key, from chance.
     #[must_use]
-    pub fn new(chance: [u8; ID_BYTES + SECRET_BYTES]) -> Self {
-        let (id, secret) = chance.split_at(ID_BYTES);
+    pub fn new(randomness: [u8; ID_BYTES + SECRET_BYTES]) -> Self {
+        let (id, secret) = randomness.split_at(ID_BYTES);
         Self { id: KeyId(hex(id)), secret: hex(secret) }
     }
 

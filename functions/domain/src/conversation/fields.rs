@@ -98,34 +98,34 @@ impl ConversationFields {
     ///
     /// # Errors
     /// The first field that is unknown, given twice or of the wrong type.
-    pub fn parse(fields: JsonObject) -> Result<Self, Invalid> {
-        let mut details = Self::default();
-        for (name, value) in fields.into_iter().filter(|(name, _)| name != "conversation_id") {
+    pub fn parse(object: JsonObject) -> Result<Self, Invalid> {
+        let mut fields = Self::default();
+        for (name, value) in object.into_iter().filter(|(name, _)| name != "conversation_id") {
             let Some(field) = FIELDS.iter().find(|field| field.name == name) else {
                 return Err(Invalid::new(name, "is no field of a conversation"));
             };
             if value.get() != "null" {
                 field.shape.check(&value).map_err(|rule| Invalid::new(field.name, rule))?;
             }
-            details.set(field.name, value);
+            fields.set(field.name, value);
         }
-        Ok(details)
+        Ok(fields)
     }
 
     /// What was seen of a conversation. What is `None`, or not what its field takes, stays unknown.
     #[must_use]
     pub fn of<const N: usize>(seen: [(&'static str, Option<Value>); N]) -> Self {
-        let mut details = Self::default();
+        let mut fields = Self::default();
         for (name, value) in seen {
             let shape = FIELDS.iter().find(|field| field.name == name).map(|field| field.shape);
             let value = value.and_then(|value| RawValue::from_string(value.to_string()).ok());
             if let (Some(shape), Some(value)) = (shape, value)
                 && shape.check(&value).is_ok()
             {
-                details.set(name, value);
+                fields.set(name, value);
             }
         }
-        details
+        fields
     }
 
     /// Takes over what `newer` has: a given value replaces, `null` clears, an absent field stays.
@@ -234,35 +234,35 @@ mod tests {
 
     #[test]
     fn a_newer_value_replaces_null_clears_and_silence_keeps() {
-        let mut details = parse(r#"{"notes":"a","agent_id":"x","calling_type":"OUTBOUND"}"#).unwrap();
-        details.merge(parse(r#"{"notes":"b","agent_id":null}"#).unwrap());
-        assert_eq!(details.get("notes"), Some("\"b\""));
-        assert_eq!(details.get("agent_id"), None);
-        assert_eq!(details.get("calling_type"), Some("\"OUTBOUND\""));
+        let mut fields = parse(r#"{"notes":"a","agent_id":"x","calling_type":"OUTBOUND"}"#).unwrap();
+        fields.merge(parse(r#"{"notes":"b","agent_id":null}"#).unwrap());
+        assert_eq!(fields.get("notes"), Some("\"b\""));
+        assert_eq!(fields.get("agent_id"), None);
+        assert_eq!(fields.get("calling_type"), Some("\"OUTBOUND\""));
     }
 
     #[test]
     fn what_is_known_fills_only_what_is_unknown() {
-        let mut details = parse(r#"{"notes":"a","agent_id":null}"#).unwrap();
-        details.fill(parse(r#"{"notes":"b","agent_id":"x","calling_type":"OUTBOUND"}"#).unwrap());
+        let mut fields = parse(r#"{"notes":"a","agent_id":null}"#).unwrap();
+        fields.fill(parse(r#"{"notes":"b","agent_id":"x","calling_type":"OUTBOUND"}"#).unwrap());
         let expected = parse(r#"{"notes":"a","agent_id":"x","calling_type":"OUTBOUND"}"#).unwrap();
-        assert!(details == expected);
+        assert!(fields == expected);
     }
 
     #[test]
     fn a_note_is_added_and_replaces_nothing() {
-        let mut details = ConversationFields::default();
-        details.add_note("one");
-        details.add_note("two");
-        assert_eq!(details.get("notes"), Some(r#""one\ntwo""#));
+        let mut fields = ConversationFields::default();
+        fields.add_note("one");
+        fields.add_note("two");
+        assert_eq!(fields.get("notes"), Some(r#""one\ntwo""#));
     }
 
     #[test]
     fn values_are_carried_to_the_byte() {
         let transcript = r#"[{"z":1.50,"a":"é"},12345678901234567890123]"#;
-        let details = parse(&format!("{{\"conversation_transcript\":{transcript}}}")).unwrap();
-        assert_eq!(details.get("conversation_transcript"), Some(transcript));
-        let again = parse(&details.to_json()).unwrap();
+        let fields = parse(&format!("{{\"conversation_transcript\":{transcript}}}")).unwrap();
+        assert_eq!(fields.get("conversation_transcript"), Some(transcript));
+        let again = parse(&fields.to_json()).unwrap();
         assert_eq!(again.get("conversation_transcript"), Some(transcript));
     }
 }

@@ -10,7 +10,7 @@ use crate::shared::timestamp::Timestamp;
 #[derive(Clone, Default)]
 pub struct ConversationPatch {
     /// The fields that travel in the payload.
-    pub details: ConversationFields,
+    pub fields: ConversationFields,
     /// What providers call the conversation.
     pub references: Vec<Reference>,
     /// When the conversation is expected to end; `Some(None)` where that is taken back.
@@ -34,7 +34,7 @@ impl ConversationPatch {
             "expected_end",
             "must be a time such as 2026-09-01T10:00:00Z, or null",
         )?;
-        Ok(Self { details: ConversationFields::parse(fields)?, references, expected_end })
+        Ok(Self { fields: ConversationFields::parse(fields)?, references, expected_end })
     }
 }
 
@@ -50,7 +50,7 @@ mod tests {
     fn what_is_no_part_of_the_payload_is_told_apart() {
         let change =
             parse(r#"{"notes":"n","daily_room":"r1","expected_end":"2026-09-01T10:00:00Z"}"#).unwrap();
-        assert_eq!(change.details.to_json(), r#"{"notes":"n"}"#);
+        assert_eq!(change.fields.to_json(), r#"{"notes":"n"}"#);
         assert_eq!(change.references, [Reference::parse(Provider::Daily, "r1", "daily_room").unwrap()]);
         assert_eq!(change.expected_end, Some(Timestamp::parse("2026-09-01T10:00:00Z")));
         assert_eq!(parse(r#"{"expected_end":null}"#).unwrap().expected_end, Some(None));

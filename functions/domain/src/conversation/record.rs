@@ -28,7 +28,7 @@ pub struct Conversation {
     /// Its public id.
     pub id: ConversationId,
     /// The fields that travel in the payload.
-    pub details: ConversationFields,
+    pub fields: ConversationFields,
     /// What providers call it, in the order in which we learned of it: a call that is transferred has a second name.
     pub references: Vec<Reference>,
     /// When a provider first saw someone answer or join.
@@ -57,7 +57,7 @@ impl Conversation {
         Self {
             account_id,
             id,
-            details: ConversationFields::default(),
+            fields: ConversationFields::default(),
             references: Vec::new(),
             answered_at: None,
             expected_end: None,
@@ -73,9 +73,9 @@ impl Conversation {
     /// Takes over what the platform says: a given value replaces, `null` clears, silence keeps. What has ended stays
     /// ended.
     pub fn apply(&mut self, change: &ConversationPatch) {
-        self.details.merge(change.details.clone());
+        self.fields.merge(change.fields.clone());
         if let Some(ended) = &self.ended {
-            self.details.set_status(ended.kind.into());
+            self.fields.set_status(ended.kind.into());
         }
         for reference in &change.references {
             self.name(reference);
@@ -103,7 +103,7 @@ impl Conversation {
     /// The fields as JSON, in the payload's order, between what goes before and after them: all of them, `null` where
     /// unknown.
     pub(crate) fn json(&self, before: &[(&str, String)], after: &[(&str, String)]) -> String {
-        let mut json = String::with_capacity(self.details.len() + 512);
+        let mut json = String::with_capacity(self.fields.len() + 512);
         let mut put = |name: &str, value: &str| {
             json.push(if json.is_empty() { '{' } else { ',' });
             let _ = write!(json, "\"{name}\":{value}"); // writing to a String cannot fail
@@ -114,8 +114,8 @@ impl Conversation {
         for field in &FIELDS {
             match field.name {
                 "conversation_id" => put(field.name, &json_of(&self.id)),
-                "id" if self.details.get("id").is_none() => put(field.name, &json_of(&self.document_id())),
-                name => put(name, self.details.get(name).unwrap_or(field.shape.unknown())),
+                "id" if self.fields.get("id").is_none() => put(field.name, &json_of(&self.document_id())),
+                name => put(name, self.fields.get(name).unwrap_or(field.shape.unknown())),
             }
         }
         for (name, value) in after {

@@ -87,7 +87,7 @@ impl Closing {
 
     /// Where that leaves the delivery, for the lists.
     #[must_use]
-    pub fn standing(&self) -> DeliveryState {
+    pub fn state(&self) -> DeliveryState {
         let Attempted { outcome, next_at, .. } = &self.attempted;
         DeliveryState {
             status: self.status,

@@ -21,7 +21,7 @@ pub struct RateLimiter<R, D> {
     counter: R,
     queue: D,
     limit: Option<RateLimit>,
-    breaker: Arc<CircuitBreaker>,
+    circuit_breaker: Arc<CircuitBreaker>,
     clock: Arc<dyn Clock>,
 }
 
@@ -32,7 +32,7 @@ pub enum Admission {
     Now,
     /// A copy of its message waits in the queue; this one can be deleted. It has used no attempt, and the copy none of
     /// the receives that a message has.
-    PutOff,
+    Deferred,
 }
 
 impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
@@ -42,10 +42,10 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         counter: R,
         queue: D,
         limit: Option<RateLimit>,
-        breaker: Arc<CircuitBreaker>,
+        circuit_breaker: Arc<CircuitBreaker>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { counter, queue, limit, breaker, clock }
+        Self { counter, queue, limit, circuit_breaker, clock }
     }
 
     /// One answer for each message, in order.
@@ -67,17 +67,17 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         let now = self.clock.now();
         let window = Window::at(now);
         if self.has_to_wait(received, now) {
-            let place = self.counter.count(RateKey::Trials(account, destination), window).await?;
+            let place = self.counter.count(RateKey::Probes(account, destination), window).await?;
             if HALF_OPEN_PROBES.is_exceeded_by(place) {
                 // It need not hang for as long as that would take: what has not waited for long looks again soon.
                 let soon = now + now.since(message.created_at).max(WINDOW);
-                return self.put_off(message, HALF_OPEN_PROBES.turn_of(place, window).min(soon), now).await;
+                return self.defer(message, HALF_OPEN_PROBES.turn_of(place, window).min(soon), now).await;
             }
         }
         if let Some(limit) = self.limit {
             let place = self.counter.count(RateKey::Deliveries(account, destination), window).await?;
             if limit.is_exceeded_by(place) {
-                return self.put_off(message, limit.turn_of(place, window), now).await;
+                return self.defer(message, limit.turn_of(place, window), now).await;
             }
         }
         Ok(Admission::Now)
@@ -88,10 +88,10 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
     fn has_to_wait(&self, received: &Received, now: Timestamp) -> bool {
         let message = &received.message;
         let can_wait = received.is_first() && message.trigger != Trigger::Test;
-        can_wait && self.breaker.is_open(&message.destination_id, now)
+        can_wait && self.circuit_breaker.is_open(&message.destination_id, now)
     }
 
-    async fn put_off(&self, message: &DeliveryMessage, turn: Timestamp, now: Timestamp) -> Result<Admission> {
+    async fn defer(&self, message: &DeliveryMessage, turn: Timestamp, now: Timestamp) -> Result<Admission> {
         let delay = turn.since(now).min(MAX_DELAY);
         self.queue.send(std::slice::from_ref(message), delay).await?;
         tracing::info!(
@@ -103,7 +103,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
             until = %(now + delay),
             "delivery.put_off"
         );
-        Ok(Admission::PutOff)
+        Ok(Admission::Deferred)
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
         Received { message, receipt: Receipt("receipt".to_owned()), receive_count: Some(1) }
     }
 
-    fn pace(
+    fn rate_limiter(
         rates: &MemoryRates,
         queue: &MemoryQueue<DeliveryMessage>,
         limit: u64,
@@ -134,47 +134,49 @@ mod tests {
         )
     }
 
-    fn hang(pace: &RateLimiter<MemoryRates, MemoryQueue<DeliveryMessage>>, clock: &ManualClock) {
+    fn hang(rate_limiter: &RateLimiter<MemoryRates, MemoryQueue<DeliveryMessage>>, clock: &ManualClock) {
         let message = received().message;
-        pace.breaker.record(&[(&message.destination_id, OutcomeClass::Timeout); 3], clock.now());
+        rate_limiter
+            .circuit_breaker
+            .record(&[(&message.destination_id, OutcomeClass::Timeout); 3], clock.now());
     }
 
     #[tokio::test]
     async fn what_is_too_much_waits_in_the_queue_for_a_later_window() {
         let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
-        let (pace, clock) = pace(&rates, &queue, 2);
+        let (rate_limiter, clock) = rate_limiter(&rates, &queue, 2);
         let batch = [received(), received(), received()];
-        assert_eq!(pace.run(&batch).await, [Admission::Now, Admission::Now, Admission::PutOff]);
+        assert_eq!(rate_limiter.run(&batch).await, [Admission::Now, Admission::Now, Admission::Deferred]);
         assert_eq!(queue.sent(), [sample::delivery_message()]);
         assert_eq!(queue.delays(), [Duration::from_secs(10)]);
         clock.advance(Duration::from_secs(10));
-        assert_eq!(pace.run(&batch[..1]).await, [Admission::Now]);
+        assert_eq!(rate_limiter.run(&batch[..1]).await, [Admission::Now]);
     }
 
     #[tokio::test]
     async fn without_a_limit_nothing_is_counted() {
         let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
-        let (pace, _) = pace(&rates, &queue, 0);
-        assert_eq!(pace.run(&[received()]).await, [Admission::Now]);
+        let (rate_limiter, _) = rate_limiter(&rates, &queue, 0);
+        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now]);
         assert_eq!(rates.counted(), 0);
     }
 
     #[tokio::test]
     async fn of_what_goes_to_a_destination_that_hangs_new_deliveries_wait_and_no_retry_and_no_test() {
-        use Admission::{Now, PutOff};
+        use Admission::{Deferred, Now};
         let turns_with = async |limit| {
-            let (pace, clock) = pace(&MemoryRates::default(), &MemoryQueue::default(), limit);
-            hang(&pace, &clock);
+            let (rate_limiter, clock) = rate_limiter(&MemoryRates::default(), &MemoryQueue::default(), limit);
+            hang(&rate_limiter, &clock);
             let retry = Received { receive_count: Some(2), ..received() };
             let mut test = received();
             test.message.trigger = Trigger::Test;
-            pace.run(&[received(), received(), received(), received(), retry, test]).await
+            rate_limiter.run(&[received(), received(), received(), received(), retry, test]).await
         };
-        assert_eq!(turns_with(0).await, [Now, Now, Now, PutOff, Now, Now]);
+        assert_eq!(turns_with(0).await, [Now, Now, Now, Deferred, Now, Now]);
         // A limit that was asked for is one for all that is sent.
-        assert_eq!(turns_with(5).await, [Now, Now, Now, PutOff, Now, Now]);
-        assert_eq!(turns_with(4).await, [Now, Now, Now, PutOff, Now, PutOff]);
-        assert_eq!(turns_with(2).await, [Now, Now, PutOff, PutOff, PutOff, PutOff]);
+        assert_eq!(turns_with(5).await, [Now, Now, Now, Deferred, Now, Now]);
+        assert_eq!(turns_with(4).await, [Now, Now, Now, Deferred, Now, Deferred]);
+        assert_eq!(turns_with(2).await, [Now, Now, Deferred, Deferred, Deferred, Deferred]);
     }
 
     /// Beside a limit that was asked for, which knows no such mercy.
@@ -182,15 +184,15 @@ mod tests {
     async fn what_waits_for_a_destination_that_hangs_waits_at_most_as_long_again_as_it_has_waited() {
         for (limit, age, delay) in [(0, 0, 10), (0, 25, 25), (0, 3_000, 200), (50, 0, 10), (2, 0, 10)] {
             let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
-            let (pace, clock) = pace(&rates, &queue, limit);
+            let (rate_limiter, clock) = rate_limiter(&rates, &queue, limit);
             let mut last = received();
             last.message.created_at = clock.now();
             clock.advance(Duration::from_secs(age));
-            hang(&pace, &clock);
+            hang(&rate_limiter, &clock);
             for _ in 0..60 {
-                pace.run(&[received()]).await;
+                rate_limiter.run(&[received()]).await;
             }
-            assert_eq!(pace.run(&[last]).await, [Admission::PutOff]);
+            assert_eq!(rate_limiter.run(&[last]).await, [Admission::Deferred]);
             assert_eq!(queue.delays().last(), Some(&Duration::from_secs(delay)), "{limit} {age}");
         }
     }
@@ -198,12 +200,12 @@ mod tests {
     #[tokio::test]
     async fn a_limit_that_cannot_be_kept_keeps_nothing_back() {
         let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
-        let (pace, _) = pace(&rates, &queue, 1);
-        assert_eq!(pace.run(&[received()]).await, [Admission::Now]);
+        let (rate_limiter, _) = rate_limiter(&rates, &queue, 1);
+        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now]);
         queue.fail_next();
-        assert_eq!(pace.run(&[received()]).await, [Admission::Now], "the queue took no copy");
+        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now], "the queue took no copy");
         rates.fail_next();
-        assert_eq!(pace.run(&[received()]).await, [Admission::Now], "nobody counted");
-        assert_eq!(pace.run(&[received()]).await, [Admission::PutOff]);
+        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now], "nobody counted");
+        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Deferred]);
     }
 }

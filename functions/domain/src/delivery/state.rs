@@ -14,7 +14,7 @@ pub struct Summary {
     /// The delivery.
     pub delivery: Delivery,
     /// Where it stands.
-    pub standing: DeliveryState,
+    pub state: DeliveryState,
 }
 
 /// Where a delivery stands, after its latest record.
@@ -46,7 +46,7 @@ impl DeliveryState {
             Entry::Inflight { .. } | Entry::Closed { .. } => None,
         });
         let requests = records.iter().filter(|record| !matches!(record.entry, Entry::Closed { .. })).count();
-        let mut standing = Self {
+        let mut state = Self {
             status: DeliveryStatus::Pending,
             attempts: u8::try_from(requests).unwrap_or(u8::MAX),
             outcome: None,
@@ -56,19 +56,19 @@ impl DeliveryState {
             updated_at: last.at,
         };
         if let Some((record, Attempted { outcome, next_at, .. })) = attempted {
-            standing.status = status_after(outcome.class, *next_at);
-            standing.outcome = Some(outcome.class);
-            standing.http_status = outcome.http_status;
-            standing.error.clone_from(&outcome.error);
-            standing.next_at = *next_at;
-            standing.updated_at = standing.updated_at.max(record.at + outcome.duration);
+            state.status = status_after(outcome.class, *next_at);
+            state.outcome = Some(outcome.class);
+            state.http_status = outcome.http_status;
+            state.error.clone_from(&outcome.error);
+            state.next_at = *next_at;
+            state.updated_at = state.updated_at.max(record.at + outcome.duration);
         }
         if let Entry::Closed { status, reason } = &last.entry {
-            standing.status = *status;
-            standing.error = Some(reason.clone());
-            standing.next_at = None;
+            state.status = *status;
+            state.error = Some(reason.clone());
+            state.next_at = None;
         }
-        Some(standing)
+        Some(state)
     }
 }
 

@@ -40,15 +40,15 @@ pub struct Filter {
 impl Filter {
     /// Whether a delivery is one of those.
     #[must_use]
-    pub fn admits(&self, Summary { delivery, standing }: &Summary) -> bool {
+    pub fn admits(&self, Summary { delivery, state }: &Summary) -> bool {
         fn agrees<T: PartialEq>(wanted: Option<&T>, is: &T) -> bool {
             wanted.is_none_or(|wanted| wanted == is)
         }
         agrees(self.destination.as_ref(), &delivery.destination_id)
             && agrees(self.conversation.as_ref(), &delivery.conversation_id)
             && agrees(self.event.as_ref(), &delivery.event)
-            && agrees(self.status.as_ref(), &standing.status)
-            && self.outcome.is_none_or(|outcome| standing.outcome == Some(outcome))
+            && agrees(self.status.as_ref(), &state.status)
+            && self.outcome.is_none_or(|outcome| state.outcome == Some(outcome))
             && self.from.is_none_or(|from| delivery.created_at >= from)
             && self.to.is_none_or(|to| delivery.created_at < to)
     }

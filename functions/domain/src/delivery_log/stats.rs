@@ -32,16 +32,16 @@ pub fn attempts_over_time(
     let start = |number: u64| Timestamp::from_millis(first + span * number / count);
     let mut attempts_over_time: Vec<_> =
         (0..count).map(|number| Bucket { start: start(number), succeeded: 0, failed: 0 }).collect();
-    for Summary { delivery, standing } in deliveries {
+    for Summary { delivery, state } in deliveries {
         let Some(after) = delivery.created_at.as_millis().checked_sub(first) else { continue };
         let Some(bucket) =
             usize::try_from(after * count / span).ok().and_then(|at| attempts_over_time.get_mut(at))
         else {
             continue;
         };
-        let succeeded = usize::from(standing.status == DeliveryStatus::Delivered);
+        let succeeded = usize::from(state.status == DeliveryStatus::Delivered);
         bucket.succeeded += succeeded;
-        bucket.failed += usize::from(standing.attempts).saturating_sub(succeeded);
+        bucket.failed += usize::from(state.attempts).saturating_sub(succeeded);
     }
     attempts_over_time
 }

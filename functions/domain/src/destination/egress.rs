@@ -168,13 +168,13 @@ pub(crate) mod tests {
     /// Addresses in and around the special blocks, which chance alone would miss.
     fn near_a_special_block() -> impl Strategy<Value = IpAddr> {
         (proptest::sample::select(SPECIAL.to_vec()), any::<u128>(), -2i128..=2).prop_map(
-            |(net, chance, step)| match net {
+            |(net, randomness, step)| match net {
                 IpNet::V4(net) => {
-                    let edge = if chance & 1 == 0 { net.network() } else { net.broadcast() };
+                    let edge = if randomness & 1 == 0 { net.network() } else { net.broadcast() };
                     IpAddr::V4(Ipv4Addr::from_bits(edge.to_bits().wrapping_add_signed(step as i32)))
                 }
                 IpNet::V6(net) => {
-                    let edge = if chance & 1 == 0 { net.network() } else { net.broadcast() };
+                    let edge = if randomness & 1 == 0 { net.network() } else { net.broadcast() };
                     IpAddr::V6(Ipv6Addr::from_bits(edge.to_bits().wrapping_add_signed(step)))
                 }
             },

@@ -81,8 +81,8 @@ impl SigningSecret {
 
     /// A new secret, from chance.
     #[must_use]
-    pub fn new(chance: [u8; 32]) -> Self {
-        Self(chance.to_vec())
+    pub fn new(randomness: [u8; 32]) -> Self {
+        Self(randomness.to_vec())
     }
 
     /// Reads the written form, `whsec_` and base64.

@@ -50,24 +50,24 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
     pub async fn receive(
         &self,
         account: &AccountId,
-        signal: &ProviderCallback,
+        callback: &ProviderCallback,
         names: Option<&ConversationId>,
     ) -> Result<CallbackResult> {
-        let reference = &signal.reference;
+        let reference = &callback.reference;
         let taken = match (self.references.find(account, reference).await?, names) {
-            (Some(link), _) => self.follow(account, &link, signal).await?,
+            (Some(link), _) => self.follow(account, &link, callback).await?,
             (None, Some(conversation)) => {
                 self.lead(account, reference, conversation, false).await?;
                 self.apply_parked(account, reference).await?;
-                self.apply(account, conversation, signal).await?;
+                self.apply(account, conversation, callback).await?;
                 CallbackResult::Applied
             }
-            (None, None) => self.park(account, signal).await?,
+            (None, None) => self.park(account, callback).await?,
         };
         tracing::info!(
             account_id = %account,
             provider = reference.provider.as_str(),
-            signal = signal.id,
+            callback = callback.id,
             taken = ?taken,
             "callback.received"
         );
@@ -97,15 +97,15 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         &self,
         account: &AccountId,
         link: &Link,
-        signal: &ProviderCallback,
+        callback: &ProviderCallback,
     ) -> Result<CallbackResult> {
-        let Some(conversation) = self.meant(account, link, signal).await? else {
-            return self.park(account, signal).await;
+        let Some(conversation) = self.meant(account, link, callback).await? else {
+            return self.park(account, callback).await;
         };
-        if matches!(signal.news, CallProgress::Ended(_)) {
-            self.apply_parked(account, &signal.reference).await?;
+        if matches!(callback.progress, CallProgress::Ended(_)) {
+            self.apply_parked(account, &callback.reference).await?;
         }
-        self.apply(account, &conversation, signal).await?;
+        self.apply(account, &conversation, callback).await?;
         Ok(CallbackResult::Applied)
     }
 
@@ -115,10 +115,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         &self,
         account: &AccountId,
         link: &Link,
-        signal: &ProviderCallback,
+        callback: &ProviderCallback,
     ) -> Result<Option<ConversationId>> {
-        let Some(began) = signal.began else {
-            let earlier = link.earlier.as_ref().filter(|_| signal.at < link.since);
+        let Some(began) = callback.began else {
+            let earlier = link.earlier.as_ref().filter(|_| callback.at < link.since);
             return Ok(Some(earlier.unwrap_or(&link.conversation_id).clone()));
         };
         let earlier = link.earlier.as_ref().filter(|_| began < link.since);
@@ -134,9 +134,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
 
     /// Whoever stores a link looks for parked callbacks after, and whoever parks one looks for a link after: one of the
     /// two sees the other.
-    async fn park(&self, account: &AccountId, signal: &ProviderCallback) -> Result<CallbackResult> {
-        self.references.park(account, signal, self.clock.now() + PARKED_FOR).await?;
-        let applied = self.apply_parked(account, &signal.reference).await?;
+    async fn park(&self, account: &AccountId, callback: &ProviderCallback) -> Result<CallbackResult> {
+        self.references.park(account, callback, self.clock.now() + PARKED_FOR).await?;
+        let applied = self.apply_parked(account, &callback.reference).await?;
         Ok(if applied { CallbackResult::Applied } else { CallbackResult::Parked })
     }
 
@@ -145,13 +145,13 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         let Some(link) = self.references.find(account, reference).await? else { return Ok(false) };
         let mut parked = self.references.parked(account, reference).await?;
         // What led to an end is told before the end.
-        parked.sort_by_key(|signal| (matches!(signal.news, CallProgress::Ended(_)), signal.at));
+        parked.sort_by_key(|callback| (matches!(callback.progress, CallProgress::Ended(_)), callback.at));
         let mut applied = false;
-        for signal in &parked {
-            if let Some(conversation) = self.meant(account, &link, signal).await? {
-                self.apply(account, &conversation, signal).await?;
+        for callback in &parked {
+            if let Some(conversation) = self.meant(account, &link, callback).await? {
+                self.apply(account, &conversation, callback).await?;
                 // Once told, it must not be told to the next conversation that takes over the reference.
-                self.references.unpark(account, signal).await?;
+                self.references.unpark(account, callback).await?;
                 applied = true;
             }
         }
@@ -182,20 +182,25 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         .await
     }
 
-    async fn apply(&self, account: &AccountId, id: &ConversationId, signal: &ProviderCallback) -> Result<()> {
-        match signal.news {
+    async fn apply(
+        &self,
+        account: &AccountId,
+        id: &ConversationId,
+        callback: &ProviderCallback,
+    ) -> Result<()> {
+        match callback.progress {
             CallProgress::Ended(end) => {
                 let completion = Completion {
                     account_id: account.clone(),
                     conversation_id: id.clone(),
-                    flow: signal.reference.provider.flow(),
+                    flow: callback.reference.provider.flow(),
                     end,
-                    ended_at: Some(signal.at),
+                    ended_at: Some(callback.at),
                     stated: ConversationPatch {
-                        references: vec![signal.reference.clone()],
+                        references: vec![callback.reference.clone()],
                         ..ConversationPatch::default()
                     },
-                    known: signal.known.clone(),
+                    known: callback.known.clone(),
                 };
                 match self.complete.run(&completion).await? {
                     // Either way a provider has nothing to mend.
@@ -205,9 +210,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                     }
                 }
             }
-            CallProgress::Placed => self.progress(account, id, signal, ConversationStatus::Pending).await,
+            CallProgress::Placed => self.progress(account, id, callback, ConversationStatus::Pending).await,
             CallProgress::Answered => {
-                self.progress(account, id, signal, ConversationStatus::InProgress).await
+                self.progress(account, id, callback, ConversationStatus::InProgress).await
             }
         }
     }
@@ -218,7 +223,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         &self,
         account: &AccountId,
         id: &ConversationId,
-        signal: &ProviderCallback,
+        callback: &ProviderCallback,
         status: ConversationStatus,
     ) -> Result<()> {
         retry_on_conflict("update a conversation", || async move {
@@ -230,20 +235,20 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                 return Ok(Some(()));
             }
             let before = conversation.clone();
-            conversation.details.fill(signal.known.clone());
-            conversation.name(&signal.reference);
-            if signal.news == CallProgress::Answered {
-                let earlier = conversation.answered_at.is_none_or(|at| signal.at < at);
-                conversation.answered_at = if earlier { Some(signal.at) } else { conversation.answered_at };
+            conversation.fields.fill(callback.known.clone());
+            conversation.name(&callback.reference);
+            if callback.progress == CallProgress::Answered {
+                let earlier = conversation.answered_at.is_none_or(|at| callback.at < at);
+                conversation.answered_at = if earlier { Some(callback.at) } else { conversation.answered_at };
             }
-            let is_ahead = match conversation.details.status() {
+            let is_ahead = match conversation.fields.status() {
                 None => true,
                 Some(stands) => stands == ConversationStatus::Pending && status != stands,
             };
             if is_ahead {
-                conversation.details.set_status(status);
+                conversation.fields.set_status(status);
             }
-            let changed = conversation.details != before.details
+            let changed = conversation.fields != before.fields
                 || conversation.references != before.references
                 || conversation.answered_at != before.answered_at;
             conversation.updated_at = now;

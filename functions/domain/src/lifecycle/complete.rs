@@ -112,7 +112,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
             let expected = conversation.expected_end.unwrap_or_default();
             let note =
                 format!("No end was reported by {minutes} minutes after its expected end ({expected}).");
-            conversation.details.add_note(&note);
+            conversation.fields.add_note(&note);
             let completion = Completion {
                 account_id: account_id.clone(),
                 conversation_id: conversation_id.clone(),
@@ -147,15 +147,15 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         now: Timestamp,
     ) -> Result<Option<Completed>> {
         conversation.apply(&completion.stated);
-        conversation.details.fill(completion.known.clone());
+        conversation.fields.fill(completion.known.clone());
         if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
             let seconds = json!(ended.since(answered).as_secs());
-            conversation.details.fill(ConversationFields::of([("conversation_duration", Some(seconds))]));
+            conversation.fields.fill(ConversationFields::of([("conversation_duration", Some(seconds))]));
         }
         let kind = completion.end.kind(&conversation);
         let event_id = EventId::of_conversation(&conversation.account_id, &conversation.id);
         let ended = Ended { event_id, kind, flow: completion.flow, at: now };
-        conversation.details.set_status(kind.into());
+        conversation.fields.set_status(kind.into());
         conversation.ended = Some(ended.clone());
         if kind == EventKind::Completed {
             conversation.answered_at.get_or_insert(now);
@@ -163,7 +163,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         let needs_care = !completion.flow.is_retried();
         conversation.overdue_at = needs_care.then_some(now + HEAL_AFTER);
         conversation.updated_at = now;
-        if conversation.details.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
+        if conversation.fields.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
             return Ok(Some(Completed::TooLarge));
         }
         let event = conversation.lifecycle_event(&ended);
@@ -198,11 +198,11 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         if !is_repeat {
             conversation.late_signals.push(LateSignal { event: kind, flow: completion.flow, at: now });
         }
-        let before = (conversation.details.clone(), conversation.references.len());
+        let before = (conversation.fields.clone(), conversation.references.len());
         conversation.apply(&completion.stated);
-        conversation.details.fill(completion.known.clone());
-        let adds = (&conversation.details, conversation.references.len()) != (&before.0, before.1);
-        if adds && conversation.details.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
+        conversation.fields.fill(completion.known.clone());
+        let adds = (&conversation.fields, conversation.references.len()) != (&before.0, before.1);
+        if adds && conversation.fields.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
             return Ok(Some(Completed::TooLarge));
         }
         if adds || !is_repeat {

@@ -74,9 +74,9 @@ impl<C: Conversations, R: References, T: EventTraces> Forget<C, R, T> {
 
     async fn forget_parked(&self, conversation: &Conversation, reference: &Reference) -> Result<()> {
         let account = &conversation.account_id;
-        for signal in self.references.parked(account, reference).await? {
-            if !is_of_the_next(&signal, conversation) {
-                self.references.unpark(account, &signal).await?;
+        for callback in self.references.parked(account, reference).await? {
+            if !is_of_the_next(&callback, conversation) {
+                self.references.unpark(account, &callback).await?;
             }
         }
         Ok(())
@@ -102,9 +102,9 @@ fn without(link: &Link, id: &ConversationId) -> Kept {
 }
 
 /// A room is used again and again: what began after this conversation's end is about the one after it.
-fn is_of_the_next(signal: &ProviderCallback, conversation: &Conversation) -> bool {
+fn is_of_the_next(callback: &ProviderCallback, conversation: &Conversation) -> bool {
     let ended = conversation.ended.as_ref().map(|ended| ended.at);
-    ended.zip(signal.began).is_some_and(|(ended, began)| ended < began)
+    ended.zip(callback.began).is_some_and(|(ended, began)| ended < began)
 }
 
 #[cfg(test)]

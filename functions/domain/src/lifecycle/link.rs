@@ -53,7 +53,7 @@ pub trait References: Send + Sync {
     fn park(
         &self,
         account: &AccountId,
-        signal: &ProviderCallback,
+        callback: &ProviderCallback,
         until: Timestamp,
     ) -> impl Future<Output = Result<()>> + Send;
 
@@ -61,7 +61,7 @@ pub trait References: Send + Sync {
     fn unpark(
         &self,
         account: &AccountId,
-        signal: &ProviderCallback,
+        callback: &ProviderCallback,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// The callbacks that are kept for this reference, in any order.

@@ -20,7 +20,7 @@ pub struct ProviderCallback {
     /// When what it is about began, where it says so: a meeting, a participant's stay in one.
     pub began: Option<Timestamp>,
     /// What happened.
-    pub news: CallProgress,
+    pub progress: CallProgress,
     /// What it knows of the conversation besides.
     pub known: ConversationFields,
 }

@@ -51,12 +51,12 @@ impl<C: Conversations> Update<C> {
             let known = self.conversations.load(account, id).await?;
             let mut conversation =
                 known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
-            if let Err(refused) = check_status(change.details.status(), &conversation) {
+            if let Err(refused) = check_status(change.fields.status(), &conversation) {
                 return Ok(Some(Updated::Refused(refused)));
             }
             conversation.apply(change);
             conversation.updated_at = now;
-            if conversation.details.len() > MAX_RECORD_BYTES {
+            if conversation.fields.len() > MAX_RECORD_BYTES {
                 return Ok(Some(Updated::TooLarge));
             }
             Ok(match self.conversations.save(&conversation).await? {

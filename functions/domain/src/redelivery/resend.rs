@@ -88,17 +88,17 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
     }
 
     /// Sends one delivery's event again. Each wish makes a delivery of its own, by this chance.
-    pub async fn one(&self, account: &AccountId, id: &DeliveryId, chance: [u8; 16]) -> Result<Resent> {
-        let Some((Summary { delivery, standing }, _)) = self.log.history(account, id).await? else {
+    pub async fn one(&self, account: &AccountId, id: &DeliveryId, randomness: [u8; 16]) -> Result<Resent> {
+        let Some((Summary { delivery, state }, _)) = self.log.history(account, id).await? else {
             return Ok(Resent::NoDelivery);
         };
-        if !standing.status.is_final() {
+        if !state.status.is_final() {
             return Ok(Resent::UnderWay);
         }
         if let Err(reason) = self.active(account, &delivery.destination_id).await? {
             return Ok(Resent::Refused(reason));
         }
-        let (Some(event_id), Some(new)) = (id.event_id(), self.again(&delivery, &hex(&chance))) else {
+        let (Some(event_id), Some(new)) = (id.event_id(), self.again(&delivery, &hex(&randomness))) else {
             return Ok(Resent::NoDelivery);
         };
         if self.log.event(account, &event_id).await?.is_none() {
@@ -174,8 +174,8 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
 }
 
 /// Whether a delivery is one to recover. A test is none.
-fn is_failure(Summary { delivery, standing }: &Summary) -> bool {
-    let failed = standing.status.is_final() && standing.status != DeliveryStatus::Delivered;
+fn is_failure(Summary { delivery, state }: &Summary) -> bool {
+    let failed = state.status.is_final() && state.status != DeliveryStatus::Delivered;
     failed && delivery.trigger != Trigger::Test
 }
 

@@ -33,13 +33,18 @@ impl<C: Conversations + EventOutbox, Q: DeliveryQueue> SendTest<C, Q> {
 
     /// Sends one to this destination alone. It is a conversation like any other, marked as a test, so that a receiver
     /// that looks it up finds it.
-    pub async fn run(&self, destination: &Destination, kind: EventKind, chance: [u8; 8]) -> Result<Delivery> {
+    pub async fn run(
+        &self,
+        destination: &Destination,
+        kind: EventKind,
+        randomness: [u8; 8],
+    ) -> Result<Delivery> {
         let now = self.clock.now();
         let account = destination.account_id.clone();
-        let mut conversation = Conversation::new(account.clone(), ConversationId::of_test(chance), now);
+        let mut conversation = Conversation::new(account.clone(), ConversationId::of_test(randomness), now);
         let event_id = EventId::of_conversation(&account, &conversation.id);
-        conversation.details = sample();
-        conversation.details.set_status(kind.into());
+        conversation.fields = sample();
+        conversation.fields.set_status(kind.into());
         let ended = Ended { event_id: event_id.clone(), kind, flow: CompletionFlow::Test, at: now };
         conversation.ended = Some(ended.clone());
         let event = conversation.lifecycle_event(&ended);
@@ -88,15 +93,16 @@ mod tests {
     #[tokio::test]
     async fn a_test_is_marked_as_one_and_goes_to_one_destination() {
         let (conversations, deliveries) = (MemoryConversations::default(), MemoryQueue::default());
-        let trial = SendTest::new(conversations.clone(), deliveries.clone(), Arc::new(ManualClock::new(7)));
+        let send_test =
+            SendTest::new(conversations.clone(), deliveries.clone(), Arc::new(ManualClock::new(7)));
         let destination = sample::destination("dst_1");
-        let delivery = trial.run(&destination, EventKind::Failed, [1; 8]).await.unwrap();
+        let delivery = send_test.run(&destination, EventKind::Failed, [1; 8]).await.unwrap();
         assert_eq!(deliveries.sent(), [delivery.clone().into()]);
         assert_eq!((delivery.trigger, &delivery.destination_id), (Trigger::Test, &destination.id));
         let record =
             conversations.load(&sample::account(), &delivery.conversation_id).await.unwrap().unwrap();
-        assert_eq!(record.details.get("is_test_call"), Some("true"));
-        assert_eq!(record.details.get("conversation_status"), Some("\"FAILED\""));
+        assert_eq!(record.fields.get("is_test_call"), Some("true"));
+        assert_eq!(record.fields.get("conversation_status"), Some("\"FAILED\""));
         let event = delivery.id.event_id().unwrap();
         assert!(conversations.is_announced(&sample::account(), &event).await.unwrap());
     }

@@ -94,24 +94,24 @@ id!(
 impl AccountId {
     /// A new account's id, from chance.
     #[must_use]
-    pub fn new(chance: [u8; TOKEN_BYTES]) -> Self {
-        Self(format!("acc_{}", hex(&chance)))
+    pub fn new(randomness: [u8; TOKEN_BYTES]) -> Self {
+        Self(format!("acc_{}", hex(&randomness)))
     }
 }
 
 impl DestinationId {
     /// A new destination's id, from chance.
     #[must_use]
-    pub fn new(chance: [u8; DESTINATION_BYTES]) -> Self {
-        Self(format!("dst_{}", hex(&chance)))
+    pub fn new(randomness: [u8; DESTINATION_BYTES]) -> Self {
+        Self(format!("dst_{}", hex(&randomness)))
     }
 }
 
 impl ConversationId {
     /// A conversation that never was: one that a customer tries a destination with. From chance.
     #[must_use]
-    pub fn of_test(chance: [u8; DESTINATION_BYTES]) -> Self {
-        Self(format!("test-{}", hex(&chance)))
+    pub fn of_test(randomness: [u8; DESTINATION_BYTES]) -> Self {
+        Self(format!("test-{}", hex(&randomness)))
     }
 }
 

@@ -32,7 +32,7 @@ pub enum RateKey<'a> {
     /// What a destination is sent.
     Deliveries(&'a AccountId, &'a DestinationId),
     /// New deliveries to a destination that hangs.
-    Trials(&'a AccountId, &'a DestinationId),
+    Probes(&'a AccountId, &'a DestinationId),
 }
 
 impl RateLimit {

@@ -28,7 +28,7 @@ impl SkewCorrectedClock {
 
     /// Hears an answer's date, to a call that was sent when the own clock said `sent`. The date was written between then
     /// and now. A clock that can be right by this is not touched, so a slow answer spoils nothing.
-    pub fn hear(&self, date: Timestamp, sent: Timestamp) {
+    pub fn observe(&self, date: Timestamp, sent: Timestamp) {
         let least = millis(date) - millis(self.own());
         let most = millis(date + RESOLUTION) - millis(sent);
         // An own clock that was turned back in between says nothing.
@@ -70,7 +70,7 @@ mod tests {
         let clock = SkewCorrectedClock::new(Arc::new(own.clone()));
         let at = clock.own();
         own.advance(Duration::from_millis(received - sent));
-        clock.hear(Timestamp::from_millis((TRUE + written) / 1000 * 1000), at);
+        clock.observe(Timestamp::from_millis((TRUE + written) / 1000 * 1000), at);
         (clock, own)
     }
 
@@ -87,7 +87,7 @@ mod tests {
         let (clock, _) = after_hearing(300_000, 500, 505, 510);
         let set = clock.now();
         let sent = Timestamp::from_millis(TRUE + 300_510 - 2000);
-        clock.hear(Timestamp::from_millis(TRUE - 1000), sent);
+        clock.observe(Timestamp::from_millis(TRUE - 1000), sent);
         assert_eq!(clock.now(), set);
     }
 
@@ -95,7 +95,7 @@ mod tests {
     fn an_own_clock_that_is_turned_back_between_call_and_answer_says_nothing() {
         let own = ManualClock::new(TRUE);
         let clock = SkewCorrectedClock::new(Arc::new(own.clone()));
-        clock.hear(Timestamp::from_millis(TRUE), Timestamp::from_millis(TRUE + 5000));
+        clock.observe(Timestamp::from_millis(TRUE), Timestamp::from_millis(TRUE + 5000));
         assert_eq!(clock.now(), own.now());
     }
 

@@ -105,8 +105,8 @@ fn a_record_is_taken_or_a_field_is_named() {
             Err(error) => return assert_readable(&error),
         };
         let kept =
-            ConversationFields::parse(serde_json::from_str(&change.details.to_json()).unwrap()).unwrap();
-        assert!(kept == change.details, "it is kept as it came");
+            ConversationFields::parse(serde_json::from_str(&change.fields.to_json()).unwrap()).unwrap();
+        assert!(kept == change.fields, "it is kept as it came");
         let mut record =
             Conversation::new(sample::account(), sample::conversation_id(), Timestamp::from_millis(7));
         record.apply(&change);

@@ -116,11 +116,11 @@ impl RateCounter for Ports {
         let (is_trial, account, destination) = match what {
             RateKey::Requests(_) => return Ok(0),
             RateKey::Deliveries(account, destination) => (false, account.clone(), destination.clone()),
-            RateKey::Trials(account, destination) => (true, account.clone(), destination.clone()),
+            RateKey::Probes(account, destination) => (true, account.clone(), destination.clone()),
         };
         let world = Arc::clone(&self.world);
         let count = move || {
-            let counted = if is_trial { RateKey::Trials } else { RateKey::Deliveries };
+            let counted = if is_trial { RateKey::Probes } else { RateKey::Deliveries };
             at_once(world.rates.count(counted(&account, &destination), window))
         };
         self.network.call(Point::Count, count).await

@@ -64,19 +64,27 @@ impl Worker {
         let received: Vec<_> = batch.iter().filter_map(received).collect();
         let (ports, clock) = (|| self.ports.clone(), || Arc::clone(&self.clock));
         let world = &self.ports.world;
-        let breaker = world.take_breaker();
-        let pace = RateLimiter::new(ports(), ports(), world.rate_limit, Arc::clone(&breaker), clock());
-        let turns = pace.run(&received).await;
-        let (due, put_off): (Vec<_>, Vec<_>) =
+        let circuit_breaker = world.take_breaker();
+        let rate_limiter =
+            RateLimiter::new(ports(), ports(), world.rate_limit, Arc::clone(&circuit_breaker), clock());
+        let turns = rate_limiter.run(&received).await;
+        let (due, defer): (Vec<_>, Vec<_>) =
             received.into_iter().zip(turns).partition(|(_, turn)| *turn == Admission::Now);
         let due: Vec<_> = due.into_iter().map(|(received, _)| received).collect();
-        let step =
-            Deliver::new(ports(), ports(), PlaintextVault, ports(), ports(), Arc::clone(&breaker), clock());
+        let step = Deliver::new(
+            ports(),
+            ports(),
+            PlaintextVault,
+            ports(),
+            ports(),
+            Arc::clone(&circuit_breaker),
+            clock(),
+        );
         let verdicts = step.run(&due, invocation).await;
-        world.keep_breaker(breaker);
+        world.keep_breaker(circuit_breaker);
         let done = due.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Done);
         let done = done.map(|(received, _)| received.receipt);
-        done.chain(put_off.into_iter().map(|(received, _)| received.receipt)).collect()
+        done.chain(defer.into_iter().map(|(received, _)| received.receipt)).collect()
     }
 
     async fn reconcile(&self, batch: &[(Message, Handed)]) -> Vec<Receipt> {

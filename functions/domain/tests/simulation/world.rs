@@ -61,7 +61,7 @@ struct State {
 
 pub(crate) struct World {
     pub(crate) time: Time,
-    pub(crate) dice: SeededRandomness,
+    pub(crate) randomness: SeededRandomness,
     pub(crate) faults: Faults,
     pub(crate) queues: Queues,
     pub(crate) ledger: MemoryLedger,
@@ -106,16 +106,16 @@ impl World {
 
     /// The same with so many messages of a queue that can be in flight.
     pub(crate) fn with_in_flight(seed: u64, in_flight: usize) -> Self {
-        let (time, dice) = (Time::starting_at(START), SeededRandomness::new(seed));
-        let faults = Faults::none(&dice, &time);
-        let mut world = Self::under(faults, time, dice, in_flight);
+        let (time, randomness) = (Time::starting_at(START), SeededRandomness::new(seed));
+        let faults = Faults::none(&randomness, &time);
+        let mut world = Self::under(faults, time, randomness, in_flight);
         world.sandboxes = vec![world.clock_off_by(0), world.clock_off_by(0)];
         world
     }
 
-    fn under(faults: Faults, time: Time, dice: SeededRandomness, in_flight: usize) -> Self {
+    fn under(faults: Faults, time: Time, randomness: SeededRandomness, in_flight: usize) -> Self {
         Self {
-            queues: Queues::new(&dice, &faults, in_flight),
+            queues: Queues::new(&randomness, &faults, in_flight),
             ledger: MemoryLedger::default(),
             tenants: MemoryDestinations::default(),
             conversations: MemoryConversations::default(),
@@ -130,44 +130,47 @@ impl World {
             has_breakers: true,
             state: Mutex::default(),
             time,
-            dice,
+            randomness,
             faults,
         }
     }
 
     /// As the seed has it, with everything that happens in it.
     pub(crate) fn of_seed(seed: u64) -> Arc<Self> {
-        let (time, dice) = (Time::starting_at(START), SeededRandomness::new(seed));
-        let faults = Faults::weather(&dice, &time);
-        let in_flight = if dice.chance(0.1) { 1 + dice.below(12) } else { usize::MAX };
-        let mut world = Self::under(faults, time, dice, in_flight);
-        world.rate_limit =
-            RateLimit::new(if world.dice.chance(0.1) { 1 + world.dice.below(5) as u64 } else { 0 });
-        world.workers = 1 + world.dice.below(4);
-        for _ in 0..=world.dice.below(4) {
+        let (time, randomness) = (Time::starting_at(START), SeededRandomness::new(seed));
+        let faults = Faults::weather(&randomness, &time);
+        let in_flight = if randomness.chance(0.1) { 1 + randomness.below(12) } else { usize::MAX };
+        let mut world = Self::under(faults, time, randomness, in_flight);
+        world.rate_limit = RateLimit::new(if world.randomness.chance(0.1) {
+            1 + world.randomness.below(5) as u64
+        } else {
+            0
+        });
+        world.workers = 1 + world.randomness.below(4);
+        for _ in 0..=world.randomness.below(4) {
             let wrong = world.faults.happens(crate::faults::Point::Invoke, Fault::WrongClock);
-            let off_by = if wrong { world.dice.below(600_001) as i64 - 300_000 } else { 0 };
+            let off_by = if wrong { world.randomness.below(600_001) as i64 - 300_000 } else { 0 };
             let clock = world.clock_off_by(off_by);
             world.sandboxes.push(clock);
         }
         let world = Arc::new(world);
-        let dice = &world.dice;
-        for index in 0..=dice.below(6) {
+        let randomness = &world.randomness;
+        for index in 0..=randomness.below(6) {
             let status =
-                if dice.chance(0.1) { DestinationStatus::Disabled } else { DestinationStatus::Enabled };
+                if randomness.chance(0.1) { DestinationStatus::Disabled } else { DestinationStatus::Enabled };
             let id = world.destination(index, status);
-            world.sink.open(&id, &[], Some(dice));
-            if dice.chance(0.15) {
+            world.sink.open(&id, &[], Some(randomness));
+            if randomness.chance(0.15) {
                 world.change_in_time(&id);
             }
         }
-        for _ in 0..=dice.below(3) {
-            world.end_conversation(dice.any_scale(Duration::from_secs(60)));
+        for _ in 0..=randomness.below(3) {
+            world.end_conversation(randomness.any_scale(Duration::from_secs(60)));
         }
-        if dice.chance(0.05) {
+        if randomness.chance(0.05) {
             world.faults.note(Fault::Poison, || "a body that is not ours".to_owned());
-            let queue = *dice.pick(&[Source::Events, Source::Deliveries]);
-            world.send(queue, "".into(), (*dice.pick(&["", "{}", "not json"])).into(), Duration::ZERO);
+            let queue = *randomness.pick(&[Source::Events, Source::Deliveries]);
+            world.send(queue, "".into(), (*randomness.pick(&["", "{}", "not json"])).into(), Duration::ZERO);
         }
         world
     }
@@ -217,12 +220,12 @@ impl World {
     }
 
     fn change_in_time(self: &Arc<Self>, id: &DestinationId) {
-        let change = *self.dice.pick(&[Fault::Disabled, Fault::Moved, Fault::Deleted]);
+        let change = *self.randomness.pick(&[Fault::Disabled, Fault::Moved, Fault::Deleted]);
         let (world, id) = (Arc::clone(self), id.clone());
-        self.time.after(self.dice.any_scale(Duration::from_secs(120)), move || {
+        self.time.after(self.randomness.any_scale(Duration::from_secs(120)), move || {
             world.change(&id, change);
-            if change != Fault::Deleted && world.dice.chance(0.5) {
-                let after = world.dice.any_scale(Duration::from_secs(120));
+            if change != Fault::Deleted && world.randomness.chance(0.5) {
+                let after = world.randomness.any_scale(Duration::from_secs(120));
                 world.time.clone().after(after, move || world.change(&id, Fault::Enabled));
             }
         });
@@ -247,7 +250,7 @@ impl World {
                 known: ConversationFields::default(),
             };
             while !world.is_taken(&completion).await {
-                world.time.sleep(world.dice.millis(100, 10_000)).await;
+                world.time.sleep(world.randomness.millis(100, 10_000)).await;
             }
         });
         event
@@ -256,7 +259,7 @@ impl World {
     async fn is_taken(self: &Arc<Self>, completion: &Completion) -> bool {
         let network = Network {
             time: self.time.clone(),
-            dice: self.dice.clone(),
+            randomness: self.randomness.clone(),
             faults: self.faults.clone(),
             life: Default::default(),
             clock: self.sandbox(),
@@ -272,7 +275,7 @@ impl World {
     }
 
     pub(crate) fn sandbox(&self) -> Arc<SkewCorrectedClock> {
-        Arc::clone(self.dice.pick(&self.sandboxes))
+        Arc::clone(self.randomness.pick(&self.sandboxes))
     }
 
     /// That of the sandbox which became idle last, or of a new one. Clocks are dealt out by themselves.
@@ -281,9 +284,9 @@ impl World {
     }
 
     /// A sandbox that has lived through its invocation is used again.
-    pub(crate) fn keep_breaker(&self, breaker: Arc<CircuitBreaker>) {
+    pub(crate) fn keep_breaker(&self, circuit_breaker: Arc<CircuitBreaker>) {
         if self.has_breakers {
-            self.state().breakers.push(breaker);
+            self.state().breakers.push(circuit_breaker);
         }
     }
 

@@ -4,7 +4,7 @@ use adapters::dynamodb::ProviderTable;
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
-use adapters::vault::KmsOpener;
+use adapters::vault::KmsDecryptor;
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::conversation::provider_secret::ProviderSecrets;
@@ -113,7 +113,7 @@ impl Effect {
 /// What the flows of providers work with.
 pub(crate) struct CallbackFlow<'a> {
     pub(crate) callbacks: &'a Linking,
-    pub(crate) secrets: &'a ProviderTable<KmsOpener>,
+    pub(crate) secrets: &'a ProviderTable<KmsDecryptor>,
 }
 
 impl CallbackFlow<'_> {
@@ -132,11 +132,11 @@ impl CallbackFlow<'_> {
     pub(crate) async fn receive(
         &self,
         account: &AccountId,
-        signal: Option<&ProviderCallback>,
+        callback: Option<&ProviderCallback>,
         names: Option<&ConversationId>,
     ) -> Result<Effect, Failure> {
-        let Some(signal) = signal else { return Ok(Effect::Ignored) };
-        Ok(self.callbacks.receive(account, signal, names).await?.into())
+        let Some(callback) = callback else { return Ok(Effect::Ignored) };
+        Ok(self.callbacks.receive(account, callback, names).await?.into())
     }
 }
 

@@ -31,7 +31,7 @@ impl Stated {
 
     /// The event that the stated status means; `None` where none is stated.
     pub(crate) fn kind(&self) -> Result<Option<EventKind>, Invalid> {
-        let Some(status) = self.change.details.status() else { return Ok(None) };
+        let Some(status) = self.change.fields.status() else { return Ok(None) };
         status.event().map(Some).ok_or_else(not_terminal)
     }
 

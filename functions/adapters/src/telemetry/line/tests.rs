@@ -62,7 +62,7 @@ fn attempted(status: &str, first: Option<u64>) -> Value {
             status,
             duration_ms = 10_000_u64,
             first_attempt_delay_ms = first,
-            burned_receives = 2_u64,
+            receives_without_attempt = 2_u64,
             "delivery.attempted"
         );
     })

@@ -23,13 +23,13 @@ const KEYS: [&str; 16] = [
     "conversation_analysis",
 ];
 
-fn conversation(details: &str) -> Conversation {
+fn conversation(fields: &str) -> Conversation {
     let mut conversation = Conversation::new(
         AccountId::parse("acc_1").unwrap(),
         ConversationId::parse("c-1").unwrap(),
         Timestamp::default(),
     );
-    conversation.details = ConversationFields::parse(serde_json::from_str(details).unwrap()).unwrap();
+    conversation.fields = ConversationFields::parse(serde_json::from_str(fields).unwrap()).unwrap();
     conversation
 }
 

@@ -56,7 +56,7 @@ impl World {
         deliver.run(batch, &Invocation { id, deadline }).await
     }
 
-    fn standing(&self) -> DeliveryState {
+    fn state(&self) -> DeliveryState {
         DeliveryState::of(&self.ledger.records_of(&sample::delivery().id)).unwrap()
     }
 }
@@ -79,7 +79,7 @@ async fn a_success_is_acknowledged_and_never_sent_again() {
     assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done]);
     assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done], "the same message once more");
     assert_eq!(world.sender.sent().len(), 1);
-    assert_eq!(world.standing().status, DeliveryStatus::Delivered);
+    assert_eq!(world.state().status, DeliveryStatus::Delivered);
 }
 
 #[tokio::test]
@@ -124,8 +124,8 @@ async fn four_failures_exhaust_a_delivery() {
         world.receive(&[received(receive)]).await;
         world.clock.advance(RETRY_AFTER);
     }
-    let standing = world.standing();
-    assert_eq!((standing.status, standing.attempts), (DeliveryStatus::Exhausted, 4));
+    let state = world.state();
+    assert_eq!((state.status, state.attempts), (DeliveryStatus::Exhausted, 4));
     assert_eq!(world.sender.sent().len(), 4);
 }
 
@@ -257,11 +257,11 @@ async fn a_destination_that_is_gone_cancels_what_is_left() {
         }
         world.clock.advance(RETRY_AFTER);
         assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
-        let standing = world.standing();
-        assert_eq!((standing.status, standing.attempts), (DeliveryStatus::Cancelled, 1));
+        let state = world.state();
+        assert_eq!((state.status, state.attempts), (DeliveryStatus::Cancelled, 1));
         assert_eq!(lines.of("delivery.cancelled").len(), 1);
         let how = if disable { "disabled" } else { "deleted" };
-        assert_eq!(standing.error, Some(format!("The destination was {how}.")));
+        assert_eq!(state.error, Some(format!("The destination was {how}.")));
         assert_eq!(world.sender.sent().len(), 1);
     }
 }
@@ -310,7 +310,7 @@ async fn an_event_that_is_gone_cancels_what_is_left() {
     world.destinations.remove_event(&sample::event("").id);
     world.clock.advance(RETRY_AFTER);
     assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
-    assert_eq!(world.standing().status, DeliveryStatus::Cancelled);
+    assert_eq!(world.state().status, DeliveryStatus::Cancelled);
 }
 
 #[tokio::test]
@@ -323,8 +323,8 @@ async fn a_request_that_cannot_be_made_is_one_attempt_for_good() {
     world.destinations.put(get);
     world.destinations.put_event(sample::event(&format!(r#"{{"notes":"{}"}}"#, "x".repeat(9000))));
     world.receive(&[received(1)]).await;
-    let standing = world.standing();
-    assert_eq!(standing.outcome, Some(OutcomeClass::UrlTooLong));
-    assert_eq!(standing.status, DeliveryStatus::Exhausted);
+    let state = world.state();
+    assert_eq!(state.outcome, Some(OutcomeClass::UrlTooLong));
+    assert_eq!(state.status, DeliveryStatus::Exhausted);
     assert!(world.sender.sent().is_empty());
 }

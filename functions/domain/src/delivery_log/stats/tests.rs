@@ -5,7 +5,7 @@ use crate::testing::fakes::sample;
 
 fn summary(millis: u64, status: DeliveryStatus, attempts: u8) -> Summary {
     let at = Timestamp::from_millis(millis);
-    let standing = DeliveryState {
+    let state = DeliveryState {
         status,
         attempts,
         outcome: None,
@@ -14,7 +14,7 @@ fn summary(millis: u64, status: DeliveryStatus, attempts: u8) -> Summary {
         next_at: None,
         updated_at: at,
     };
-    Summary { delivery: Delivery { created_at: at, ..sample::delivery() }, standing }
+    Summary { delivery: Delivery { created_at: at, ..sample::delivery() }, state }
 }
 
 #[test]

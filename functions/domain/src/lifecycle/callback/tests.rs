@@ -32,17 +32,17 @@ impl World {
         Self { callbacks: Callbacks::new(complete, conversations, references, shared()), events, clock }
     }
 
-    async fn call(&self, news: CallProgress, names: Option<&str>) -> CallbackResult {
+    async fn call(&self, progress: CallProgress, names: Option<&str>) -> CallbackResult {
         let known = r#"{"conversation_duration":7}"#;
-        let signal = ProviderCallback {
+        let callback = ProviderCallback {
             reference: room(),
-            id: format!("{news:?}"),
+            id: format!("{progress:?}"),
             at: self.clock.now(),
             began: None,
-            news,
+            progress,
             known: ConversationFields::parse(serde_json::from_str(known).unwrap()).unwrap(),
         };
-        self.callbacks.receive(&sample::account(), &signal, names.map(id).as_ref()).await.unwrap()
+        self.callbacks.receive(&sample::account(), &callback, names.map(id).as_ref()).await.unwrap()
     }
 
     /// The platform says that the room is this conversation's.
@@ -93,7 +93,7 @@ async fn progress_moves_forward_only_and_is_nothing_after_the_end() {
     world.call(CallProgress::Answered, None).await;
     world.call(CallProgress::Placed, None).await;
     let record = world.record("c-1").await.unwrap();
-    assert_eq!(record.details.status(), Some(ConversationStatus::InProgress));
+    assert_eq!(record.fields.status(), Some(ConversationStatus::InProgress));
     assert!(world.events.sent().is_empty());
     world.call(OVER, None).await;
     let version = world.record("c-1").await.unwrap().version;
@@ -111,13 +111,13 @@ fn meeting(world: &World, id: &str, began: u64) -> ProviderCallback {
         id: id.to_owned(),
         at: world.clock.now(),
         began: Some(Timestamp::from_millis(began)),
-        news: OVER,
+        progress: OVER,
         known: ConversationFields::default(),
     }
 }
 
-async fn receive(world: &World, signal: &ProviderCallback) -> CallbackResult {
-    world.callbacks.receive(&sample::account(), signal, None).await.unwrap()
+async fn receive(world: &World, callback: &ProviderCallback) -> CallbackResult {
+    world.callbacks.receive(&sample::account(), callback, None).await.unwrap()
 }
 
 #[tokio::test]

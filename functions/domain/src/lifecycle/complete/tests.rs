@@ -16,7 +16,7 @@ fn completion(end: Ending, flow: CompletionFlow) -> Completion {
 
 const COMPLETED: Ending = Ending::As(EventKind::Completed);
 
-fn details(json: &str) -> ConversationFields {
+fn fields(json: &str) -> ConversationFields {
     ConversationFields::parse(serde_json::from_str(json).unwrap()).unwrap()
 }
 
@@ -95,13 +95,13 @@ async fn a_transcript_that_comes_after_the_end_is_kept() {
     let world = World::new();
     world.end(COMPLETED, CompletionFlow::Twilio).await;
     let mut hangup = completion(COMPLETED, CompletionFlow::Hangup);
-    hangup.stated.details = details(r#"{"conversation_transcript":[1],"conversation_status":"FAILED"}"#);
-    hangup.known = details(r#"{"conversation_duration":5}"#);
+    hangup.stated.fields = fields(r#"{"conversation_transcript":[1],"conversation_status":"FAILED"}"#);
+    hangup.known = fields(r#"{"conversation_duration":5}"#);
     world.complete.run(&hangup).await.unwrap();
     let record = world.record().await;
-    assert_eq!(record.details.get("conversation_transcript"), Some("[1]"));
-    assert_eq!(record.details.get("conversation_duration"), Some("5"));
-    assert_eq!(record.details.get("conversation_status"), Some("\"COMPLETED\""));
+    assert_eq!(record.fields.get("conversation_transcript"), Some("[1]"));
+    assert_eq!(record.fields.get("conversation_duration"), Some("5"));
+    assert_eq!(record.fields.get("conversation_status"), Some("\"COMPLETED\""));
     let version = record.version;
     world.complete.run(&hangup).await.unwrap();
     assert_eq!(world.record().await.version, version, "a repeat changes nothing");
@@ -125,10 +125,10 @@ async fn an_end_that_depends_on_an_answer_asks_the_record() {
 async fn a_conversation_whose_end_nobody_reports_fails_ten_minutes_after_it_was_expected() {
     let world = World::new();
     let expected = world.clock.now() + std::time::Duration::from_secs(60);
-    let details = details(r#"{"notes":"call back"}"#);
+    let fields = fields(r#"{"notes":"call back"}"#);
     world
         .begin(&ConversationPatch {
-            details,
+            fields,
             expected_end: Some(Some(expected)),
             ..ConversationPatch::default()
         })
@@ -144,7 +144,7 @@ async fn a_conversation_whose_end_nobody_reports_fails_ten_minutes_after_it_was_
     let record = world.record().await;
     assert_eq!(record.ended.unwrap().kind, EventKind::Failed);
     assert_eq!(
-        record.details.get("notes"),
+        record.fields.get("notes"),
         Some(
             r#""call back\nNo end was reported by 10 minutes after its expected end (1970-01-01T00:01:01.000Z).""#
         )
@@ -204,7 +204,7 @@ async fn a_record_that_is_full_to_the_brim_can_still_end() {
     let long = "x".repeat(MAX_RECORD_BYTES - 30);
     world
         .begin(&ConversationPatch {
-            details: details(&format!(r#"{{"notes":"{long}"}}"#)),
+            fields: fields(&format!(r#"{{"notes":"{long}"}}"#)),
             ..ConversationPatch::default()
         })
         .await;
@@ -216,7 +216,7 @@ async fn an_end_that_brings_more_than_a_record_holds_ends_nothing() {
     let world = World::new();
     let long = "x".repeat(MAX_RECORD_BYTES + ENDING_RESERVE_BYTES);
     let stated = ConversationPatch {
-        details: details(&format!(r#"{{"notes":"{long}"}}"#)),
+        fields: fields(&format!(r#"{{"notes":"{long}"}}"#)),
         ..ConversationPatch::default()
     };
     let completion = Completion { stated, ..completion(COMPLETED, CompletionFlow::Hangup) };
@@ -228,9 +228,9 @@ async fn an_end_that_brings_more_than_a_record_holds_ends_nothing() {
 async fn notes_filling(bytes: usize) -> ConversationFields {
     let world = World::new();
     world.end(COMPLETED, CompletionFlow::Hangup).await;
-    let mut filled = world.record().await.details;
-    filled.merge(details(r#"{"notes":""}"#));
-    details(&format!(r#"{{"notes":"{}"}}"#, "x".repeat(bytes - filled.len())))
+    let mut filled = world.record().await.fields;
+    filled.merge(fields(r#"{"notes":""}"#));
+    fields(&format!(r#"{{"notes":"{}"}}"#, "x".repeat(bytes - filled.len())))
 }
 
 const LIMIT: usize = MAX_RECORD_BYTES + ENDING_RESERVE_BYTES;
@@ -239,7 +239,7 @@ const LIMIT: usize = MAX_RECORD_BYTES + ENDING_RESERVE_BYTES;
 async fn an_end_takes_a_record_up_to_its_limit() {
     for (bytes, is_accepted) in [(LIMIT, true), (LIMIT + 1, false)] {
         let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
-        with_notes.stated.details = notes_filling(bytes).await;
+        with_notes.stated.fields = notes_filling(bytes).await;
         let completed = World::new().complete.run(&with_notes).await.unwrap();
         assert_eq!(matches!(completed, Completed::Accepted(_)), is_accepted, "{bytes}: {completed:?}");
     }
@@ -251,10 +251,10 @@ async fn what_comes_after_the_end_takes_a_record_up_to_its_limit() {
         let world = World::new();
         world.end(COMPLETED, CompletionFlow::Hangup).await;
         let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
-        with_notes.stated.details = notes_filling(bytes).await;
+        with_notes.stated.fields = notes_filling(bytes).await;
         let completed = world.complete.run(&with_notes).await.unwrap();
         assert_eq!(matches!(completed, Completed::Accepted(_)), is_accepted, "{bytes}: {completed:?}");
-        assert_eq!(world.record().await.details.get("notes").is_some(), is_accepted);
+        assert_eq!(world.record().await.fields.get("notes").is_some(), is_accepted);
         let late = world.end(COMPLETED, CompletionFlow::Daily).await;
         assert!(matches!(late, Completed::Accepted(_)), "it adds nothing but a note");
         assert_eq!(world.record().await.late_signals.len(), 1);
@@ -269,7 +269,7 @@ async fn a_record_that_takes_no_more_refuses_what_would_be_lost_and_drops_a_note
     let late = world.end(Ending::As(EventKind::Failed), CompletionFlow::Daily).await;
     assert!(matches!(late, Completed::EndedOtherwise(_)), "{late:?}");
     let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
-    with_notes.stated.details = details(r#"{"notes":"call back"}"#);
+    with_notes.stated.fields = fields(r#"{"notes":"call back"}"#);
     assert_eq!(world.complete.run(&with_notes).await.unwrap(), Completed::TooLarge);
 }
 
@@ -282,7 +282,7 @@ async fn a_duration_is_counted_from_the_answer_where_nobody_states_one() {
     let mut stopped = completion(Ending::ByAnswer, CompletionFlow::Daily);
     stopped.ended_at = Some(Timestamp::from_millis(143_900));
     world.complete.run(&stopped).await.unwrap();
-    assert_eq!(world.record().await.details.get("conversation_duration"), Some("142"));
+    assert_eq!(world.record().await.fields.get("conversation_duration"), Some("142"));
 }
 
 #[tokio::test]

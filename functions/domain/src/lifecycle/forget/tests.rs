@@ -66,7 +66,7 @@ impl Scene {
 
     async fn parked(&self) -> Vec<String> {
         let parked = self.references.parked(&sample::account(), &room()).await.unwrap();
-        parked.into_iter().map(|signal| signal.id).collect()
+        parked.into_iter().map(|callback| callback.id).collect()
     }
 }
 
@@ -143,16 +143,16 @@ async fn callbacks_that_wait_are_forgotten_unless_they_are_about_the_next_conver
     scene.end().await; // at 1000
     scene.link(&link(sample::conversation_id().as_str(), None)).await;
     for (id, began) in [("this", Some(900)), ("unknown", None), ("next", Some(1100))] {
-        let signal = ProviderCallback {
+        let callback = ProviderCallback {
             reference: room(),
             id: id.to_owned(),
             at: Timestamp::from_millis(1200),
             began: began.map(Timestamp::from_millis),
-            news: CallProgress::Ended(Ending::ByAnswer),
+            progress: CallProgress::Ended(Ending::ByAnswer),
             known: ConversationFields::default(),
         };
         let until = Timestamp::from_millis(9000);
-        scene.references.park(&sample::account(), &signal, until).await.unwrap();
+        scene.references.park(&sample::account(), &callback, until).await.unwrap();
     }
     assert!(scene.forget().await);
     assert_eq!(scene.parked().await, ["next"]);

@@ -80,7 +80,7 @@ impl Fuzz {
 
     /// Every seed as it is, and then without end what chance makes of them.
     pub fn inputs(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
-        let mutator = |dice| Mutator { dice, seeds: &self.seeds, words: self.words };
+        let mutator = |randomness| Mutator { randomness, seeds: &self.seeds, words: self.words };
         let mutated = (0..).map(move |number| mutator(SeededRandomness::new(number)).input());
         self.seeds.iter().cloned().chain(mutated)
     }

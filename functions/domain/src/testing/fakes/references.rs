@@ -65,16 +65,16 @@ impl References for MemoryReferences {
         Ok(Saved::Yes)
     }
 
-    async fn park(&self, account: &AccountId, signal: &ProviderCallback, until: Timestamp) -> Result<()> {
-        let key = (account.clone(), signal.reference.clone());
+    async fn park(&self, account: &AccountId, callback: &ProviderCallback, until: Timestamp) -> Result<()> {
+        let key = (account.clone(), callback.reference.clone());
         let mut state = lock(&self.state);
-        state.parked.entry(key).or_default().insert(signal.id.clone(), (signal.clone(), until));
+        state.parked.entry(key).or_default().insert(callback.id.clone(), (callback.clone(), until));
         Ok(())
     }
 
-    async fn unpark(&self, account: &AccountId, signal: &ProviderCallback) -> Result<()> {
-        let key = (account.clone(), signal.reference.clone());
-        lock(&self.state).parked.entry(key).or_default().remove(&signal.id);
+    async fn unpark(&self, account: &AccountId, callback: &ProviderCallback) -> Result<()> {
+        let key = (account.clone(), callback.reference.clone());
+        lock(&self.state).parked.entry(key).or_default().remove(&callback.id);
         Ok(())
     }
 
@@ -83,6 +83,6 @@ impl References for MemoryReferences {
         let state = lock(&self.state);
         let parked = state.parked.get(&(account.clone(), reference.clone()));
         let waiting = parked.into_iter().flat_map(HashMap::values).filter(|(_, until)| *until > now);
-        Ok(waiting.map(|(signal, _)| signal.clone()).collect())
+        Ok(waiting.map(|(callback, _)| callback.clone()).collect())
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<ProviderCallback>, Invalid> {
     let envelope: Envelope = serde_json::from_slice(body)
         .map_err(|error| Invalid::new("body", unreadable("is no webhook of Daily", &error)))?;
     let payload = Payload(&envelope.payload);
-    let Some(news) = news(&envelope.kind, &payload) else { return Ok(None) };
+    let Some(progress) = progress(&envelope.kind, &payload) else { return Ok(None) };
     let room = payload.text("room").ok_or_else(|| Invalid::new("payload.room", "is missing"))?;
     Ok(Some(ProviderCallback {
         reference: Reference::parse(Provider::Daily, room, "payload.room")?,
@@ -45,7 +45,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<ProviderCallback>, Invalid> {
             .find_map(|name| payload.seconds(name))
             .map_or_else(|| moment(envelope.event_ts), moment),
         began: ["start_ts", "joined_at"].iter().find_map(|name| payload.seconds(name)).map(moment),
-        news,
+        progress,
         known: known(&envelope.kind, &payload),
     }))
 }
@@ -64,7 +64,7 @@ impl<'a> Payload<'a> {
     }
 }
 
-fn news(kind: &str, payload: &Payload<'_>) -> Option<CallProgress> {
+fn progress(kind: &str, payload: &Payload<'_>) -> Option<CallProgress> {
     match kind {
         "dialout.answered" | "dialin.connected" => Some(CallProgress::Answered),
         // The agent joins as an owner of the room; it has nobody to talk to until someone else comes.
@@ -138,8 +138,8 @@ mod tests {
             ("meeting.started", false, None),
             ("recording.started", false, None),
         ] {
-            let signal = webhook(kind, &json!({"room": "r1", "owner": owner})).unwrap();
-            assert_eq!(signal.map(|signal| signal.news), expected, "{kind}");
+            let callback = webhook(kind, &json!({"room": "r1", "owner": owner})).unwrap();
+            assert_eq!(callback.map(|callback| callback.progress), expected, "{kind}");
         }
     }
 
@@ -147,10 +147,10 @@ mod tests {
     fn a_meeting_tells_its_duration_and_a_call_its_numbers() {
         let meeting =
             json!({"room": "r1", "meeting_id": "m", "start_ts": 1_756_720_000.1, "end_ts": 1_756_720_060.2});
-        let signal = webhook("meeting.ended", &meeting).unwrap().unwrap();
-        assert_eq!(signal.known.get("conversation_duration"), Some("60"));
-        assert_eq!(signal.known.get("conversation_type"), Some("\"DAILY\""));
-        assert_eq!(signal.at, Timestamp::from_millis(1_756_720_060_200));
+        let callback = webhook("meeting.ended", &meeting).unwrap().unwrap();
+        assert_eq!(callback.known.get("conversation_duration"), Some("60"));
+        assert_eq!(callback.known.get("conversation_type"), Some("\"DAILY\""));
+        assert_eq!(callback.at, Timestamp::from_millis(1_756_720_060_200));
         let call = json!({"room": "r1", "destination": "+12098888888", "origin": "sip:room@example.com"});
         let known = webhook("dialout.answered", &call).unwrap().unwrap().known;
         assert_eq!(known.get("to_mobile_number"), Some("\"+12098888888\""));

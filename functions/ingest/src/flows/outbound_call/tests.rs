@@ -1,8 +1,8 @@
-use domain::lifecycle::provider_callback as signal;
+use domain::lifecycle::provider_callback as callback;
 
 use super::*;
 
-fn end(json: &str) -> Result<signal::Ending, Invalid> {
+fn end(json: &str) -> Result<callback::Ending, Invalid> {
     let account = AccountId::parse("acc_1").unwrap();
     parse(account, serde_json::from_str(json).unwrap()).map(|completion| completion.end)
 }
@@ -15,7 +15,7 @@ fn an_answer_decides_where_no_status_is_stated() {
         (r#"{"conversation_id":"c","answered":false,"conversation_status":"FAILED"}"#, EventKind::Failed),
         (r#"{"conversation_id":"c","conversation_status":"COMPLETED"}"#, EventKind::Completed),
     ] {
-        assert_eq!(end(json), Ok(signal::Ending::As(kind)), "{json}");
+        assert_eq!(end(json), Ok(callback::Ending::As(kind)), "{json}");
     }
 }
 

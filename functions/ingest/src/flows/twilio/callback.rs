@@ -42,12 +42,12 @@ pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<Option<Pro
     let required = |name| parameters.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
     let reference = Reference::parse(Provider::Twilio, required("CallSid")?, "CallSid")?;
     let status = required("CallStatus")?;
-    let Some(news) = news(status) else { return Ok(None) };
-    let known = known(parameters, news);
-    Ok(Some(ProviderCallback { reference, id: status.to_owned(), at: now, began: None, news, known }))
+    let Some(progress) = progress(status) else { return Ok(None) };
+    let known = known(parameters, progress);
+    Ok(Some(ProviderCallback { reference, id: status.to_owned(), at: now, began: None, progress, known }))
 }
 
-fn news(status: &str) -> Option<CallProgress> {
+fn progress(status: &str) -> Option<CallProgress> {
     let ended = |kind| Some(CallProgress::Ended(Ending::As(kind)));
     match status {
         "queued" | "initiated" | "ringing" => Some(CallProgress::Placed),
@@ -60,7 +60,7 @@ fn news(status: &str) -> Option<CallProgress> {
     }
 }
 
-fn known(parameters: &Parameters, news: CallProgress) -> ConversationFields {
+fn known(parameters: &Parameters, progress: CallProgress) -> ConversationFields {
     let text = |name| parameters.get(name).map(Value::from);
     let calling_type = match parameters.get("Direction") {
         Some("inbound") => Some(json!("INBOUND")),
@@ -73,7 +73,7 @@ fn known(parameters: &Parameters, news: CallProgress) -> ConversationFields {
         ("conversation_type", Some(json!("TELEPHONY"))),
         (
             "conversation_duration",
-            seconds.filter(|_| matches!(news, CallProgress::Ended(_))).map(Value::from),
+            seconds.filter(|_| matches!(progress, CallProgress::Ended(_))).map(Value::from),
         ),
         ("conversation_recording_url", text("RecordingUrl")),
         ("calling_type", calling_type),
@@ -87,7 +87,7 @@ fn known(parameters: &Parameters, news: CallProgress) -> ConversationFields {
 mod tests {
     use super::*;
 
-    fn signal(form: &str) -> Result<Option<ProviderCallback>, Invalid> {
+    fn callback(form: &str) -> Result<Option<ProviderCallback>, Invalid> {
         read(&Parameters::of_form(form.as_bytes()), Timestamp::from_millis(7))
     }
 
@@ -106,8 +106,8 @@ mod tests {
             ("failed", ended(EventKind::Failed)),
             ("teleported", None),
         ] {
-            let signal = signal(&format!("CallSid=CA1&CallStatus={status}")).unwrap();
-            assert_eq!(signal.map(|signal| signal.news), expected, "{status}");
+            let callback = callback(&format!("CallSid=CA1&CallStatus={status}")).unwrap();
+            assert_eq!(callback.map(|callback| callback.progress), expected, "{status}");
         }
     }
 
@@ -115,7 +115,7 @@ mod tests {
     fn a_duration_is_the_one_in_seconds() {
         let form = "CallSid=CA1&CallStatus=completed&CallDuration=142&Duration=3&Direction=inbound\
                     &To=%2B14155550123&From=%2B14155550999&RecordingUrl=https%3A%2F%2Fapi.twilio.com%2Fr";
-        let known = signal(form).unwrap().unwrap().known;
+        let known = callback(form).unwrap().unwrap().known;
         assert_eq!(known.get("conversation_duration"), Some("142"));
         assert_eq!(known.get("calling_type"), Some("\"INBOUND\""));
         assert_eq!(known.get("to_mobile_number"), Some("\"+14155550123\""));
@@ -125,15 +125,15 @@ mod tests {
     #[test]
     fn json_says_the_same_as_a_form() {
         let json = br#"{"CallSid":"CA1","CallStatus":"completed","CallDuration":142,"Direction":null}"#;
-        let signal = read(&Parameters::of_json(json).unwrap(), Timestamp::from_millis(7)).unwrap().unwrap();
-        assert_eq!(signal.known.get("conversation_duration"), Some("142"));
+        let callback = read(&Parameters::of_json(json).unwrap(), Timestamp::from_millis(7)).unwrap().unwrap();
+        assert_eq!(callback.known.get("conversation_duration"), Some("142"));
         assert_eq!(Parameters::of_json(b"[]").err().unwrap().field, "body");
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(signal("CallStatus=busy").err().unwrap().field, "CallSid");
-        assert_eq!(signal("CallSid=CA1").err().unwrap().field, "CallStatus");
-        assert_eq!(signal("CallSid=a%23b&CallStatus=busy").err().unwrap().field, "CallSid");
+        assert_eq!(callback("CallStatus=busy").err().unwrap().field, "CallSid");
+        assert_eq!(callback("CallSid=CA1").err().unwrap().field, "CallStatus");
+        assert_eq!(callback("CallSid=a%23b&CallStatus=busy").err().unwrap().field, "CallSid");
     }
 }

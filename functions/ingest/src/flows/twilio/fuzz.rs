@@ -27,7 +27,7 @@ fn a_callback_is_a_signal_or_a_field_is_named() {
         let parsed = [Ok(Parameters::of_form(input)), Parameters::of_json(input)];
         for parameters in parsed {
             match parameters.and_then(|parameters| read(&parameters, Timestamp::from_millis(7))) {
-                Ok(signal) => drop(signal),
+                Ok(callback) => drop(callback),
                 Err(error) => assert_readable(&error),
             }
         }

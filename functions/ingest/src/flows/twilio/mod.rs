@@ -46,8 +46,8 @@ async fn receive(
     let parameters = verify(public_url, &account, &token, request)?;
     // Twilio signs the URL, so its query can be relied on too.
     let names = request.query_value("conversation_id").map(ConversationId::parse).transpose()?;
-    let signal = callback::read(&parameters, now)?;
-    flow.receive(&account, signal.as_ref(), names.as_ref()).await
+    let callback = callback::read(&parameters, now)?;
+    flow.receive(&account, callback.as_ref(), names.as_ref()).await
 }
 
 /// The callback's parameters, once they are known to be Twilio's.

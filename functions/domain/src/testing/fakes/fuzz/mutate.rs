@@ -32,7 +32,7 @@ const NUMBERS: [&str; 15] = [
 
 /// Makes inputs out of others.
 pub(super) struct Mutator<'a> {
-    pub(super) dice: SeededRandomness,
+    pub(super) randomness: SeededRandomness,
     pub(super) seeds: &'a [Vec<u8>],
     /// The target's own.
     pub(super) words: &'a [&'static str],
@@ -41,21 +41,21 @@ pub(super) struct Mutator<'a> {
 impl Mutator<'_> {
     /// Two places in it, in order.
     fn range(&self, bytes: &[u8]) -> std::ops::Range<usize> {
-        let (a, b) = (self.dice.below(bytes.len() + 1), self.dice.below(bytes.len() + 1));
+        let (a, b) = (self.randomness.below(bytes.len() + 1), self.randomness.below(bytes.len() + 1));
         a.min(b)..a.max(b)
     }
 
     /// As often one of the target's own words as one that any could stumble over.
     fn word(&self) -> &'static str {
-        let takes_any = self.words.is_empty() || self.dice.below(2) == 0;
-        self.dice.pick::<&'static str>(if takes_any { &WORDS } else { self.words })
+        let takes_any = self.words.is_empty() || self.randomness.below(2) == 0;
+        self.randomness.pick::<&'static str>(if takes_any { &WORDS } else { self.words })
     }
 
     /// An input that is near to one of the seeds.
     pub(super) fn input(&self) -> Vec<u8> {
-        let mut input = self.dice.pick(self.seeds).clone();
+        let mut input = self.randomness.pick(self.seeds).clone();
         // Most of what is found is found near to what is right.
-        for _ in 0..=self.dice.below(4) {
+        for _ in 0..=self.randomness.below(4) {
             self.change(&mut input);
         }
         input.truncate(MAX_BYTES);
@@ -63,11 +63,11 @@ impl Mutator<'_> {
     }
 
     fn change(&self, input: &mut Vec<u8>) {
-        let place = self.dice.below(input.len() + 1);
+        let place = self.randomness.below(input.len() + 1);
         let range = self.range(input);
-        match self.dice.below(14) {
-            0 if place < input.len() => input[place] ^= 1 << self.dice.below(8),
-            1 if place < input.len() => input[place] = self.dice.below(256) as u8,
+        match self.randomness.below(14) {
+            0 if place < input.len() => input[place] ^= 1 << self.randomness.below(8),
+            1 if place < input.len() => input[place] = self.randomness.below(256) as u8,
             2 => drop(input.drain(range)),
             3 => {
                 let twice = input[range].to_vec();
@@ -75,19 +75,19 @@ impl Mutator<'_> {
             }
             4 => input.truncate(place),
             5 => {
-                let other = self.dice.pick(self.seeds);
+                let other = self.randomness.pick(self.seeds);
                 let part = other[self.range(other)].to_vec();
                 drop(input.splice(range, part));
             }
             6 => {
-                let part = input[range].repeat(1 << self.dice.below(8));
+                let part = input[range].repeat(1 << self.randomness.below(8));
                 drop(input.splice(place..place, part));
             }
             7 => {
-                let nested = self.word().repeat(1 << self.dice.below(11));
+                let nested = self.word().repeat(1 << self.randomness.below(11));
                 drop(input.splice(place..place, nested.into_bytes()));
             }
-            8 => drop(input.splice(number_after(input, place), self.dice.pick(&NUMBERS).bytes())),
+            8 => drop(input.splice(number_after(input, place), self.randomness.pick(&NUMBERS).bytes())),
             9 => drop(input.splice(range, self.word().bytes())),
             10 | 11 => {
                 let seam = seam_after(input, place);
