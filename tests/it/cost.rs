@@ -9,7 +9,7 @@ use adapters::dynamodb::{
     ContextTables, ConversationTable, ConversationTables, DestinationTable, LedgerTable, RateTable,
 };
 use adapters::system::SystemRandomness;
-use adapters::vault::{KmsDecryptor, KmsVault};
+use adapters::vault::kms::{KmsDecryptor, KmsVault};
 use domain::conversation::ended::{CompletionFlow, Ended};
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::patch::ConversationPatch;

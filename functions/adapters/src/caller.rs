@@ -131,7 +131,7 @@ async fn best_effort<T>(what: &'static str, work: impl Future<Output = Result<T,
 fn may(key: ApiKey, scope: Scope) -> Result<Caller, Problem> {
     if !key.scopes.contains(&scope) {
         let detail =
-            format!("This API key does not have the scope \"{}\" that this route needs.", scope.as_str());
+            format!("This API key does not have the scope \"{}\" that this route needs.", scope.as_ref());
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
     let manages = key.scopes.contains(&Scope::Manage);

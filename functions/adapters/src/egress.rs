@@ -3,7 +3,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::destination::egress::{AllowedNetworks, EgressPolicy};
+use domain::destination::egress::EgressPolicy;
+use domain::destination::egress::allowed::AllowedNetworks;
 use rustls::pki_types::CertificateDer;
 
 use crate::config::{ConfigError, Vars};

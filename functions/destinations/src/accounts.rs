@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::Manage;
+use strum::VariantArray;
 
 /// What a direct invocation asks for.
 #[derive(Deserialize)]
@@ -90,7 +91,7 @@ struct SetProviderSecret {
 }
 
 fn all_scopes() -> Vec<Scope> {
-    Scope::ALL.to_vec()
+    Scope::VARIANTS.to_vec()
 }
 
 impl Manage {

@@ -21,7 +21,7 @@ use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
-use adapters::vault::{KmsDecryptor, KmsVault, SECRETS_KEY_ARN};
+use adapters::vault::kms::{KmsDecryptor, KmsVault, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
 use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock;

@@ -30,7 +30,7 @@ struct List {
 
 impl View {
     fn new(account: &AccountId, (provider, updated_at): (Provider, Timestamp)) -> Self {
-        let callback_path = format!("/v1/flows/{}/{account}", provider.as_str());
+        let callback_path = format!("/v1/flows/{}/{account}", provider.as_ref());
         Self { provider, callback_path, updated_at }
     }
 }
@@ -80,7 +80,7 @@ impl Manage {
 }
 
 fn provider_of(request: &Request) -> Result<Provider, Problem> {
-    Provider::parse(request.path("provider")).ok_or_else(not_found)
+    request.path("provider").parse().map_err(|_| not_found())
 }
 
 fn not_found() -> Problem {

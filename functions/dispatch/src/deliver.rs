@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use adapters::dynamodb::{ContextTables, LedgerTable, RateTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
-use adapters::vault::KmsDecryptor;
+use adapters::vault::kms::KmsDecryptor;
 use domain::delivery::deliver::{Deliver, Invocation, Verdict};
 use domain::delivery::message::Message;
 use domain::delivery::rate_limiter::{Admission, RateLimiter};

@@ -18,7 +18,7 @@ use adapters::egress;
 use adapters::function::Error;
 use adapters::sender::{CertificateDer, HttpSender, SetupError};
 use adapters::sqs::Queue;
-use adapters::vault::{KmsDecryptor, SECRETS_KEY_ARN};
+use adapters::vault::kms::{KmsDecryptor, SECRETS_KEY_ARN};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::delivery::circuit_breaker::CircuitBreaker;
 use domain::delivery::deliver::{Deliver, Invocation};

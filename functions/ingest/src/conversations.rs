@@ -13,7 +13,7 @@ use domain::shared::invalid::Invalid;
 use domain::shared::json::JsonObject;
 use http::StatusCode;
 
-use crate::Linking;
+use crate::steps::Callbacks;
 
 /// Forgetting over the tables.
 pub(crate) type Forgetting = Forget<ConversationTables, ReferenceTable, DeliveryLogTable>;
@@ -22,7 +22,7 @@ pub(crate) type Forgetting = Forget<ConversationTables, ReferenceTable, Delivery
 /// that were here before the conversation are applied to it now.
 pub(crate) async fn put(
     update: &Update<ConversationTables>,
-    callbacks: &Linking,
+    callbacks: &Callbacks,
     caller: Caller,
     request: &Request,
 ) -> Result<Reply, Problem> {

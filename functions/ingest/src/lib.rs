@@ -6,6 +6,7 @@ mod conversations;
 mod flows;
 mod public_url;
 mod redelivery;
+mod steps;
 
 use std::sync::Arc;
 
@@ -21,10 +22,8 @@ use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use adapters::sqs::Queue;
-use adapters::vault::{KmsDecryptor, SECRETS_KEY_ARN};
+use adapters::vault::kms::{KmsDecryptor, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
-use domain::lifecycle::callback::Callbacks;
-use domain::lifecycle::complete::Complete;
 use domain::lifecycle::forget::Forget;
 use domain::lifecycle::overdue::{EndOverdue, Sweep};
 use domain::lifecycle::update::Update;
@@ -38,15 +37,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::conversations::Forgetting;
-use crate::flows::{CallbackFlow, End};
+use crate::flows::end::EndConversation;
+use crate::flows::provider::CallbackFlow;
 use crate::public_url::PublicUrl;
 use crate::redelivery::Redelivery;
-
-/// The completion step over the tables and the queue.
-type Completing = Complete<ConversationTables, Queue>;
-
-/// The callbacks of providers over the same.
-type Linking = Callbacks<ConversationTables, Queue, ReferenceTable>;
+use crate::steps::{Callbacks, Complete};
 
 /// What the function's environment says.
 pub struct Config {
@@ -96,8 +91,8 @@ pub struct Ingest {
     accounts: AccountTable,
     callers: Callers,
     providers: ProviderTable<KmsDecryptor>,
-    complete: Completing,
-    callbacks: Linking,
+    complete: Complete,
+    callbacks: Callbacks,
     update: Update<ConversationTables>,
     forget: Forgetting,
     end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
@@ -230,8 +225,8 @@ impl Ingest {
         Redelivery { resend: &self.resend, send_test: &self.send_test, randomness: &*self.randomness }
     }
 
-    fn platform(&self) -> End<'_> {
-        End { complete: &self.complete, callbacks: &self.callbacks }
+    fn platform(&self) -> EndConversation<'_> {
+        EndConversation { complete: &self.complete, callbacks: &self.callbacks }
     }
 
     /// Who reports conversations.

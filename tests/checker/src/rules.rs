@@ -85,7 +85,7 @@ fn has_ended(case: &Case<'_>) -> Option<String> {
         return Some(format!("the record {} is in flight for ever", open.number));
     }
     let status = DeliveryState::of(case.records)?.status;
-    (!status.is_final()).then(|| format!("the delivery has not ended: {}", status.as_str()))
+    (!status.is_final()).then(|| format!("the delivery has not ended: {}", status.as_ref()))
 }
 
 fn bound(case: &Case<'_>) -> Option<String> {

@@ -11,10 +11,10 @@ pub(crate) fn of(history: &History, delivery: &DeliveryId) -> Vec<String> {
         let entry = match &record.entry {
             Entry::Inflight { owner, lease_until } => format!("in flight, {owner:?} until {lease_until}"),
             Entry::Attempted(Attempted { outcome, next_at, .. }) => {
-                let (class, took) = (outcome.class.as_str(), outcome.duration);
+                let (class, took) = (outcome.class.as_ref(), outcome.duration);
                 format!("{class} after {took:?}, next at {next_at:?}")
             }
-            Entry::Closed { status, reason } => format!("{}: {reason}", status.as_str()),
+            Entry::Closed { status, reason } => format!("{}: {reason}", status.as_ref()),
         };
         (record.at, format!("record {}: {entry}", record.number))
     });

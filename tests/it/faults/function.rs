@@ -7,7 +7,7 @@ use adapters::config::Retention;
 use adapters::dynamodb::{ContextTables, LedgerTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
-use adapters::vault::KmsDecryptor;
+use adapters::vault::kms::KmsDecryptor;
 use bytes::Bytes;
 use domain::delivery::deliver::{ATTEMPT_LIMIT, Deliver, Invocation, Verdict};
 use domain::delivery::message::Message;

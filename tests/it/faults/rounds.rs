@@ -147,8 +147,8 @@ impl Rounds {
     /// The outcomes of the first event's attempts at a destination, and what the delivery came to.
     pub(super) async fn story(&self, destination: &DestinationId) -> (Vec<&'static str>, &'static str) {
         let records = self.records(destination).await;
-        let outcomes = attempts(&records).map(|attempted| attempted.outcome.class.as_str()).collect();
-        (outcomes, DeliveryState::of(&records).unwrap().status.as_str())
+        let outcomes = attempts(&records).map(|attempted| attempted.outcome.class.into()).collect();
+        (outcomes, DeliveryState::of(&records).unwrap().status.into())
     }
 
     /// What the last of them failed for.

@@ -40,7 +40,7 @@ impl<V> ProviderTable<V> {
 }
 
 fn provider_key(account: &AccountId, provider: Provider) -> Item {
-    key(account.as_str(), format!("{PREFIX}{}", provider.as_str()))
+    key(account.as_str(), format!("{PREFIX}{}", provider.as_ref()))
 }
 
 impl<O: Decryptor> ProviderSecrets for ProviderTable<O> {

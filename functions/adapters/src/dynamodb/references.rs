@@ -61,7 +61,7 @@ impl ReferenceTable {
 
 /// The partition of one reference. What it is called comes last, so that no name can pass for another reference.
 fn reference_partition(account: &AccountId, reference: &Reference) -> String {
-    partition(account, format_args!("{}#{}", reference.provider.as_str(), reference.id()))
+    partition(account, format_args!("{}#{}", reference.provider.as_ref(), reference.id()))
 }
 
 fn link_key(account: &AccountId, reference: &Reference) -> Item {

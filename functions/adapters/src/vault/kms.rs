@@ -14,8 +14,8 @@ use domain::shared::randomness::Randomness;
 use domain::shared::unavailable::{Result, Unavailable};
 use zeroize::Zeroizing;
 
-use super::KeyRing;
 use super::cipher::{self, CipherError, Key};
+use super::key_ring::KeyRing;
 
 /// The variable that names the KMS key.
 pub const SECRETS_KEY_ARN: &str = "SECRETS_KEY_ARN";

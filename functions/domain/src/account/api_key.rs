@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
+use strum::{AsRefStr, VariantArray};
 use subtle::ConstantTimeEq;
 
 use crate::shared::ids::{AccountId, hex};
@@ -18,8 +19,11 @@ const ID_BYTES: usize = 8;
 const SECRET_BYTES: usize = 24;
 
 /// What a key lets its holder do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, AsRefStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Scope {
     /// Report conversations.
     Ingest,
@@ -27,21 +31,6 @@ pub enum Scope {
     Manage,
     /// Read logs and conversations.
     Read,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ingest, Self::Manage, Self::Read];
-
-    /// The name in the API.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Manage => "manage",
-            Self::Read => "read",
-        }
-    }
 }
 
 /// The part of a key that it is looked up by, and that a person recognises it by. No secret.
@@ -183,7 +172,7 @@ mod tests {
             secret_hash: key.secret_hash(),
             cursor_secret: [0; 32],
             name: "CRM".to_owned(),
-            scopes: Scope::ALL.to_vec(),
+            scopes: Scope::VARIANTS.to_vec(),
             created_at: Timestamp::from_millis(1),
             last_used: None,
             revoked_at: None,

@@ -5,6 +5,7 @@ use crate::conversation::provider::{Provider, Reference};
 use crate::shared::invalid::Invalid;
 use crate::shared::json::JsonObject;
 use crate::shared::timestamp::Timestamp;
+use strum::VariantArray;
 
 /// A change of a conversation's record, as the platform states it.
 #[derive(Clone, Default)]
@@ -24,7 +25,7 @@ impl ConversationPatch {
     /// The first field that is unknown, given twice or of the wrong type.
     pub fn parse(mut fields: JsonObject) -> Result<Self, Invalid> {
         let mut references = Vec::new();
-        for provider in Provider::ALL {
+        for &provider in Provider::VARIANTS {
             let field = provider.reference_field();
             if let Some(id) = fields.take::<String>(field, "must be a string")? {
                 references.push(Reference::parse(provider, id, field)?);

@@ -1,6 +1,7 @@
 //! Services that carry conversations and tell of them by callbacks.
 
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
 use crate::conversation::ended::CompletionFlow;
 use crate::shared::encryption::EncryptionContext;
@@ -9,8 +10,24 @@ use crate::shared::ids::{ID_RULE, is_id};
 use crate::shared::invalid::Invalid;
 
 /// A service that carries conversations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    AsRefStr,
+    IntoStaticStr,
+    EnumString,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Provider {
     /// Telephone calls.
     Twilio,
@@ -19,24 +36,6 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Twilio, Self::Daily];
-
-    /// The name in API, tables and log.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Twilio => "twilio",
-            Self::Daily => "daily",
-        }
-    }
-
-    /// The provider of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|provider| provider.as_str() == name)
-    }
-
     /// The flow that its callbacks are.
     #[must_use]
     pub const fn flow(self) -> CompletionFlow {
@@ -59,8 +58,8 @@ impl Provider {
 impl<'a> EncryptionContext<'a> {
     /// A provider that sends an account its callbacks.
     #[must_use]
-    pub const fn provider(account: &'a AccountId, provider: Provider) -> Self {
-        Self::new(account, "provider", provider.as_str())
+    pub fn provider(account: &'a AccountId, provider: Provider) -> Self {
+        Self::new(account, "provider", provider.into())
     }
 }
 

@@ -59,7 +59,7 @@ impl CircuitBreaker {
             seen.in_a_row += 1;
             seen.last = now;
             if seen.in_a_row == OPENED_BY {
-                tracing::warn!(destination_id = %destination, "destination.hangs");
+                tracing::warn!(destination_id = %destination, "circuit_breaker.opened");
             }
         }
     }

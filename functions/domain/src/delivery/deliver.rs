@@ -323,7 +323,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
 }
 
 fn log_cancelled(delivery: &Delivery, why: Unsendable) {
-    let (status, reason) = (DeliveryStatus::Cancelled.as_str(), why.reason());
+    let (status, reason) = (DeliveryStatus::Cancelled.as_ref(), why.reason());
     tracing::info!(delivery_id = %delivery.id, status, reason, "delivery.cancelled");
 }
 
@@ -340,9 +340,9 @@ fn log_attempt(
         delivery_id = %delivery.id,
         destination_id = %delivery.destination_id,
         conversation_id = %delivery.conversation_id,
-        event = delivery.event.as_str(),
+        event = delivery.event.as_ref(),
         attempt = number,
-        outcome = attempted.outcome.class.as_str(),
+        outcome = attempted.outcome.class.as_ref(),
         http_status = attempted.outcome.http_status,
         error = attempted.outcome.error,
         duration_ms = milliseconds(attempted.outcome.duration),
@@ -350,7 +350,7 @@ fn log_attempt(
         receives_without_attempt,
         ended_at = %closing.at,
         next_at = attempted.next_at.map(tracing::field::display),
-        status = status.as_str(),
+        status = status.as_ref(),
         "delivery.attempted"
     );
 }

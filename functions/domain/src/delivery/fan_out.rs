@@ -47,7 +47,7 @@ impl<D: Destinations, Q: DeliveryQueue, L: Ledger, C: Contexts> FanOut<D, Q, L, 
             let reason = "The destination was disabled when the event came.";
             let status = DeliveryStatus::Skipped;
             if self.ledger.close(&delivery, 1, status, reason, self.clock.now()).await? == Claimed::Granted {
-                tracing::info!(delivery_id = %delivery.id, status = status.as_str(), reason, "delivery.skipped");
+                tracing::info!(delivery_id = %delivery.id, status = status.as_ref(), reason, "delivery.skipped");
             }
         }
         let messages: Vec<_> = active.iter().map(|destination| delivery(event, destination).into()).collect();

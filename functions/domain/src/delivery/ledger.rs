@@ -200,6 +200,7 @@ pub trait Ledger: Send + Sync {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::VariantArray;
 
     use super::*;
     use crate::testing::fakes::sample;
@@ -291,7 +292,7 @@ mod tests {
                     Step::Claim { number } => {
                         prop_assert_eq!(usize::from(number), records.len() + 1);
                         prop_assert!(number <= MAX_ATTEMPTS);
-                        let class = C::ALL[classes[records.len()]];
+                        let class = C::VARIANTS[classes[records.len()]];
                         let entry = Entry::Attempted(closing(number, class).attempted);
                         records.push(Record { number, at: now, entry });
                     }

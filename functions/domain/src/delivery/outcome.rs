@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, IntoStaticStr, VariantArray};
 
 /// Bytes of a failed response's body that are kept: enough to read an error page's message.
 pub const FAILURE_EXCERPT_BYTES: usize = 2048;
@@ -12,8 +13,11 @@ pub const FAILURE_EXCERPT_BYTES: usize = 2048;
 pub const SUCCESS_EXCERPT_BYTES: usize = 256;
 
 /// How one HTTP request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum OutcomeClass {
     /// Any 2xx.
     Success,
@@ -42,45 +46,10 @@ pub enum OutcomeClass {
 }
 
 impl OutcomeClass {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Success,
-        Self::HttpError,
-        Self::Timeout,
-        Self::Dns,
-        Self::Connect,
-        Self::Tls,
-        Self::Blocked,
-        Self::NoResponse,
-        Self::Protocol,
-        Self::TooLarge,
-        Self::UrlTooLong,
-        Self::Unknown,
-    ];
-
     /// Whether a further attempt could end differently.
     #[must_use]
     pub const fn is_worth_retrying(self) -> bool {
         !matches!(self, Self::Success | Self::Blocked | Self::UrlTooLong)
-    }
-
-    /// The name in API, tables and log.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::HttpError => "http_error",
-            Self::Timeout => "timeout",
-            Self::Dns => "dns",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Blocked => "blocked",
-            Self::NoResponse => "no_response",
-            Self::Protocol => "protocol",
-            Self::TooLarge => "too_large",
-            Self::UrlTooLong => "url_too_long",
-            Self::Unknown => "unknown",
-        }
     }
 }
 
@@ -132,8 +101,8 @@ mod tests {
 
     #[test]
     fn a_class_has_one_name_in_tables_answers_and_lines() {
-        for class in OutcomeClass::ALL {
-            assert_eq!(serde_json::json!(class), class.as_str());
+        for &class in OutcomeClass::VARIANTS {
+            assert_eq!(serde_json::json!(class), class.as_ref());
         }
     }
 }

@@ -56,7 +56,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
     /// A limit that cannot be kept must not keep a delivery from being made.
     async fn turn(&self, received: &Received) -> Admission {
         self.counted(received).await.unwrap_or_else(|error| {
-            tracing::warn!(error = %error, cause = error.causes(), "delivery.not_paced");
+            tracing::warn!(error = %error, cause = error.causes(), "rate_limit.unavailable");
             Admission::Now
         })
     }
@@ -98,10 +98,10 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
             delivery_id = %message.delivery_id,
             destination_id = %message.destination_id,
             conversation_id = %message.conversation_id,
-            event = message.event.as_str(),
-            put_off_at = %now,
+            event = message.event.as_ref(),
+            deferred_at = %now,
             until = %(now + delay),
-            "delivery.put_off"
+            "delivery.deferred"
         );
         Ok(Admission::Deferred)
     }

@@ -1,6 +1,7 @@
 //! One event on its way to one destination, and the records that are kept of it.
 
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, IntoStaticStr, VariantArray};
 
 use crate::event::kind::EventKind;
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId};
@@ -38,8 +39,11 @@ pub enum Trigger {
 }
 
 /// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum DeliveryStatus {
     /// Its first attempt is under way.
     Pending,
@@ -56,26 +60,9 @@ pub enum DeliveryStatus {
 }
 
 impl DeliveryStatus {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Pending, Self::Retrying, Self::Delivered, Self::Exhausted, Self::Skipped, Self::Cancelled];
-
     /// Whether there will be no further attempt.
     #[must_use]
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Retrying)
-    }
-
-    /// The name in API, tables and log.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Retrying => "retrying",
-            Self::Delivered => "delivered",
-            Self::Exhausted => "exhausted",
-            Self::Skipped => "skipped",
-            Self::Cancelled => "cancelled",
-        }
     }
 }

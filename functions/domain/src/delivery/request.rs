@@ -156,7 +156,7 @@ fn with_query(target: &Url, event: &LifecycleEvent, payload: &[u8]) -> Url {
         query.push('&');
     }
     query.push_str("event=");
-    query.push_str(event.kind.as_str());
+    query.push_str(event.kind.as_ref());
     query.push_str("&payload=");
     query.extend(form_urlencoded::byte_serialize(payload));
     let mut url = target.clone();
@@ -167,7 +167,7 @@ fn with_query(target: &Url, event: &LifecycleEvent, payload: &[u8]) -> Url {
 fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destination) -> Carrier {
     let boundary = boundary(event, delivery);
     let mut body = Vec::with_capacity(event.payload.len() + 512);
-    for (name, value) in [("event", event.kind.as_str().as_bytes()), ("payload", &event.payload)] {
+    for (name, value) in [("event", event.kind.as_ref().as_bytes()), ("payload", &event.payload)] {
         body.extend_from_slice(
             format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").as_bytes(),
         );

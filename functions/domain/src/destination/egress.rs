@@ -1,13 +1,15 @@
 //! Which addresses a webhook may go to. Customers choose the URLs, so without this rule the sender would be a way into
 //! every network that its machine can reach.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv6Net};
 
-pub use self::allowed::AllowedNetworks;
+pub mod allowed;
+mod network;
 
-mod allowed;
+use crate::destination::egress::allowed::AllowedNetworks;
+use crate::destination::egress::network::{v4, v6};
 
 /// What may be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,16 +86,10 @@ const SPECIAL: [IpNet; 24] = [
     v6([0x3fff, 0, 0], 20),         // documentation
 ];
 
-const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> IpNet {
-    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix))
-}
-
-const fn v6([a, b, c]: [u16; 3], prefix: u8) -> IpNet {
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix))
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::net::Ipv4Addr;
+
     use proptest::prelude::*;
 
     use super::*;

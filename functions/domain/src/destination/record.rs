@@ -1,6 +1,7 @@
 //! Where an account's events go.
 
 use serde::{Deserialize, Serialize};
+use strum::AsRefStr;
 
 use crate::destination::secrets::{DestinationSecrets, EncryptedSecrets};
 use crate::destination::target_url::TargetUrl;
@@ -9,6 +10,7 @@ use crate::shared::encryption::{Decryptor, EncryptionContext};
 use crate::shared::ids::{AccountId, DestinationId};
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
+use strum::VariantArray;
 
 /// One place that an account's events go to, as the customer set it up.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,8 +108,9 @@ impl TryFrom<String> for DestinationName {
 }
 
 /// The HTTP method an event is sent with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr)]
 #[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum RequestType {
     /// Query parameters.
     Get,
@@ -117,19 +120,6 @@ pub enum RequestType {
     Patch,
     /// Multipart form data.
     Put,
-}
-
-impl RequestType {
-    /// The method as HTTP writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Patch => "PATCH",
-            Self::Put => "PUT",
-        }
-    }
 }
 
 /// Whether events are delivered to a destination.
@@ -155,7 +145,7 @@ impl EventChoice {
 
 impl Default for EventChoice {
     fn default() -> Self {
-        Self(EventKind::ALL.to_vec())
+        Self(EventKind::VARIANTS.to_vec())
     }
 }
 

@@ -73,8 +73,8 @@ pub fn check_egress(url: &Url, policy: &EgressPolicy) -> Result<(), Invalid> {
     check_https(url)?;
     let host = url.host().ok_or_else(|| invalid("must name a host"))?;
     let port = url.port_or_known_default().unwrap_or_default();
-    host::check(&host, policy)?;
-    port::check(port, host::is_this_machine(&host))
+    host::check(&host, policy).map_err(invalid)?;
+    port::check(port, host::is_this_machine(&host)).map_err(invalid)
 }
 
 fn check_https(url: &Url) -> Result<(), Invalid> {

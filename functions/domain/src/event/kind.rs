@@ -1,9 +1,13 @@
 //! The three ways in which a conversation ends.
 
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, VariantArray};
 
 /// The three ways in which a conversation ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, AsRefStr, VariantArray,
+)]
+#[strum(prefix = "conversation.", serialize_all = "snake_case")]
 pub enum EventKind {
     /// It finished successfully.
     #[serde(rename = "conversation.completed")]
@@ -14,19 +18,4 @@ pub enum EventKind {
     /// It ended in a failed state.
     #[serde(rename = "conversation.failed")]
     Failed,
-}
-
-impl EventKind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Completed, Self::Disconnected, Self::Failed];
-
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "conversation.completed",
-            Self::Disconnected => "conversation.disconnected",
-            Self::Failed => "conversation.failed",
-        }
-    }
 }

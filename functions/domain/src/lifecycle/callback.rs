@@ -66,7 +66,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         };
         tracing::info!(
             account_id = %account,
-            provider = reference.provider.as_str(),
+            provider = reference.provider.as_ref(),
             callback = callback.id,
             taken = ?taken,
             "callback.received"

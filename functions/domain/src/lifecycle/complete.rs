@@ -244,7 +244,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
             account_id = %message.account_id,
             event_id = %message.event_id,
             conversation_id = %message.conversation_id,
-            event = message.event.as_str(),
+            event = message.event.as_ref(),
             "event.accepted"
         );
         self.conversations.mark_announced(&message.account_id, &message.event_id).await

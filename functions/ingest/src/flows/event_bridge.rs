@@ -14,7 +14,9 @@ use domain::shared::json::JsonObject;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{End, Stated, unreadable};
+use super::end::EndConversation;
+use super::stated::Stated;
+use super::unreadable::unreadable;
 
 /// The one kind of event that a rule sends here.
 const DETAIL_TYPE: &str = "conversation.ended";
@@ -42,7 +44,7 @@ pub(crate) fn read(event: &RawValue) -> Option<Vec<BusEvent<'_>>> {
 /// Ends the conversation of each. All are tried; the first failure is the invocation's, and a second try repeats the
 /// others without an effect.
 pub(crate) async fn run(
-    step: &End<'_>,
+    step: &EndConversation<'_>,
     accounts: &impl Accounts,
     events: Vec<BusEvent<'_>>,
 ) -> Result<(), Error> {
@@ -57,7 +59,7 @@ pub(crate) async fn run(
     outcome
 }
 
-async fn one(step: &End<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> Result<(), Error> {
+async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> Result<(), Error> {
     if event.detail_type != DETAIL_TYPE {
         return Err(format!("the detail-type is not {DETAIL_TYPE}").into());
     }

@@ -3,7 +3,8 @@
 use domain::testing::fakes::{Fuzz, assert_readable};
 use serde_json::value::RawValue;
 
-use super::{Stated, event_bridge, outbound_call};
+use super::stated::Stated;
+use super::{event_bridge, outbound_call};
 
 /// What ends are made of.
 const WORDS: [&str; 8] = [

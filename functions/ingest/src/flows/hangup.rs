@@ -7,9 +7,14 @@ use adapters::http::request::Request;
 use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
 
-use super::{End, Stated};
+use super::end::EndConversation;
+use super::stated::Stated;
 
-pub(crate) async fn run(step: &End<'_>, caller: Caller, request: &Request) -> Result<Reply, Problem> {
+pub(crate) async fn run(
+    step: &EndConversation<'_>,
+    caller: Caller,
+    request: &Request,
+) -> Result<Reply, Problem> {
     let stated = Stated::parse(request.json()?)?;
     let kind = stated.required_kind()?;
     let known = ConversationFields::default();

@@ -13,9 +13,14 @@ use domain::shared::invalid::Invalid;
 use domain::shared::json::JsonObject;
 use serde_json::json;
 
-use super::{End, Stated};
+use super::end::EndConversation;
+use super::stated::Stated;
 
-pub(crate) async fn run(step: &End<'_>, caller: Caller, request: &Request) -> Result<Reply, Problem> {
+pub(crate) async fn run(
+    step: &EndConversation<'_>,
+    caller: Caller,
+    request: &Request,
+) -> Result<Reply, Problem> {
     step.reply(&parse(caller.account_id, request.json()?)?).await
 }
 

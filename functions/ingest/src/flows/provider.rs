@@ -4,7 +4,7 @@ use adapters::dynamodb::ProviderTable;
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
-use adapters::vault::KmsDecryptor;
+use adapters::vault::kms::KmsDecryptor;
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::conversation::provider_secret::ProviderSecrets;
@@ -16,7 +16,7 @@ use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::Linking;
+use crate::steps::Callbacks;
 
 /// Why a callback is not believed. Its sender gets one answer for all of them; the log says which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -112,7 +112,7 @@ impl Effect {
 
 /// What the flows of providers work with.
 pub(crate) struct CallbackFlow<'a> {
-    pub(crate) callbacks: &'a Linking,
+    pub(crate) callbacks: &'a Callbacks,
     pub(crate) secrets: &'a ProviderTable<KmsDecryptor>,
 }
 
@@ -144,7 +144,7 @@ impl CallbackFlow<'_> {
 pub(crate) fn log_failure(provider: Provider, request: &Request, failure: &Failure) {
     let account = AccountId::parse(request.path("account_id")).ok();
     let account = account.as_ref().map(tracing::field::display);
-    let provider = provider.as_str();
+    let provider = provider.as_ref();
     match failure {
         Failure::Refused(reason) => {
             tracing::warn!(account_id = account, provider, ?reason, "callback.refused");

@@ -83,7 +83,7 @@ fn an_attempt_is_counted_and_measured_by_its_own_line() {
             metric("Deliveries", &["exhausted"], 1.0),
             metric("AttemptDuration", &[], 10_000.0),
             metric("FirstAttemptDelay", &[], 85.0),
-            metric("BurnedReceives", &[], 2.0),
+            metric("ReceivesWithoutAttempt", &[], 2.0),
         ]
     );
 }
@@ -91,7 +91,7 @@ fn an_attempt_is_counted_and_measured_by_its_own_line() {
 #[test]
 fn a_delivery_that_goes_on_has_come_to_nothing_yet_and_a_later_attempt_is_not_the_first() {
     let names: Vec<_> = metrics(&attempted("retrying", None)).into_iter().map(|(name, ..)| name).collect();
-    assert_eq!(names, ["Attempts", "AttemptDuration", "BurnedReceives"]);
+    assert_eq!(names, ["Attempts", "AttemptDuration", "ReceivesWithoutAttempt"]);
 }
 
 #[test]

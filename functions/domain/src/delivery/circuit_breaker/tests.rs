@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::fakes::CapturedLog;
+use strum::VariantArray;
 
 const NOW: Timestamp = Timestamp::from_millis(1_788_256_800_000);
 
@@ -33,14 +34,14 @@ fn the_third_timeout_in_a_row_opens_it_for_its_destination() {
 fn the_log_says_once_that_it_opens() {
     let lines = CapturedLog::captured();
     after_timeouts(OPENED_BY - 1);
-    assert!(lines.of("destination.hangs").is_empty());
+    assert!(lines.of("circuit_breaker.opened").is_empty());
     after_timeouts(OPENED_BY + 1);
-    assert_eq!(lines.of("destination.hangs"), [" destination_id=dst_1"]);
+    assert_eq!(lines.of("circuit_breaker.opened"), [" destination_id=dst_1"]);
 }
 
 #[test]
 fn an_answer_closes_it_and_no_other_end_does() {
-    for outcome in OutcomeClass::ALL {
+    for &outcome in OutcomeClass::VARIANTS {
         let circuit_breaker = after_timeouts(3);
         see(&circuit_breaker, &[outcome], NOW);
         let is_answer = matches!(outcome, OutcomeClass::Success | OutcomeClass::HttpError);

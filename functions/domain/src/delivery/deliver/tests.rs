@@ -113,7 +113,7 @@ async fn each_attempt_is_a_line_with_its_delay_if_it_is_an_events_first_and_with
     assert_eq!(said.len(), 3, "{said:?}");
     assert!(says(&said[0], &format!("first_attempt_delay_ms={delay}")), "{said:?}");
     assert!(said[1..].iter().all(|line| !line.contains("first_attempt_delay_ms")), "{said:?}");
-    let burned = ["1", "2", "0"].map(|burned| format!("burned_receives={burned}"));
+    let burned = ["1", "2", "0"].map(|burned| format!("receives_without_attempt={burned}"));
     assert!(said.iter().zip(burned).all(|(line, burned)| says(line, &burned)), "{said:?}");
 }
 

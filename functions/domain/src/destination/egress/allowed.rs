@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{v4, v6};
+use super::network::{v4, v6};
 
 /// Networks besides the public ones, none of which holds an address of the machine itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

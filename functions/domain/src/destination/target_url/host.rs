@@ -4,9 +4,7 @@ use std::net::IpAddr;
 
 use url::Host;
 
-use super::invalid;
 use crate::destination::egress::EgressPolicy;
-use crate::shared::invalid::Invalid;
 
 /// Longest name and label in DNS: RFC 1035, 2.3.4; a name takes 253 characters when it is written out.
 const MAX_NAME: usize = 253;
@@ -25,7 +23,7 @@ const LOCALHOST: &str = "localhost";
 
 /// Addresses by the policy, names by what public DNS can hold. `url` has turned every spelling of an address
 /// (`127.1`, `2130706433`, `0x7f.1`, full-width digits) into the address.
-pub(super) fn check(host: &Host<&str>, policy: &EgressPolicy) -> Result<(), Invalid> {
+pub(super) fn check(host: &Host<&str>, policy: &EgressPolicy) -> Result<(), String> {
     match host {
         Host::Domain(LOCALHOST) if *policy == EgressPolicy::PublicAndLoopback => Ok(()),
         Host::Domain(name) => check_name(name, policy.knows_private_names()),
@@ -43,23 +41,23 @@ pub(super) fn is_this_machine(host: &Host<&str>) -> bool {
     }
 }
 
-fn check_address(ip: IpAddr, policy: &EgressPolicy) -> Result<(), Invalid> {
-    if policy.permits(ip) { Ok(()) } else { Err(invalid(format!("names {ip}, which is no public address"))) }
+fn check_address(ip: IpAddr, policy: &EgressPolicy) -> Result<(), String> {
+    if policy.permits(ip) { Ok(()) } else { Err(format!("names {ip}, which is no public address")) }
 }
 
-fn check_name(name: &str, private_too: bool) -> Result<(), Invalid> {
+fn check_name(name: &str, private_too: bool) -> Result<(), String> {
     let mut labels = name.rsplit('.').peekable();
     let last = labels.peek().copied().unwrap_or_default();
     // A dot at the end makes an empty label. It would also be in `Host` and in the certificate check, where most
     // servers do not know their name with it.
     let full = name.len() <= MAX_NAME && labels.all(is_label);
     if !full || last.len() == name.len() {
-        return Err(invalid("must name a host in full, such as hooks.example.com, without a dot at its end"));
+        return Err(
+            "must name a host in full, such as hooks.example.com, without a dot at its end".to_owned()
+        );
     }
     if RESERVED.contains(&last) || (PRIVATE.contains(&last) && !private_too) {
-        return Err(invalid(format!(
-            "must name a public host, and names under .{last} are reserved or private"
-        )));
+        return Err(format!("must name a public host, and names under .{last} are reserved or private"));
     }
     Ok(())
 }
@@ -77,7 +75,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::destination::egress::AllowedNetworks;
+    use crate::destination::egress::allowed::AllowedNetworks;
     use EgressPolicy::{PublicAndLoopback, PublicOnly};
 
     fn admits(policy: &EgressPolicy, host: &str) -> bool {

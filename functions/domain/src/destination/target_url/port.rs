@@ -1,8 +1,5 @@
 //! Which ports a URL may name.
 
-use super::invalid;
-use crate::shared::invalid::Invalid;
-
 /// Https, and what servers beside the first one take.
 const HTTPS: [u16; 2] = [443, 8443];
 
@@ -52,17 +49,15 @@ const SERVICES: [(u16, &str); 36] = [
 ];
 
 /// `local`: the host is this machine, where any port that a user's program can take may be a test's receiver.
-pub(super) fn check(port: u16, local: bool) -> Result<(), Invalid> {
+pub(super) fn check(port: u16, local: bool) -> Result<(), String> {
     if HTTPS.contains(&port) {
         return Ok(());
     }
     if port < FIRST_USER_PORT {
-        return Err(invalid(format!("names port {port}; it takes 443, 8443 and ports from 1024")));
+        return Err(format!("names port {port}; it takes 443, 8443 and ports from 1024"));
     }
     match SERVICES.iter().find(|(taken, _)| *taken == port) {
-        Some((_, service)) if !local => {
-            Err(invalid(format!("names port {port}, which belongs to {service}")))
-        }
+        Some((_, service)) if !local => Err(format!("names port {port}, which belongs to {service}")),
         _ => Ok(()),
     }
 }

@@ -1,14 +1,14 @@
 //! What is logged, and counted by it.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 
-use super::lock;
+use super::lock::lock;
 
 /// What is logged on this thread, until it is dropped.
 pub struct CapturedLog {
@@ -27,6 +27,10 @@ impl CapturedLog {
     /// From now on.
     #[must_use]
     pub fn captured() -> Self {
+        // While a process has one dispatcher, `tracing` asks the default of whichever thread reaches a line first whether
+        // anybody listens to it, and remembers a no. With two it asks both.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(Listener(Arc::default())));
         let said = Arc::default();
         let guard = tracing::subscriber::set_default(Listener(Arc::clone(&said)));
         Self { said, _guard: guard }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use super::lock;
+use super::lock::lock;
 use crate::conversation::ended::{CompletionFlow, Ended};
 use crate::conversation::record::Conversation;
 use crate::conversation::store::{ConversationLookup, Conversations};

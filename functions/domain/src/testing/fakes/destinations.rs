@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::lock;
+use super::lock::lock;
 use crate::delivery::context::{Context, Contexts};
 use crate::delivery::message::DeliveryMessage;
 use crate::destination::record::Destination;

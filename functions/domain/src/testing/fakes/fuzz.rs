@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use self::mutate::Mutator;
-use super::SeededRandomness;
+use super::seeded_randomness::SeededRandomness;
 use crate::shared::invalid::Invalid;
 
 /// Inputs of a target, if nobody says otherwise: a second of a debug build, or less.

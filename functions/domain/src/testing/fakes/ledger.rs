@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::lock;
+use super::lock::lock;
 use crate::delivery::history::{Entry, Record};
 use crate::delivery::ledger::Ledger;
 use crate::delivery::ledger::{Claim, Claimed, Closing};

@@ -7,6 +7,7 @@ mod conversations;
 mod destinations;
 mod fuzz;
 mod ledger;
+mod lock;
 mod plaintext_vault;
 mod queue;
 mod rates;
@@ -27,10 +28,3 @@ pub use rates::MemoryRates;
 pub use references::MemoryReferences;
 pub use seeded_randomness::SeededRandomness;
 pub use sender::ScriptedSender;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// A fake stays usable after a test's panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::lock;
+use super::lock::lock;
 use crate::delivery::message::DeliveryMessage;
 use crate::delivery::message::DeliveryQueue;
 use crate::delivery::received::{Receipt, Visibility};

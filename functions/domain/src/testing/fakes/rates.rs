@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::lock;
+use super::lock::lock;
 use crate::shared::rate::RateCounter;
 use crate::shared::rate::{RateKey, Window};
 use crate::shared::unavailable::{Result, Unavailable};

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::{ManualClock, lock};
+use super::clock::ManualClock;
+use super::lock::lock;
 use crate::conversation::provider::Reference;
 use crate::lifecycle::link::Link;
 use crate::lifecycle::link::References;

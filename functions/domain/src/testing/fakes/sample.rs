@@ -3,7 +3,7 @@
 
 use futures_util::FutureExt;
 
-use super::PlaintextVault;
+use super::plaintext_vault::PlaintextVault;
 use crate::delivery::message::DeliveryMessage;
 use crate::delivery::record::{Delivery, Trigger};
 use crate::destination::headers::ExtraHeaders;

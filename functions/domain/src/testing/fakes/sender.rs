@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::lock;
+use super::lock::lock;
 use crate::delivery::outcome::{Outcome, OutcomeClass};
 use crate::delivery::request::WebhookRequest;
 use crate::delivery::request::WebhookSender;

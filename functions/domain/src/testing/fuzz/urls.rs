@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use crate::destination::egress::EgressPolicy;
+use crate::destination::egress::allowed::AllowedNetworks;
 use crate::destination::egress::tests::is_public_told_another_way;
-use crate::destination::egress::{AllowedNetworks, EgressPolicy};
 use crate::destination::target_url::{TargetUrl, check_egress};
 use crate::testing::fakes::{Fuzz, assert_readable};
 

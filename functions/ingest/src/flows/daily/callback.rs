@@ -11,7 +11,7 @@ use domain::shared::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::flows::unreadable;
+use crate::flows::unreadable::unreadable;
 
 /// What Daily sends when a webhook is registered, before it has been told any secret.
 pub(super) fn is_probe(body: &[u8]) -> bool {

@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::shared::timestamp::Timestamp;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::flows::Refusal;
+use crate::flows::provider::Refusal;
 
 /// An older webhook is a copy that somebody kept; one from further ahead is from no clock we trust.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);

@@ -8,7 +8,7 @@ use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::flows::unreadable;
+use crate::flows::unreadable::unreadable;
 
 /// The callback's parameters, decoded, in the order in which they came. They hold phone numbers: no `Debug`.
 #[derive(Clone, PartialEq, Eq)]

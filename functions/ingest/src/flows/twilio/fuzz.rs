@@ -9,7 +9,7 @@ use domain::conversation::provider_secret::ProviderSecret;
 use domain::shared::ids::hex;
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::{Fuzz, assert_readable, sample};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 

@@ -9,13 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::shared::ids::hex;
 use domain::shared::invalid::Invalid;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::callback::Parameters;
-use crate::flows::Refusal;
+use crate::flows::provider::Refusal;
 
 /// The query's parameter that holds the hash of a body which is no form.
 const BODY_HASH: &str = "bodySHA256";

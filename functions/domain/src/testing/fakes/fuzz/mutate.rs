@@ -1,6 +1,6 @@
 //! What chance does to a seed.
 
-use crate::testing::fakes::SeededRandomness;
+use crate::testing::fakes::seeded_randomness::SeededRandomness;
 
 /// Longer inputs find nothing that shorter ones don't, and take their time.
 const MAX_BYTES: usize = 16 * 1024;
