@@ -1,4 +1,4 @@
-//! conversation
+//! A conversation: its record, the fields that travel in the payload, and what providers call it.
 
 pub mod ended;
 pub mod fields;

@@ -1,4 +1,8 @@
-//! delivery
+//! How an event gets to its destinations.
+//!
+//! [`fan_out`] makes deliveries of an event, [`deliver`] makes their attempts, [`reconcile`] looks after dead letters.
+//! [`ledger`] is why the counts are exact. [`rate_limiter`] and [`circuit_breaker`] defer what a destination cannot
+//! take yet; [`request`] is an attempt to the byte.
 
 pub mod circuit_breaker;
 pub mod context;

@@ -1,4 +1,4 @@
-//! delivery_log
+//! How deliveries are read back: search, cursors and statistics.
 
 pub mod cursor;
 pub mod search;

@@ -1,4 +1,4 @@
-//! What tests need.
+//! What the tests of all crates share: in-memory ports, a captured log, inputs for fuzzing.
 
 pub mod fakes;
 #[cfg(test)]
