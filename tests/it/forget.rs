@@ -178,7 +178,7 @@ async fn callbacks_that_wait_for_a_deleted_conversation_are_deleted_with_it() {
         ),
         ("id", AttributeValue::S("i-1".to_owned())),
         ("at", AttributeValue::N("1".to_owned())),
-        ("news", AttributeValue::S("answered".to_owned())),
+        ("progress", AttributeValue::S("answered".to_owned())),
         ("known", AttributeValue::S(r#"{"from_mobile_number":"+14155550123"}"#.to_owned())),
         ("expires_at", AttributeValue::N("99999999999".to_owned())),
     ];
