@@ -60,8 +60,8 @@ fn contributors_are_told_to_run_what_ci_runs() {
         assert!(ci.contains(&command), "CI does not run {command}");
     }
     let readme = Document::read("README.md");
-    for command in commands(&readme, "# Ringback") {
-        assert!(ci.contains(&command), "CI does not run {command}");
+    for command in commands(&readme, "# Ringback").iter().filter(|command| command.starts_with("cargo")) {
+        assert!(ci.contains(command), "CI does not run {command}");
     }
     assert!(read(".github/workflows/ci.yml").contains("run: .ci/run"));
 }
