@@ -70,14 +70,20 @@ fn the_log_lines_are_those_that_are_written() {
         .collect();
     for page in Document::all() {
         let kinds = [
-            "event",
-            "delivery",
+            "attempt",
+            "batch",
+            "bus_event",
+            "callback",
             "circuit_breaker",
             "dead_letter",
+            "delivery",
+            "event",
             "message",
-            "callback",
-            "bus_event",
+            "private_certificate",
+            "private_networks",
+            "rate_limit",
             "request",
+            "visibility",
         ];
         let lines = page.names().filter(|name| {
             let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || ".=_".contains(c));
