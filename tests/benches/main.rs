@@ -1,4 +1,4 @@
-//! Figures of the README: `cargo bench -p tests`, or one of them by its name, `cargo bench -p tests -- daily`.
+//! Figures of tests/README.md: `cargo bench -p tests`, or one of them by its name, `cargo bench -p tests -- daily`.
 //!
 //! Clients are in the same process and go through the HTTP front of the stack; tables, queues and the receiver are at
 //! real endpoints over sockets, in memory.

@@ -16,6 +16,7 @@ mod contracts;
 mod cost;
 mod deployment;
 mod described;
+mod documents;
 mod durability;
 mod faults;
 mod flows;

@@ -4,6 +4,7 @@
 //! `AXE_CORE` set to the file of axe-core, every view is checked for faults of accessibility as well.
 
 mod driver;
+mod picture;
 mod story;
 
 use std::time::{Duration, Instant};

@@ -16,7 +16,7 @@ fn delivery(status: &str) -> String {
 }
 
 impl Page {
-    async fn sign_in(&self, key: &str) {
+    pub(super) async fn sign_in(&self, key: &str) {
         self.fill(&test_id("api-key"), key).await;
         self.click(&test_id("sign-in")).await;
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Template, keeps};
 
-const README: &str = include_str!("../../../README.md");
+const OPERATE: &str = include_str!("../../../infra/README.md");
 
 /// The namespace of the metrics that are lines of our log.
 const OURS: &str = "Ringback/";
@@ -26,8 +26,8 @@ fn somebody_is_told_what_to_do(template: &Template) -> Vec<String> {
         {
             breaches.push(format!("{id} does not say what it means"));
         }
-        if !README.contains(&format!("`{id}`")) {
-            breaches.push(format!("the README does not say what to do when {id} goes off"));
+        if !OPERATE.contains(&format!("`{id}`")) {
+            breaches.push(format!("infra/README.md does not say what to do when {id} goes off"));
         }
     }
     breaches

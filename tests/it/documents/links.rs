@@ -1,0 +1,108 @@
+//! Links and paths lead somewhere.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::{Document, files, root};
+
+/// Where a package can be had; a link to a tool goes to its repository or its documentation.
+const REGISTRIES: [&str; 6] =
+    ["crates.io", "npmjs.com", "packagist.org", "pypi.org", "rubygems.org", "hub.docker.com"];
+
+/// The targets of links and pictures in a line.
+fn targets(line: &str) -> impl Iterator<Item = &str> {
+    line.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0))
+}
+
+/// What GitHub calls a heading: lower case, hyphens for spaces, no punctuation.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+/// A path from the root, of one that is relative to a folder.
+fn resolve(folder: &Path, path: &str) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for component in folder.join(path).components() {
+        match component {
+            Component::ParentDir => assert!(resolved.pop(), "{path} leads out of the repository"),
+            component => resolved.push(component),
+        }
+    }
+    resolved
+}
+
+fn is_there(path: &Path) -> bool {
+    root().join(path).exists()
+}
+
+/// Why a relative link of a page leads nowhere.
+fn fault(page: &Document, target: &str) -> Option<String> {
+    let (path, fragment) = target.split_once('#').unwrap_or((target, ""));
+    let path = if path.is_empty() { PathBuf::from(&page.path) } else { resolve(page.folder(), path) };
+    if !is_there(&path) {
+        return Some(format!("{}: {target} is not there", page.path));
+    }
+    let other = (!fragment.is_empty()).then(|| Document::read(path.to_str().unwrap()))?;
+    let mut headings = other.prose().filter(|line| line.starts_with('#')).map(anchor);
+    (!headings.any(|anchor| anchor == fragment))
+        .then(|| format!("{}: {target} has no such heading", page.path))
+}
+
+#[test]
+fn every_link_within_the_repository_leads_somewhere() {
+    let mut faults = Vec::new();
+    for page in Document::all() {
+        let relative = page.prose().flat_map(targets).filter(|target| !target.contains("://"));
+        faults.extend(relative.filter_map(|target| fault(&page, target)));
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+/// A path, rather than a route, a type or a command: it begins with something at the top, or it ends as files do.
+fn is_path(name: &str, top: &[String]) -> bool {
+    const ENDS: [&str; 12] =
+        ["go", "js", "json", "lock", "md", "php", "py", "rb", "rs", "toml", "txt", "yaml"];
+    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    let begins = name.contains('/') && top.iter().any(|top| name.split('/').next() == Some(top));
+    let ends = name.rsplit_once('.').is_some_and(|(stem, end)| !stem.is_empty() && ENDS.contains(&end));
+    is_plain && (begins || ends)
+}
+
+#[test]
+fn every_path_in_backticks_is_there() {
+    let files = files();
+    let top: Vec<_> = files.iter().map(|file| file.split('/').next().unwrap().to_owned()).collect();
+    let mut faults = Vec::new();
+    for page in Document::all() {
+        for name in page.names().filter(|name| is_path(name, &top)) {
+            // The name of a file that every function or room has stands for all of them.
+            let ends = format!("/{name}");
+            if !is_there(Path::new(name))
+                && !is_there(&resolve(page.folder(), name))
+                && !files.iter().any(|file| file.ends_with(&ends))
+            {
+                faults.push(format!("{}: {name}", page.path));
+            }
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
+fn no_link_leads_to_a_registry_of_packages() {
+    for page in Document::all() {
+        for registry in REGISTRIES {
+            assert!(!page.text.contains(registry), "{} links to {registry}", page.path);
+        }
+    }
+}
+
+#[test]
+fn an_anchor_is_what_github_makes_of_a_heading() {
+    assert_eq!(anchor("## When an alarm goes off"), "when-an-alarm-goes-off");
+    assert_eq!(anchor("## Upgrade, roll back, tear down"), "upgrade-roll-back-tear-down");
+    assert_eq!(anchor("### Next.js"), "nextjs");
+}

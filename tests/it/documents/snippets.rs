@@ -1,0 +1,67 @@
+//! Code and commands in the documents are those that are run.
+
+use super::{Document, read};
+
+const GUIDE: &str = "tests/receivers/README.md";
+
+/// Code by the file that it is from: the last that is linked to before it.
+fn snippets(guide: &Document) -> Vec<(String, Vec<&str>)> {
+    let mut snippets: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut file = None;
+    for (in_code, line) in guide.section("## Verify a signature") {
+        if line.trim_start().starts_with("```") {
+            if let Some(file) = file.take() {
+                snippets.push((file, Vec::new()));
+            }
+        } else if in_code {
+            snippets.last_mut().unwrap().1.push(line);
+        } else if let Some((_, rest)) = line.split_once("_receiver.py](").or_else(|| line.split_once("](")) {
+            file = Some(rest.split_once(')').unwrap().0.to_owned());
+        }
+    }
+    snippets
+}
+
+/// Customers copy what the tests run: each line is one of its receiver's, in the same order.
+#[test]
+fn snippets_of_the_customers_guide_are_lines_of_the_receivers() {
+    let guide = Document::read(GUIDE);
+    let snippets = snippets(&guide);
+    assert_eq!(snippets.len(), 9, "{:?}", snippets.iter().map(|(file, _)| file).collect::<Vec<_>>());
+    for (file, lines) in snippets {
+        let receiver = read(&format!("tests/receivers/{file}"));
+        let mut rest = receiver.lines();
+        for line in lines.into_iter().filter(|line| *line != "…") {
+            assert!(rest.any(|other| other == line), "{file} has no such line, or not there: {line}");
+        }
+    }
+}
+
+/// Commands in a section's blocks of shell, without comments.
+fn commands(page: &Document, heading: &str) -> Vec<String> {
+    let mut is_shell = false;
+    let mut commands = Vec::new();
+    for (_, line) in page.section(heading) {
+        if line.starts_with("```") {
+            is_shell = line == "```sh";
+        } else if is_shell {
+            commands.push(line.split('#').next().unwrap().trim().to_owned());
+        }
+    }
+    assert!(!commands.is_empty(), "{} has no commands below {heading}", page.path);
+    commands
+}
+
+#[test]
+fn contributors_are_told_to_run_what_ci_runs() {
+    let ci = read(".ci/run");
+    let contributing = Document::read(".github/CONTRIBUTING.md");
+    for command in commands(&contributing, "## Test") {
+        assert!(ci.contains(&command), "CI does not run {command}");
+    }
+    let readme = Document::read("README.md");
+    for command in commands(&readme, "# Ringback").iter().filter(|command| command.starts_with("cargo")) {
+        assert!(ci.contains(command), "CI does not run {command}");
+    }
+    assert!(read(".github/workflows/ci.yml").contains("run: .ci/run"));
+}

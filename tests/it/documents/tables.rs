@@ -1,0 +1,154 @@
+//! Tables hold what the code holds.
+
+use std::collections::BTreeSet;
+
+use super::{Document, files, names, read};
+use crate::described;
+
+const OPERATE: &str = "infra/README.md";
+
+/// Names between backticks in a column of the tables below a heading.
+fn column(page: &Document, heading: &str, index: usize) -> BTreeSet<String> {
+    let rows = page.rows(heading);
+    rows.iter().flat_map(|row| names(row[index])).map(ToOwned::to_owned).collect()
+}
+
+/// Names in the template's sections of a kind: indented by two, with this line below.
+fn in_template(next: &str) -> BTreeSet<String> {
+    let template = read("infra/template.yaml");
+    let lines: Vec<_> = template.lines().collect();
+    let pairs = lines.windows(2).filter(|pair| pair[1].starts_with(next));
+    pairs.map(|pair| pair[0].trim().trim_end_matches(':').to_owned()).collect()
+}
+
+#[test]
+fn the_alarms_are_those_of_the_template() {
+    let described = column(&Document::read(OPERATE), "## When an alarm goes off", 0);
+    assert_eq!(described, in_template("    Type: AWS::CloudWatch::Alarm"));
+}
+
+#[test]
+fn the_parameters_are_those_of_the_template() {
+    let operate = Document::read(OPERATE);
+    let template = read("infra/template.yaml");
+    for name in column(&operate, "## Deploy", 0) {
+        let name = name.split('=').next().unwrap();
+        assert!(template.contains(&format!("\n  {name}:\n    Type: ")), "{name} is no parameter");
+    }
+}
+
+/// `/// …` and `#[arg(long…` stand above each option of the local stack.
+#[test]
+fn the_options_are_those_of_the_local_stack() {
+    let described: BTreeSet<_> = column(&Document::read(OPERATE), "## Run it locally", 0)
+        .iter()
+        .map(|option| option.split(' ').next().unwrap().to_owned())
+        .collect();
+    let program = read("infra/local/src/main.rs");
+    let lines: Vec<_> = program.lines().map(str::trim).collect();
+    let options = lines.windows(2).filter(|pair| pair[0].starts_with("#[arg(long"));
+    let options = options.map(|pair| format!("--{}", pair[1].split(':').next().unwrap().replace('_', "-")));
+    assert_eq!(described, options.collect());
+}
+
+#[test]
+fn the_metrics_are_those_that_are_counted() {
+    let operate = Document::read(OPERATE);
+    let metrics: BTreeSet<_> = adapters::telemetry::metric_names().map(|(name, _)| name.to_owned()).collect();
+    let described: BTreeSet<_> =
+        column(&operate, "## Operate", 0).into_iter().filter(|name| !name.contains(['.', '_'])).collect();
+    // One line of the log has no dot.
+    assert_eq!(&described - &BTreeSet::from(["unavailable".to_owned()]), metrics);
+}
+
+#[test]
+fn the_log_lines_are_those_that_are_written() {
+    let sources: String = files()
+        .iter()
+        .filter(|file| file.contains("/src/") && file.ends_with(".rs"))
+        .map(|file| read(file))
+        .collect();
+    for page in Document::all() {
+        let kinds = [
+            "attempt",
+            "batch",
+            "bus_event",
+            "callback",
+            "circuit_breaker",
+            "dead_letter",
+            "delivery",
+            "event",
+            "message",
+            "private_certificate",
+            "private_networks",
+            "rate_limit",
+            "request",
+            "visibility",
+        ];
+        let lines = page.names().filter(|name| {
+            let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || ".=_".contains(c));
+            is_plain && name.split_once('.').is_some_and(|(kind, line)| kinds.contains(&kind) && line != "rs")
+        });
+        // What the changelog names is history.
+        for line in lines.filter(|_| !page.path.ends_with("CHANGELOG.md")) {
+            assert!(sources.contains(&format!("\"{line}\"")), "{}: nothing writes {line}", page.path);
+        }
+    }
+}
+
+/// `GET /v1/deliveries/{id}` with any name in its braces.
+fn route(method: &str, path: &str) -> String {
+    let segments = path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment });
+    format!("{method} {}", segments.collect::<Vec<_>>().join("/"))
+}
+
+#[test]
+fn every_route_of_the_api_has_its_row() {
+    let customers = Document::read("tests/receivers/README.md");
+    let platforms = Document::read("functions/ingest/README.md");
+    let rows = column(&customers, "## The API", 0).into_iter().chain(column(
+        &platforms,
+        "# The flows and providers",
+        0,
+    ));
+    let rows: BTreeSet<_> =
+        rows.filter_map(|row| row.split_once(' ').map(|(method, path)| route(method, path))).collect();
+    let described = described::paths().iter().flat_map(|(path, operations)| {
+        let methods = operations.as_object().unwrap().keys().filter(|name| *name != "parameters");
+        methods.map(|method| route(&method.to_uppercase(), path)).collect::<Vec<_>>()
+    });
+    // It describes itself in words.
+    assert_eq!(rows, described.filter(|route| route != "GET /openapi.json").collect());
+}
+
+/// Where a test of that name may be: in its module if the name has one, or anywhere.
+fn is_test(name: &str, files: &[String]) -> bool {
+    let (module, function) = name.rsplit_once("::").unwrap_or(("", name));
+    let module = module.replace("::", "/");
+    let places = [format!("tests/it/{module}.rs"), format!("tests/it/{module}/mod.rs")];
+    let is_place = |file: &&String| module.is_empty() || places.contains(file);
+    files.iter().filter(is_place).any(|file| {
+        let definition = match file.rsplit_once('.') {
+            Some((_, "rs")) => format!("fn {function}()"),
+            Some((_, "py")) => format!("def {function}("),
+            _ => return false,
+        };
+        read(file).contains(&definition)
+    })
+}
+
+#[test]
+fn every_promise_is_held_by_tests_that_exist() {
+    let tests = Document::read("tests/README.md");
+    let files = files();
+    let rows = tests.rows("## Promises");
+    assert!(rows.len() > 40, "{} rows", rows.len());
+    for row in rows {
+        let [promise, held_by] = row[..] else { panic!("{row:?}") };
+        assert!(names(held_by).count() > 0, "nothing holds: {promise}");
+        for name in names(held_by) {
+            assert!(is_test(name, &files), "no test is called {name}");
+        }
+    }
+    assert!(!is_test("wire::a_test_that_is_not_there", &files));
+}
