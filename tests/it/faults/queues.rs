@@ -18,7 +18,7 @@ const VISIBILITY: Duration = Duration::from_secs(180);
 #[tokio::test(flavor = "multi_thread")]
 async fn row_32_where_visibility_cannot_be_changed_the_retry_comes_at_the_queues_own_timeout() {
     for (status, code) in [(400, THROTTLED), (403, "AccessDenied")] {
-        let Some((site, hand)) = Site::by_hand().await else { return };
+        let (site, hand) = Site::by_hand().await;
         let mappings = Mappings::new(&site, &site.dispatch().await).await;
         site.destination("/a").await;
         site.receiver.answer_next("/a", [Answer::Status(500)]);
@@ -42,7 +42,7 @@ async fn row_32_where_visibility_cannot_be_changed_the_retry_comes_at_the_queues
 /// An event's fan-out to 25 destinations, under a fault of `SendMessageBatch`.
 async fn fans_out_under(fault: impl Fn(&Site)) -> (Site, u64) {
     const DESTINATIONS: usize = 25;
-    let (site, hand) = Site::by_hand().await.unwrap();
+    let (site, hand) = Site::by_hand().await;
     let mappings = Mappings::new(&site, &site.dispatch().await).await;
     for number in 0..DESTINATIONS {
         site.destination(&format!("/{number}")).await;
@@ -93,7 +93,7 @@ async fn row_33_a_batch_that_was_taken_without_an_answer_makes_no_second_request
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_34_a_queue_that_gives_nothing_for_a_while_is_drained_after_it() {
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let mappings = Mappings::new(&site, &site.dispatch().await).await;
     site.destination("/a").await;
     for number in 0..15 {
@@ -124,7 +124,7 @@ async fn redrive(site: &Site) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_35_the_redrive_of_an_exhausted_delivery_sends_nothing() {
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let mappings = Mappings::new(&site, &site.dispatch().await).await;
     site.destination("/fails").await;
     site.receiver.answer("/fails", Answer::Status(500));
@@ -145,7 +145,7 @@ async fn row_35_the_redrive_of_an_exhausted_delivery_sends_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_35_the_redrive_of_a_stranded_delivery_completes_it() {
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let mappings = Mappings::new(&site, &site.dispatch().await).await;
     let destination = site.destination("/a").await;
     let event = site.accept("c-1").await;

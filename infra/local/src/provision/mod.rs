@@ -49,28 +49,17 @@ impl ProvisionError {
     }
 }
 
-/// Makes what is not there yet, and says where everything is.
+/// Makes what is not there yet, each called by its logical id, and says where everything is.
 pub async fn provision(
     template: &Template,
     sqs: &aws_sdk_sqs::Client,
     dynamodb: &aws_sdk_dynamodb::Client,
 ) -> Result<Resources, ProvisionError> {
-    provision_as("", template, sqs, dynamodb).await
-}
-
-/// The same where others have queues and tables, too: what is made is called by its logical id with this before it.
-pub async fn provision_as(
-    prefix: &str,
-    template: &Template,
-    sqs: &aws_sdk_sqs::Client,
-    dynamodb: &aws_sdk_dynamodb::Client,
-) -> Result<Resources, ProvisionError> {
-    let queues = queues::provision(prefix, &template.queues, sqs).await?;
+    let queues = queues::provision(&template.queues, sqs).await?;
     let mut tables = BTreeMap::new();
     for table in &template.tables {
-        let name = format!("{prefix}{}", table.id);
-        tables::provision(&name, table, dynamodb).await?;
-        tables.insert(table.id.clone(), name);
+        tables::provision(table, dynamodb).await?;
+        tables.insert(table.id.clone(), table.id.clone());
     }
     // Nothing to make: KMS here has the one key, whatever it is called.
     let arn = |id| format!("arn:aws:kms:{REGION}:000000000000:key/{id}");
