@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_sqs::types::MessageSystemAttributeName;
 use domain::delivery::DeliveryStatus;
 use domain::ids::DeliveryId;
 use domain::ledger::RETRY_AFTER;
@@ -10,7 +11,6 @@ use local::receiver::Answer;
 use super::mappings::Mappings;
 use super::proxy::THROTTLED;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site};
-use crate::world::eventually;
 
 /// How long a message that nobody gave back stays away, by the template.
 const VISIBILITY: Duration = Duration::from_secs(180);
@@ -112,14 +112,19 @@ async fn row_34_a_queue_that_gives_nothing_for_a_while_is_drained_after_it() {
     site.assert_kept().await;
 }
 
-/// As an operator redrives: everything that is in the dead-letter queue goes back to where it came from.
+/// As an operator redrives: every dead letter goes back to the deliveries as a new message, and counts its receives anew.
 async fn redrive(site: &Site) {
-    let arn = &site.world.stack.resources.queues[DEAD_LETTERS].arn;
-    site.world.stack.clients.sqs.start_message_move_task().source_arn(arn).send().await.unwrap();
-    eventually("an empty dead-letter queue", async || {
-        (site.world.messages_in(DEAD_LETTERS).await == 0).then_some(())
-    })
-    .await;
+    let sqs = &site.world.stack.clients.sqs;
+    let receive = sqs.receive_message().queue_url(site.queue_url(DEAD_LETTERS)).max_number_of_messages(10);
+    let receive = receive.message_system_attribute_names(MessageSystemAttributeName::MessageGroupId);
+    for message in receive.send().await.unwrap().messages() {
+        let group = message.attributes().unwrap()[&MessageSystemAttributeName::MessageGroupId].as_str();
+        let send = sqs.send_message().queue_url(site.queue_url(DELIVERIES)).message_group_id(group);
+        send.message_body(message.body().unwrap()).send().await.unwrap();
+        let delete = sqs.delete_message().queue_url(site.queue_url(DEAD_LETTERS));
+        delete.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+    }
+    assert_eq!(site.world.messages_in(DEAD_LETTERS).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::json;
 
-use super::{ProvisionError, QueueAddress};
+use super::error::ProvisionError;
+use super::resources::QueueAddress;
 use crate::template::Queue;
 
 type Addresses = BTreeMap<String, QueueAddress>;

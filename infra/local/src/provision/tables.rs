@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification, TimeToLiveStatus,
 };
 
-use super::ProvisionError;
+use super::error::ProvisionError;
 use crate::template::{self, Index, Key, Table};
 
 /// Only a bound: the embedded DynamoDB has a table at once.

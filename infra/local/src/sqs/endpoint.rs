@@ -96,8 +96,6 @@ fn is_earlier(next: Option<u64>, awaited: Option<u64>) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::time::Duration;
-
     use futures_util::FutureExt;
 
     use super::super::store::fixture::{TestStore, bodies, message, name, redrive_to, up_to_ten};
