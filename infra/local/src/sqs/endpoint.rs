@@ -110,7 +110,7 @@ pub(super) mod tests {
 
     pub(crate) async fn send(endpoint: &Endpoint, queue: &str, body: &str) {
         let send = |store: &mut Store, tx: &mut Transaction| {
-            store.queue(&name(queue))?.send(message(body), tx);
+            store.queue(&name(queue))?.send(message(body), 0, tx);
             Ok(())
         };
         endpoint.transact(send).await.unwrap();

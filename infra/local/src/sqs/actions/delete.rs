@@ -3,8 +3,7 @@
 use serde::Deserialize;
 
 use super::batch::{self, Results};
-use super::call::Call;
-use super::request::Empty;
+use super::request::{Call, Empty};
 use crate::sqs::error::SqsError;
 use crate::sqs::queue_name::QueueName;
 

@@ -1,7 +1,6 @@
 //! The actions of SQS: each reads its request, runs a transaction of the store, and writes the response.
 
 mod batch;
-mod call;
 mod delete;
 mod queues;
 mod receive;
@@ -12,7 +11,7 @@ mod visibility;
 use super::error::SqsError;
 use request::{read, write};
 
-pub(crate) use call::Call;
+pub(crate) use request::Call;
 
 /// Performs the action of that name: JSON in, JSON out.
 pub(crate) async fn perform(action: &str, body: &[u8], call: &Call<'_>) -> Result<Vec<u8>, SqsError> {

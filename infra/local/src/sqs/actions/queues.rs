@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::call::Call;
-use super::request::Empty;
+use super::request::{Call, Empty};
 use crate::sqs::error::SqsError;
 use crate::sqs::queue_name::QueueName;
 use crate::sqs::store::Queue;

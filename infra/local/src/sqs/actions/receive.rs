@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::call::Call;
-use super::request::check_range;
+use super::request::{Call, check_range};
 use crate::sqs::error::SqsError;
 use crate::sqs::limits;
 use crate::sqs::queue_name::{ACCOUNT, QueueName};
@@ -76,7 +75,7 @@ fn system_attributes(received: &ReceivedMessage, names: &[String]) -> BTreeMap<&
     let attributes = [
         ("ApproximateReceiveCount", Some(delivery.receive_count().to_string())),
         ("ApproximateFirstReceiveTimestamp", delivery.first_received_at.map(|at| at.to_string())),
-        ("SentTimestamp", Some(sent.sent_at.to_string())),
+        ("SentTimestamp", Some(delivery.enqueued_at.to_string())),
         // There are no users here: every sender is the account.
         ("SenderId", Some(ACCOUNT.to_owned())),
         ("MessageGroupId", sent.group.clone()),

@@ -1,11 +1,19 @@
-//! Reading requests and writing responses as JSON, and what all actions check the same way.
+//! The context of a request, its JSON and that of its response, and what several actions check.
 
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::sqs::endpoint::Endpoint;
 use crate::sqs::error::SqsError;
+
+/// The endpoint that a request reached, and by which name.
+pub(crate) struct Call<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    /// The host in the caller's URL, with its port.
+    pub(crate) host: &'a str,
+}
 
 /// The response of an action that returns nothing.
 #[derive(Debug, Serialize)]

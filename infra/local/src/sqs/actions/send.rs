@@ -4,11 +4,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::batch::{self, Results};
-use super::call::Call;
-use super::request::check_range;
+use super::request::{Call, check_range};
 use crate::sqs::error::SqsError;
 use crate::sqs::queue_name::QueueName;
-use crate::sqs::store::NewMessage;
+use crate::sqs::store::{Queue, SentMessage, Transaction};
 use crate::sqs::{characters, digest, limits};
 
 const TRACE_HEADER: &str = "AWSTraceHeader";
@@ -70,18 +69,13 @@ pub(super) struct Sent {
 
 pub(super) async fn send(call: &Call<'_>, request: SendMessage) -> Result<Sent, SqsError> {
     let name = QueueName::from_url(&request.queue_url)?;
-    let (message, sent) = check(
+    let checked = check(
         request.message_body,
         request.delay_seconds,
         request.message_group_id,
         request.message_system_attributes,
     )?;
-    call.endpoint
-        .transact(|store, tx| {
-            store.queue(&name)?.send(message, tx);
-            Ok(sent)
-        })
-        .await
+    call.endpoint.transact(|store, tx| Ok(checked.send_to(store.queue(&name)?, tx))).await
 }
 
 pub(super) async fn send_batch(
@@ -104,22 +98,31 @@ pub(super) async fn send_batch(
     call.endpoint
         .transact(|store, tx| {
             let queue = store.queue(&name)?;
-            Ok(batch::each(entries, |checked: Result<_, SqsError>| {
-                let (message, sent) = checked?;
-                queue.send(message, tx);
-                Ok(sent)
-            }))
+            Ok(batch::each(entries, |checked: Result<Checked, _>| Ok(checked?.send_to(queue, tx))))
         })
         .await
 }
 
-/// The message that a request describes, and the response to it, if SQS accepts it.
+/// A message that SQS accepts.
+struct Checked {
+    message: SentMessage,
+    delay_seconds: u32,
+    response: Sent,
+}
+
+impl Checked {
+    fn send_to(self, queue: &mut Queue, tx: &mut Transaction) -> Sent {
+        queue.send(self.message, self.delay_seconds, tx);
+        self.response
+    }
+}
+
 fn check(
     body: String,
     delay_seconds: Option<i64>,
     group: Option<String>,
     system_attributes: SystemAttributes,
-) -> Result<(NewMessage, Sent), SqsError> {
+) -> Result<Checked, SqsError> {
     if body.is_empty() {
         return Err(SqsError::MissingParameter("MessageBody".to_owned()));
     }
@@ -130,22 +133,21 @@ fn check(
     group.as_deref().map_or(Ok(()), characters::check_group_id)?;
     let delay_seconds = check_range("DelaySeconds", delay_seconds, &limits::DELAY_SECONDS)?;
     let trace_header = trace_header(system_attributes)?;
-    let sent = Sent {
+    let response = Sent {
         message_id: Uuid::new_v4().to_string(),
         md5_of_body: digest::of_body(&body),
         md5_of_system_attributes: trace_header
             .as_deref()
             .map(|value| digest::of_string_attribute(TRACE_HEADER, value)),
     };
-    let message = NewMessage {
-        id: sent.message_id.clone(),
-        md5_of_body: sent.md5_of_body.clone(),
+    let message = SentMessage {
+        id: response.message_id.clone(),
+        md5_of_body: response.md5_of_body.clone(),
         body,
         trace_header,
         group,
-        delay_seconds: delay_seconds.unwrap_or(*limits::DELAY_SECONDS.start()),
     };
-    Ok((message, sent))
+    Ok(Checked { message, delay_seconds: delay_seconds.unwrap_or(*limits::DELAY_SECONDS.start()), response })
 }
 
 fn trace_header(attributes: SystemAttributes) -> Result<Option<String>, SqsError> {

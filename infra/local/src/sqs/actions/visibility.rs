@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use super::call::Call;
-use super::request::{Empty, check_range};
+use super::request::{Call, Empty, check_range};
 use crate::sqs::error::SqsError;
 use crate::sqs::limits;
 use crate::sqs::queue_name::QueueName;

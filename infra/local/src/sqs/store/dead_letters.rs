@@ -62,10 +62,7 @@ impl Queue {
             receives: 0,
             received_at: None,
             visible_at: tx.now,
-            // The retention period counts from the original enqueuing (developer guide, "Setting-up
-            // dead-letter queue retention").
-            enqueued_at: message.delivery.enqueued_at,
-            first_received_at: message.delivery.first_received_at,
+            ..message.delivery
         };
         self.enqueue(Message { sent: message.sent, delivery }, tx);
         self.wake_long_poll();

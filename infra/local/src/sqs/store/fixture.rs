@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{NewMessage, Queue, ReceiveRequest, ReceivedMessage, Store, Transaction};
+use super::{Queue, ReceiveRequest, ReceivedMessage, SentMessage, Store, Transaction};
 use crate::sqs::digest;
 use crate::sqs::error::SqsError;
 use crate::sqs::queue_name::QueueName;
@@ -24,14 +24,13 @@ pub(crate) fn redrive_to(target: &str, max_receive_count: u32) -> String {
     format!(r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":{max_receive_count}}}"#, name(target).arn())
 }
 
-pub(crate) fn message(body: &str) -> NewMessage {
-    NewMessage {
+pub(crate) fn message(body: &str) -> SentMessage {
+    SentMessage {
         id: Uuid::new_v4().to_string(),
         body: body.to_owned(),
         md5_of_body: digest::of_body(body),
         trace_header: None,
         group: None,
-        delay_seconds: 0,
     }
 }
 
@@ -59,12 +58,9 @@ impl TestStore {
         self.store.queue(&name(queue)).unwrap()
     }
 
-    pub(crate) fn send(&mut self, queue: &str, message: NewMessage) {
-        self.store.queue(&name(queue)).unwrap().send(message, &mut self.tx);
-    }
-
     pub(crate) fn send_bodies(&mut self, queue: &str, bodies: &[&str]) {
-        bodies.iter().for_each(|body| self.send(queue, message(body)));
+        let queue = self.store.queue(&name(queue)).unwrap();
+        bodies.iter().for_each(|body| queue.send(message(body), 0, &mut self.tx));
     }
 
     pub(crate) fn receive(&mut self, queue: &str) -> Vec<ReceivedMessage> {

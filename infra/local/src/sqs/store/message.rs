@@ -14,8 +14,6 @@ pub(crate) struct SentMessage {
     pub(crate) trace_header: Option<String>,
     /// `MessageGroupId`.
     pub(crate) group: Option<String>,
-    /// Epoch milliseconds.
-    pub(crate) sent_at: u64,
 }
 
 /// A message's number in its queue: later messages have higher numbers, also after a restart.
@@ -52,7 +50,8 @@ pub(crate) struct DeliveryState {
     pub(crate) received_at: Option<u64>,
     /// It is hidden until then.
     pub(crate) visible_at: u64,
-    /// Its retention period starts then.
+    /// When it was sent. Its retention period starts then, also in a dead-letter queue (developer
+    /// guide, "Setting-up dead-letter queue retention").
     pub(crate) enqueued_at: u64,
 }
 

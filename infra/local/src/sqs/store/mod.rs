@@ -12,8 +12,6 @@ mod queue;
 mod receipt_handle;
 mod receiving;
 mod redrive;
-mod sending;
-mod snapshot;
 #[expect(clippy::module_inception, reason = "the store is what this folder is about")]
 mod store;
 mod timeouts;
@@ -25,7 +23,5 @@ pub(crate) mod fixture;
 pub(crate) use message::{DeliveryState, Message, SentMessage, Sequence};
 pub(crate) use queue::Queue;
 pub(crate) use receiving::{ReceiveRequest, ReceivedMessage};
-pub(crate) use sending::NewMessage;
-pub(crate) use snapshot::Snapshot;
-pub(crate) use store::Store;
+pub(crate) use store::{Snapshot, Store};
 pub(crate) use transaction::{Transaction, Write};

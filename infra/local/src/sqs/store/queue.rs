@@ -1,11 +1,11 @@
-//! One queue. Its operations are in sending.rs, receiving.rs, in_flight.rs and timeouts.rs.
+//! One queue. Its other operations are in receiving.rs, in_flight.rs and timeouts.rs.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
 use super::attributes::QueueAttributes;
-use super::message::{Message, Sequence};
+use super::message::{DeliveryState, Message, SentMessage, Sequence};
 use super::message_index::MessageIndex;
 use super::transaction::{Transaction, Write};
 use crate::sqs::queue_name::QueueName;
@@ -52,6 +52,18 @@ impl Queue {
     pub(super) fn next_sequence(&mut self, now: u64) -> Sequence {
         self.last_sequence = Sequence::after(self.last_sequence, now);
         self.last_sequence
+    }
+
+    /// Adds a producer's message, hidden for its delay.
+    pub(crate) fn send(&mut self, sent: SentMessage, delay_seconds: u32, tx: &mut Transaction) {
+        self.process_timeouts(tx);
+        let delivery = DeliveryState {
+            visible_at: tx.now + u64::from(delay_seconds) * 1_000,
+            enqueued_at: tx.now,
+            ..DeliveryState::default()
+        };
+        self.enqueue(Message { sent: Arc::new(sent), delivery }, tx);
+        self.wake_long_poll();
     }
 
     /// Adds a message at the end of the queue.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::attributes::QueueAttributes;
+use super::message::{Message, Sequence};
 use super::queue::Queue;
 use super::transaction::{Transaction, Write};
 use crate::sqs::error::SqsError;
@@ -13,7 +14,29 @@ pub(crate) struct Store {
     pub(super) queues: BTreeMap<QueueName, Queue>,
 }
 
+/// Every row of a journal.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) queues: Vec<(QueueName, QueueAttributes)>,
+    pub(crate) messages: Vec<(QueueName, Sequence, Message)>,
+}
+
 impl Store {
+    /// Restores the store. A message that was in flight still is, until its visibility timeout ends.
+    pub(crate) fn restore(snapshot: Snapshot, now: u64) -> Self {
+        let mut store = Self::default();
+        for (name, attributes) in snapshot.queues {
+            store.queues.insert(name.clone(), Queue::new(name, attributes));
+        }
+        // A queue is written before its messages and never deleted, so each message has its queue.
+        for (name, sequence, message) in snapshot.messages {
+            if let Some(queue) = store.queues.get_mut(&name) {
+                queue.restore(sequence, message, now);
+            }
+        }
+        store
+    }
+
     pub(crate) fn queue(&mut self, name: &QueueName) -> Result<&mut Queue, SqsError> {
         self.queues.get_mut(name).ok_or(SqsError::QueueDoesNotExist)
     }

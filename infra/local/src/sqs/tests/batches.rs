@@ -1,7 +1,9 @@
 //! `SendMessageBatch` and `DeleteMessageBatch`.
 
 use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput};
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry, SendMessageBatchResultEntry,
+};
 
 use super::{Server, TestQueue, bodies, refused};
 
@@ -26,7 +28,7 @@ async fn each_entry_of_a_batch_is_sent_with_its_own_delay() {
     let queue = server.queue("q").await;
     let delayed = SendMessageBatchRequestEntry::builder().id("a").message_body("1").delay_seconds(2);
     let sent = queue.send_batch(vec![delayed.build().unwrap(), entry("b", "2")]).await.unwrap();
-    let ids: Vec<_> = sent.successful().iter().map(|entry| entry.id()).collect();
+    let ids: Vec<_> = sent.successful().iter().map(SendMessageBatchResultEntry::id).collect();
     assert_eq!(ids, ["a", "b"]);
     assert_eq!(bodies(&queue.receive().await), ["2"]);
 }

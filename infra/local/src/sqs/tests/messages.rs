@@ -51,8 +51,8 @@ async fn group_id_and_trace_header_arrive_with_the_message() {
     // As Python computes it from the documented encoding: length-prefixed name, type and value, 1 for a string.
     assert_eq!(sent.md5_of_message_system_attributes(), Some("62a56dd927315f2b2e12832b84617ea5"));
     let received = queue.receive_one().await;
-    assert_eq!(system_attribute(&received, MessageSystemAttributeName::AwsTraceHeader), Some(header));
-    assert_eq!(system_attribute(&received, MessageSystemAttributeName::MessageGroupId), Some("tenant1"));
+    assert_eq!(system_attribute(&received, &MessageSystemAttributeName::AwsTraceHeader), Some(header));
+    assert_eq!(system_attribute(&received, &MessageSystemAttributeName::MessageGroupId), Some("tenant1"));
 }
 
 #[tokio::test]

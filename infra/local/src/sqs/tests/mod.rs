@@ -165,12 +165,12 @@ fn bodies(messages: &[Message]) -> Vec<&str> {
     messages.iter().map(|message| message.body().unwrap()).collect()
 }
 
-fn system_attribute(message: &Message, name: MessageSystemAttributeName) -> Option<&str> {
-    message.attributes().and_then(|attributes| attributes.get(&name)).map(String::as_str)
+fn system_attribute<'a>(message: &'a Message, name: &MessageSystemAttributeName) -> Option<&'a str> {
+    message.attributes().and_then(|attributes| attributes.get(name)).map(String::as_str)
 }
 
 fn receive_count(message: &Message) -> &str {
-    system_attribute(message, MessageSystemAttributeName::ApproximateReceiveCount).unwrap()
+    system_attribute(message, &MessageSystemAttributeName::ApproximateReceiveCount).unwrap()
 }
 
 /// The code by which SDKs classify an error.

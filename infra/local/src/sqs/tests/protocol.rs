@@ -46,25 +46,16 @@ async fn what_is_not_supported_is_refused_by_name() {
         assert_eq!(body["__type"], "com.amazonaws.sqs#UnsupportedOperation");
         assert_eq!(body["message"], format!("This endpoint does not support the action {action}."));
     }
-    let message = |parameter: &str| {
-        let mut message = json!({"MessageBody": "a"});
-        message[parameter] = json!({"k": {"DataType": "String", "StringValue": "v"}});
-        message
-    };
-    let attributes = message("MessageAttributes");
-    let mut entry = attributes.clone();
-    entry["Id"] = json!("a");
-    let mut send = attributes;
-    send["QueueUrl"] = json!(url);
-    let mut system = message("MessageSystemAttributes");
-    system["QueueUrl"] = json!(url);
-    let deduplicated = json!({"QueueUrl": url, "MessageBody": "a", "MessageDeduplicationId": "1"});
+    let value = json!({"k": {"DataType": "String", "StringValue": "v"}});
+    let entry = json!({"Id": "a", "MessageBody": "a", "MessageAttributes": value});
+    let send =
+        |parameter: &str, value: &Value| json!({"QueueUrl": url, "MessageBody": "a", parameter: value});
     let attempt = json!({"QueueUrl": url, "ReceiveRequestAttemptId": "1"});
     for (action, request, parameter) in [
         ("CreateQueue", json!({"QueueName": "q", "tags": {"a": "b"}}), "tags"),
-        ("SendMessage", send, "MessageAttributes"),
-        ("SendMessage", system, "k"),
-        ("SendMessage", deduplicated, "MessageDeduplicationId"),
+        ("SendMessage", send("MessageAttributes", &value), "MessageAttributes"),
+        ("SendMessage", send("MessageSystemAttributes", &value), "k"),
+        ("SendMessage", send("MessageDeduplicationId", &json!("1")), "MessageDeduplicationId"),
         ("SendMessageBatch", json!({"QueueUrl": url, "Entries": [entry]}), "MessageAttributes"),
         ("ReceiveMessage", attempt, "ReceiveRequestAttemptId"),
     ] {

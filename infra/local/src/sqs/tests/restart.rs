@@ -69,7 +69,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
         MessageSystemAttributeName::SentTimestamp,
         MessageSystemAttributeName::ApproximateFirstReceiveTimestamp,
     ] {
-        assert_eq!(system_attribute(&again, time), Some(START_MS.to_string().as_str()));
+        assert_eq!(system_attribute(&again, &time), Some(START_MS.to_string().as_str()));
     }
 
     machine.hand.advance(Duration::from_secs(55));
@@ -129,7 +129,7 @@ async fn a_file_of_the_format_before_is_upgraded() {
         assert_eq!(queue.attribute(QueueAttributeName::VisibilityTimeout).await, "45");
         let received = queue.receive_one().await;
         assert_eq!((received.body(), receive_count(&received)), (Some("kept"), count));
-        assert_eq!(system_attribute(&received, MessageSystemAttributeName::MessageGroupId), Some("tenant"));
+        assert_eq!(system_attribute(&received, &MessageSystemAttributeName::MessageGroupId), Some("tenant"));
         machine.hand.advance(Duration::from_secs(45));
         server.stop().await;
     }
