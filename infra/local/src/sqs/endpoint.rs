@@ -18,7 +18,7 @@ pub(crate) struct Endpoint {
     state: Mutex<State>,
     journal: Journal,
     pub(super) clock: Clock,
-    /// The next timeout ends earlier than `run_timers` is waiting for.
+    /// Notified when the next timeout ends earlier than `run_timers` waits for.
     pub(super) earlier_timeout: Notify,
 }
 

@@ -63,7 +63,7 @@ impl SqsError {
         }
     }
 
-    /// Something of SQS that Ringback does not use: `kind` is "action" or "parameter".
+    /// Something of SQS that Ringback does not use: `kind` is "action", "parameter" or "queue type".
     pub(crate) fn unsupported(kind: &str, name: &str) -> Self {
         Self::UnsupportedOperation(format!("This endpoint does not support the {kind} {name}."))
     }

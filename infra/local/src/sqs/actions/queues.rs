@@ -49,6 +49,9 @@ pub(super) struct Attributes {
 const OPTIONAL: [&str; 2] = ["RedriveAllowPolicy", "RedrivePolicy"];
 
 pub(super) async fn create(call: &Call<'_>, request: CreateQueue) -> Result<QueueUrl, SqsError> {
+    if request.queue_name.ends_with(".fifo") {
+        return Err(SqsError::unsupported("queue type", "FIFO"));
+    }
     let name = QueueName::parse(&request.queue_name)?;
     call.endpoint.transact(|store, tx| store.create_queue(&name, &request.attributes, tx)).await?;
     Ok(QueueUrl { queue_url: name.url(call.host) })

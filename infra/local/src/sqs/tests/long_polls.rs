@@ -47,7 +47,10 @@ async fn long_polls_do_not_hold_up_a_send() {
     let (empty, other) = (server.queue("empty").await, server.queue("other").await);
     let poll = async |queue: super::TestQueue| queue.poll(20).await;
     let polls: Vec<_> = (0..40).map(|_| tokio::spawn(poll(empty.clone()))).collect();
-    other.send("x").await;
-    assert_eq!(bodies(&other.receive().await), ["x"]);
+    for number in 0..40 {
+        let body = number.to_string();
+        other.send(&body).await;
+        assert_eq!(bodies(&other.receive().await), [body]);
+    }
     assert!(polls.iter().all(|poll| !poll.is_finished()));
 }

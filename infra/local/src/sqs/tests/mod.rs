@@ -24,7 +24,7 @@ use super::Sqs;
 use crate::clock::{Clock, Hand};
 use crate::endpoints::clients;
 
-/// 2026-11-18T10:13:20Z.
+/// 2026-11-18T11:06:40Z.
 const START_MS: u64 = 1_795_000_000_000;
 
 /// A served endpoint.

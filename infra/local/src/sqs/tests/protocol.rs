@@ -74,5 +74,6 @@ async fn what_is_not_supported_is_refused_by_name() {
     }
     let fifo = json!({"QueueName": "q.fifo", "Attributes": {"FifoQueue": "true"}});
     let (_, body) = refusal(&server, "CreateQueue", &fifo).await;
-    assert_eq!(body["__type"], "com.amazonaws.sqs#InvalidParameterValue");
+    assert_eq!(body["__type"], "com.amazonaws.sqs#UnsupportedOperation");
+    assert_eq!(body["message"], "This endpoint does not support the queue type FIFO.");
 }
