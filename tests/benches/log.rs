@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use adapters::config::{Retention, Vars};
 use adapters::dynamodb::LedgerTable;
-use domain::delivery::{Delivery, Trigger};
-use domain::event::EventKind;
-use domain::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
-use domain::ledger::{Claim, Closing, Owner};
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::Ledger;
-use domain::timestamp::Timestamp;
+use domain::delivery::history::Owner;
+use domain::delivery::ledger::Ledger;
+use domain::delivery::ledger::{Claim, Closing};
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::record::{Delivery, Trigger};
+use domain::event::kind::EventKind;
+use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::timestamp::Timestamp;
 use futures_util::future::join_all;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use domain::ids::{AccountId, ConversationId, EventId};
+use domain::shared::ids::{AccountId, ConversationId, EventId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

@@ -8,22 +8,30 @@ use adapters::config::Retention;
 use adapters::dynamodb::{
     ContextTables, ConversationTable, ConversationTables, DestinationTable, LedgerTable, RateTable,
 };
-use adapters::system::SystemChance;
-use adapters::vault::{KmsOpener, KmsVault};
-use domain::change::Change;
-use domain::completion::{Complete, Completion, CompletionFlow, Ended};
-use domain::conversation::Conversation;
-use domain::deliver::{Deliver, Invocation, Received, Verdict};
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::fakes::{ManualClock, MemoryQueue, MemoryVisibility, sample};
-use domain::ids::DeliveryId;
-use domain::messages::DeliveryMessage;
-use domain::outcome::{Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
-use domain::ports::{Clock, Conversations, DestinationStore, RateCounter, Receipt, Saved, WebhookSender};
-use domain::rate::{Counted, Window};
-use domain::signal::End;
-use domain::wire::WebhookRequest;
+use adapters::system::SystemRandomness;
+use adapters::vault::kms::{KmsDecryptor, KmsVault};
+use domain::conversation::ended::{CompletionFlow, Ended};
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::patch::ConversationPatch;
+use domain::conversation::record::Conversation;
+use domain::conversation::store::Conversations;
+use domain::delivery::deliver::{Deliver, Invocation, Verdict};
+use domain::delivery::message::DeliveryMessage;
+use domain::delivery::outcome::{Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
+use domain::delivery::received::Receipt;
+use domain::delivery::received::Received;
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::destination::store::DestinationStore;
+use domain::event::kind::EventKind;
+use domain::lifecycle::complete::{Complete, Completion};
+use domain::lifecycle::provider_callback::Ending;
+use domain::shared::clock::Clock;
+use domain::shared::ids::DeliveryId;
+use domain::shared::rate::RateCounter;
+use domain::shared::rate::{RateKey, Window};
+use domain::shared::unavailable::Saved;
+use domain::testing::fakes::{ManualClock, MemoryQueue, MemoryVisibility, sample};
 use local::endpoints::{Endpoints, clients};
 use local::provision::provision;
 use local::template::{Parameters, Template};
@@ -130,8 +138,8 @@ impl Tables {
     }
 
     /// What opens secrets, as a new process has it.
-    fn opener(&self) -> KmsOpener {
-        KmsOpener::new(self.kms.clone(), "key".to_owned(), Arc::clone(&self.clock))
+    fn decryptor(&self) -> KmsDecryptor {
+        KmsDecryptor::new(self.kms.clone(), "key".to_owned(), Arc::clone(&self.clock))
     }
 
     fn count(&self, operation: &str) -> usize {
@@ -160,10 +168,10 @@ async fn an_accepted_event_costs_two_writes_of_five_units_and_one_read() {
         account_id: sample::account(),
         conversation_id: sample::conversation_id(),
         flow: CompletionFlow::Hangup,
-        end: End::As(EventKind::Completed),
+        end: Ending::As(EventKind::Completed),
         ended_at: None,
-        stated: Change::parse(serde_json::from_value(stated).unwrap()).unwrap(),
-        known: Details::default(),
+        stated: ConversationPatch::parse(serde_json::from_value(stated).unwrap()).unwrap(),
+        known: ConversationFields::default(),
     };
     complete.run(&completion).await.unwrap();
     assert_eq!(tables.count("GetItem"), 1, "the record, if there is one");
@@ -179,7 +187,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let tables = Tables::start().await;
 
     // An event as it is after a call of two minutes, and ten destinations.
-    let event = domain::event::LifecycleEvent {
+    let event = domain::event::lifecycle_event::LifecycleEvent {
         accepted_at: tables.clock.now(),
         ..sample::event(&"{}".repeat(2000))
     };
@@ -194,14 +202,15 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let conversations = tables.conversations(&tables.direct);
     assert_eq!(conversations.end(&conversation, &event).await.unwrap(), Saved::Yes);
     let destinations = DestinationTable::new(tables.direct.clone(), "DestinationsTable".to_owned());
-    let vault = KmsVault::new(tables.opener(), Arc::new(SystemChance));
+    let vault = KmsVault::new(tables.decryptor(), Arc::new(SystemRandomness));
     let mut batch = Vec::new();
     for number in 0..BATCH {
-        let destination =
-            sample::open_destination(&format!("dst_{number:016x}")).close(&vault).await.unwrap();
+        let mut destination = sample::destination(&format!("dst_{number:016x}"));
+        destination.secrets =
+            sample::secrets().encrypt(&destination.encryption_context(), &vault).await.unwrap();
         assert_eq!(destinations.put(&destination, None).await.unwrap(), Saved::Yes);
         let delivery_id = DeliveryId::of(&event.id, &destination.id);
-        let delivery = domain::delivery::Delivery {
+        let delivery = domain::delivery::record::Delivery {
             id: delivery_id,
             destination_id: destination.id,
             created_at: tables.clock.now(),
@@ -219,7 +228,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
             "DeliveryLogTable".to_owned(),
             Arc::clone(&tables.clock),
         ),
-        tables.opener(),
+        tables.decryptor(),
         Talkative,
         MemoryVisibility::default(),
         Arc::default(),
@@ -255,7 +264,7 @@ async fn to_count_a_request_costs_one_write_of_one_unit() {
     let rates = RateTable::new(tables.metered.clone(), "DeliveryLogTable".to_owned());
     let (account, window) = (sample::account(), Window::at(tables.clock.now()));
     for place in 1..=3 {
-        assert_eq!(rates.count(Counted::Requests(&account), window).await.unwrap(), place);
+        assert_eq!(rates.count(RateKey::Requests(&account), window).await.unwrap(), place);
     }
     assert_eq!((tables.all(), tables.count("UpdateItem")), (3, 3));
     assert!((tables.units("UpdateItem") - 3.0).abs() < 0.1, "{} write units", tables.units("UpdateItem"));

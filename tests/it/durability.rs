@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use domain::ports::Clock as _;
+use domain::shared::clock::Clock as _;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use local::certificates::Authority;
 use local::clock::Clock;

@@ -5,14 +5,17 @@ use std::time::Duration;
 use adapters::config::Retention;
 use adapters::dynamodb::{DeliveryLogTable, LedgerTable};
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::event::EventKind;
-use domain::fakes::{ManualClock, sample};
-use domain::ids::{AccountId, ConversationId, EventId};
-use domain::ledger::{Claim, Claimed, Closing, Owner};
-use domain::messages::EventMessage;
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::{Clock, EventTraces, Ledger};
-use domain::timestamp::Timestamp;
+use domain::delivery::history::Owner;
+use domain::delivery::ledger::Ledger;
+use domain::delivery::ledger::{Claim, Claimed, Closing};
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::event::kind::EventKind;
+use domain::event::message::EventMessage;
+use domain::event::store::EventTraces;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{AccountId, ConversationId, EventId};
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{ManualClock, sample};
 use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -120,8 +123,8 @@ async fn a_deleted_conversation_leaves_nothing_behind_and_sends_nothing_more() {
 async fn announce_again(world: &World, customer: &Customer, conversation: &str) {
     let account_id = AccountId::parse(&*customer.account_id).unwrap();
     let conversation_id = ConversationId::parse(conversation).unwrap();
-    let message = domain::messages::Message::Event(EventMessage {
-        v: domain::messages::Version,
+    let message = domain::delivery::message::Message::Event(EventMessage {
+        v: domain::event::message::Version,
         event_id: EventId::of_conversation(&account_id, &conversation_id),
         account_id,
         conversation_id,
@@ -169,7 +172,10 @@ async fn callbacks_that_wait_for_a_deleted_conversation_are_deleted_with_it() {
     let table = &world.stack.resources.tables["ConversationsTable"];
     let row = [
         ("pk", AttributeValue::S(format!("{}#daily#{ROOM}", acme.account_id))),
-        ("sk", AttributeValue::S(format!("signal#{}", domain::ids::hex(&Sha256::digest("i-1")[..8])))),
+        (
+            "sk",
+            AttributeValue::S(format!("signal#{}", domain::shared::ids::hex(&Sha256::digest("i-1")[..8]))),
+        ),
         ("id", AttributeValue::S("i-1".to_owned())),
         ("at", AttributeValue::N("1".to_owned())),
         ("news", AttributeValue::S("answered".to_owned())),
@@ -194,7 +200,7 @@ async fn an_attempt_that_ends_after_its_conversation_was_deleted_brings_no_recor
     let dynamodb = &world.stack.clients.dynamodb;
     let ledger = LedgerTable::new(dynamodb.clone(), table.clone(), Retention::read(&days).unwrap());
     let log = DeliveryLogTable::new(dynamodb.clone(), table.clone(), std::sync::Arc::new(clock.clone()));
-    let delivery = domain::delivery::Delivery { created_at: clock.now(), ..sample::delivery() };
+    let delivery = domain::delivery::record::Delivery { created_at: clock.now(), ..sample::delivery() };
     let event = delivery.id.event_id().unwrap();
     let claim = |number| Claim {
         delivery: delivery.clone(),

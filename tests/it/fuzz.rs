@@ -1,12 +1,11 @@
 //! What must hold of any answer that comes over a socket, and of any payload that goes out.
 
 use bytes::Bytes;
-use domain::destination::{Destination, RequestType};
-use domain::fakes::{Fuzz, sample};
-use domain::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass};
-use domain::private::Open;
-use domain::timestamp::Timestamp;
-use domain::wire;
+use domain::delivery::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass};
+use domain::delivery::request::request;
+use domain::destination::record::{Destination, RequestType};
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{Fuzz, sample};
 use futures_util::stream;
 
 use crate::sender::authority::Authority;
@@ -50,9 +49,10 @@ async fn any_payload_arrives_as_it_was() {
     let texts = fuzz.inputs().filter_map(|input| String::from_utf8(input).ok());
     for text in texts.take(PAYLOADS) {
         let event = sample::event(&text);
-        let to = |request_type| Destination::<Open> { request_type, ..sample::open_destination("dst_1") };
+        let to = |request_type| Destination { request_type, ..sample::destination("dst_1") };
+        let now = Timestamp::from_millis(7);
         let request = |request_type| {
-            wire::request(&event, &to(request_type), &sample::delivery().id, 1, Timestamp::from_millis(7))
+            request(&event, &to(request_type), &sample::secrets(), &sample::delivery().id, 1, now)
         };
         let form = request(RequestType::Post).unwrap();
         let (_, content_type) = form.headers.iter().find(|(name, _)| name == "content-type").unwrap();

@@ -21,6 +21,7 @@ mod faults;
 mod flows;
 mod forget;
 mod fuzz;
+mod house;
 mod keys;
 mod limits;
 mod log;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use domain::ledger::RETRY_AFTER;
+use domain::delivery::ledger::RETRY_AFTER;
 use local::clock::Hand;
 use local::receiver::Signature;
 use reqwest::{Method, StatusCode};
@@ -142,7 +142,7 @@ async fn a_stored_data_key_opens_for_its_account_and_destination_alone() {
     let customer = world.customer("Acme").await;
     let (id, _) = customer.add_with_token(&world.stack.receiver.url("/hooks")).await;
     let item = world.item(&customer.account_id, &format!("destination#{id}")).await;
-    let data_key = item["sealed"].as_m().unwrap()["data_key"].as_b().unwrap();
+    let data_key = item["encrypted"].as_m().unwrap()["data_key"].as_b().unwrap();
     let open = async |context: &[(&str, &str)]| {
         let mut request = world.stack.clients.kms.decrypt().ciphertext_blob(data_key.clone());
         for (name, value) in context {
@@ -172,7 +172,7 @@ async fn secrets_of_another_destination_send_nothing_and_hold_nobody_up() {
     let genuine = world.item(&customer.account_id, &format!("destination#{mine}")).await;
     let neighbour = world.item(&customer.account_id, &format!("destination#{other}")).await;
     let mut moved = genuine.clone();
-    moved.insert("sealed".to_owned(), neighbour["sealed"].clone());
+    moved.insert("encrypted".to_owned(), neighbour["encrypted"].clone());
     world.put(moved).await;
 
     customer.hang_up("c-1").await;

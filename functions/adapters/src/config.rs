@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use domain::rate::RateLimit;
+use domain::shared::rate::RateLimit;
 
 /// A variable that is missing or wrong.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ impl Retention {
     /// The moment from which on something made at `at` is no longer kept, in seconds since the epoch as DynamoDB's TTL
     /// wants it.
     #[must_use]
-    pub fn expiry(self, at: domain::timestamp::Timestamp) -> u64 {
+    pub fn expiry(self, at: domain::shared::timestamp::Timestamp) -> u64 {
         (at + self.0).as_secs()
     }
 }

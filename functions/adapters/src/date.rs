@@ -11,16 +11,16 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
-use domain::ports::Clock;
-use domain::set_clock::SetClock;
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::skew_corrected_clock::SkewCorrectedClock;
+use domain::shared::timestamp::Timestamp;
 
 use crate::aws::Clients;
 
 impl Clients {
     /// The same, and the answers of tables and queues set this clock.
     #[must_use]
-    pub fn setting(self, clock: &Arc<SetClock>) -> Self {
+    pub fn setting(self, clock: &Arc<SkewCorrectedClock>) -> Self {
         let heard = Heard(Arc::clone(clock));
         let dynamodb = self.dynamodb.config().to_builder().interceptor(heard.clone()).build();
         let sqs = self.sqs.config().to_builder().interceptor(heard).build();
@@ -34,7 +34,7 @@ impl Clients {
 
 /// Hears the `Date` of each answer.
 #[derive(Clone)]
-struct Heard(Arc<SetClock>);
+struct Heard(Arc<SkewCorrectedClock>);
 
 impl fmt::Debug for Heard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,7 +73,7 @@ impl Intercept for Heard {
     ) -> Result<(), BoxError> {
         let date = context.response().headers().get("date").and_then(read);
         if let (Some(date), Some(Sent(sent))) = (date, config.load::<Sent>()) {
-            self.0.hear(date, *sent);
+            self.0.observe(date, *sent);
         }
         Ok(())
     }
@@ -90,7 +90,7 @@ mod tests {
 
     use aws_config::Region;
     use aws_sdk_dynamodb::config::Credentials;
-    use domain::fakes::ManualClock;
+    use domain::testing::fakes::ManualClock;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -129,7 +129,7 @@ mod tests {
         };
         let own = ManualClock::new(read(DATE).unwrap().as_millis());
         own.advance(Duration::from_secs(300));
-        let clock = Arc::new(SetClock::new(Arc::new(own)));
+        let clock = Arc::new(SkewCorrectedClock::new(Arc::new(own)));
         let clients = clients.setting(&clock);
         let (listed, ()) = tokio::join!(clients.dynamodb.list_tables().send(), answer(listener));
         listed.unwrap();

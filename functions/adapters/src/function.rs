@@ -6,8 +6,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::http::{Reply, Request};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
+use crate::http::reply::Reply;
+use crate::http::request::Request;
 
 /// Why an invocation fails as a whole: Lambda reports it to whoever invoked the function.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

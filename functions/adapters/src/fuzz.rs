@@ -1,10 +1,10 @@
 //! What must hold of any request to the API, as API Gateway hands it over.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use domain::fakes::Fuzz;
-use domain::json::Fields;
+use domain::shared::json::JsonObject;
+use domain::testing::fakes::Fuzz;
 
-use crate::http::Request;
+use crate::http::request::Request;
 
 #[test]
 fn a_request_is_read_or_refused_in_a_few_words() {
@@ -19,7 +19,7 @@ fn a_request_is_read_or_refused_in_a_few_words() {
         parts.body = Some(text);
         for event in whole.into_iter().chain([parts]) {
             let told = match Request::read(event) {
-                Ok(request) => request.json::<Fields>().err(),
+                Ok(request) => request.json::<JsonObject>().err(),
                 Err(problem) => Some(problem),
             };
             let Some(problem) = told else { continue };

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use domain::messages::{DeliveryMessage, EventMessage, Message};
-use domain::ports::{DeliveryQueue, EventQueue, MAX_DELAY, Receipt, Result, Unavailable, Visibility};
+use domain::delivery::message::{DeliveryMessage, Message};
+use domain::delivery::message::{DeliveryQueue, MAX_DELAY};
+use domain::delivery::received::{Receipt, Visibility};
+use domain::event::message::EventMessage;
+use domain::event::message::EventQueue;
+use domain::shared::unavailable::{Result, Unavailable};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 /// `SendMessageBatch` takes ten entries.

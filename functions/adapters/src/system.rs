@@ -1,7 +1,8 @@
 //! The operating system's time and chance.
 
-use domain::ports::{Chance, Clock};
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::randomness::Randomness;
+use domain::shared::timestamp::Timestamp;
 
 /// The machine's clock.
 pub struct SystemClock;
@@ -16,9 +17,9 @@ impl Clock for SystemClock {
 }
 
 /// The machine's source of randomness.
-pub struct SystemChance;
+pub struct SystemRandomness;
 
-impl Chance for SystemChance {
+impl Randomness for SystemRandomness {
     #[expect(
         clippy::expect_used,
         reason = "a machine without randomness can make no secret; nothing can go on"

@@ -2,16 +2,19 @@
 //! `{"create_api_key": …}`, `{"list_api_keys": …}`, `{"revoke_api_key": …}`, `{"set_provider_secret": …}`.
 
 use adapters::function::Error;
-use domain::api_key::{Account, ApiKey, KeyId, PresentedKey, Scope};
-use domain::ids::AccountId;
-use domain::ports::Accounts;
-use domain::provider::{Provider, ProviderSecret};
-use domain::timestamp::{Day, Timestamp};
+use domain::account::api_key::{ApiKey, KeyId, PresentedKey, Scope};
+use domain::account::store::Account;
+use domain::account::store::Accounts;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::shared::ids::AccountId;
+use domain::shared::timestamp::{Day, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::Manage;
+use strum::VariantArray;
 
 /// What a direct invocation asks for.
 #[derive(Deserialize)]
@@ -88,7 +91,7 @@ struct SetProviderSecret {
 }
 
 fn all_scopes() -> Vec<Scope> {
-    Scope::ALL.to_vec()
+    Scope::VARIANTS.to_vec()
 }
 
 impl Manage {
@@ -105,9 +108,9 @@ impl Manage {
 
     async fn create_account(&self, CreateAccount { name }: CreateAccount) -> Result<Value, Error> {
         let account = Account {
-            id: AccountId::new(self.chance.bytes()),
+            id: AccountId::new(self.randomness.bytes()),
             name,
-            cursor_secret: self.chance.bytes(),
+            cursor_secret: self.randomness.bytes(),
             created_at: self.clock.now(),
         };
         self.accounts.create(&account).await?;
@@ -123,7 +126,7 @@ impl Manage {
             return Err("scopes must name at least one of ingest, manage, read".into());
         }
         let cursor_secret = self.existing(&account_id).await?;
-        let presented = PresentedKey::new(self.chance.bytes());
+        let presented = PresentedKey::new(self.randomness.bytes());
         let key = ApiKey {
             id: presented.id().clone(),
             account_id,

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use adapters::problem::Problem;
-use domain::address::AddressPolicy;
-use domain::destination::{
-    Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
+use adapters::http::problem::Problem;
+use domain::destination::egress::EgressPolicy;
+use domain::destination::headers::ExtraHeaders;
+use domain::destination::record::{
+    Destination, DestinationName, DestinationStatus, EventChoice, RequestType,
 };
-use domain::event::EventKind;
-use domain::ids::{AccountId, DestinationId};
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::ports::Vault;
-use domain::private::Open;
-use domain::signature::{Secrets, SigningSecret};
-use domain::target_url::TargetUrl;
-use domain::timestamp::Timestamp;
+use domain::destination::secrets::DestinationSecrets;
+use domain::destination::signature::{SigningSecret, SigningSecrets};
+use domain::destination::target_url::TargetUrl;
+use domain::event::kind::EventKind;
+use domain::shared::encryption::{EncryptionContext, Vault};
+use domain::shared::ids::{AccountId, DestinationId};
+use domain::shared::invalid::Invalid;
+use domain::shared::json::JsonObject;
+use domain::shared::timestamp::Timestamp;
 use serde_json::value::RawValue;
 
 const FIELDS: [&str; 6] = ["name", "url", "request_type", "status", "events", "headers"];
@@ -33,7 +34,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    pub(crate) fn parse(fields: &Fields, addresses: &AddressPolicy) -> Result<Self, Invalid> {
+    pub(crate) fn parse(fields: &JsonObject, addresses: &EgressPolicy) -> Result<Self, Invalid> {
         fields.allow_only(&FIELDS)?;
         let name: Option<String> = fields.optional("name", "must be a string")?;
         let url: Option<String> = fields.optional("url", "must be a string")?;
@@ -41,7 +42,7 @@ impl Form {
             "events",
             "must be an array of conversation.completed, conversation.disconnected, conversation.failed",
         )?;
-        let headers: Option<Fields> = fields.optional("headers", HEADERS)?;
+        let headers: Option<JsonObject> = fields.optional("headers", HEADERS)?;
         Ok(Self {
             name: name.map(|name| DestinationName::parse(&name)).transpose()?,
             url: url.map(|url| TargetUrl::parse(&url, addresses)).transpose()?,
@@ -53,15 +54,19 @@ impl Form {
     }
 
     /// A new destination; name and URL have to be given.
-    pub(crate) fn create(
+    pub(crate) async fn create(
         self,
         account_id: AccountId,
         id: DestinationId,
         secret: SigningSecret,
         now: Timestamp,
-    ) -> Result<Destination<Open>, Invalid> {
+        vault: &impl Vault,
+    ) -> Result<Destination, Problem> {
         let missing = |field| Invalid::new(field, "is missing");
+        let headers = self.headers.unwrap_or_default().unmask(&ExtraHeaders::default())?;
+        let secrets = DestinationSecrets { headers, signing: SigningSecrets::new(secret) };
         Ok(Destination {
+            secrets: secrets.encrypt(&EncryptionContext::destination(&account_id, &id), vault).await?,
             account_id,
             id,
             name: self.name.ok_or_else(|| missing("name"))?,
@@ -69,10 +74,6 @@ impl Form {
             request_type: self.request_type.unwrap_or(RequestType::Post),
             status: self.status.unwrap_or(DestinationStatus::Enabled),
             events: self.events.unwrap_or_default(),
-            private: Open {
-                headers: self.headers.unwrap_or_default().unmask(&ExtraHeaders::default())?,
-                secrets: Secrets::new(secret),
-            },
             created_at: now,
             updated_at: now,
         })
@@ -97,13 +98,14 @@ impl Form {
         set(&mut changed.status, self.status);
         set(&mut changed.events, self.events);
         let Some(headers) = self.headers else { return Ok(changed) };
-        let mut open = changed.open(vault).await?;
-        open.private.headers = headers.unmask(&open.private.headers)?;
-        Ok(open.close(vault).await?)
+        let mut secrets = changed.decrypt_secrets(vault).await?;
+        secrets.headers = headers.unmask(&secrets.headers)?;
+        changed.secrets = secrets.encrypt(&changed.encryption_context(), vault).await?;
+        Ok(changed)
     }
 }
 
-fn read_headers(given: Fields) -> Result<ExtraHeaders, Invalid> {
+fn read_headers(given: JsonObject) -> Result<ExtraHeaders, Invalid> {
     let value = |(name, value): (String, Box<RawValue>)| match serde_json::from_str(value.get()) {
         Ok(value) => Ok((name, value)),
         Err(_) => Err(Invalid::new(format!("headers.{name}"), "must be a string")),

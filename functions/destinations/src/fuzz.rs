@@ -1,11 +1,13 @@
 //! What must hold of whatever a caller says of a destination.
 
-use domain::address::AddressPolicy;
-use domain::fakes::{Fuzz, GlassVault, assert_readable, sample};
-use domain::ids::DestinationId;
-use domain::json::Fields;
-use domain::signature::SigningSecret;
-use domain::timestamp::Timestamp;
+use domain::destination::egress::EgressPolicy;
+use domain::destination::signature::SigningSecret;
+use domain::shared::ids::DestinationId;
+use domain::shared::invalid::Invalid;
+use domain::shared::json::JsonObject;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{Fuzz, PlaintextVault, assert_readable, sample};
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue};
 
 use crate::form::Form;
@@ -34,24 +36,35 @@ fn a_form_is_a_destination_or_a_field_is_named() {
         .with_samples("destinations", |sample| Some(sample["body"].as_str()?.to_owned()))
         .with_words(&WORDS);
     fuzz.run(|input| {
-        let Ok(fields) = serde_json::from_slice::<Fields>(input) else { return };
+        let Ok(fields) = serde_json::from_slice::<JsonObject>(input) else { return };
         let id = DestinationId::new([7; 8]);
-        let create = |form: Form| {
-            form.create(sample::account(), id, SigningSecret::new([7; 32]), Timestamp::from_millis(7))
+        let form = match Form::parse(&fields, &EgressPolicy::PublicOnly) {
+            Ok(form) => form,
+            Err(error) => return assert_readable(&error),
         };
-        match Form::parse(&fields, &AddressPolicy::PublicOnly).and_then(create) {
+        let (secret, now) = (SigningSecret::new([7; 32]), Timestamp::from_millis(7));
+        let made = form.create(sample::account(), id, secret, now, &PlaintextVault).now_or_never().unwrap();
+        match made {
             Ok(made) => {
-                for (name, value) in made.private.headers.iter() {
+                let secrets = made.decrypt_secrets(&PlaintextVault).now_or_never().unwrap().unwrap();
+                for (name, value) in secrets.headers.iter() {
                     assert!(!name.starts_with("webhook-") && !OURS.contains(&name), "{name} is ours");
                     assert!(
                         HeaderName::from_bytes(name.as_bytes()).is_ok()
                             && HeaderValue::from_str(value).is_ok()
                     );
                 }
-                let shown = serde_json::to_value(View::new(&GlassVault::close(made), Timestamp::default()));
+                let shown = serde_json::to_value(View::new(&made, Timestamp::default()));
                 assert!(shown.unwrap()["url"].as_str().unwrap().starts_with("https://"));
             }
-            Err(error) => assert_readable(&error),
+            Err(problem) => {
+                let errors = &serde_json::to_value(&problem).unwrap()["errors"];
+                let (field, rule) = (&errors[0]["field"], &errors[0]["rule"]);
+                assert_readable(&Invalid::new(
+                    field.as_str().unwrap().to_owned(),
+                    rule.as_str().unwrap().to_owned(),
+                ));
+            }
         }
     });
 }

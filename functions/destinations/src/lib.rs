@@ -16,15 +16,17 @@ use adapters::aws::Clients;
 use adapters::caller::Callers;
 use adapters::config::{self, ConfigError, Vars};
 use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable, RateTable};
+use adapters::egress;
 use adapters::function::{Error, Event, answer, is_http};
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use adapters::reach;
-use adapters::vault::{KmsOpener, KmsVault, SECRETS_KEY_ARN};
-use domain::address::AddressPolicy;
-use domain::api_key::Scope;
-use domain::ports::{Chance, Clock};
-use domain::rate::RateLimit;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use adapters::vault::kms::{KmsDecryptor, KmsVault, SECRETS_KEY_ARN};
+use domain::account::api_key::Scope;
+use domain::destination::egress::EgressPolicy;
+use domain::shared::clock::Clock;
+use domain::shared::randomness::Randomness;
+use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
@@ -35,7 +37,7 @@ pub struct Config {
     secrets_key_arn: String,
     rate_limit: Option<RateLimit>,
     /// Where destinations may be.
-    pub addresses: AddressPolicy,
+    pub addresses: EgressPolicy,
 }
 
 impl Config {
@@ -46,7 +48,7 @@ impl Config {
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
             rate_limit: config::api_rate_limit(vars)?,
-            addresses: reach::addresses(vars)?,
+            addresses: egress::addresses(vars)?,
         })
     }
 }
@@ -58,18 +60,23 @@ pub struct Manage {
     destinations: DestinationTable,
     providers: ProviderTable<KmsVault>,
     vault: KmsVault,
-    addresses: AddressPolicy,
+    addresses: EgressPolicy,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    randomness: Arc<dyn Randomness>,
 }
 
 impl Manage {
     /// Wires the function, once per process.
     #[must_use]
-    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
+    pub fn new(
+        config: Config,
+        clients: Clients,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+    ) -> Self {
         let Clients { dynamodb, kms, .. } = clients;
-        let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
-        let vault = KmsVault::new(opener, Arc::clone(&chance));
+        let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
+        let vault = KmsVault::new(decryptor, Arc::clone(&randomness));
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let rates = RateTable::new(dynamodb.clone(), config.delivery_log_table);
         Self {
@@ -80,7 +87,7 @@ impl Manage {
             vault,
             addresses: config.addresses,
             clock,
-            chance,
+            randomness,
         }
     }
 

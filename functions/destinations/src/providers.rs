@@ -1,11 +1,14 @@
 //! The secrets that providers sign their callbacks with. What is set is never shown again.
 
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::ids::AccountId;
-use domain::ports::{ProviderSecretStore, Result};
-use domain::provider::{Provider, ProviderSecret};
-use domain::timestamp::Timestamp;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::conversation::provider_secret::ProviderSecretStore;
+use domain::shared::ids::AccountId;
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::Result;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -27,7 +30,7 @@ struct List {
 
 impl View {
     fn new(account: &AccountId, (provider, updated_at): (Provider, Timestamp)) -> Self {
-        let callback_path = format!("/v1/flows/{}/{account}", provider.as_str());
+        let callback_path = format!("/v1/flows/{}/{account}", provider.as_ref());
         Self { provider, callback_path, updated_at }
     }
 }
@@ -45,7 +48,7 @@ impl Manage {
         request: &Request,
     ) -> Result<Reply, Problem> {
         let provider = provider_of(request)?;
-        let fields: domain::json::Fields = request.json()?;
+        let fields: domain::shared::json::JsonObject = request.json()?;
         fields.allow_only(&["secret"])?;
         let secret: String = fields.required("secret", "must be a string")?;
         let secret = ProviderSecret::parse(provider, secret)?;
@@ -77,7 +80,7 @@ impl Manage {
 }
 
 fn provider_of(request: &Request) -> Result<Provider, Problem> {
-    Provider::parse(request.path("provider")).ok_or_else(not_found)
+    request.path("provider").parse().map_err(|_| not_found())
 }
 
 fn not_found() -> Problem {

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::destination::Destination;
-use domain::ids::{AccountId, DestinationId};
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::ports::{DestinationStore, Destinations, Saved};
-use domain::signature::SigningSecret;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::destination::record::Destination;
+use domain::destination::signature::SigningSecret;
+use domain::destination::store::{DestinationStore, Destinations};
+use domain::shared::ids::{AccountId, DestinationId};
+use domain::shared::invalid::Invalid;
+use domain::shared::json::JsonObject;
+use domain::shared::unavailable::Saved;
 use http::StatusCode;
 
 use crate::Manage;
@@ -30,16 +32,16 @@ const MAX_CONFLICTS: usize = 8;
 
 impl Manage {
     pub(crate) async fn create(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
-        let mut fields: Fields = request.json()?;
+        let mut fields: JsonObject = request.json()?;
         let secret = self.secret(&mut fields)?;
         let form = Form::parse(&fields, &self.addresses)?;
         if self.destinations.of_account(account).await?.len() >= MAX_DESTINATIONS {
             let detail = "An account has 100 destinations at the most.";
             return Err(Problem::new(StatusCode::CONFLICT, "too_many_destinations", detail));
         }
-        let id = DestinationId::new(self.chance.bytes());
+        let id = DestinationId::new(self.randomness.bytes());
         let now = self.clock.now();
-        let destination = form.create(account.clone(), id, secret.clone(), now)?.close(&self.vault).await?;
+        let destination = form.create(account.clone(), id, secret.clone(), now, &self.vault).await?;
         let saved = self.destinations.put(&destination, None).await?;
         // Refused, although chance gives no id out twice: our own write, made again because its answer was lost.
         if saved == Saved::Yes || self.is_stored(&destination).await? {
@@ -60,26 +62,28 @@ impl Manage {
     }
 
     pub(crate) async fn change(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
-        let fields: Fields = request.json()?;
-        let changed = self.write(account, request, &Change::Fields(fields)).await?;
+        let fields: JsonObject = request.json()?;
+        let changed = self.write(account, request, &Update::Fields(fields)).await?;
         Ok(Reply::json(StatusCode::OK, &View::new(&changed, self.clock.now())))
     }
 
     /// A new secret, shown once. The one before stays good for a while, so that a receiver can take its time.
     pub(crate) async fn rotate(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
-        let mut fields: Fields = request.json_or_empty()?;
+        let mut fields: JsonObject = request.json_or_empty()?;
         let secret = self.secret(&mut fields)?;
         let grace = grace(&fields)?;
-        let change = Change::Secret { new: secret.clone(), grace };
+        let change = Update::Secret { new: secret.clone(), grace };
         let changed = self.write(account, request, &change).await?;
         Ok(Reply::json(StatusCode::OK, &View::new(&changed, self.clock.now()).with_secret(&secret)))
     }
 
     /// The caller's own secret, taken out of the fields, or else a new one.
-    fn secret(&self, fields: &mut Fields) -> Result<SigningSecret, Invalid> {
+    fn secret(&self, fields: &mut JsonObject) -> Result<SigningSecret, Invalid> {
         let given: Option<String> = fields.take("secret", SigningSecret::RULE)?;
-        given
-            .map_or_else(|| Ok(SigningSecret::new(self.chance.bytes())), |given| SigningSecret::parse(&given))
+        given.map_or_else(
+            || Ok(SigningSecret::new(self.randomness.bytes())),
+            |given| SigningSecret::parse(&given),
+        )
     }
 
     /// Whether it is stored just like this.
@@ -93,7 +97,7 @@ impl Manage {
         &self,
         account: &AccountId,
         request: &Request,
-        change: &Change,
+        change: &Update,
     ) -> Result<Destination, Problem> {
         for _ in 0..MAX_CONFLICTS {
             let loaded = self.find(account, request).await?;
@@ -108,20 +112,19 @@ impl Manage {
         Err(contended())
     }
 
-    async fn apply(&self, change: &Change, loaded: Destination) -> Result<Destination, Problem> {
+    async fn apply(&self, change: &Update, loaded: Destination) -> Result<Destination, Problem> {
         let now = self.clock.now();
         match change {
-            Change::Fields(fields) => {
+            Update::Fields(fields) => {
                 Form::parse(fields, &self.addresses)?.change(loaded, now, &self.vault).await
             }
-            Change::Secret { new, grace } => {
-                let mut open = loaded.touched(now).open(&self.vault).await?;
-                open.private.secrets = open
-                    .private
-                    .secrets
-                    .rotate(new.clone(), now + *grace, now)
-                    .map_err(|_| too_many_secrets())?;
-                Ok(open.close(&self.vault).await?)
+            Update::Secret { new, grace } => {
+                let mut changed = loaded.touched(now);
+                let mut secrets = changed.decrypt_secrets(&self.vault).await?;
+                let rotated = secrets.signing.rotate(new.clone(), now + *grace, now);
+                secrets.signing = rotated.map_err(|_| too_many_secrets())?;
+                changed.secrets = secrets.encrypt(&changed.encryption_context(), &self.vault).await?;
+                Ok(changed)
             }
         }
     }
@@ -141,15 +144,15 @@ impl Manage {
 }
 
 /// What a destination becomes.
-enum Change {
+enum Update {
     /// What these fields say.
-    Fields(Fields),
+    Fields(JsonObject),
     /// One that signs with another secret, and for a while with the one before.
     Secret { new: SigningSecret, grace: Duration },
 }
 
 /// How long the secret before stays good: `grace_hours`, a day if it is not given.
-fn grace(fields: &Fields) -> Result<Duration, Invalid> {
+fn grace(fields: &JsonObject) -> Result<Duration, Invalid> {
     let rule = "must be a whole number of hours, 0 to 168";
     fields.allow_only(&["grace_hours"])?;
     let hours: u64 = fields.optional("grace_hours", rule)?.unwrap_or(DEFAULT_GRACE_HOURS);

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::destination::{
-    Destination, DestinationName, DestinationStatus, EventChoice, ExtraHeaders, RequestType,
+use domain::destination::headers::ExtraHeaders;
+use domain::destination::record::{
+    Destination, DestinationName, DestinationStatus, EventChoice, RequestType,
 };
-use domain::ids::DestinationId;
-use domain::signature::SigningSecret;
-use domain::timestamp::Timestamp;
+use domain::destination::signature::SigningSecret;
+use domain::shared::ids::DestinationId;
+use domain::shared::timestamp::Timestamp;
 use serde::Serialize;
 
 /// All destinations of an account.
@@ -44,7 +45,7 @@ impl<'a> List<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn new(destination: &'a Destination, now: Timestamp) -> Self {
-        let headers = &destination.private.header_names;
+        let headers = &destination.secrets.header_names;
         Self {
             id: &destination.id,
             name: &destination.name,
@@ -55,7 +56,7 @@ impl<'a> View<'a> {
             headers: headers.iter().map(|name| (name.as_str(), ExtraHeaders::MASK)).collect(),
             created_at: destination.created_at,
             updated_at: destination.updated_at,
-            previous_secret_expires_at: destination.private.previous_until(now),
+            previous_secret_expires_at: destination.secrets.previous_until(now),
             secret: None,
         }
     }

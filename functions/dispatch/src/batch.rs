@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use adapters::function::Error;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::messages::Message;
-use domain::ports::Receipt;
+use domain::delivery::message::Message;
+use domain::delivery::received::Receipt;
 
 /// A batch of one queue.
 pub(crate) struct Batch {
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_poison_message_fails_alone() {
-        let event = domain::fakes::sample::event_message();
+        let event = domain::testing::fakes::sample::event_message();
         let body = Message::Event(event).body();
         let batch = batch(&[("a", &body), ("b", "not json"), ("c", "")]).unwrap();
         assert_eq!(batch.messages.len(), 1);

@@ -5,31 +5,32 @@ use std::collections::HashSet;
 use adapters::dynamodb::{ContextTables, LedgerTable, RateTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
-use adapters::vault::KmsOpener;
-use domain::deliver::{Deliver, Invocation, Received, Verdict};
-use domain::messages::Message;
-use domain::pace::{Pace, Turn};
+use adapters::vault::kms::KmsDecryptor;
+use domain::delivery::deliver::{Deliver, Invocation, Verdict};
+use domain::delivery::message::Message;
+use domain::delivery::rate_limiter::{Admission, RateLimiter};
+use domain::delivery::received::Received;
 
 use crate::batch::{Batch, Item};
 
 /// The ids of the messages that are done with.
 pub(crate) async fn run<'a>(
-    pace: &Pace<RateTable, Queue>,
-    deliver: &Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
+    rate_limiter: &RateLimiter<RateTable, Queue>,
+    deliver: &Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue>,
     batch: &'a Batch,
     invocation: &Invocation,
 ) -> HashSet<&'a str> {
     let (ids, received): (Vec<_>, Vec<_>) = batch.messages.iter().filter_map(received).unzip();
-    let turns = pace.run(&received).await;
+    let turns = rate_limiter.run(&received).await;
     let mut done = HashSet::new();
     let (mut due_ids, mut due) = (Vec::new(), Vec::new());
     for ((id, received), turn) in ids.into_iter().zip(received).zip(turns) {
         match turn {
-            Turn::Now => {
+            Admission::Now => {
                 due_ids.push(id);
                 due.push(received);
             }
-            Turn::PutOff => {
+            Admission::Deferred => {
                 done.insert(id);
             }
         }

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable};
-use adapters::log_unavailable;
 use adapters::sqs::Queue;
-use domain::fan_out::FanOut;
-use domain::isolate::isolate;
-use domain::ledger::RETRY_AFTER;
-use domain::messages::Message;
-use domain::ports::Visibility;
+use adapters::telemetry::log_unavailable;
+use domain::delivery::fan_out::FanOut;
+use domain::delivery::ledger::RETRY_AFTER;
+use domain::delivery::message::Message;
+use domain::delivery::received::Visibility;
+use domain::shared::catch_panic::catch_panic;
 use futures_util::future::join_all;
 
 use crate::batch::{Batch, Item};
@@ -31,7 +31,7 @@ async fn one<'a>(
 ) -> Option<&'a str> {
     // A delivery in the queue of events was put there by hand: it fails like any body that is not ours.
     let Message::Event(event) = &item.message else { return None };
-    match isolate(step.run(event)).await {
+    match catch_panic(step.run(event)).await {
         Ok(()) => Some(&item.id),
         Err(error) => {
             log_unavailable(&error);

@@ -14,20 +14,20 @@ use std::time::Duration;
 use adapters::aws::Clients;
 use adapters::config::{self, ConfigError, Retention, Vars};
 use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable, RateTable};
+use adapters::egress;
 use adapters::function::Error;
-use adapters::reach;
 use adapters::sender::{CertificateDer, HttpSender, SetupError};
 use adapters::sqs::Queue;
-use adapters::vault::{KmsOpener, SECRETS_KEY_ARN};
+use adapters::vault::kms::{KmsDecryptor, SECRETS_KEY_ARN};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::address::AddressPolicy;
-use domain::breaker::Breaker;
-use domain::deliver::{Deliver, Invocation};
-use domain::fan_out::FanOut;
-use domain::pace::Pace;
-use domain::ports::Clock;
-use domain::rate::RateLimit;
-use domain::reconcile::Reconcile;
+use domain::delivery::circuit_breaker::CircuitBreaker;
+use domain::delivery::deliver::{Deliver, Invocation};
+use domain::delivery::fan_out::FanOut;
+use domain::delivery::rate_limiter::RateLimiter;
+use domain::delivery::reconcile::Reconcile;
+use domain::destination::egress::EgressPolicy;
+use domain::shared::clock::Clock;
+use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 
 use crate::batch::Batch;
@@ -44,7 +44,7 @@ pub struct Config {
     timeout: Duration,
     rate_limit: Option<RateLimit>,
     /// Where destinations may be.
-    pub addresses: AddressPolicy,
+    pub addresses: EgressPolicy,
     /// Who may vouch for them besides the public authorities.
     pub trusted_certificates: Vec<CertificateDer<'static>>,
 }
@@ -62,8 +62,8 @@ impl Config {
             retention: Retention::read(vars)?,
             timeout: Duration::from_secs(vars.number("FUNCTION_TIMEOUT_SECONDS")?),
             rate_limit: config::delivery_rate_limit(vars)?,
-            addresses: reach::addresses(vars)?,
-            trusted_certificates: reach::trusted_certificates(vars)?,
+            addresses: egress::addresses(vars)?,
+            trusted_certificates: egress::trusted_certificates(vars)?,
         })
     }
 }
@@ -74,8 +74,8 @@ pub struct Dispatch {
     deliveries: Queue,
     dead_letters: Queue,
     fan_out: FanOut<DestinationTable, Queue, LedgerTable, ContextTables>,
-    pace: Pace<RateTable, Queue>,
-    deliver: Deliver<LedgerTable, ContextTables, KmsOpener, HttpSender, Queue>,
+    rate_limiter: RateLimiter<RateTable, Queue>,
+    deliver: Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue>,
     reconcile: Reconcile<LedgerTable, Queue, Queue>,
     timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -91,7 +91,7 @@ impl Dispatch {
     /// The same with a sender that knows by itself where destinations may be, and who may vouch for them.
     pub fn with_sender(config: Config, clients: Clients, clock: Arc<dyn Clock>, sender: HttpSender) -> Self {
         let Clients { dynamodb, sqs, kms } = clients;
-        let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
+        let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         let queue = |url| Queue::new(sqs.clone(), url);
         let events = queue(config.events_queue_url);
         let deliveries = queue(config.deliveries_queue_url);
@@ -99,7 +99,7 @@ impl Dispatch {
         let rates = RateTable::new(dynamodb.clone(), log.clone());
         let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention);
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
-        let breaker = Arc::new(Breaker::default());
+        let circuit_breaker = Arc::new(CircuitBreaker::default());
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
         Self {
             fan_out: FanOut::new(
@@ -109,20 +109,20 @@ impl Dispatch {
                 context.clone(),
                 Arc::clone(&clock),
             ),
-            pace: Pace::new(
+            rate_limiter: RateLimiter::new(
                 rates,
                 deliveries.clone(),
                 config.rate_limit,
-                Arc::clone(&breaker),
+                Arc::clone(&circuit_breaker),
                 Arc::clone(&clock),
             ),
             deliver: Deliver::new(
                 ledger.clone(),
                 context,
-                opener,
+                decryptor,
                 sender,
                 deliveries.clone(),
-                breaker,
+                circuit_breaker,
                 Arc::clone(&clock),
             ),
             reconcile: Reconcile::new(ledger, deliveries.clone(), events.clone(), Arc::clone(&clock)),
@@ -141,7 +141,7 @@ impl Dispatch {
         let invocation = Invocation { id: event.context.request_id.clone(), deadline };
         let done = match batch.source.as_str() {
             arn if self.deliveries.is_source(arn) => {
-                deliver::run(&self.pace, &self.deliver, &batch, &invocation).await
+                deliver::run(&self.rate_limiter, &self.deliver, &batch, &invocation).await
             }
             arn if self.events.is_source(arn) => fan_out::run(&self.fan_out, &self.events, &batch).await,
             arn if self.dead_letters.is_source(arn) => reconcile::run(&self.reconcile, &batch).await,

@@ -6,13 +6,13 @@ use adapters::aws::Clients;
 use adapters::config::Environment;
 use adapters::system::SystemClock;
 use dispatch::{Config, Dispatch};
-use domain::set_clock::SetClock;
+use domain::shared::skew_corrected_clock::SkewCorrectedClock;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     adapters::telemetry::Config::read(&Environment)?.start();
-    let clock = Arc::new(SetClock::new(Arc::new(SystemClock)));
+    let clock = Arc::new(SkewCorrectedClock::new(Arc::new(SystemClock)));
     let clients = Clients::from_environment().await.setting(&clock);
     let dispatch = Dispatch::new(Config::read(&Environment)?, clients, clock)?;
     run(service_fn(|event: LambdaEvent<_>| dispatch.handle(event))).await

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use adapters::dynamodb::LedgerTable;
-use adapters::log_unavailable;
 use adapters::sqs::Queue;
-use domain::isolate::isolate;
-use domain::reconcile::Reconcile;
+use adapters::telemetry::log_unavailable;
+use domain::delivery::reconcile::Reconcile;
+use domain::shared::catch_panic::catch_panic;
 use futures_util::future::join_all;
 
 use crate::batch::Batch;
@@ -17,7 +17,7 @@ pub(crate) async fn run<'a>(
     batch: &'a Batch,
 ) -> HashSet<&'a str> {
     let reconciled = batch.messages.iter().map(async |item| {
-        let reconciled = isolate(step.run(&item.message)).await;
+        let reconciled = catch_panic(step.run(&item.message)).await;
         reconciled.inspect_err(log_unavailable).is_ok().then_some(item.id.as_str())
     });
     join_all(reconciled).await.into_iter().flatten().collect()

@@ -1,56 +1,25 @@
-//! The rules of webhook delivery: no AWS, no HTTP client, no clock.
+//! The rules of webhook delivery: no AWS, no HTTP client, no clock of their own.
 //!
-//! Start at [`deliver`], which is what Ringback is for; it reads as the way of one delivery. [`completion`] is how an
-//! event comes to be and [`callback`] how a provider's word gets there, [`fan_out`] how it becomes deliveries,
-//! [`ledger`] why their counts are exact, [`reconcile`] what becomes of dead letters. [`private`] is how secrets are
-//! kept. [`ports`] lists what the rules need from the outside.
+//! The modules stand in the order of the pipeline. An event comes to be in [`lifecycle`], becomes deliveries and
+//! attempts in [`delivery`], and is read back in [`delivery_log`]. To see what Ringback is for, start at
+//! [`delivery::deliver`]; to see why its counts are exact, read [`delivery::ledger`].
+//!
+//! Each port, a trait that `adapters` implements for AWS and [`testing`] in memory, stands beside the noun it is
+//! about. `Err` always means that *our* infrastructure failed and the same call may be tried again. What a destination
+//! does is an [`Outcome`](delivery::outcome::Outcome), and a caller's mistake is an [`Invalid`](shared::invalid::Invalid).
 
-pub mod address;
-pub mod api_key;
-pub mod breaker;
-pub mod callback;
-pub mod change;
-#[cfg(any(test, feature = "fakes"))]
-pub mod checker;
-pub mod completion;
-mod conflict;
+// The nouns.
+pub mod account;
 pub mod conversation;
-pub mod deliver;
+pub mod destination;
+pub mod event;
+pub mod shared;
+
+// The pipeline.
 pub mod delivery;
 pub mod delivery_log;
-pub mod destination;
-pub mod details;
-pub mod event;
+pub mod lifecycle;
+pub mod redelivery;
+
 #[cfg(any(test, feature = "fakes"))]
-pub mod fakes;
-pub mod fan_out;
-pub mod forget;
-#[cfg(test)]
-mod fuzz;
-pub mod ids;
-pub mod invalid;
-pub mod isolate;
-pub mod json;
-pub mod ledger;
-pub mod messages;
-pub mod outcome;
-pub mod overdue;
-pub mod pace;
-pub mod payload;
-pub mod ports;
-pub mod private;
-pub mod provider;
-pub mod rate;
-pub mod reconcile;
-pub mod resend;
-pub mod sealed;
-pub mod set_clock;
-pub mod signal;
-pub mod signature;
-pub mod status;
-pub mod tally;
-pub mod target_url;
-pub mod timestamp;
-pub mod trial;
-pub mod update;
-pub mod wire;
+pub mod testing;

@@ -2,17 +2,18 @@
 
 use adapters::caller::Caller;
 use adapters::dynamodb::{ConversationTables, DeliveryLogTable, ReferenceTable};
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::change::Change;
-use domain::forget::Forget;
-use domain::ids::ConversationId;
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::update::{Update, Updated};
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::conversation::patch::ConversationPatch;
+use domain::lifecycle::forget::Forget;
+use domain::lifecycle::update::{Update, Updated};
+use domain::shared::ids::ConversationId;
+use domain::shared::invalid::Invalid;
+use domain::shared::json::JsonObject;
 use http::StatusCode;
 
-use crate::Linking;
+use crate::steps::Callbacks;
 
 /// Forgetting over the tables.
 pub(crate) type Forgetting = Forget<ConversationTables, ReferenceTable, DeliveryLogTable>;
@@ -21,19 +22,19 @@ pub(crate) type Forgetting = Forget<ConversationTables, ReferenceTable, Delivery
 /// that were here before the conversation are applied to it now.
 pub(crate) async fn put(
     update: &Update<ConversationTables>,
-    callbacks: &Linking,
+    callbacks: &Callbacks,
     caller: Caller,
     request: &Request,
 ) -> Result<Reply, Problem> {
     let id = ConversationId::parse(request.path("conversation_id"))?;
     let account = &caller.account_id;
-    let fields: Fields = request.json()?;
+    let fields: JsonObject = request.json()?;
     if let Some(stated) = fields.optional::<String>("conversation_id", "must be a string")?
         && stated != id.as_str()
     {
         return Err(Invalid::new("conversation_id", "must be the one in the path, or left out").into());
     }
-    let change = Change::parse(fields)?;
+    let change = ConversationPatch::parse(fields)?;
     let mut conversation = match update.run(account, &id, &change).await? {
         Updated::Saved(conversation) => conversation,
         Updated::Refused(invalid) => return Err(invalid.into()),

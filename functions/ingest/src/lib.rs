@@ -6,6 +6,7 @@ mod conversations;
 mod flows;
 mod public_url;
 mod redelivery;
+mod steps;
 
 use std::sync::Arc;
 
@@ -17,34 +18,30 @@ use adapters::dynamodb::{
     ProviderTable, RateTable, ReferenceTable,
 };
 use adapters::function::{Error, Event, answer, is_http};
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use adapters::sqs::Queue;
-use adapters::vault::{KmsOpener, SECRETS_KEY_ARN};
-use domain::api_key::Scope;
-use domain::callback::Callbacks;
-use domain::completion::Complete;
-use domain::forget::Forget;
-use domain::overdue::{EndOverdue, Round};
-use domain::ports::{Chance, Clock};
-use domain::rate::RateLimit;
-use domain::resend::Resend;
-use domain::trial::Trial;
-use domain::update::Update;
+use adapters::vault::kms::{KmsDecryptor, SECRETS_KEY_ARN};
+use domain::account::api_key::Scope;
+use domain::lifecycle::forget::Forget;
+use domain::lifecycle::overdue::{EndOverdue, Sweep};
+use domain::lifecycle::update::Update;
+use domain::redelivery::resend::Resend;
+use domain::redelivery::send_test::SendTest;
+use domain::shared::clock::Clock;
+use domain::shared::randomness::Randomness;
+use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::conversations::Forgetting;
-use crate::flows::{CallbackFlow, End};
+use crate::flows::end::EndConversation;
+use crate::flows::provider::CallbackFlow;
 use crate::public_url::PublicUrl;
 use crate::redelivery::Redelivery;
-
-/// The completion step over the tables and the queue.
-type Completing = Complete<ConversationTables, Queue>;
-
-/// The callbacks of providers over the same.
-type Linking = Callbacks<ConversationTables, Queue, ReferenceTable>;
+use crate::steps::{Callbacks, Complete};
 
 /// What the function's environment says.
 pub struct Config {
@@ -93,23 +90,28 @@ enum Command {
 pub struct Ingest {
     accounts: AccountTable,
     callers: Callers,
-    providers: ProviderTable<KmsOpener>,
-    complete: Completing,
-    callbacks: Linking,
+    providers: ProviderTable<KmsDecryptor>,
+    complete: Complete,
+    callbacks: Callbacks,
     update: Update<ConversationTables>,
     forget: Forgetting,
     end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
     resend: Resend<DeliveryLogTable, DestinationTable, Queue>,
-    trial: Trial<ConversationTables, Queue>,
+    send_test: SendTest<ConversationTables, Queue>,
     public_url: Option<PublicUrl>,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    randomness: Arc<dyn Randomness>,
 }
 
 impl Ingest {
     /// Wires the function, once per process.
     #[must_use]
-    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
+    pub fn new(
+        config: Config,
+        clients: Clients,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+    ) -> Self {
         let Clients { dynamodb, sqs, kms } = clients;
         let (table, log) = (config.conversations_table, config.delivery_log_table);
         let conversations = ConversationTables::new(
@@ -127,11 +129,11 @@ impl Ingest {
         let complete = Complete::new(conversations.clone(), events, Arc::clone(&clock));
         let references = ReferenceTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
         let overdue = OverdueIndex::new(dynamodb.clone(), table);
-        let opener = KmsOpener::new(kms, config.secrets_key_arn, Arc::clone(&clock));
+        let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         Self {
             callers: Callers::new(accounts.clone(), rates, config.rate_limit, Arc::clone(&clock)),
             accounts,
-            providers: ProviderTable::new(dynamodb, config.destinations_table, opener),
+            providers: ProviderTable::new(dynamodb, config.destinations_table, decryptor),
             callbacks: Callbacks::new(
                 complete.clone(),
                 conversations.clone(),
@@ -142,11 +144,11 @@ impl Ingest {
             end_overdue: EndOverdue::new(complete.clone(), overdue, Arc::clone(&clock)),
             complete,
             resend: Resend::new(log, destinations, deliveries.clone(), Arc::clone(&clock)),
-            trial: Trial::new(conversations.clone(), deliveries, Arc::clone(&clock)),
+            send_test: SendTest::new(conversations.clone(), deliveries, Arc::clone(&clock)),
             update: Update::new(conversations, Arc::clone(&clock)),
             public_url: config.public_url,
             clock,
-            chance,
+            randomness,
         }
     }
 
@@ -173,12 +175,12 @@ impl Ingest {
     /// does as much.
     async fn end_overdue(&self) -> Value {
         match self.end_overdue.run().await {
-            Ok(Round { ended, failed, failure }) => {
-                failure.iter().for_each(adapters::log_unavailable);
+            Ok(Sweep { ended, failed, failure }) => {
+                failure.iter().for_each(adapters::telemetry::log_unavailable);
                 json!({ "ended": ended, "failed": failed })
             }
             Err(error) => {
-                adapters::log_unavailable(&error);
+                adapters::telemetry::log_unavailable(&error);
                 json!({ "ended": 0, "failed": Value::Null })
             }
         }
@@ -220,11 +222,11 @@ impl Ingest {
     }
 
     fn redelivery(&self) -> Redelivery<'_> {
-        Redelivery { resend: &self.resend, trial: &self.trial, chance: &*self.chance }
+        Redelivery { resend: &self.resend, send_test: &self.send_test, randomness: &*self.randomness }
     }
 
-    fn platform(&self) -> End<'_> {
-        End { complete: &self.complete, callbacks: &self.callbacks }
+    fn platform(&self) -> EndConversation<'_> {
+        EndConversation { complete: &self.complete, callbacks: &self.callbacks }
     }
 
     /// Who reports conversations.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adapters::aws::Clients;
 use adapters::config::Environment;
-use adapters::system::{SystemChance, SystemClock};
+use adapters::system::{SystemClock, SystemRandomness};
 use ingest::{Config, Ingest};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
@@ -13,6 +13,6 @@ async fn main() -> Result<(), Error> {
     adapters::telemetry::Config::read(&Environment)?.start();
     let clients = Clients::from_environment().await;
     let config = Config::read(&Environment)?;
-    let ingest = Ingest::new(config, clients, Arc::new(SystemClock), Arc::new(SystemChance));
+    let ingest = Ingest::new(config, clients, Arc::new(SystemClock), Arc::new(SystemRandomness));
     run(service_fn(|event: LambdaEvent<_>| ingest.handle(event))).await
 }

@@ -1,45 +1,33 @@
-//! Where callers reach the API. Twilio signs the URL that it calls, so this has to be what Twilio was given.
+//! The URL that callers reach the API at. Twilio signs the URL that it calls, so this must be the URL that Twilio knows.
 
-/// The API's URL as the world knows it. Never rebuilt from a request: behind a gateway its host and path are others.
+use url::{Position, Url};
+
+/// The API's URL as the world knows it. Never rebuilt from a request, whose host and path differ behind a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PublicUrl {
-    scheme: &'static str,
-    /// Without a port.
-    host: String,
-    port: Option<String>,
-    /// What goes before every path of ours; does not end in a slash.
-    prefix: String,
-}
-
-/// The ports that need not be written.
-const DEFAULT_PORTS: [(&str, &str); 2] = [("https", "443"), ("http", "80")];
+pub(crate) struct PublicUrl(Url);
 
 impl PublicUrl {
     /// Reads `https://api.example.com`, with or without a port and a path before ours.
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
-        let (scheme, rest) = DEFAULT_PORTS
-            .into_iter()
-            .find_map(|(scheme, _)| Some((scheme, text.strip_prefix(scheme)?.strip_prefix("://")?)))
-            .ok_or("has to start with https:// or http://")?;
-        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        if authority.is_empty() || rest.contains(['?', '#', '@']) || rest.contains(char::is_whitespace) {
-            return Err("has to be a host and no more than a port and a path after it");
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+        if !["https", "http"].contains(&url.scheme()) {
+            return Err("must start with https:// or http://".to_owned());
         }
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host, Some(port.to_owned())),
-            _ => (authority, None),
-        };
-        Ok(Self { scheme, host: host.to_owned(), port, prefix: path.trim_end_matches('/').to_owned() })
+        // The parser takes all of this and drops or moves it, and Twilio would sign what was written.
+        let host = text.split_once("://").map_or("", |(_, rest)| rest);
+        if host.is_empty() || host.starts_with('/') || text.contains(['?', '#', '@', ' ']) {
+            return Err("must be a host, with a port and a path at most".to_owned());
+        }
+        Ok(Self(url))
     }
 
     /// The URL of a path of ours, which may have a query, in all its spellings: with the port and without it.
     pub(crate) fn spellings(&self, path: &str) -> [String; 2] {
-        let default =
-            DEFAULT_PORTS.iter().find(|(scheme, _)| *scheme == self.scheme).map_or("", |(_, port)| port);
-        let port = self.port.as_deref().unwrap_or(default);
-        ["".to_owned(), format!(":{port}")].map(|port| {
-            let Self { scheme, host, prefix, .. } = self;
-            format!("{scheme}://{host}{port}{prefix}{path}")
+        let Self(url) = self;
+        let port = url.port_or_known_default().map(|port| format!(":{port}"));
+        [String::new(), port.unwrap_or_default()].map(|port| {
+            let (host, prefix) = (&url[..Position::AfterHost], url.path().trim_end_matches('/'));
+            format!("{host}{port}{prefix}{path}")
         })
     }
 }
@@ -76,8 +64,8 @@ mod tests {
             "api.example.com",
             "ftp://x",
             "https://",
-            "https:///v1",
             "https://x?y",
+            "https:///v1",
             "https://u@x",
             "https://a b",
         ] {

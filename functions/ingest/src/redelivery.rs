@@ -2,25 +2,27 @@
 
 use adapters::caller::Caller;
 use adapters::dynamodb::{ConversationTables, DeliveryLogTable, DestinationTable};
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use adapters::sqs::Queue;
-use domain::delivery::Delivery;
-use domain::delivery_log::{Filter, seal, unseal};
-use domain::event::EventKind;
-use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
-use domain::json::Fields;
-use domain::ports::Chance;
-use domain::resend::{NoDestination, Recovered, Resend, Resent};
-use domain::trial::Trial;
+use domain::delivery::record::Delivery;
+use domain::delivery_log::cursor::{decode, encode};
+use domain::delivery_log::search::Filter;
+use domain::event::kind::EventKind;
+use domain::redelivery::resend::{NoDestination, Recovered, Resend, Resent};
+use domain::redelivery::send_test::SendTest;
+use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::json::JsonObject;
+use domain::shared::randomness::Randomness;
 use http::StatusCode;
 use serde::Serialize;
 
 /// What the three routes work with.
 pub(crate) struct Redelivery<'a> {
     pub(crate) resend: &'a Resend<DeliveryLogTable, DestinationTable, Queue>,
-    pub(crate) trial: &'a Trial<ConversationTables, Queue>,
-    pub(crate) chance: &'a dyn Chance,
+    pub(crate) send_test: &'a SendTest<ConversationTables, Queue>,
+    pub(crate) randomness: &'a dyn Randomness,
 }
 
 /// What a caller reads of a delivery that is on its way.
@@ -45,8 +47,8 @@ impl Redelivery<'_> {
     pub(crate) async fn resend(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let none = || Problem::not_found("delivery");
         let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
-        request.json_or_empty::<Fields>()?.allow_only(&[])?;
-        match self.resend.one(&caller.account_id, &id, self.chance.bytes()).await? {
+        request.json_or_empty::<JsonObject>()?.allow_only(&[])?;
+        match self.resend.one(&caller.account_id, &id, self.randomness.bytes()).await? {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),
             Resent::UnderWay => {
@@ -68,12 +70,14 @@ impl Redelivery<'_> {
     /// `POST /v1/destinations/{destination_id}/test`: an event that is marked as a test, to this destination alone.
     pub(crate) async fn test(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let id = destination_of(request)?;
-        let fields: Fields = request.json_or_empty()?;
+        let fields: JsonObject = request.json_or_empty()?;
         fields.allow_only(&["event"])?;
         let rule = "must be conversation.completed, conversation.disconnected or conversation.failed";
         let kind = fields.optional("event", rule)?.unwrap_or(EventKind::Completed);
         match self.resend.active(&caller.account_id, &id).await? {
-            Ok(destination) => Ok(sent(&self.trial.run(&destination, kind, self.chance.bytes()).await?)),
+            Ok(destination) => {
+                Ok(sent(&self.send_test.run(&destination, kind, self.randomness.bytes()).await?))
+            }
             Err(NoDestination::Missing) => Err(Problem::not_found("destination")),
             Err(NoDestination::Disabled) => Err(disabled()),
         }
@@ -82,14 +86,14 @@ impl Redelivery<'_> {
     /// `POST /v1/destinations/{destination_id}/recover`: everything again that ended without success `since` then.
     pub(crate) async fn recover(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let id = destination_of(request)?;
-        let fields: Fields = request.json_or_empty()?;
+        let fields: JsonObject = request.json_or_empty()?;
         fields.allow_only(&["since", "cursor", "dry_run"])?;
         let since = fields.required("since", "must be a time such as 2026-09-01T10:00:00Z")?;
         let cursor: Option<String> = fields.optional("cursor", "must be a string")?;
         let dry_run: bool = fields.optional("dry_run", "must be true or false")?.unwrap_or_default();
         let Caller { account_id, cursor_secret, .. } = caller;
         let filter = Filter { destination: Some(id.clone()), from: Some(since), ..Filter::default() };
-        let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose();
+        let after = cursor.map(|cursor| decode(&cursor, account_id, &filter, cursor_secret)).transpose();
         let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
         match self.resend.active(&caller.account_id, &id).await? {
             Err(NoDestination::Missing) => return Err(Problem::not_found("destination")),
@@ -98,7 +102,7 @@ impl Redelivery<'_> {
         }
         let Recovered { deliveries, next } =
             self.resend.all(account_id, filter.clone(), after, dry_run).await?;
-        let next_cursor = next.map(|next| seal(&next, account_id, &filter, cursor_secret));
+        let next_cursor = next.map(|next| encode(&next, account_id, &filter, cursor_secret));
         let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
         Ok(Reply::json(status, &Answer { deliveries, complete: next_cursor.is_none(), next_cursor }))
     }

@@ -1,10 +1,11 @@
 //! The latest full record of one conversation.
 
 use adapters::caller::Caller;
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::ids::ConversationId;
-use domain::ports::ConversationLookup;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::conversation::store::ConversationLookup;
+use domain::shared::ids::ConversationId;
 use http::StatusCode;
 
 /// `GET /v1/public/conversations/{conversation_id}`.

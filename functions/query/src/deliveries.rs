@@ -1,19 +1,20 @@
 //! The Delivery Logs.
 
 use adapters::caller::Caller;
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::delivery::DeliveryStatus;
-use domain::delivery_log::{DEFAULT_PAGE, Filter, MAX_PAGE, Search, seal, unseal};
-use domain::event::EventKind;
-use domain::ids::{ConversationId, DeliveryId, DestinationId};
-use domain::invalid::Invalid;
-use domain::outcome::OutcomeClass;
-use domain::ports::{DeliveryLog, Destinations};
-use domain::timestamp::Timestamp;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::delivery_log::cursor::{decode, encode};
+use domain::delivery_log::search::DeliveryLog;
+use domain::delivery_log::search::{DEFAULT_PAGE, Filter, MAX_PAGE, Search};
+use domain::destination::store::Destinations;
+use domain::shared::ids::{ConversationId, DeliveryId, DestinationId};
+use domain::shared::invalid::Invalid;
+use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
 
 use crate::view;
+use strum::VariantArray;
 
 /// Lambda answers with 6 MB at the most, of which the envelope takes a little. A payload that does not fit is left out.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -27,11 +28,11 @@ pub(crate) async fn list(
 ) -> Result<Reply, Problem> {
     let Caller { account_id, cursor_secret, .. } = caller;
     let Asked { filter, cursor, limit } = Asked::read(request.query())?;
-    let after = cursor.map(|cursor| unseal(&cursor, account_id, &filter, cursor_secret)).transpose();
+    let after = cursor.map(|cursor| decode(&cursor, account_id, &filter, cursor_secret)).transpose();
     let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
     let search = Search { filter, after, limit };
     let page = log.search(account_id, &search).await?;
-    let next = page.next.map(|position| seal(&position, account_id, &search.filter, cursor_secret));
+    let next = page.next.map(|position| encode(&position, account_id, &search.filter, cursor_secret));
     Ok(Reply::json(StatusCode::OK, &view::Page::new(&page.deliveries, next))
         .with_header("cache-control", "no-store"))
 }
@@ -83,14 +84,12 @@ impl Asked {
             match name.as_str() {
                 "destination_id" => filter.destination = Some(DestinationId::parse(value)?),
                 "conversation_id" => filter.conversation = Some(ConversationId::parse(value)?),
-                "event" => filter.event = Some(one_of("event", value, &EventKind::ALL, EventKind::as_str)?),
+                "event" => filter.event = Some(one_of("event", value)?),
                 "status" => {
-                    filter.status =
-                        Some(one_of("status", value, &DeliveryStatus::ALL, DeliveryStatus::as_str)?);
+                    filter.status = Some(one_of("status", value)?);
                 }
                 "outcome" => {
-                    filter.outcome =
-                        Some(one_of("outcome", value, &OutcomeClass::ALL, OutcomeClass::as_str)?);
+                    filter.outcome = Some(one_of("outcome", value)?);
                 }
                 "from" => filter.from = Some(time("from", value)?),
                 "to" => filter.to = Some(time("to", value)?),
@@ -104,14 +103,9 @@ impl Asked {
 }
 
 /// The value of that name, or an error that lists all of them.
-fn one_of<T: Copy>(
-    field: &'static str,
-    given: &str,
-    all: &[T],
-    name: fn(T) -> &'static str,
-) -> Result<T, Invalid> {
-    all.iter().copied().find(|&value| name(value) == given).ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|&value| name(value)).collect();
+fn one_of<T: AsRef<str> + Copy + VariantArray>(field: &'static str, given: &str) -> Result<T, Invalid> {
+    T::VARIANTS.iter().copied().find(|value| value.as_ref() == given).ok_or_else(|| {
+        let names: Vec<&str> = T::VARIANTS.iter().map(AsRef::as_ref).collect();
         Invalid::new(field, format!("must be one of {}", names.join(", ")))
     })
 }
@@ -128,6 +122,9 @@ fn limit(value: &str) -> Result<usize, Invalid> {
 
 #[cfg(test)]
 mod tests {
+    use domain::delivery::outcome::OutcomeClass;
+    use domain::delivery::record::DeliveryStatus;
+
     use super::*;
 
     fn read(name: &str, value: &str) -> Result<Asked, Invalid> {

@@ -1,11 +1,12 @@
 //! What must hold of any query.
 
-use adapters::http::Request;
+use adapters::http::request::Request;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use domain::delivery_log::{MAX_PAGE, Position, seal, unseal};
-use domain::fakes::{Fuzz, assert_readable, sample};
-use domain::tally::tally;
-use domain::timestamp::Timestamp;
+use domain::delivery_log::cursor::{decode, encode};
+use domain::delivery_log::search::{MAX_PAGE, Position};
+use domain::delivery_log::stats::attempts_over_time;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{Fuzz, assert_readable, sample};
 
 use crate::{deliveries, stats};
 
@@ -49,9 +50,9 @@ fn a_query_is_a_search_that_can_be_gone_on_with_or_a_parameter_is_named() {
             Err(error) => return assert_readable(&error),
         };
         assert!((1..=MAX_PAGE).contains(&asked.limit));
-        let cursor = seal(&position, &account, &asked.filter, &secret);
+        let cursor = encode(&position, &account, &asked.filter, &secret);
         let again = deliveries::Asked::read(&pairs).unwrap().filter;
-        assert_eq!(unseal(&cursor, &account, &again, &secret).as_ref(), Ok(&position));
+        assert_eq!(decode(&cursor, &account, &again, &secret).as_ref(), Ok(&position));
     });
 }
 
@@ -62,7 +63,8 @@ fn a_query_is_a_count_over_time_or_a_parameter_is_named() {
             Ok(asked) => asked,
             Err(error) => return assert_readable(&error),
         };
-        let starts: Vec<_> = tally(&[], from, to, buckets).iter().map(|bucket| bucket.start).collect();
+        let starts: Vec<_> =
+            attempts_over_time(&[], from, to, buckets).iter().map(|bucket| bucket.start).collect();
         assert!(starts.len() == buckets && starts[0] == from && starts.is_sorted(), "{starts:?}");
         assert!(starts.iter().all(|start| start.to_string() < to.to_string()), "{starts:?}");
     });

@@ -16,11 +16,12 @@ use adapters::caller::Callers;
 use adapters::config::{self, ConfigError, Vars};
 use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable, DestinationTable, RateTable};
 use adapters::function::{Error, Event, answer, is_http};
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::api_key::Scope;
-use domain::ports::Clock;
-use domain::rate::RateLimit;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::account::api_key::Scope;
+use domain::shared::clock::Clock;
+use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 

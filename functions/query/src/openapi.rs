@@ -1,6 +1,6 @@
 //! The API as programs read it.
 
-use adapters::http::Reply;
+use adapters::http::reply::Reply;
 use http::StatusCode;
 
 /// Held against what the tests send and are answered.

@@ -5,11 +5,12 @@
 
 use std::sync::LazyLock;
 
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::ids::hex;
+use domain::shared::ids::hex;
 use http::StatusCode;
 use sha2::{Digest, Sha256};
 

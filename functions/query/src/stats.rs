@@ -1,16 +1,17 @@
 //! Attempts over time.
 
 use adapters::caller::Caller;
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::delivery::Standing;
-use domain::delivery_log::{Filter, Search};
-use domain::ids::DestinationId;
-use domain::invalid::Invalid;
-use domain::outcome::OutcomeClass;
-use domain::ports::DeliveryLog;
-use domain::tally::{Bucket, MAX_COUNTED, tally};
-use domain::timestamp::Timestamp;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::delivery::outcome::OutcomeClass;
+use domain::delivery::state::DeliveryState;
+use domain::delivery_log::search::DeliveryLog;
+use domain::delivery_log::search::{Filter, Search};
+use domain::delivery_log::stats::{Bucket, MAX_COUNTED, attempts_over_time};
+use domain::shared::ids::DestinationId;
+use domain::shared::invalid::Invalid;
+use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -55,7 +56,7 @@ pub(crate) async fn show(
     let Asked { destination, from, to, buckets } = Asked::read(request.query())?;
     let filter = Filter { destination, from: Some(from), to: Some(to), ..Filter::default() };
     let page = log.search(&caller.account_id, &Search { filter, after: None, limit: MAX_COUNTED }).await?;
-    let counted = tally(&page.deliveries, from, to, buckets);
+    let counted = attempts_over_time(&page.deliveries, from, to, buckets);
     let stats = Stats {
         from,
         to,
@@ -64,10 +65,10 @@ pub(crate) async fn show(
         last: page
             .deliveries
             .iter()
-            .map(|summary| &summary.standing)
-            .filter(|standing| standing.attempts > 0)
-            .max_by_key(|standing| standing.updated_at)
-            .map(|Standing { updated_at, outcome, http_status, .. }| Last {
+            .map(|summary| &summary.state)
+            .filter(|state| state.attempts > 0)
+            .max_by_key(|state| state.updated_at)
+            .map(|DeliveryState { updated_at, outcome, http_status, .. }| Last {
                 at: *updated_at,
                 outcome: *outcome,
                 http_status: *http_status,

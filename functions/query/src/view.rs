@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use domain::delivery::{Attempted, DeliveryStatus, Entry, Record, Standing, Summary, Trigger};
-use domain::destination::{Destination, RequestType};
-use domain::event::{EventKind, LifecycleEvent};
-use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
-use domain::outcome::OutcomeClass;
-use domain::timestamp::Timestamp;
-use domain::wire::{Preview, preview};
+use domain::delivery::history::{Attempted, Entry, Record};
+use domain::delivery::outcome::OutcomeClass;
+use domain::delivery::record::{DeliveryStatus, Trigger};
+use domain::delivery::request::{Preview, preview};
+use domain::delivery::state::{DeliveryState, Summary};
+use domain::destination::record::{Destination, RequestType};
+use domain::event::kind::EventKind;
+use domain::event::lifecycle_event::LifecycleEvent;
+use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::timestamp::Timestamp;
 use serde::Serialize;
 
 /// A page of the log.
@@ -45,8 +48,8 @@ struct Delivery<'a> {
 
 impl<'a> Delivery<'a> {
     fn new(summary: &'a Summary) -> Self {
-        let Summary { delivery, standing } = summary;
-        let Standing { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
+        let Summary { delivery, state } = summary;
+        let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = state;
         Self {
             id: &delivery.id,
             event_id: delivery.id.event_id(),

@@ -69,9 +69,9 @@ impl Clock {
     }
 }
 
-impl domain::ports::Clock for Clock {
-    fn now(&self) -> domain::timestamp::Timestamp {
-        domain::timestamp::Timestamp::from_millis(self.now_ms())
+impl domain::shared::clock::Clock for Clock {
+    fn now(&self) -> domain::shared::timestamp::Timestamp {
+        domain::shared::timestamp::Timestamp::from_millis(self.now_ms())
     }
 }
 

@@ -8,10 +8,10 @@ use adapters::aws::Clients;
 use adapters::config::{ConfigError, Environment, Vars};
 use adapters::function::Error;
 use adapters::sender::CertificateDer;
-use adapters::system::{SystemChance, SystemClock};
+use adapters::system::{SystemClock, SystemRandomness};
 use destinations::Manage;
 use dispatch::Dispatch;
-use domain::address::AddressPolicy;
+use domain::destination::egress::EgressPolicy;
 use ingest::Ingest;
 use lambda_runtime::{LambdaEvent, service_fn};
 use query::Query;
@@ -33,7 +33,7 @@ const MAX_PROCESSES: usize = 10;
 const PROGRAM: &str = "ringback";
 
 /// Here, destinations may be on this machine. No binary that Lambda runs can be told so.
-pub const ADDRESSES: AddressPolicy = AddressPolicy::PublicAndLoopback;
+pub const ADDRESSES: EgressPolicy = EgressPolicy::PublicAndLoopback;
 
 /// How functions run.
 pub enum Runs {
@@ -112,11 +112,11 @@ impl Launch<'_> {
         variables: &BTreeMap<String, String>,
     ) -> Result<Arc<dyn Function>, Error> {
         let clients = self.clients.clone();
-        let clock: Arc<dyn domain::ports::Clock> = Arc::new(self.clock.clone());
+        let clock: Arc<dyn domain::shared::clock::Clock> = Arc::new(self.clock.clone());
         match function.binary.as_str() {
             "ingest" => {
                 let config = ingest::Config::read(variables)?;
-                let function = Ingest::new(config, clients, clock, Arc::new(SystemChance));
+                let function = Ingest::new(config, clients, clock, Arc::new(SystemRandomness));
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "query" => {
@@ -125,7 +125,7 @@ impl Launch<'_> {
             }
             "destinations" => {
                 let function =
-                    Manage::new(destinations_config(variables)?, clients, clock, Arc::new(SystemChance));
+                    Manage::new(destinations_config(variables)?, clients, clock, Arc::new(SystemRandomness));
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "dispatch" => {
@@ -215,7 +215,7 @@ pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
     match name {
         "destinations" => {
             let function =
-                Manage::new(destinations_config(&Environment)?, clients, clock, Arc::new(SystemChance));
+                Manage::new(destinations_config(&Environment)?, clients, clock, Arc::new(SystemRandomness));
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }
         "dispatch" => {

@@ -28,7 +28,7 @@ impl<S: Subscriber> Layer<S> for Ticker {
         event.record(&mut fields);
         match fields.get("message") {
             "delivery.attempted" => screen::line(&fields.attempt()),
-            "delivery.put_off" => screen::line(&fields.put_off()),
+            "delivery.deferred" => screen::line(&fields.defer()),
             _ => {}
         }
     }
@@ -70,8 +70,8 @@ impl Fields {
         )
     }
 
-    fn put_off(&self) -> String {
-        format!("{}  put off until {}", self.delivery("put_off_at"), clock_time(self.get("until")))
+    fn defer(&self) -> String {
+        format!("{}  deferred until {}", self.delivery("deferred_at"), clock_time(self.get("until")))
     }
 
     /// What it is about, and when that was.
@@ -121,12 +121,12 @@ mod tests {
     #[test]
     fn a_line_says_until_when_a_delivery_is_put_off() {
         let fields = of_a_delivery(&[
-            ("put_off_at", "2026-09-01T10:00:01.500Z"),
+            ("deferred_at", "2026-09-01T10:00:01.500Z"),
             ("until", "2026-09-01T10:00:13.333Z"),
         ]);
         assert_eq!(
-            fields.put_off(),
-            "10:00:01  conversation.failed        c-1 → dst_1  put off until 10:00:13"
+            fields.defer(),
+            "10:00:01  conversation.failed        c-1 → dst_1  deferred until 10:00:13"
         );
     }
 }

@@ -38,9 +38,9 @@ async fn every_alarm_reaches_somebody_who_can_read_what_to_do() {
     keeps(
         somebody_is_told_what_to_do,
         &[
-            ("/DeadLettersStay/Properties/AlarmActions", Value::Null),
-            ("/FunctionsFail/Properties/OKActions", json!([])),
-            ("/EventsWait/Properties/AlarmDescription", json!("")),
+            ("/DeadLettersRemain/Properties/AlarmActions", Value::Null),
+            ("/FunctionErrors/Properties/OKActions", json!([])),
+            ("/EventsDelayed/Properties/AlarmDescription", json!("")),
             ("/NeverDescribed", json!({"Type": "AWS::CloudWatch::Alarm", "Properties": {}})),
         ],
     )
@@ -119,7 +119,7 @@ async fn the_metrics_that_are_shown_are_those_that_are_counted() {
     for (from, to) in [
         ("\"FirstAttemptDelay\"", "\"FirstAttemptWait\""),
         ("\",outcome}", "\",result}"),
-        ("\"BurnedReceives\"", "\"Failures\""),
+        ("\"ReceivesWithoutAttempt\"", "\"Failures\""),
         ("]}", "]"),
     ] {
         assert_ne!(contract(&change_dashboard(template, from, to)), Vec::<String>::new(), "{from} → {to}");

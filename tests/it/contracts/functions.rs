@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::config::{ConfigError, Vars};
 use adapters::telemetry;
-use domain::deliver::TIME_NEEDED;
+use domain::delivery::deliver::TIME_NEEDED;
 use serde_json::{Value, json};
 
 use super::{Template, keeps, named, number};

@@ -1,7 +1,7 @@
 //! Queues, and what takes messages from them.
 
-use domain::deliver::ATTEMPT_LIMIT;
-use domain::ledger::MAX_ATTEMPTS;
+use domain::delivery::deliver::ATTEMPT_LIMIT;
+use domain::delivery::ledger::MAX_ATTEMPTS;
 use serde_json::{Value, json};
 
 use super::{Template, get_arn, keeps, named, number};

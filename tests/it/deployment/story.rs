@@ -1,7 +1,7 @@
 //! What an operator and his customers do with a deployed stack, each function's every duty once.
 
 use adapters::system::SystemClock;
-use domain::ports::Clock as _;
+use domain::shared::clock::Clock as _;
 use local::receiver::{Answer, Signature};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

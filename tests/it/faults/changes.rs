@@ -18,7 +18,7 @@ use crate::world::{Customer, text};
 const RETRY: Duration = Duration::from_secs(10);
 
 /// A world with a destination whose receiver fails, after the first attempt.
-async fn after_a_failure() -> (Rounds, Authority, domain::ids::DestinationId) {
+async fn after_a_failure() -> (Rounds, Authority, domain::shared::ids::DestinationId) {
     let authority = Authority::new();
     let mut rounds = Rounds::start(sender(&authority)).await;
     let fails = Receiver::https(authority.identity(HOST), Answer::status(500)).await;

@@ -7,15 +7,18 @@ use adapters::config::Retention;
 use adapters::dynamodb::{ContextTables, LedgerTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
-use adapters::vault::KmsOpener;
+use adapters::vault::kms::KmsDecryptor;
 use bytes::Bytes;
-use domain::deliver::{ATTEMPT_LIMIT, Deliver, Invocation, Received, Verdict};
-use domain::delivery::DeliveryStatus;
-use domain::ids::DeliveryId;
-use domain::messages::Message;
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::{Clock as _, Receipt, WebhookSender};
-use domain::wire::WebhookRequest;
+use domain::delivery::deliver::{ATTEMPT_LIMIT, Deliver, Invocation, Verdict};
+use domain::delivery::message::Message;
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::received::Receipt;
+use domain::delivery::received::Received;
+use domain::delivery::record::DeliveryStatus;
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::shared::clock::Clock as _;
+use domain::shared::ids::DeliveryId;
 use futures_util::future::BoxFuture;
 use local::endpoints::clients;
 use local::functions::ADDRESSES;
@@ -82,14 +85,14 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
 
     let aws = clients(&site.variables(), adapters::aws::loader()).await;
     let variables = &site.world.stack.environment;
-    let clock: Arc<dyn domain::ports::Clock> = Arc::new(site.clock.clone());
+    let clock: Arc<dyn domain::shared::clock::Clock> = Arc::new(site.clock.clone());
     let (destinations, log) =
         (variables["DESTINATIONS_TABLE"].clone(), variables["DELIVERY_LOG_TABLE"].clone());
     let certificate = site.certificate();
     let deliver = Deliver::new(
         LedgerTable::new(aws.dynamodb.clone(), log.clone(), Retention::read(variables).unwrap()),
         ContextTables::new(aws.dynamodb.clone(), destinations, log, Arc::clone(&clock)),
-        KmsOpener::new(aws.kms, variables["SECRETS_KEY_ARN"].clone(), Arc::clone(&clock)),
+        KmsDecryptor::new(aws.kms, variables["SECRETS_KEY_ARN"].clone(), Arc::clone(&clock)),
         Panics(HttpSender::new(ADDRESSES, &[certificate]).unwrap()),
         Queue::new(aws.sqs.clone(), site.queue_url(DELIVERIES).to_owned()),
         Arc::default(),
@@ -190,7 +193,8 @@ async fn row_29_receives_that_throttled_invokes_burned_cost_no_attempt_and_are_c
     assert_eq!(site.status(&delivery).await, DeliveryStatus::Exhausted);
     let letters = log::captured().with(&["dead_letter.reconciled", delivery.as_str(), "Returned"]);
     assert_eq!(letters.len(), 1, "{letters:?}");
-    let burned = log::captured().with(&["delivery.attempted", delivery.as_str(), r#""burned_receives":2"#]);
+    let burned =
+        log::captured().with(&["delivery.attempted", delivery.as_str(), r#""receives_without_attempt":2"#]);
     assert_eq!(burned.len(), 2, "both attempts before the letter: {burned:?}");
     site.assert_kept().await;
 }

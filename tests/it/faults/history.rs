@@ -7,13 +7,15 @@ use std::hash::{Hash, Hasher};
 
 use adapters::config::Retention;
 use adapters::dynamodb::LedgerTable;
-use domain::checker::{self, History, Left, Memory, Request, Trace};
-use domain::deliver::ATTEMPT_LIMIT;
-use domain::delivery::{DeliveryStatus, Entry, Record, Standing};
-use domain::ids::{AccountId, DeliveryId, EventId};
-use domain::outcome::OutcomeClass;
-use domain::ports::Ledger as _;
-use domain::timestamp::Timestamp;
+use checker::history::{History, Left, Memory, Request, Trace};
+use domain::delivery::deliver::ATTEMPT_LIMIT;
+use domain::delivery::history::{Entry, Record};
+use domain::delivery::ledger::Ledger as _;
+use domain::delivery::outcome::OutcomeClass;
+use domain::delivery::record::DeliveryStatus;
+use domain::delivery::state::DeliveryState;
+use domain::shared::ids::{AccountId, DeliveryId, EventId};
+use domain::shared::timestamp::Timestamp;
 use futures_util::stream::{self, StreamExt};
 use local::receiver::{Answer, Received};
 
@@ -64,7 +66,7 @@ impl Site {
 
     /// Where a delivery stands, as its records say.
     pub(super) async fn status(&self, delivery: &DeliveryId) -> DeliveryStatus {
-        Standing::of(&self.records_of(delivery).await).unwrap().status
+        DeliveryState::of(&self.records_of(delivery).await).unwrap().status
     }
 
     /// What is recorded of a delivery.

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
-use domain::checker;
-use domain::fakes::Dice;
-use domain::ids::EventId;
+use domain::shared::ids::EventId;
+use domain::testing::fakes::SeededRandomness;
 use futures_util::future::BoxFuture;
 use local::lambda::function::{Deployed, Function, InvokeError};
 use local::receiver::Answer;
@@ -40,7 +39,7 @@ const THROTTLED: f64 = 0.02;
 /// A function whose invocations die at random.
 struct Mortal {
     function: Arc<dyn Function>,
-    dice: Dice,
+    randomness: SeededRandomness,
     killed: AtomicUsize,
     is_safe: watch::Receiver<bool>,
 }
@@ -48,8 +47,8 @@ struct Mortal {
 impl Function for Mortal {
     fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>> {
         Box::pin(async move {
-            let dies = !*self.is_safe.borrow() && self.dice.chance(KILLED);
-            let lives = self.dice.millis(0, 299);
+            let dies = !*self.is_safe.borrow() && self.randomness.chance(KILLED);
+            let lives = self.randomness.millis(0, 299);
             tokio::select! {
                 answer = self.function.invoke(payload, deadline_ms) => answer,
                 () = tokio::time::sleep(lives), if dies => {
@@ -152,9 +151,9 @@ async fn everything_fails(events: usize, hangs: usize) {
     const DESTINATIONS: usize = 100;
     let start = Instant::now();
     let mut load = Load::start(DESTINATIONS).await;
-    let dice = Dice::new(7);
+    let randomness = SeededRandomness::new(7);
     for failing in 1..=5 {
-        let answers = std::iter::repeat_with(|| match dice.below(5) {
+        let answers = std::iter::repeat_with(|| match randomness.below(5) {
             0 => Answer::Status(500),
             1 => Answer::Drop,
             _ => Answer::Status(200),
@@ -166,7 +165,12 @@ async fn everything_fails(events: usize, hangs: usize) {
     load.site.queues.throttle(THROTTLED, 13);
     let (make_safe, is_safe) = watch::channel(false);
     let function = load.site.dispatch().await.function;
-    let mortal = Arc::new(Mortal { function, dice: Dice::new(17), killed: AtomicUsize::new(0), is_safe });
+    let mortal = Arc::new(Mortal {
+        function,
+        randomness: SeededRandomness::new(17),
+        killed: AtomicUsize::new(0),
+        is_safe,
+    });
     load.feed(&load.site.deployed(Arc::clone(&mortal) as _, TIMEOUT), AT_ONCE).await;
     load.accept(events, Duration::ZERO).await;
     let accepted = start.elapsed();

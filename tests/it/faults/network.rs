@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adapters::sender::Names;
-use adapters::system::{SystemChance, SystemClock};
+use adapters::system::{SystemClock, SystemRandomness};
 use destinations::{Config, Manage};
-use domain::address::{AddressPolicy, AllowedNetworks};
+use domain::destination::egress::EgressPolicy;
+use domain::destination::egress::allowed::AllowedNetworks;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lambda_runtime::{Context, LambdaEvent};
@@ -53,7 +54,7 @@ type Story = (Vec<&'static str>, &'static str);
 /// One delivery to this receiver by a sender that looks names up like this, played to its end.
 async fn play(
     receiver: Receiver,
-    (policy, authority): (AddressPolicy, &Authority),
+    (policy, authority): (EgressPolicy, &Authority),
     names: impl Names + 'static,
     expected: Story,
 ) {
@@ -74,12 +75,12 @@ async fn row_14_a_name_that_is_not_found_is_looked_up_again() {
     let authority = Authority::new();
     for failure in ["Name or service not known", "Temporary failure in name resolution"] {
         let names = Answers::new(&[Err(failure)]);
-        play(Receiver::canary().await, (AddressPolicy::PublicOnly, &authority), names, four("dns")).await;
+        play(Receiver::canary().await, (EgressPolicy::PublicOnly, &authority), names, four("dns")).await;
     }
     let receiver = Receiver::https(authority.identity(HOST), Answer::status(200)).await;
     let names = Answers::new(&[Err("Temporary failure in name resolution"), Ok("127.0.0.1")]);
     let expected = (vec!["dns", "success"], "delivered");
-    play(receiver, (AddressPolicy::PublicAndLoopback, &authority), names, expected).await;
+    play(receiver, (EgressPolicy::PublicAndLoopback, &authority), names, expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +91,7 @@ async fn row_14_a_resolver_that_hangs_is_given_up() {
             Box::pin(std::future::pending())
         }
     }
-    let policy = (AddressPolicy::PublicOnly, &Authority::new());
+    let policy = (EgressPolicy::PublicOnly, &Authority::new());
     play(Receiver::canary().await, policy, Silent, four("dns")).await;
 }
 
@@ -99,7 +100,7 @@ async fn row_14_a_resolver_that_hangs_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_15_a_name_that_leads_elsewhere_at_the_next_attempt_is_blocked() {
     let Some(own) = own_address().await else { return tools::missing("an address besides loopback") };
-    let allowed = AddressPolicy::PublicAndAllowed(AllowedNetworks::parse(&format!("{own}/32")).unwrap());
+    let allowed = EgressPolicy::PublicAndAllowed(AllowedNetworks::parse(&format!("{own}/32")).unwrap());
     let authority = Authority::new();
     for second in ["127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
         let names = Answers::new(&[Ok(&own), Ok(second)]);
@@ -124,7 +125,7 @@ async fn row_15_one_private_address_among_public_ones_blocks_for_good() {
     let authority = Authority::new();
     for addresses in ["93.184.215.14 127.0.0.1", "fe80::1", "fd00:ec2::254", "::1 2600::1"] {
         let names = Answers::new(&[Ok(addresses)]);
-        let policy = (AddressPolicy::PublicOnly, &authority);
+        let policy = (EgressPolicy::PublicOnly, &authority);
         play(Receiver::canary().await, policy, names, (vec!["blocked"], "exhausted")).await;
     }
 }
@@ -133,7 +134,7 @@ async fn row_15_one_private_address_among_public_ones_blocks_for_good() {
 async fn row_16_a_private_host_is_blocked_when_it_is_forced_into_the_table() {
     let canary = Receiver::canary().await;
     let names = Addresses(vec!["93.184.215.14".parse().unwrap()]);
-    let sender = sender_with(&Authority::new(), AddressPolicy::PublicOnly, names);
+    let sender = sender_with(&Authority::new(), EgressPolicy::PublicOnly, names);
     let mut rounds = Rounds::start(sender).await;
     let mut destinations = Vec::new();
     for host in PRIVATE_HOSTS {
@@ -158,7 +159,7 @@ async fn row_18_what_no_webhook_can_go_to_is_refused_at_registration() {
     let customer = world.customer("Acme").await;
     let config = Config::read(&world.stack.environment).unwrap();
     let clients = world.stack.clients.clone();
-    let manage = Manage::new(config, clients, Arc::new(SystemClock), Arc::new(SystemChance));
+    let manage = Manage::new(config, clients, Arc::new(SystemClock), Arc::new(SystemRandomness));
     let sample: Value =
         serde_json::from_str(include_str!("../../../events/destinations/create-destination.json")).unwrap();
     let register = async |url: &str| {
@@ -210,7 +211,7 @@ async fn row_17_a_proxy_in_the_environment_sees_nothing() {
 async fn in_an_environment_with_a_proxy() {
     let authority = Authority::new();
     let receiver = Receiver::https(authority.identity(HOST), Answer::status(200)).await;
-    let policy = (AddressPolicy::PublicAndLoopback, &authority);
+    let policy = (EgressPolicy::PublicAndLoopback, &authority);
     play(receiver, policy, Addresses(vec![LOOPBACK]), (vec!["success"], "delivered")).await;
 }
 

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ids::{DeliveryId, EventId};
-use domain::outcome::OutcomeClass::{self, Success, Unknown};
+use domain::delivery::outcome::OutcomeClass::{self, Success, Unknown};
+use domain::shared::ids::{DeliveryId, EventId};
 use local::lambda::mapping::Mapping;
 use local::receiver::Answer;
 

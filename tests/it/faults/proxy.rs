@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use domain::fakes::Dice;
+use domain::testing::fakes::SeededRandomness;
 use hyper::StatusCode;
 use serde_json::json;
 use tokio::sync::watch;
@@ -51,7 +51,7 @@ struct Rule {
 struct Script {
     rules: Mutex<Vec<Rule>>,
     /// How often a call is throttled, and the dice that say which.
-    throttles: Mutex<(f64, Dice)>,
+    throttles: Mutex<(f64, SeededRandomness)>,
     /// Calls by operation: those that came, and those that the endpoint has answered.
     counts: watch::Sender<HashMap<String, [usize; 2]>>,
 }
@@ -80,7 +80,7 @@ impl Proxy {
 
     /// Throttles calls so often, told by dice that always fall the same.
     pub(super) fn throttle(&self, probability: f64, seed: u64) {
-        *self.script.throttles.lock().unwrap() = (probability, Dice::new(seed));
+        *self.script.throttles.lock().unwrap() = (probability, SeededRandomness::new(seed));
     }
 
     /// Calls of an operation so far, repeated ones included.
@@ -177,8 +177,8 @@ impl Script {
 
     fn dice_say_throttle(&self) -> bool {
         let throttles = self.throttles.lock().unwrap();
-        let (probability, dice) = &*throttles;
-        dice.chance(*probability)
+        let (probability, randomness) = &*throttles;
+        randomness.chance(*probability)
     }
 
     fn count(&self, operation: &str, which: usize) {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
-use domain::delivery::DeliveryStatus;
-use domain::ids::DeliveryId;
-use domain::ledger::RETRY_AFTER;
+use domain::delivery::ledger::RETRY_AFTER;
+use domain::delivery::record::DeliveryStatus;
+use domain::shared::ids::DeliveryId;
 use local::receiver::Answer;
 
 use super::mappings::Mappings;

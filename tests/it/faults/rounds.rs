@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::sender::HttpSender;
+use checker::history::Request;
 use dispatch::{Config, Dispatch};
-use domain::address::AddressPolicy;
-use domain::checker::{self, Request};
-use domain::delivery::{Attempted, Entry, Record, Standing};
-use domain::ids::{DeliveryId, DestinationId, EventId};
-use domain::ports::Clock as _;
-use domain::timestamp::Timestamp;
+use domain::delivery::history::{Attempted, Entry, Record};
+use domain::delivery::state::DeliveryState;
+use domain::destination::egress::EgressPolicy;
+use domain::shared::clock::Clock as _;
+use domain::shared::ids::{DeliveryId, DestinationId, EventId};
+use domain::shared::timestamp::Timestamp;
 use lambda_runtime::LambdaEvent;
 use local::clock::Hand;
 use local::lambda::in_process::InProcess;
@@ -56,7 +57,7 @@ impl Rounds {
     /// With the site's own receiver as the only destination.
     pub(super) async fn start_trusting_the_site() -> Self {
         let (site, hand) = Site::by_hand().await;
-        let sender = HttpSender::new(AddressPolicy::PublicAndLoopback, &[site.certificate()]).unwrap();
+        let sender = HttpSender::new(EgressPolicy::PublicAndLoopback, &[site.certificate()]).unwrap();
         Self::with(site, hand, sender).await
     }
 
@@ -145,8 +146,8 @@ impl Rounds {
     /// The outcomes of the first event's attempts at a destination, and what the delivery came to.
     pub(super) async fn story(&self, destination: &DestinationId) -> (Vec<&'static str>, &'static str) {
         let records = self.records(destination).await;
-        let outcomes = attempts(&records).map(|attempted| attempted.outcome.class.as_str()).collect();
-        (outcomes, Standing::of(&records).unwrap().status.as_str())
+        let outcomes = attempts(&records).map(|attempted| attempted.outcome.class.into()).collect();
+        (outcomes, DeliveryState::of(&records).unwrap().status.into())
     }
 
     /// What the last of them failed for.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use adapters::sender::CertificateDer;
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::checker::Request;
-use domain::ids::{DeliveryId, DestinationId, EventId};
+use checker::history::Request;
+use domain::shared::ids::{DeliveryId, DestinationId, EventId};
 use local::certificates::Authority;
 use local::clock::{Clock, Hand};
 use local::endpoints::clients;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use domain::fakes::Dice;
-use domain::ids::{DeliveryId, EventId};
-use domain::outcome::OutcomeClass::{self, HttpError, Success, Unknown};
+use domain::delivery::outcome::OutcomeClass::{self, HttpError, Success, Unknown};
+use domain::shared::ids::{DeliveryId, EventId};
+use domain::testing::fakes::SeededRandomness;
 use futures_util::future::join_all;
 use local::clock::Hand;
 use local::receiver::Answer;
@@ -168,8 +168,8 @@ async fn row_38_a_storm_of_copies_makes_one_request() {
 
 /// Letters that no compression makes small.
 fn noise(bytes: usize) -> String {
-    let dice = Dice::new(1);
-    let letters = std::iter::repeat_with(|| char::from(b' ' + u8::try_from(dice.below(95)).unwrap()));
+    let randomness = SeededRandomness::new(1);
+    let letters = std::iter::repeat_with(|| char::from(b' ' + u8::try_from(randomness.below(95)).unwrap()));
     letters.filter(|letter| !"\"\\".contains(*letter)).take(bytes).collect()
 }
 

@@ -48,7 +48,7 @@ impl Worker {
 
     pub(super) async fn kill(&self) {
         self.last_peak.get_or_init(|| self.peak());
-        self.signal("KILL").await;
+        self.callback("KILL").await;
     }
 
     /// The most memory that it has taken so far, in bytes.
@@ -64,14 +64,14 @@ impl Worker {
 
     /// As Lambda does with a sandbox between invocations.
     pub(super) async fn freeze(&self) {
-        self.signal("STOP").await;
+        self.callback("STOP").await;
     }
 
     pub(super) async fn thaw(&self) {
-        self.signal("CONT").await;
+        self.callback("CONT").await;
     }
 
-    async fn signal(&self, name: &str) {
+    async fn callback(&self, name: &str) {
         let command = format!("kill -{name} {}", self.id);
         assert!(Command::new("sh").args(["-c", &command]).status().await.unwrap().success());
     }

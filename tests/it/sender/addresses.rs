@@ -4,8 +4,8 @@ use std::io;
 use std::net::IpAddr;
 
 use adapters::sender::Names;
-use domain::address::AddressPolicy;
-use domain::outcome::OutcomeClass;
+use domain::delivery::outcome::OutcomeClass;
+use domain::destination::egress::EgressPolicy;
 use futures_util::future::BoxFuture;
 
 use super::authority::Authority;
@@ -20,7 +20,7 @@ async fn row_14_a_name_that_does_not_exist_is_told_from_a_blocked_one() {
             Box::pin(async { Err(io::Error::other("Name or service not known")) })
         }
     }
-    let sender = sender_with(&Authority::new(), AddressPolicy::PublicOnly, Unknown);
+    let sender = sender_with(&Authority::new(), EgressPolicy::PublicOnly, Unknown);
     let outcome = attempt(&sender, "https://hooks.example.com/?token=hunter2").await;
     assert_eq!(outcome.class, OutcomeClass::Dns);
     let error = outcome.error.unwrap();
@@ -45,7 +45,7 @@ async fn row_15_a_name_that_leads_to_a_private_address_is_blocked() {
         "169.254.169.254",
     ] {
         let addresses = answer.split(' ').map(|address| address.parse().unwrap()).collect();
-        let sender = sender_with(&authority, AddressPolicy::PublicOnly, Addresses(addresses));
+        let sender = sender_with(&authority, EgressPolicy::PublicOnly, Addresses(addresses));
         let outcome = attempt(&sender, &url).await;
         assert_eq!(outcome.class, OutcomeClass::Blocked, "{answer}: {:?}", outcome.error);
         assert!(!outcome.class.is_worth_retrying());
@@ -58,7 +58,7 @@ async fn row_16_a_forbidden_host_is_blocked_however_it_came_into_the_table() {
     let authority = Authority::new();
     let canary = Receiver::canary().await;
     let sender =
-        sender_with(&authority, AddressPolicy::PublicOnly, Addresses(vec!["93.184.215.14".parse().unwrap()]));
+        sender_with(&authority, EgressPolicy::PublicOnly, Addresses(vec!["93.184.215.14".parse().unwrap()]));
     for host in PRIVATE_HOSTS {
         let outcome = attempt(&sender, &format!("https://{host}:{}/", canary.port())).await;
         assert_eq!(outcome.class, OutcomeClass::Blocked, "{host}: {:?}", outcome.error);

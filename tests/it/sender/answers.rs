@@ -1,9 +1,9 @@
 //! What a destination answers: rows 1, 2, 6, 7, 10, 11 and 13.
 
-use domain::destination::RequestType;
-use domain::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass, SUCCESS_EXCERPT_BYTES};
-use domain::ports::WebhookSender;
-use domain::wire::WebhookRequest;
+use domain::delivery::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass, SUCCESS_EXCERPT_BYTES};
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::destination::record::RequestType;
 
 use super::authority::Authority;
 use super::receiver::{Answer, Receiver};

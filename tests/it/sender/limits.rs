@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use adapters::sender::Names;
-use domain::address::AddressPolicy;
-use domain::outcome::{Outcome, OutcomeClass};
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::destination::egress::EgressPolicy;
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -49,7 +49,7 @@ async fn row_14_a_resolver_that_hangs_is_given_up_at_the_connect_limit() {
             Box::pin(std::future::pending())
         }
     }
-    let sender = sender_with(&Authority::new(), AddressPolicy::PublicOnly, Silent);
+    let sender = sender_with(&Authority::new(), EgressPolicy::PublicOnly, Silent);
     let outcome = attempt(&sender, "https://hooks.example.com/").await;
     assert_eq!(outcome.class, OutcomeClass::Dns, "{:?}", outcome.error);
     assert_ended_at(LIMITS.connect, &outcome);

@@ -19,11 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::sender::{HttpSender, Limits, Names};
-use domain::address::AddressPolicy;
-use domain::destination::RequestType;
-use domain::outcome::Outcome;
-use domain::ports::WebhookSender;
-use domain::wire::WebhookRequest;
+use domain::delivery::outcome::Outcome;
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::destination::egress::EgressPolicy;
+use domain::destination::record::RequestType;
 use futures_util::future::BoxFuture;
 
 use self::authority::Authority;
@@ -76,12 +76,12 @@ impl Names for Addresses {
 
 /// A sender that trusts the authority and finds every name on this machine.
 pub(crate) fn sender(authority: &Authority) -> HttpSender {
-    sender_with(authority, AddressPolicy::PublicAndLoopback, Addresses(vec![LOOPBACK]))
+    sender_with(authority, EgressPolicy::PublicAndLoopback, Addresses(vec![LOOPBACK]))
 }
 
 pub(crate) fn sender_with(
     authority: &Authority,
-    policy: AddressPolicy,
+    policy: EgressPolicy,
     names: impl Names + 'static,
 ) -> HttpSender {
     HttpSender::with(policy, &[authority.root()], LIMITS, Arc::new(names)).unwrap()

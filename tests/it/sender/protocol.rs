@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outcome::OutcomeClass;
+use domain::delivery::outcome::OutcomeClass;
 
 use super::authority::Authority;
 use super::receiver::{Answer, Receiver};

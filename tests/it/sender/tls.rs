@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use adapters::sender::{HttpSender, SystemNames};
-use domain::address::AddressPolicy;
-use domain::outcome::OutcomeClass;
+use domain::delivery::outcome::OutcomeClass;
+use domain::destination::egress::EgressPolicy;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -53,7 +53,7 @@ async fn row_19_plain_http_on_the_port_is_told_as_such() {
 #[tokio::test]
 async fn this_machine_is_reached_by_name_and_by_address() {
     let authority = Authority::new();
-    let policy = AddressPolicy::PublicAndLoopback;
+    let policy = EgressPolicy::PublicAndLoopback;
     let sender = HttpSender::with(policy, &[authority.root()], LIMITS, Arc::new(SystemNames)).unwrap();
     for host in ["localhost", "127.0.0.1"] {
         let answer = Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());

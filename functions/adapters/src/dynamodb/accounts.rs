@@ -6,10 +6,12 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
 use bytes::Bytes;
-use domain::api_key::{Account, ApiKey, KeyId, Scope};
-use domain::ids::AccountId;
-use domain::ports::{Accounts, KeyUses, Result, Saved, Unavailable};
-use domain::timestamp::{Day, Timestamp};
+use domain::account::api_key::{ApiKey, KeyId, Scope};
+use domain::account::store::Account;
+use domain::account::store::{Accounts, KeyUses};
+use domain::shared::ids::AccountId;
+use domain::shared::timestamp::{Day, Timestamp};
+use domain::shared::unavailable::{Result, Saved, Unavailable};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 

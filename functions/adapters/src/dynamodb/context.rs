@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use domain::messages::DeliveryMessage;
-use domain::ports::{Clock, Context, Contexts, Result, Unavailable};
+use domain::delivery::context::{Context, Contexts};
+use domain::delivery::message::DeliveryMessage;
+use domain::shared::clock::Clock;
+use domain::shared::unavailable::{Result, Unavailable};
 
 use super::destinations::{destination_key, parse_destination};
 use super::events::{EVENT, event_key, parse_event};

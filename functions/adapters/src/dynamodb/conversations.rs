@@ -6,14 +6,17 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
 use bytes::Bytes;
-use domain::completion::{Ended, LateSignal};
-use domain::conversation::Conversation;
-use domain::details::Details;
-use domain::event::LifecycleEvent;
-use domain::ids::{AccountId, ConversationId, EventId};
-use domain::ports::{Clock, ConversationLookup, Conversations, EventOutbox, Result, Saved, Unavailable};
-use domain::provider::Reference;
-use domain::timestamp::Timestamp;
+use domain::conversation::ended::{Ended, LateSignal};
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::provider::Reference;
+use domain::conversation::record::Conversation;
+use domain::conversation::store::{ConversationLookup, Conversations};
+use domain::event::lifecycle_event::LifecycleEvent;
+use domain::event::store::EventOutbox;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{AccountId, ConversationId, EventId};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::conditions::{is_contended, refused_by_transaction};
@@ -47,7 +50,7 @@ pub struct ConversationTables {
 #[derive(Serialize, Deserialize)]
 struct ConversationRow {
     /// The fields that travel in the payload, as compressed JSON.
-    details: Bytes,
+    fields: Bytes,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     references: Vec<Reference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,12 +112,12 @@ fn conversation_key(account: &AccountId, id: &ConversationId) -> Item {
 }
 
 fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
-    let Some(details) = compress(conversation.details.to_json().as_bytes())? else { return Ok(None) };
-    if conversation.ended.is_none() && details.len() > MAX_OPEN_BYTES {
+    let Some(fields) = compress(conversation.fields.to_json().as_bytes())? else { return Ok(None) };
+    if conversation.ended.is_none() && fields.len() > MAX_OPEN_BYTES {
         return Ok(None);
     }
     let mut item = to_item(&ConversationRow {
-        details: details.into(),
+        fields: fields.into(),
         references: conversation.references.clone(),
         answered_at: conversation.answered_at.map(Timestamp::as_millis),
         expected_end: conversation.expected_end.map(Timestamp::as_millis),
@@ -133,11 +136,11 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
     let corrupt =
         |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a conversation", error);
     let row: ConversationRow = from_item(item)?;
-    let fields = serde_json::from_slice(&decompress(&row.details)?).map_err(|error| corrupt(error.into()))?;
+    let fields = serde_json::from_slice(&decompress(&row.fields)?).map_err(|error| corrupt(error.into()))?;
     Ok(Conversation {
         account_id: account.clone(),
         id: id.clone(),
-        details: Details::parse(fields).map_err(|error| corrupt(error.into()))?,
+        fields: ConversationFields::parse(fields).map_err(|error| corrupt(error.into()))?,
         references: row.references,
         answered_at: row.answered_at.map(Timestamp::from_millis),
         expected_end: row.expected_end.map(Timestamp::from_millis),

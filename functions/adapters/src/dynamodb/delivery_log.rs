@@ -4,11 +4,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use domain::delivery::{Delivery, Record, Standing, Summary};
-use domain::delivery_log::{Filter, Page, Position, Search, sort_prefix};
-use domain::event::LifecycleEvent;
-use domain::ids::{AccountId, DeliveryId, EventId};
-use domain::ports::{Clock, DeliveryLog, EventTraces, Result, Unavailable};
+use domain::delivery::history::Record;
+use domain::delivery::record::Delivery;
+use domain::delivery::state::{DeliveryState, Summary};
+use domain::delivery_log::search::DeliveryLog;
+use domain::delivery_log::search::{Filter, Page, Position, Search, sort_prefix};
+use domain::event::lifecycle_event::LifecycleEvent;
+use domain::event::store::EventTraces;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{AccountId, DeliveryId, EventId};
+use domain::shared::unavailable::{Result, Unavailable};
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, TryStreamExt};
 
@@ -173,7 +178,7 @@ fn summaries(records: &[(Delivery, Record)]) -> Vec<Summary> {
         .filter_map(|of_one| {
             let (delivery, _) = of_one.first()?;
             let records: Vec<_> = of_one.iter().map(|(_, record)| record.clone()).collect();
-            Some(Summary { delivery: delivery.clone(), standing: Standing::of(&records)? })
+            Some(Summary { delivery: delivery.clone(), state: DeliveryState::of(&records)? })
         })
         .collect()
 }
@@ -242,7 +247,7 @@ fn delivery_of(sk: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use domain::fakes::sample;
+    use domain::testing::fakes::sample;
 
     use super::*;
 

@@ -1,15 +1,18 @@
 //! Destinations as items. What is secret of them stays closed here.
 
 use aws_sdk_dynamodb::Client;
-use domain::destination::{Destination, DestinationName, DestinationStatus, EventChoice, RequestType};
-use domain::ids::{AccountId, DestinationId};
-use domain::ports::{DestinationStore, Destinations, Result, Saved, Unavailable};
-use domain::private::Closed;
-use domain::target_url::TargetUrl;
-use domain::timestamp::Timestamp;
+use domain::destination::record::{
+    Destination, DestinationName, DestinationStatus, EventChoice, RequestType,
+};
+use domain::destination::secrets::EncryptedSecrets;
+use domain::destination::store::{DestinationStore, Destinations};
+use domain::destination::target_url::TargetUrl;
+use domain::shared::ids::{AccountId, DestinationId};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
-use super::item::{Item, SealedRow, from_item, key, n, to_item};
+use super::item::{EncryptedRow, Item, from_item, key, n, to_item};
 use super::table::{If, Table};
 
 const PREFIX: &str = "destination#";
@@ -32,7 +35,7 @@ struct DestinationRow {
     header_names: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     previous_secret_until: Option<u64>,
-    sealed: SealedRow,
+    encrypted: EncryptedRow,
     created_at: u64,
     updated_at: u64,
 }
@@ -57,9 +60,9 @@ fn to_row(destination: &Destination) -> DestinationRow {
         request_type: destination.request_type,
         status: destination.status,
         events: destination.events.clone(),
-        header_names: destination.private.header_names.clone(),
-        previous_secret_until: destination.private.previous_until.map(Timestamp::as_millis),
-        sealed: destination.private.sealed.clone().into(),
+        header_names: destination.secrets.header_names.clone(),
+        previous_secret_until: destination.secrets.previous_until.map(Timestamp::as_millis),
+        encrypted: destination.secrets.encrypted.clone().into(),
         created_at: destination.created_at.as_millis(),
         updated_at: destination.updated_at.as_millis(),
     }
@@ -76,10 +79,10 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
         request_type: row.request_type,
         status: row.status,
         events: row.events,
-        private: Closed {
+        secrets: EncryptedSecrets {
             header_names: row.header_names,
             previous_until: row.previous_secret_until.map(Timestamp::from_millis),
-            sealed: row.sealed.into(),
+            encrypted: row.encrypted.into(),
         },
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),

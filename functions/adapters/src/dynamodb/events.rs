@@ -1,10 +1,11 @@
 //! An event as an item: written once, with the conversation's end, and never changed.
 
 use bytes::Bytes;
-use domain::event::{EventKind, LifecycleEvent};
-use domain::ids::{AccountId, ConversationId, EventId};
-use domain::ports::Result;
-use domain::timestamp::Timestamp;
+use domain::event::kind::EventKind;
+use domain::event::lifecycle_event::LifecycleEvent;
+use domain::shared::ids::{AccountId, ConversationId, EventId};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::Result;
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, compress, decompress, from_item, key, to_item};

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use domain::delivery::{Delivery, Record};
-use domain::ids::{AccountId, DeliveryId, EventId};
-use domain::ports::{Clock, Result};
+use domain::delivery::history::Record;
+use domain::delivery::record::Delivery;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{AccountId, DeliveryId, EventId};
+use domain::shared::unavailable::Result;
 
 use super::item::from_item;
 use super::record::{DELIVERY_PREFIX, RecordRow, delivery_partition, event_partition};

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use domain::ports::{Result, Unavailable};
-use domain::sealed::Sealed;
+use domain::shared::encryption::Encrypted;
+use domain::shared::unavailable::{Result, Unavailable};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub(super) const MAX_COMPRESSED_BYTES: usize = 390 * 1024;
 
 /// A compressed text of ours is never larger than this when unpacked: twice the largest record, which leaves room for
 /// the payload's other keys.
-const MAX_UNPACKED_BYTES: usize = 2 * domain::conversation::MAX_RECORD_BYTES;
+const MAX_UNPACKED_BYTES: usize = 2 * domain::conversation::record::MAX_RECORD_BYTES;
 
 /// A key of a table: all of ours have a `pk` and an `sk`.
 pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
@@ -28,7 +28,7 @@ pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
 }
 
 /// The partition of what belongs to one thing of an account.
-pub(super) fn partition(account: &domain::ids::AccountId, of: impl std::fmt::Display) -> String {
+pub(super) fn partition(account: &domain::shared::ids::AccountId, of: impl std::fmt::Display) -> String {
     format!("{account}#{of}")
 }
 
@@ -42,19 +42,19 @@ pub(super) fn n(number: u64) -> AttributeValue {
 
 /// What is secret in a row.
 #[derive(Serialize, Deserialize)]
-pub(super) struct SealedRow {
+pub(super) struct EncryptedRow {
     data_key: Bytes,
     content: Bytes,
 }
 
-impl From<Sealed> for SealedRow {
-    fn from(Sealed { data_key, content }: Sealed) -> Self {
+impl From<Encrypted> for EncryptedRow {
+    fn from(Encrypted { data_key, content }: Encrypted) -> Self {
         Self { data_key, content }
     }
 }
 
-impl From<SealedRow> for Sealed {
-    fn from(SealedRow { data_key, content }: SealedRow) -> Self {
+impl From<EncryptedRow> for Encrypted {
+    fn from(EncryptedRow { data_key, content }: EncryptedRow) -> Self {
         Self { data_key, content }
     }
 }

@@ -8,11 +8,14 @@ use aws_sdk_dynamodb::types::{
     BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse, Put,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use domain::delivery::{Delivery, DeliveryStatus, Entry, Record, Standing};
-use domain::ids::{AccountId, DeliveryId};
-use domain::ledger::{Claim, Claimed, Closing};
-use domain::ports::{Ledger, Result, Unavailable};
-use domain::timestamp::Timestamp;
+use domain::delivery::history::{Entry, Record};
+use domain::delivery::ledger::Ledger;
+use domain::delivery::ledger::{Claim, Claimed, Closing};
+use domain::delivery::record::{Delivery, DeliveryStatus};
+use domain::delivery::state::DeliveryState;
+use domain::shared::ids::{AccountId, DeliveryId};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Unavailable};
 
 use super::conditions::refused_by_transaction;
 use super::expression::Expression;
@@ -172,15 +175,15 @@ impl Ledger for LedgerTable {
     }
 
     async fn complete(&self, closing: &Closing) -> Result<bool> {
-        let (standing, unset) = StandingRow::from(closing.standing()).into_update()?;
+        let (state, unset) = StandingRow::from(closing.state()).into_update()?;
         let written = if closing.number == 1 {
             // The one write that lists a delivery: not before, so that a first-try success costs four write units.
-            let mut besides = standing;
+            let mut besides = state;
             besides.extend(to_item(&IndexKeys::of(&closing.delivery))?);
             self.write_alone(self.completion(closing, besides)?).await?
         } else {
             let completion = self.completion(closing, Item::new())?;
-            let head = self.head(&closing.delivery, standing, &unset)?;
+            let head = self.head(&closing.delivery, state, &unset)?;
             self.write_with_head(TransactWriteItem::builder().update(completion).build(), head).await?
         };
         match written {
@@ -200,8 +203,8 @@ impl Ledger for LedgerTable {
         let record = Record { number, at, entry: Entry::Closed { status, reason: reason.to_owned() } };
         let mut row = self.item(delivery, &record)?;
         let written = if number == 1 {
-            if let Some(standing) = Standing::of(&[record]) {
-                row.extend(to_item(&StandingRow::from(standing))?);
+            if let Some(state) = DeliveryState::of(&[record]) {
+                row.extend(to_item(&StandingRow::from(state))?);
             }
             row.extend(to_item(&IndexKeys::of(delivery))?);
             self.put_alone(row).await?

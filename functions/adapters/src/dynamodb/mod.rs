@@ -5,7 +5,7 @@
 //! | destinations | account | `account`, `destination#<id>`, `key#<id>`, `provider#<name>` |
 //! | destinations | `key#<id>` | `key` |
 //! | conversations | account`#`conversation | `record` |
-//! | conversations | account`#`provider`#`reference | `link`, `signal#<digest>` |
+//! | conversations | account`#`provider`#`reference | `link`, `callback#<digest>` |
 //! | delivery-log | account`#`event | `event`, `announced`, delivery`#`number |
 //! | delivery-log | `rate#`account`#`window, `rate#`account`#`destination`#`window | `counter` |
 //!

@@ -1,10 +1,11 @@
 //! Conversations whose end is overdue, from an index that holds only those that are waited for.
 
 use aws_sdk_dynamodb::Client;
-use domain::conversation::Conversation;
-use domain::ids::{AccountId, ConversationId, hex};
-use domain::ports::{OverdueConversations, Result, Unavailable};
-use domain::timestamp::Timestamp;
+use domain::conversation::record::Conversation;
+use domain::lifecycle::overdue::OverdueConversations;
+use domain::shared::ids::{AccountId, ConversationId, hex};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Unavailable};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

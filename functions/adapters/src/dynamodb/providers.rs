@@ -1,14 +1,17 @@
 //! What providers sign their callbacks with, by account.
 
 use aws_sdk_dynamodb::Client;
-use domain::ids::AccountId;
-use domain::ports::{Opener, ProviderSecretStore, ProviderSecrets, Result, Unavailable, Vault};
-use domain::provider::{Provider, ProviderSecret};
-use domain::sealed::Holder;
-use domain::timestamp::Timestamp;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::conversation::provider_secret::{ProviderSecretStore, ProviderSecrets};
+use domain::shared::encryption::EncryptionContext;
+use domain::shared::encryption::{Decryptor, Vault};
+use domain::shared::ids::AccountId;
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Unavailable};
 use serde::{Deserialize, Serialize};
 
-use super::item::{Item, SealedRow, from_item, key, to_item};
+use super::item::{EncryptedRow, Item, from_item, key, to_item};
 use super::table::Table;
 
 /// What the sort keys of providers' rows start with.
@@ -24,7 +27,7 @@ pub struct ProviderTable<V> {
 #[derive(Serialize, Deserialize)]
 struct ProviderRow {
     provider: Provider,
-    sealed: SealedRow,
+    encrypted: EncryptedRow,
     updated_at: u64,
 }
 
@@ -37,17 +40,20 @@ impl<V> ProviderTable<V> {
 }
 
 fn provider_key(account: &AccountId, provider: Provider) -> Item {
-    key(account.as_str(), format!("{PREFIX}{}", provider.as_str()))
+    key(account.as_str(), format!("{PREFIX}{}", provider.as_ref()))
 }
 
-impl<O: Opener> ProviderSecrets for ProviderTable<O> {
+impl<O: Decryptor> ProviderSecrets for ProviderTable<O> {
     async fn get(&self, account: &AccountId, provider: Provider) -> Result<Option<ProviderSecret>> {
         let doing = "read a provider's secret";
         let Some(item) = self.table.get(doing, provider_key(account, provider)).await? else {
             return Ok(None);
         };
         let row: ProviderRow = from_item(item)?;
-        let text = self.vault.open(&Holder::provider(account, provider), &row.sealed.into()).await?;
+        let text = self
+            .vault
+            .decrypt(&EncryptionContext::provider(account, provider), &row.encrypted.into())
+            .await?;
         // What `Utf8Error` says has no part of the text in it.
         let text = std::str::from_utf8(&text).map_err(|error| Unavailable::new(doing, error))?;
         let secret = ProviderSecret::parse(provider, text);
@@ -63,9 +69,9 @@ impl<V: Vault> ProviderSecretStore for ProviderTable<V> {
         secret: &ProviderSecret,
         at: Timestamp,
     ) -> Result<()> {
-        let holder = Holder::provider(account, provider);
-        let sealed = self.vault.seal(&holder, secret.reveal().as_bytes()).await?;
-        let row = ProviderRow { provider, sealed: sealed.into(), updated_at: at.as_millis() };
+        let context = EncryptionContext::provider(account, provider);
+        let encrypted = self.vault.encrypt(&context, secret.reveal().as_bytes()).await?;
+        let row = ProviderRow { provider, encrypted: encrypted.into(), updated_at: at.as_millis() };
         let mut item = to_item(&row)?;
         item.extend(provider_key(account, provider));
         self.table.put("write a provider's secret", item).await

@@ -2,8 +2,9 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::ports::{RateCounter, Result, Unavailable};
-use domain::rate::{Counted, WINDOW, Window};
+use domain::shared::rate::RateCounter;
+use domain::shared::rate::{RateKey, WINDOW, Window};
+use domain::shared::unavailable::{Result, Unavailable};
 use serde::Deserialize;
 
 use super::item::{from_item, key, n};
@@ -35,17 +36,17 @@ impl RateTable {
     }
 }
 
-fn partition(what: Counted<'_>, window: Window) -> String {
+fn partition(what: RateKey<'_>, window: Window) -> String {
     let window = window.number();
     match what {
-        Counted::Requests(account) => format!("{PREFIX}{account}#{window}"),
-        Counted::Deliveries(account, destination) => format!("{PREFIX}{account}#{destination}#{window}"),
-        Counted::Trials(account, destination) => format!("{PREFIX}{account}#{destination}#trials#{window}"),
+        RateKey::Requests(account) => format!("{PREFIX}{account}#{window}"),
+        RateKey::Deliveries(account, destination) => format!("{PREFIX}{account}#{destination}#{window}"),
+        RateKey::Probes(account, destination) => format!("{PREFIX}{account}#{destination}#trials#{window}"),
     }
 }
 
 impl RateCounter for RateTable {
-    async fn count(&self, what: Counted<'_>, window: Window) -> Result<u64> {
+    async fn count(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
         let doing = "count what is limited";
         let update = self.table.client.update_item().table_name(&self.table.name);
         let answer = update

@@ -1,13 +1,15 @@
 //! One record of a delivery's history as an item.
 
-use domain::delivery::{Attempted, Delivery, DeliveryStatus, Entry, Record, Standing, Summary, Trigger};
-use domain::delivery_log::Position;
-use domain::event::EventKind;
-use domain::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
-use domain::ledger::Owner;
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::{Result, Unavailable};
-use domain::timestamp::Timestamp;
+use domain::delivery::history::Owner;
+use domain::delivery::history::{Attempted, Entry, Record};
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::record::{Delivery, DeliveryStatus, Trigger};
+use domain::delivery::state::{DeliveryState, Summary};
+use domain::delivery_log::search::Position;
+use domain::event::kind::EventKind;
+use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, key, partition, to_item};
@@ -79,7 +81,7 @@ pub(super) struct ListedRow {
     trigger: Trigger,
     created_at: u64,
     #[serde(flatten)]
-    standing: StandingRow,
+    state: StandingRow,
 }
 
 /// What the sort keys of all deliveries start with.
@@ -174,9 +176,8 @@ impl ListedRow {
             trigger: self.trigger,
             created_at: Timestamp::from_millis(self.created_at),
         };
-        let StandingRow { status, attempts, outcome, http_status, error, next_at, updated_at } =
-            self.standing;
-        let standing = Standing {
+        let StandingRow { status, attempts, outcome, http_status, error, next_at, updated_at } = self.state;
+        let state = DeliveryState {
             status,
             attempts,
             outcome,
@@ -185,7 +186,7 @@ impl ListedRow {
             next_at: next_at.map(Timestamp::from_millis),
             updated_at: Timestamp::from_millis(updated_at),
         };
-        Ok(Summary { delivery, standing })
+        Ok(Summary { delivery, state })
     }
 }
 
@@ -219,9 +220,9 @@ impl StandingRow {
     }
 }
 
-impl From<Standing> for StandingRow {
-    fn from(standing: Standing) -> Self {
-        let Standing { status, attempts, outcome, http_status, error, next_at, updated_at } = standing;
+impl From<DeliveryState> for StandingRow {
+    fn from(state: DeliveryState) -> Self {
+        let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = state;
         Self {
             status,
             attempts,

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use domain::details::Details;
-use domain::ids::{AccountId, ConversationId, hex};
-use domain::ports::{Clock, References, Result, Saved, Unavailable};
-use domain::provider::{Link, Reference};
-use domain::signal::{News, Signal};
-use domain::timestamp::Timestamp;
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::provider::Reference;
+use domain::lifecycle::link::Link;
+use domain::lifecycle::link::References;
+use domain::lifecycle::provider_callback::{CallProgress, ProviderCallback};
+use domain::shared::clock::Clock;
+use domain::shared::ids::{AccountId, ConversationId, hex};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -42,7 +45,7 @@ struct SignalRow {
     at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     began: Option<u64>,
-    news: News,
+    progress: CallProgress,
     known: String,
     /// In seconds since the epoch, as DynamoDB's TTL wants it.
     expires_at: u64,
@@ -58,16 +61,16 @@ impl ReferenceTable {
 
 /// The partition of one reference. What it is called comes last, so that no name can pass for another reference.
 fn reference_partition(account: &AccountId, reference: &Reference) -> String {
-    partition(account, format_args!("{}#{}", reference.provider.as_str(), reference.id()))
+    partition(account, format_args!("{}#{}", reference.provider.as_ref(), reference.id()))
 }
 
 fn link_key(account: &AccountId, reference: &Reference) -> Item {
     key(reference_partition(account, reference), LINK)
 }
 
-fn signal_key(account: &AccountId, signal: &Signal) -> Item {
-    let name = hex(&Sha256::digest(&signal.id)[..8]);
-    key(reference_partition(account, &signal.reference), format!("{SIGNAL}{name}"))
+fn signal_key(account: &AccountId, callback: &ProviderCallback) -> Item {
+    let name = hex(&Sha256::digest(&callback.id)[..8]);
+    key(reference_partition(account, &callback.reference), format!("{SIGNAL}{name}"))
 }
 
 /// Leads where it was found to.
@@ -107,43 +110,43 @@ impl References for ReferenceTable {
         self.table.delete_if("delete a reference", link_key(account, reference), still(found)).await
     }
 
-    async fn park(&self, account: &AccountId, signal: &Signal, until: Timestamp) -> Result<()> {
+    async fn park(&self, account: &AccountId, callback: &ProviderCallback, until: Timestamp) -> Result<()> {
         let mut item = to_item(&SignalRow {
-            id: signal.id.clone(),
-            at: signal.at.as_millis(),
-            began: signal.began.map(Timestamp::as_millis),
-            news: signal.news,
-            known: signal.known.to_json(),
+            id: callback.id.clone(),
+            at: callback.at.as_millis(),
+            began: callback.began.map(Timestamp::as_millis),
+            progress: callback.progress,
+            known: callback.known.to_json(),
             // Rounded up: it waits no less than it was to.
             expires_at: until.as_secs() + 1,
         })?;
-        item.extend(signal_key(account, signal));
+        item.extend(signal_key(account, callback));
         self.table.put("park a callback", item).await
     }
 
-    async fn unpark(&self, account: &AccountId, signal: &Signal) -> Result<()> {
-        self.table.delete("forget a callback", signal_key(account, signal)).await?;
+    async fn unpark(&self, account: &AccountId, callback: &ProviderCallback) -> Result<()> {
+        self.table.delete("forget a callback", signal_key(account, callback)).await?;
         Ok(())
     }
 
-    async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<Signal>> {
+    async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<ProviderCallback>> {
         let (pk, now) = (reference_partition(account, reference), self.clock.now().as_secs());
         let rows = self.table.rows("read parked callbacks", pk, SIGNAL, Some(now)).await?;
         rows.into_iter().map(|item| parse_signal(item, reference)).collect()
     }
 }
 
-fn parse_signal(item: Item, reference: &Reference) -> Result<Signal> {
+fn parse_signal(item: Item, reference: &Reference) -> Result<ProviderCallback> {
     let row: SignalRow = from_item(item)?;
     let corrupt =
         |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a parked callback", error);
     let known = serde_json::from_str(&row.known).map_err(|error| corrupt(error.into()))?;
-    Ok(Signal {
+    Ok(ProviderCallback {
         reference: reference.clone(),
         id: row.id,
         at: Timestamp::from_millis(row.at),
         began: row.began.map(Timestamp::from_millis),
-        news: row.news,
-        known: Details::parse(known).map_err(|error| corrupt(error.into()))?,
+        progress: row.progress,
+        known: ConversationFields::parse(known).map_err(|error| corrupt(error.into()))?,
     })
 }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::ports::{Result, Saved, Unavailable};
+use domain::shared::unavailable::{Result, Saved, Unavailable};
 
 use super::item::{Item, n, s};
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use domain::outcome::{FAILURE_EXCERPT_BYTES, Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
+use domain::delivery::outcome::{
+    FAILURE_EXCERPT_BYTES, Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES,
+};
 use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::address::AddressPolicy;
+use domain::destination::egress::EgressPolicy;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -26,7 +26,7 @@ pub enum SetupError {
 }
 
 pub(super) fn build(
-    policy: &AddressPolicy,
+    policy: &EgressPolicy,
     extra_roots: &[CertificateDer<'static>],
     connect_limit: Duration,
     names: Arc<dyn Names>,

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use domain::outcome::OutcomeClass;
+use domain::delivery::outcome::OutcomeClass;
 
 use super::client::MAX_HEADERS;
 use super::names::Refusal;

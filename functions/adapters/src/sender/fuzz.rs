@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use domain::fakes::Fuzz;
-use domain::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
+use domain::delivery::outcome::{
+    FAILURE_EXCERPT_BYTES, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES,
+};
+use domain::testing::fakes::Fuzz;
 use futures_util::FutureExt;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

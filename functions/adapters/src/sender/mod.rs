@@ -16,13 +16,13 @@ mod tls;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::address::AddressPolicy;
-use domain::deliver::ATTEMPT_LIMIT;
-use domain::destination::RequestType;
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::WebhookSender;
-use domain::target_url::check_reach;
-use domain::wire::WebhookRequest;
+use domain::delivery::deliver::ATTEMPT_LIMIT;
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::destination::egress::EgressPolicy;
+use domain::destination::record::RequestType;
+use domain::destination::target_url::check_egress;
 use reqwest::Method;
 
 use self::answer::Answer;
@@ -50,20 +50,20 @@ impl Default for Limits {
 #[derive(Clone)]
 pub struct HttpSender {
     client: reqwest::Client,
-    policy: AddressPolicy,
+    policy: EgressPolicy,
     limits: Limits,
 }
 
 impl HttpSender {
     /// With the product's limits and the system's name resolution. `extra_roots` are trusted besides the public
     /// certificate authorities, such as the local stack's own.
-    pub fn new(policy: AddressPolicy, extra_roots: &[CertificateDer<'static>]) -> Result<Self, SetupError> {
+    pub fn new(policy: EgressPolicy, extra_roots: &[CertificateDer<'static>]) -> Result<Self, SetupError> {
         Self::with(policy, extra_roots, Limits::default(), Arc::new(SystemNames))
     }
 
     /// The same with other limits and another way to resolve names.
     pub fn with(
-        policy: AddressPolicy,
+        policy: EgressPolicy,
         extra_roots: &[CertificateDer<'static>],
         limits: Limits,
         names: Arc<dyn Names>,
@@ -96,7 +96,7 @@ impl WebhookSender for HttpSender {
         let started = Instant::now();
         // Before anything else: a name's addresses are checked when it is resolved, but an address in the URL itself
         // is never resolved.
-        if let Err(invalid) = check_reach(&request.url, &self.policy) {
+        if let Err(invalid) = check_egress(&request.url, &self.policy) {
             let error = format!("The URL {}.", invalid.rule);
             return Outcome::failed(OutcomeClass::Blocked, error, started.elapsed());
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use domain::address::AddressPolicy;
+use domain::destination::egress::EgressPolicy;
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -49,12 +49,12 @@ pub(super) enum Refusal {
 
 /// What the client asks for addresses.
 pub(super) struct GuardedResolver {
-    policy: AddressPolicy,
+    policy: EgressPolicy,
     names: Arc<dyn Names>,
 }
 
 impl GuardedResolver {
-    pub(super) fn new(policy: AddressPolicy, names: Arc<dyn Names>) -> Self {
+    pub(super) fn new(policy: EgressPolicy, names: Arc<dyn Names>) -> Self {
         Self { policy, names }
     }
 }
@@ -74,7 +74,7 @@ impl Resolve for GuardedResolver {
 
 /// All of them or none: an answer that mixes public with private addresses is an attack or a mistake, and to pick from
 /// it would make the outcome a matter of chance.
-fn permitted(policy: &AddressPolicy, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refusal> {
+fn permitted(policy: &EgressPolicy, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refusal> {
     match addresses.iter().find(|address| !policy.permits(**address)) {
         Some(blocked) => Err(Refusal::Blocked(*blocked)),
         None if addresses.is_empty() => Err(Refusal::NoAddress),
@@ -88,7 +88,7 @@ mod tests {
 
     fn of(addresses: &str) -> Result<Vec<IpAddr>, Refusal> {
         permitted(
-            &AddressPolicy::PublicOnly,
+            &EgressPolicy::PublicOnly,
             addresses.split_whitespace().map(|a| a.parse().unwrap()).collect(),
         )
     }

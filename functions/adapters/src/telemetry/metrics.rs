@@ -64,7 +64,7 @@ const ALL: &[(&[&str], &[Metric])] = &[
             Metric { except: Some("retrying"), ..count_by("Deliveries", "status") },
             milliseconds("AttemptDuration", "duration_ms"),
             milliseconds("FirstAttemptDelay", "first_attempt_delay_ms"),
-            Metric { field: Some("burned_receives"), ..count("BurnedReceives") },
+            Metric { field: Some("receives_without_attempt"), ..count("ReceivesWithoutAttempt") },
         ],
     ),
     (&["delivery.cancelled", "delivery.skipped"], &[count_by("Deliveries", "status")]),
@@ -74,7 +74,7 @@ const ALL: &[(&[&str], &[Metric])] = &[
     (&["callback.refused"], &[count_by("CallbacksRefused", "provider")]),
     (&["callback.lost"], &[count("CallbacksLost")]),
     (&["request.limited"], &[count("RequestsLimited")]),
-    (&["delivery.put_off"], &[count("DeliveriesPutOff")]),
+    (&["delivery.deferred"], &[count("DeliveriesDeferred")]),
     (&["bus_event.failed"], &[count("BusEventsFailed")]),
     (&["unavailable", "delivery.failed"], &[count("Failures")]),
 ];

@@ -50,3 +50,8 @@ impl Config {
             .init();
     }
 }
+
+/// Writes a failure of ours to the log, with its causes.
+pub fn log_unavailable(error: &domain::shared::unavailable::Unavailable) {
+    tracing::error!(operation = %error, cause = error.causes(), "unavailable");
+}

@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use domain::delivery::{Attempted, Entry, Record};
-use domain::ledger::{Closing, MAX_ATTEMPTS, Owner};
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::timestamp::Timestamp;
+use domain::delivery::history::Owner;
+use domain::delivery::history::{Attempted, Entry, Record};
+use domain::delivery::ledger::{Closing, MAX_ATTEMPTS};
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::shared::timestamp::Timestamp;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const AHEAD: Timestamp = Timestamp::from_millis(1_000_001);

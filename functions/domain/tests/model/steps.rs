@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use domain::delivery::Delivery;
-use domain::fakes::sample;
-use domain::ledger::{Claim, Closing, MAX_ATTEMPTS, Owner, Step, next_step};
+use domain::delivery::history::Owner;
+use domain::delivery::ledger::{Claim, Closing, MAX_ATTEMPTS, Step, next_step};
+use domain::delivery::record::Delivery;
+use domain::testing::fakes::sample;
 
 use crate::state::{End, Message, NOW, Place, Slot, State, Todo, alive, dead};
 

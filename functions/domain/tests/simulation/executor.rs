@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use domain::ports::Clock;
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::timestamp::Timestamp;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 

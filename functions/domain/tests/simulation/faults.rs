@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use domain::fakes::Dice;
-use domain::ports::Clock;
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::SeededRandomness;
 
 use crate::executor::Time;
 
@@ -120,13 +120,13 @@ struct State {
 #[derive(Clone)]
 pub(crate) struct Faults {
     state: Arc<Mutex<State>>,
-    dice: Dice,
+    randomness: SeededRandomness,
     time: Time,
 }
 
 impl Faults {
     /// None but those that are forced.
-    pub(crate) fn none(dice: &Dice, time: &Time) -> Self {
+    pub(crate) fn none(randomness: &SeededRandomness, time: &Time) -> Self {
         let nothing = vec![0; Fault::ALL.len()];
         let state = State {
             rates: vec![0.0; Fault::ALL.len()],
@@ -135,20 +135,20 @@ impl Faults {
             happened: nothing,
             story: Vec::new(),
         };
-        Self { state: Arc::new(Mutex::new(state)), dice: dice.clone(), time: time.clone() }
+        Self { state: Arc::new(Mutex::new(state)), randomness: randomness.clone(), time: time.clone() }
     }
 
     /// Some of them, or all, for a while: a calm world or a stormy one.
-    pub(crate) fn weather(dice: &Dice, time: &Time) -> Self {
-        let faults = Self::none(dice, time);
-        let strength = *dice.pick(&[0.0, 0.05, 0.2, 0.5, 1.0]);
-        let share = *dice.pick(&[0.2, 0.5, 1.0]);
+    pub(crate) fn weather(randomness: &SeededRandomness, time: &Time) -> Self {
+        let faults = Self::none(randomness, time);
+        let strength = *randomness.pick(&[0.0, 0.05, 0.2, 0.5, 1.0]);
+        let share = *randomness.pick(&[0.2, 0.5, 1.0]);
         {
             let mut state = faults.state();
-            state.until = time.now() + dice.millis(10_000, 600_000);
+            state.until = time.now() + randomness.millis(10_000, 600_000);
             state.rates = Fault::WORST
                 .iter()
-                .map(|worst| if dice.chance(share) { worst * strength } else { 0.0 })
+                .map(|worst| if randomness.chance(share) { worst * strength } else { 0.0 })
                 .collect();
         }
         faults
@@ -181,7 +181,7 @@ impl Faults {
                 *passed -= 1;
                 false
             }
-            None => self.time.now() < state.until && self.dice.chance(state.rates[fault as usize]),
+            None => self.time.now() < state.until && self.randomness.chance(state.rates[fault as usize]),
         };
         drop(state);
         if happens {

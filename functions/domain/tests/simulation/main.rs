@@ -3,7 +3,7 @@
 //!
 //! Start at [`world`]; [`faults`] lists what can go wrong. [`rows`] forces one row of the fault matrix each, [`neighbours`]
 //! the one that takes thousands of messages, [`search`] looks for a seed under which a promise is not kept. The last step
-//! is always `domain::checker`.
+//! is always `checker::check`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

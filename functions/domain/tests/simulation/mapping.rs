@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use domain::deliver::Invocation;
-use domain::ports::{Clock, Receipt};
-use domain::timestamp::Timestamp;
+use domain::delivery::deliver::Invocation;
+use domain::delivery::received::Receipt;
+use domain::shared::clock::Clock;
+use domain::shared::timestamp::Timestamp;
 use futures_util::future::{Either, select};
 
 use crate::executor::{Sleep, Time};
@@ -29,7 +30,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 impl World {
     /// Hands out what can be seen then.
     pub(crate) fn poll_after(self: &Arc<Self>, source: Source, span: Duration) {
-        let at = self.time.now() + span + self.dice.millis(0, 20);
+        let at = self.time.now() + span + self.randomness.millis(0, 20);
         if self.is_next_poll(source, at) {
             let world = Arc::clone(self);
             self.time.after(at.since(self.time.now()), move || {
@@ -82,7 +83,7 @@ impl World {
         let happens = |fault| self.faults.happens(Point::Invoke, fault);
         let network = Network {
             time: self.time.clone(),
-            dice: self.dice.clone(),
+            randomness: self.randomness.clone(),
             faults: self.faults.clone(),
             life: Default::default(),
             clock: Arc::clone(&clock),
@@ -91,11 +92,11 @@ impl World {
         let life = network.life.clone();
         if happens(Fault::KilledAtRandom) {
             let life = life.clone();
-            self.time.after(self.dice.any_scale(TIMEOUT), move || life.end());
+            self.time.after(self.randomness.any_scale(TIMEOUT), move || life.end());
         }
-        let late = if happens(Fault::LateStart) { self.dice.millis(1, 100) } else { Duration::ZERO };
-        let frozen = if happens(Fault::Frozen) { self.dice.any_scale(TIMEOUT) } else { Duration::ZERO };
-        let from = self.time.now() + self.dice.any_scale(TIMEOUT);
+        let late = if happens(Fault::LateStart) { self.randomness.millis(1, 100) } else { Duration::ZERO };
+        let frozen = if happens(Fault::Frozen) { self.randomness.any_scale(TIMEOUT) } else { Duration::ZERO };
+        let from = self.time.now() + self.randomness.any_scale(TIMEOUT);
         let worker = Worker::new(Ports { world: Arc::clone(self), network });
         let work = async move {
             self.time.sleep(late).await;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::checker::Request;
-use domain::ids::DeliveryId;
-use domain::ports::Clock;
+use checker::history::Request;
+use domain::shared::clock::Clock;
+use domain::shared::ids::DeliveryId;
 
 use crate::search::variable;
 use crate::sink::Answer;

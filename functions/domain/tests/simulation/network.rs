@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use domain::fakes::Dice;
-use domain::ports::{Clock, Result, Unavailable};
-use domain::set_clock::SetClock;
-use domain::timestamp::Timestamp;
+use domain::shared::clock::Clock;
+use domain::shared::skew_corrected_clock::SkewCorrectedClock;
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Unavailable};
+use domain::testing::fakes::SeededRandomness;
 
 use crate::executor::Time;
 use crate::faults::{Fault, Faults, Point};
@@ -51,11 +52,11 @@ impl Future for Life {
 #[derive(Clone)]
 pub(crate) struct Network {
     pub(crate) time: Time,
-    pub(crate) dice: Dice,
+    pub(crate) randomness: SeededRandomness,
     pub(crate) faults: Faults,
     pub(crate) life: Life,
     /// The sandbox's, which hears the dates of the answers.
-    pub(crate) clock: Arc<SetClock>,
+    pub(crate) clock: Arc<SkewCorrectedClock>,
     pub(crate) hears_dates: bool,
 }
 
@@ -71,7 +72,7 @@ impl Network {
             if let Some(answer) = self.one_try(at, &effect).await {
                 return answer;
             }
-            self.time.sleep(self.dice.millis(1, 1000)).await;
+            self.time.sleep(self.randomness.millis(1, 1000)).await;
         }
         Err(Unavailable::new("call the other side", "told to fail"))
     }
@@ -94,9 +95,9 @@ impl Network {
             return None;
         }
         let there = if happens(Fault::LateWrite) {
-            self.dice.millis(2001, 8000)
+            self.randomness.millis(2001, 8000)
         } else if happens(Fault::SlowCall) {
-            self.dice.millis(500, 1900)
+            self.randomness.millis(500, 1900)
         } else {
             self.travel()
         };
@@ -114,7 +115,7 @@ impl Network {
         self.time.sleep(there + self.travel()).await;
         let (answer, written) = answer.lock().unwrap().take()?;
         if self.hears_dates {
-            self.clock.hear(Timestamp::from_millis(written.as_secs() * 1000), sent);
+            self.clock.observe(Timestamp::from_millis(written.as_secs() * 1000), sent);
         }
         Some(answer)
     }
@@ -126,6 +127,6 @@ impl Network {
     }
 
     fn travel(&self) -> Duration {
-        self.dice.millis(1, 8)
+        self.randomness.millis(1, 8)
     }
 }

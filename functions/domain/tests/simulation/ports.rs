@@ -4,19 +4,28 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::conversation::Conversation;
-use domain::delivery::{Delivery, DeliveryStatus, Record};
-use domain::destination::Destination;
-use domain::event::LifecycleEvent;
-use domain::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
-use domain::ledger::{Claim, Claimed, Closing};
-use domain::messages::{DeliveryMessage, EventMessage, Message};
-use domain::ports::{
-    Clock, Context, Contexts, ConversationLookup, Conversations, DeliveryQueue, Destinations, EventOutbox,
-    EventQueue, Ledger, RateCounter, Receipt, Result, Saved, Unavailable, Visibility,
-};
-use domain::rate::{Counted, Window};
-use domain::timestamp::Timestamp;
+use domain::conversation::record::Conversation;
+use domain::conversation::store::{ConversationLookup, Conversations};
+use domain::delivery::context::{Context, Contexts};
+use domain::delivery::history::Record;
+use domain::delivery::ledger::Ledger;
+use domain::delivery::ledger::{Claim, Claimed, Closing};
+use domain::delivery::message::DeliveryQueue;
+use domain::delivery::message::{DeliveryMessage, Message};
+use domain::delivery::received::{Receipt, Visibility};
+use domain::delivery::record::{Delivery, DeliveryStatus};
+use domain::destination::record::Destination;
+use domain::destination::store::Destinations;
+use domain::event::lifecycle_event::LifecycleEvent;
+use domain::event::message::EventMessage;
+use domain::event::message::EventQueue;
+use domain::event::store::EventOutbox;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::rate::RateCounter;
+use domain::shared::rate::{RateKey, Window};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::{Result, Saved, Unavailable};
 use futures_util::FutureExt;
 
 use crate::faults::{Fault, Point};
@@ -103,15 +112,15 @@ impl Destinations for Ports {
 }
 
 impl RateCounter for Ports {
-    async fn count(&self, what: Counted<'_>, window: Window) -> Result<u64> {
+    async fn count(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
         let (is_trial, account, destination) = match what {
-            Counted::Requests(_) => return Ok(0),
-            Counted::Deliveries(account, destination) => (false, account.clone(), destination.clone()),
-            Counted::Trials(account, destination) => (true, account.clone(), destination.clone()),
+            RateKey::Requests(_) => return Ok(0),
+            RateKey::Deliveries(account, destination) => (false, account.clone(), destination.clone()),
+            RateKey::Probes(account, destination) => (true, account.clone(), destination.clone()),
         };
         let world = Arc::clone(&self.world);
         let count = move || {
-            let counted = if is_trial { Counted::Trials } else { Counted::Deliveries };
+            let counted = if is_trial { RateKey::Probes } else { RateKey::Deliveries };
             at_once(world.rates.count(counted(&account, &destination), window))
         };
         self.network.call(Point::Count, count).await

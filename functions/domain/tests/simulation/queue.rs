@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use domain::checker::Left;
-use domain::fakes::Dice;
-use domain::ports::Receipt;
-use domain::timestamp::Timestamp;
+use checker::history::Left;
+use domain::delivery::received::Receipt;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::SeededRandomness;
 
 use crate::faults::{Fault, Faults, Point};
 
@@ -63,7 +63,7 @@ struct State {
 #[derive(Clone)]
 pub(crate) struct Queues {
     state: Arc<Mutex<State>>,
-    dice: Dice,
+    randomness: SeededRandomness,
     faults: Faults,
     /// Messages of one queue that can be in flight at once.
     in_flight: usize,
@@ -72,8 +72,14 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
-    pub(crate) fn new(dice: &Dice, faults: &Faults, in_flight: usize) -> Self {
-        Self { state: Arc::default(), dice: dice.clone(), faults: faults.clone(), in_flight, is_fair: false }
+    pub(crate) fn new(randomness: &SeededRandomness, faults: &Faults, in_flight: usize) -> Self {
+        Self {
+            state: Arc::default(),
+            randomness: randomness.clone(),
+            faults: faults.clone(),
+            in_flight,
+            is_fair: false,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,7 +112,7 @@ impl Queues {
         if self.faults.happens(Point::Receive, Fault::NothingReceived) {
             return None;
         }
-        self.dice.shuffle(&mut visible);
+        self.randomness.shuffle(&mut visible);
         if self.is_fair {
             visible.sort_by_key(|message| noisy.contains(&message.group));
         }

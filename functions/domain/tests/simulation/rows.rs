@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use domain::delivery::DeliveryStatus;
-use domain::messages::{DeliveryMessage, Message};
-use domain::outcome::OutcomeClass::{HttpError, Success, Timeout, Unknown};
-use domain::ports::Clock;
+use domain::delivery::message::{DeliveryMessage, Message};
+use domain::delivery::outcome::OutcomeClass::{HttpError, Success, Timeout, Unknown};
+use domain::delivery::record::DeliveryStatus;
+use domain::shared::clock::Clock;
 
 use crate::faults::{Fault, Point};
 use crate::queue::Source;
@@ -180,11 +180,11 @@ fn row_35_a_redriven_letter_of_an_exhausted_delivery_is_acknowledged_and_a_stran
 
 fn redrive(scene: &Scene) {
     let event = scene.event.clone();
-    let delivery = domain::delivery::Delivery {
+    let delivery = domain::delivery::record::Delivery {
         id: scene.delivery(0),
         destination_id: scene.destinations[0].clone(),
         created_at: scene.world.time.now(),
-        ..domain::fakes::sample::delivery()
+        ..domain::testing::fakes::sample::delivery()
     };
     assert_eq!(delivery.id.event_id(), Some(event));
     let body = Message::Delivery(DeliveryMessage::from(delivery)).body();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::timestamp::Timestamp;
+use domain::shared::timestamp::Timestamp;
 
 const FIRST: usize = 5;
 const ONE_MORE: Duration = Duration::from_millis(200);

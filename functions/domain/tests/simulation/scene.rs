@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::checker::History;
-use domain::delivery::{Attempted, DeliveryStatus, Entry, Standing};
-use domain::ids::{DeliveryId, DestinationId, EventId};
-use domain::outcome::OutcomeClass;
+use checker::history::History;
+use domain::delivery::history::{Attempted, Entry};
+use domain::delivery::outcome::OutcomeClass;
+use domain::delivery::record::DeliveryStatus;
+use domain::delivery::state::DeliveryState;
+use domain::shared::ids::{DeliveryId, DestinationId, EventId};
 
 use crate::faults::{Fault, Point};
 use crate::sink::Answer;
@@ -81,6 +83,6 @@ impl Ending {
     }
 
     pub(crate) fn status(&self, index: usize) -> DeliveryStatus {
-        Standing::of(&self.history.records[&self.deliveries[index]]).unwrap().status
+        DeliveryState::of(&self.history.records[&self.deliveries[index]]).unwrap().status
     }
 }

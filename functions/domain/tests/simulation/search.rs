@@ -1,6 +1,6 @@
 //! Looks for a seed under which a promise is not kept.
 
-use domain::checker::History;
+use checker::history::History;
 
 use crate::faults::Fault;
 use crate::world::World;

@@ -5,13 +5,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::checker::Request;
-use domain::deliver::ATTEMPT_LIMIT;
-use domain::fakes::Dice;
-use domain::ids::{DeliveryId, DestinationId, EventId};
-use domain::outcome::{Outcome, OutcomeClass};
-use domain::ports::{Clock, WebhookSender};
-use domain::wire::WebhookRequest;
+use checker::history::Request;
+use domain::delivery::deliver::ATTEMPT_LIMIT;
+use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::request::WebhookRequest;
+use domain::delivery::request::WebhookSender;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{DeliveryId, DestinationId, EventId};
+use domain::testing::fakes::SeededRandomness;
 
 use crate::faults::{Fault, Point};
 use crate::ports::Ports;
@@ -58,8 +59,8 @@ struct State {
 pub(crate) struct Sink(Arc<Mutex<State>>);
 
 impl Sink {
-    pub(crate) fn open(&self, id: &DestinationId, script: &[Answer], dice: Option<&Dice>) {
-        let temper = dice.map_or(TEMPERS[0], |dice| *dice.pick(&TEMPERS));
+    pub(crate) fn open(&self, id: &DestinationId, script: &[Answer], randomness: Option<&SeededRandomness>) {
+        let temper = randomness.map_or(TEMPERS[0], |randomness| *randomness.pick(&TEMPERS));
         let script = script.iter().copied().collect();
         self.0.lock().unwrap().destinations.insert(id.clone(), Destination { temper, script });
     }
@@ -68,24 +69,24 @@ impl Sink {
         self.0.lock().unwrap().requests.clone()
     }
 
-    fn answer(&self, of: &DestinationId, dice: &Dice) -> Answer {
+    fn answer(&self, of: &DestinationId, randomness: &SeededRandomness) -> Answer {
         let mut state = self.0.lock().unwrap();
         let destination = state.destinations.get_mut(of).unwrap();
         if let Some(answer) = destination.script.pop_front() {
             return answer;
         }
-        let mut roll = dice.part();
+        let mut roll = randomness.part();
         let bad = destination.temper.iter().position(|part| {
             roll -= part;
             roll < 0.0
         });
         match bad {
-            Some(0) => Answer::Status(500, dice.below(300) as u64),
+            Some(0) => Answer::Status(500, randomness.below(300) as u64),
             Some(1) => Answer::Never,
-            Some(2) => Answer::Status(200, 5000 + dice.below(10_000) as u64),
+            Some(2) => Answer::Status(200, 5000 + randomness.below(10_000) as u64),
             Some(3) => Answer::Reset,
             Some(4) => Answer::Absent,
-            _ => Answer::Status(200, dice.below(300) as u64),
+            _ => Answer::Status(200, randomness.below(300) as u64),
         }
     }
 }
@@ -101,7 +102,7 @@ impl WebhookSender for Ports {
             panic_quietly();
         }
         let (destination, seen) = read(&request);
-        let answer = world.sink.answer(&destination, &world.dice);
+        let answer = world.sink.answer(&destination, &world.randomness);
         note(self, answer);
         let started = world.time.now();
         let failed = |class| Outcome::failed(class, "", world.time.now().since(started));
@@ -109,7 +110,7 @@ impl WebhookSender for Ports {
             world.time.sleep(Duration::from_millis(5)).await;
             return failed(OutcomeClass::Connect);
         }
-        let way = world.dice.millis(1, if happens(Fault::SlowRequest) { 800 } else { 30 });
+        let way = world.randomness.millis(1, if happens(Fault::SlowRequest) { 800 } else { 30 });
         let (answered, wait) = match answer {
             Answer::Status(status, after) => (Some(status), Duration::from_millis(after)),
             Answer::Never => (None, ATTEMPT_LIMIT),
@@ -123,7 +124,7 @@ impl WebhookSender for Ports {
             sink.0.lock().unwrap().requests.push(request);
         });
         if happens(Fault::KilledAfter) {
-            world.time.sleep(world.dice.millis(0, 2 * way.as_millis() as u64)).await;
+            world.time.sleep(world.randomness.millis(0, 2 * way.as_millis() as u64)).await;
             return network.die().await;
         }
         if happens(Fault::PanicAfterRequest) {

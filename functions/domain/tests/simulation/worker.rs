@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use domain::deliver::{Deliver, Invocation, Received, Verdict};
-use domain::fakes::GlassVault;
-use domain::fan_out::FanOut;
-use domain::isolate::isolate;
-use domain::ledger::RETRY_AFTER;
-use domain::messages::Message;
-use domain::pace::{Pace, Turn};
-use domain::ports::{Clock, Receipt, Visibility};
-use domain::reconcile::Reconcile;
+use domain::delivery::deliver::{Deliver, Invocation, Verdict};
+use domain::delivery::fan_out::FanOut;
+use domain::delivery::ledger::RETRY_AFTER;
+use domain::delivery::message::Message;
+use domain::delivery::rate_limiter::{Admission, RateLimiter};
+use domain::delivery::received::Received;
+use domain::delivery::received::{Receipt, Visibility};
+use domain::delivery::reconcile::Reconcile;
+use domain::shared::catch_panic::catch_panic;
+use domain::shared::clock::Clock;
+use domain::testing::fakes::PlaintextVault;
 use futures_util::future::join_all;
 
 use crate::ports::Ports;
@@ -48,7 +50,7 @@ impl Worker {
         let step = FanOut::new(ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
         let one = async |(message, handed): &(Message, Handed)| {
             let Message::Event(event) = message else { return None };
-            if isolate(step.run(event)).await.is_ok() {
+            if catch_panic(step.run(event)).await.is_ok() {
                 self.ports.world.fanned_out(&event.event_id);
                 return Some(handed.receipt.clone());
             }
@@ -62,26 +64,34 @@ impl Worker {
         let received: Vec<_> = batch.iter().filter_map(received).collect();
         let (ports, clock) = (|| self.ports.clone(), || Arc::clone(&self.clock));
         let world = &self.ports.world;
-        let breaker = world.take_breaker();
-        let pace = Pace::new(ports(), ports(), world.rate_limit, Arc::clone(&breaker), clock());
-        let turns = pace.run(&received).await;
-        let (due, put_off): (Vec<_>, Vec<_>) =
-            received.into_iter().zip(turns).partition(|(_, turn)| *turn == Turn::Now);
+        let circuit_breaker = world.take_breaker();
+        let rate_limiter =
+            RateLimiter::new(ports(), ports(), world.rate_limit, Arc::clone(&circuit_breaker), clock());
+        let turns = rate_limiter.run(&received).await;
+        let (due, defer): (Vec<_>, Vec<_>) =
+            received.into_iter().zip(turns).partition(|(_, turn)| *turn == Admission::Now);
         let due: Vec<_> = due.into_iter().map(|(received, _)| received).collect();
-        let step =
-            Deliver::new(ports(), ports(), GlassVault, ports(), ports(), Arc::clone(&breaker), clock());
+        let step = Deliver::new(
+            ports(),
+            ports(),
+            PlaintextVault,
+            ports(),
+            ports(),
+            Arc::clone(&circuit_breaker),
+            clock(),
+        );
         let verdicts = step.run(&due, invocation).await;
-        world.keep_breaker(breaker);
+        world.keep_breaker(circuit_breaker);
         let done = due.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Done);
         let done = done.map(|(received, _)| received.receipt);
-        done.chain(put_off.into_iter().map(|(received, _)| received.receipt)).collect()
+        done.chain(defer.into_iter().map(|(received, _)| received.receipt)).collect()
     }
 
     async fn reconcile(&self, batch: &[(Message, Handed)]) -> Vec<Receipt> {
         let ports = || self.ports.clone();
         let step = Reconcile::new(ports(), ports(), ports(), Arc::clone(&self.clock));
         let one = async |(message, handed): &(Message, Handed)| {
-            isolate(step.run(message)).await.is_ok().then(|| handed.receipt.clone())
+            catch_panic(step.run(message)).await.is_ok().then(|| handed.receipt.clone())
         };
         join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
     }

@@ -5,22 +5,26 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use domain::breaker::Breaker;
-use domain::change::Change;
-use domain::checker::{self, Breach, History, Invariant};
-use domain::completion::{Complete, Completion, CompletionFlow};
-use domain::destination::{Destination, DestinationStatus};
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::fakes::{Dice, MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, sample};
-use domain::ids::{ConversationId, DeliveryId, DestinationId, EventId};
-use domain::ledger::LEASE_MARGIN;
-use domain::ports::Clock;
-use domain::rate::RateLimit;
-use domain::set_clock::SetClock;
-use domain::signal::End;
-use domain::target_url::TargetUrl;
-use domain::timestamp::Timestamp;
+use checker::Breach;
+use checker::history::{History, Invariant};
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::patch::ConversationPatch;
+use domain::delivery::circuit_breaker::CircuitBreaker;
+use domain::delivery::ledger::LEASE_MARGIN;
+use domain::destination::record::{Destination, DestinationStatus};
+use domain::destination::target_url::TargetUrl;
+use domain::event::kind::EventKind;
+use domain::lifecycle::complete::{Complete, Completion};
+use domain::lifecycle::provider_callback::Ending;
+use domain::shared::clock::Clock;
+use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::rate::RateLimit;
+use domain::shared::skew_corrected_clock::SkewCorrectedClock;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{
+    MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, SeededRandomness, sample,
+};
 use futures_util::future::{Either, select};
 
 use crate::executor::Time;
@@ -43,7 +47,7 @@ struct State {
     running: [usize; 3],
     scales: [Scale; 3],
     /// What the idle sandboxes have seen of destinations that hang.
-    breakers: Vec<Arc<Breaker>>,
+    breakers: Vec<Arc<CircuitBreaker>>,
     /// When each queue is asked next.
     polls: [Option<Timestamp>; 3],
     invocations: usize,
@@ -57,7 +61,7 @@ struct State {
 
 pub(crate) struct World {
     pub(crate) time: Time,
-    pub(crate) dice: Dice,
+    pub(crate) randomness: SeededRandomness,
     pub(crate) faults: Faults,
     pub(crate) queues: Queues,
     pub(crate) ledger: MemoryLedger,
@@ -75,7 +79,7 @@ pub(crate) struct World {
     /// Whether a queue's invocations become more as slowly as Lambda's, or can be as many as there may be at once.
     pub(crate) scales: bool,
     /// The clocks of the sandboxes that invocations run in.
-    pub(crate) sandboxes: Vec<Arc<SetClock>>,
+    pub(crate) sandboxes: Vec<Arc<SkewCorrectedClock>>,
     /// Sandboxes remember which destinations hang.
     pub(crate) has_breakers: bool,
     state: Mutex<State>,
@@ -102,16 +106,16 @@ impl World {
 
     /// The same with so many messages of a queue that can be in flight.
     pub(crate) fn with_in_flight(seed: u64, in_flight: usize) -> Self {
-        let (time, dice) = (Time::starting_at(START), Dice::new(seed));
-        let faults = Faults::none(&dice, &time);
-        let mut world = Self::under(faults, time, dice, in_flight);
+        let (time, randomness) = (Time::starting_at(START), SeededRandomness::new(seed));
+        let faults = Faults::none(&randomness, &time);
+        let mut world = Self::under(faults, time, randomness, in_flight);
         world.sandboxes = vec![world.clock_off_by(0), world.clock_off_by(0)];
         world
     }
 
-    fn under(faults: Faults, time: Time, dice: Dice, in_flight: usize) -> Self {
+    fn under(faults: Faults, time: Time, randomness: SeededRandomness, in_flight: usize) -> Self {
         Self {
-            queues: Queues::new(&dice, &faults, in_flight),
+            queues: Queues::new(&randomness, &faults, in_flight),
             ledger: MemoryLedger::default(),
             tenants: MemoryDestinations::default(),
             conversations: MemoryConversations::default(),
@@ -126,52 +130,55 @@ impl World {
             has_breakers: true,
             state: Mutex::default(),
             time,
-            dice,
+            randomness,
             faults,
         }
     }
 
     /// As the seed has it, with everything that happens in it.
     pub(crate) fn of_seed(seed: u64) -> Arc<Self> {
-        let (time, dice) = (Time::starting_at(START), Dice::new(seed));
-        let faults = Faults::weather(&dice, &time);
-        let in_flight = if dice.chance(0.1) { 1 + dice.below(12) } else { usize::MAX };
-        let mut world = Self::under(faults, time, dice, in_flight);
-        world.rate_limit =
-            RateLimit::new(if world.dice.chance(0.1) { 1 + world.dice.below(5) as u64 } else { 0 });
-        world.workers = 1 + world.dice.below(4);
-        for _ in 0..=world.dice.below(4) {
+        let (time, randomness) = (Time::starting_at(START), SeededRandomness::new(seed));
+        let faults = Faults::weather(&randomness, &time);
+        let in_flight = if randomness.chance(0.1) { 1 + randomness.below(12) } else { usize::MAX };
+        let mut world = Self::under(faults, time, randomness, in_flight);
+        world.rate_limit = RateLimit::new(if world.randomness.chance(0.1) {
+            1 + world.randomness.below(5) as u64
+        } else {
+            0
+        });
+        world.workers = 1 + world.randomness.below(4);
+        for _ in 0..=world.randomness.below(4) {
             let wrong = world.faults.happens(crate::faults::Point::Invoke, Fault::WrongClock);
-            let off_by = if wrong { world.dice.below(600_001) as i64 - 300_000 } else { 0 };
+            let off_by = if wrong { world.randomness.below(600_001) as i64 - 300_000 } else { 0 };
             let clock = world.clock_off_by(off_by);
             world.sandboxes.push(clock);
         }
         let world = Arc::new(world);
-        let dice = &world.dice;
-        for index in 0..=dice.below(6) {
+        let randomness = &world.randomness;
+        for index in 0..=randomness.below(6) {
             let status =
-                if dice.chance(0.1) { DestinationStatus::Disabled } else { DestinationStatus::Enabled };
+                if randomness.chance(0.1) { DestinationStatus::Disabled } else { DestinationStatus::Enabled };
             let id = world.destination(index, status);
-            world.sink.open(&id, &[], Some(dice));
-            if dice.chance(0.15) {
+            world.sink.open(&id, &[], Some(randomness));
+            if randomness.chance(0.15) {
                 world.change_in_time(&id);
             }
         }
-        for _ in 0..=dice.below(3) {
-            world.end_conversation(dice.any_scale(Duration::from_secs(60)));
+        for _ in 0..=randomness.below(3) {
+            world.end_conversation(randomness.any_scale(Duration::from_secs(60)));
         }
-        if dice.chance(0.05) {
+        if randomness.chance(0.05) {
             world.faults.note(Fault::Poison, || "a body that is not ours".to_owned());
-            let queue = *dice.pick(&[Source::Events, Source::Deliveries]);
-            world.send(queue, "".into(), (*dice.pick(&["", "{}", "not json"])).into(), Duration::ZERO);
+            let queue = *randomness.pick(&[Source::Events, Source::Deliveries]);
+            world.send(queue, "".into(), (*randomness.pick(&["", "{}", "not json"])).into(), Duration::ZERO);
         }
         world
     }
 
-    pub(crate) fn clock_off_by(&self, millis: i64) -> Arc<SetClock> {
+    pub(crate) fn clock_off_by(&self, millis: i64) -> Arc<SkewCorrectedClock> {
         let span = Duration::from_millis(millis.unsigned_abs());
         let (fast, slow) = if millis > 0 { (span, Duration::ZERO) } else { (Duration::ZERO, span) };
-        Arc::new(SetClock::new(Arc::new(SandboxClock { time: self.time.clone(), fast, slow })))
+        Arc::new(SkewCorrectedClock::new(Arc::new(SandboxClock { time: self.time.clone(), fast, slow })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -213,12 +220,12 @@ impl World {
     }
 
     fn change_in_time(self: &Arc<Self>, id: &DestinationId) {
-        let change = *self.dice.pick(&[Fault::Disabled, Fault::Moved, Fault::Deleted]);
+        let change = *self.randomness.pick(&[Fault::Disabled, Fault::Moved, Fault::Deleted]);
         let (world, id) = (Arc::clone(self), id.clone());
-        self.time.after(self.dice.any_scale(Duration::from_secs(120)), move || {
+        self.time.after(self.randomness.any_scale(Duration::from_secs(120)), move || {
             world.change(&id, change);
-            if change != Fault::Deleted && world.dice.chance(0.5) {
-                let after = world.dice.any_scale(Duration::from_secs(120));
+            if change != Fault::Deleted && world.randomness.chance(0.5) {
+                let after = world.randomness.any_scale(Duration::from_secs(120));
                 world.time.clone().after(after, move || world.change(&id, Fault::Enabled));
             }
         });
@@ -237,13 +244,13 @@ impl World {
                 account_id: sample::account(),
                 conversation_id,
                 flow: CompletionFlow::Hangup,
-                end: End::As(EventKind::Completed),
+                end: Ending::As(EventKind::Completed),
                 ended_at: None,
-                stated: Change::default(),
-                known: Details::default(),
+                stated: ConversationPatch::default(),
+                known: ConversationFields::default(),
             };
             while !world.is_taken(&completion).await {
-                world.time.sleep(world.dice.millis(100, 10_000)).await;
+                world.time.sleep(world.randomness.millis(100, 10_000)).await;
             }
         });
         event
@@ -252,7 +259,7 @@ impl World {
     async fn is_taken(self: &Arc<Self>, completion: &Completion) -> bool {
         let network = Network {
             time: self.time.clone(),
-            dice: self.dice.clone(),
+            randomness: self.randomness.clone(),
             faults: self.faults.clone(),
             life: Default::default(),
             clock: self.sandbox(),
@@ -267,19 +274,19 @@ impl World {
         }
     }
 
-    pub(crate) fn sandbox(&self) -> Arc<SetClock> {
-        Arc::clone(self.dice.pick(&self.sandboxes))
+    pub(crate) fn sandbox(&self) -> Arc<SkewCorrectedClock> {
+        Arc::clone(self.randomness.pick(&self.sandboxes))
     }
 
     /// That of the sandbox which became idle last, or of a new one. Clocks are dealt out by themselves.
-    pub(crate) fn take_breaker(&self) -> Arc<Breaker> {
+    pub(crate) fn take_breaker(&self) -> Arc<CircuitBreaker> {
         self.state().breakers.pop().unwrap_or_default()
     }
 
     /// A sandbox that has lived through its invocation is used again.
-    pub(crate) fn keep_breaker(&self, breaker: Arc<Breaker>) {
+    pub(crate) fn keep_breaker(&self, circuit_breaker: Arc<CircuitBreaker>) {
         if self.has_breakers {
-            self.state().breakers.push(breaker);
+            self.state().breakers.push(circuit_breaker);
         }
     }
 

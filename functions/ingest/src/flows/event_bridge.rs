@@ -4,16 +4,19 @@
 //! the function's failure destination.
 
 use adapters::function::Error;
-use domain::completion::{Completed, CompletionFlow};
-use domain::details::Details;
-use domain::ids::AccountId;
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::ports::Accounts;
+use domain::account::store::Accounts;
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::ConversationFields;
+use domain::lifecycle::complete::Completed;
+use domain::shared::ids::AccountId;
+use domain::shared::invalid::Invalid;
+use domain::shared::json::JsonObject;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{End, Stated, unreadable};
+use super::end::EndConversation;
+use super::stated::Stated;
+use super::unreadable::unreadable;
 
 /// The one kind of event that a rule sends here.
 const DETAIL_TYPE: &str = "conversation.ended";
@@ -41,7 +44,7 @@ pub(crate) fn read(event: &RawValue) -> Option<Vec<BusEvent<'_>>> {
 /// Ends the conversation of each. All are tried; the first failure is the invocation's, and a second try repeats the
 /// others without an effect.
 pub(crate) async fn run(
-    step: &End<'_>,
+    step: &EndConversation<'_>,
     accounts: &impl Accounts,
     events: Vec<BusEvent<'_>>,
 ) -> Result<(), Error> {
@@ -56,7 +59,7 @@ pub(crate) async fn run(
     outcome
 }
 
-async fn one(step: &End<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> Result<(), Error> {
+async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> Result<(), Error> {
     if event.detail_type != DETAIL_TYPE {
         return Err(format!("the detail-type is not {DETAIL_TYPE}").into());
     }
@@ -67,14 +70,14 @@ async fn one(step: &End<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> R
         return Err(Invalid::new("detail.account_id", "names no account").into());
     }
     let flow = CompletionFlow::EventBridge;
-    match step.run(&stated.completion(account_id, flow, kind, Details::default())).await? {
+    match step.run(&stated.completion(account_id, flow, kind, ConversationFields::default())).await? {
         Completed::Accepted(_) | Completed::EndedOtherwise(_) => Ok(()),
         Completed::TooLarge => Err("the record is larger than we keep".into()),
     }
 }
 
 pub(super) fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Error> {
-    let mut fields: Fields = serde_json::from_str(detail.get())
+    let mut fields: JsonObject = serde_json::from_str(detail.get())
         .map_err(|error| unreadable("detail is no JSON object, or gives a field twice", &error))?;
     let rule = "must be a string";
     let account_id: String =

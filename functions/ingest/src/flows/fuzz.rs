@@ -1,9 +1,10 @@
 //! What must hold of any body that a flow is sent.
 
-use domain::fakes::{Fuzz, assert_readable};
+use domain::testing::fakes::{Fuzz, assert_readable};
 use serde_json::value::RawValue;
 
-use super::{Stated, event_bridge, outbound_call};
+use super::stated::Stated;
+use super::{event_bridge, outbound_call};
 
 /// What ends are made of.
 const WORDS: [&str; 8] = [
@@ -26,7 +27,7 @@ fn what_the_platform_says_is_taken_or_a_field_is_named() {
     fuzz.run(|input| {
         let parse = || serde_json::from_slice(input).ok();
         let (Some(one), Some(other)) = (parse(), parse()) else { return };
-        let account = domain::fakes::sample::account();
+        let account = domain::testing::fakes::sample::account();
         if let Err(error) = outbound_call::parse(account, one) {
             assert_readable(&error);
         }

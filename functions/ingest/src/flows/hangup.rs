@@ -1,16 +1,22 @@
 //! Standard hangup handling: the platform states the conversation's final record.
 
 use adapters::caller::Caller;
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::completion::CompletionFlow;
-use domain::details::Details;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::ConversationFields;
 
-use super::{End, Stated};
+use super::end::EndConversation;
+use super::stated::Stated;
 
-pub(crate) async fn run(step: &End<'_>, caller: Caller, request: &Request) -> Result<Reply, Problem> {
+pub(crate) async fn run(
+    step: &EndConversation<'_>,
+    caller: Caller,
+    request: &Request,
+) -> Result<Reply, Problem> {
     let stated = Stated::parse(request.json()?)?;
     let kind = stated.required_kind()?;
-    let known = Details::default();
+    let known = ConversationFields::default();
     step.reply(&stated.completion(caller.account_id, CompletionFlow::Hangup, kind, known)).await
 }

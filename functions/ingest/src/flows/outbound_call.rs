@@ -1,25 +1,32 @@
 //! The platform's dialer: a call that it placed is over, answered or not.
 
 use adapters::caller::Caller;
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::completion::{Completion, CompletionFlow};
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::ids::AccountId;
-use domain::invalid::Invalid;
-use domain::json::Fields;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::ConversationFields;
+use domain::event::kind::EventKind;
+use domain::lifecycle::complete::Completion;
+use domain::shared::ids::AccountId;
+use domain::shared::invalid::Invalid;
+use domain::shared::json::JsonObject;
 use serde_json::json;
 
-use super::{End, Stated};
+use super::end::EndConversation;
+use super::stated::Stated;
 
-pub(crate) async fn run(step: &End<'_>, caller: Caller, request: &Request) -> Result<Reply, Problem> {
+pub(crate) async fn run(
+    step: &EndConversation<'_>,
+    caller: Caller,
+    request: &Request,
+) -> Result<Reply, Problem> {
     step.reply(&parse(caller.account_id, request.json()?)?).await
 }
 
 /// The record's fields, and whether the call was `answered`. A status that is stated decides; where none is, a call that
 /// nobody answered is disconnected.
-pub(super) fn parse(account_id: AccountId, mut fields: Fields) -> Result<Completion, Invalid> {
+pub(super) fn parse(account_id: AccountId, mut fields: JsonObject) -> Result<Completion, Invalid> {
     let answered: Option<bool> = fields.take("answered", "must be true or false")?;
     let stated = Stated::parse(fields)?;
     let kind = match (stated.kind()?, answered) {
@@ -30,45 +37,9 @@ pub(super) fn parse(account_id: AccountId, mut fields: Fields) -> Result<Complet
             return Err(Invalid::new("answered", "must be given where no conversation_status is"));
         }
     };
-    let known = Details::of([("calling_type", Some(json!("OUTBOUND")))]);
+    let known = ConversationFields::of([("calling_type", Some(json!("OUTBOUND")))]);
     Ok(stated.completion(account_id, CompletionFlow::OutboundCall, kind, known))
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::signal;
-
-    use super::*;
-
-    fn end(json: &str) -> Result<signal::End, Invalid> {
-        let account = AccountId::parse("acc_1").unwrap();
-        parse(account, serde_json::from_str(json).unwrap()).map(|completion| completion.end)
-    }
-
-    #[test]
-    fn an_answer_decides_where_no_status_is_stated() {
-        for (json, kind) in [
-            (r#"{"conversation_id":"c","answered":true}"#, EventKind::Completed),
-            (r#"{"conversation_id":"c","answered":false}"#, EventKind::Disconnected),
-            (r#"{"conversation_id":"c","answered":false,"conversation_status":"FAILED"}"#, EventKind::Failed),
-            (r#"{"conversation_id":"c","conversation_status":"COMPLETED"}"#, EventKind::Completed),
-        ] {
-            assert_eq!(end(json), Ok(signal::End::As(kind)), "{json}");
-        }
-    }
-
-    #[test]
-    fn a_mistake_names_its_field() {
-        for (json, field) in [
-            (r#"{"answered":true}"#, "conversation_id"),
-            (r#"{"conversation_id":"c"}"#, "answered"),
-            (r#"{"conversation_id":"c","answered":"yes"}"#, "answered"),
-            (
-                r#"{"conversation_id":"c","answered":true,"conversation_status":"PENDING"}"#,
-                "conversation_status",
-            ),
-        ] {
-            assert_eq!(end(json).unwrap_err().field, field, "{json}");
-        }
-    }
-}
+mod tests;

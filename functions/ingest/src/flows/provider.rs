@@ -1,19 +1,22 @@
 //! What the callbacks of providers share: whose they are, whether they are genuine, and what becomes of them.
 
 use adapters::dynamodb::ProviderTable;
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use adapters::vault::KmsOpener;
-use domain::callback::Taken;
-use domain::ids::{AccountId, ConversationId};
-use domain::invalid::Invalid;
-use domain::ports::{ProviderSecrets, Unavailable};
-use domain::provider::{Provider, ProviderSecret};
-use domain::signal::Signal;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use adapters::vault::kms::KmsDecryptor;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::conversation::provider_secret::ProviderSecrets;
+use domain::lifecycle::callback::CallbackResult;
+use domain::lifecycle::provider_callback::ProviderCallback;
+use domain::shared::ids::{AccountId, ConversationId};
+use domain::shared::invalid::Invalid;
+use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::Linking;
+use crate::steps::Callbacks;
 
 /// Why a callback is not believed. Its sender gets one answer for all of them; the log says which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -88,11 +91,11 @@ pub(crate) enum Effect {
     Ignored,
 }
 
-impl From<Taken> for Effect {
-    fn from(taken: Taken) -> Self {
+impl From<CallbackResult> for Effect {
+    fn from(taken: CallbackResult) -> Self {
         match taken {
-            Taken::Applied => Self::Applied,
-            Taken::Parked => Self::Parked,
+            CallbackResult::Applied => Self::Applied,
+            CallbackResult::Parked => Self::Parked,
         }
     }
 }
@@ -109,8 +112,8 @@ impl Effect {
 
 /// What the flows of providers work with.
 pub(crate) struct CallbackFlow<'a> {
-    pub(crate) callbacks: &'a Linking,
-    pub(crate) secrets: &'a ProviderTable<KmsOpener>,
+    pub(crate) callbacks: &'a Callbacks,
+    pub(crate) secrets: &'a ProviderTable<KmsDecryptor>,
 }
 
 impl CallbackFlow<'_> {
@@ -129,11 +132,11 @@ impl CallbackFlow<'_> {
     pub(crate) async fn receive(
         &self,
         account: &AccountId,
-        signal: Option<&Signal>,
+        callback: Option<&ProviderCallback>,
         names: Option<&ConversationId>,
     ) -> Result<Effect, Failure> {
-        let Some(signal) = signal else { return Ok(Effect::Ignored) };
-        Ok(self.callbacks.receive(account, signal, names).await?.into())
+        let Some(callback) = callback else { return Ok(Effect::Ignored) };
+        Ok(self.callbacks.receive(account, callback, names).await?.into())
     }
 }
 
@@ -141,7 +144,7 @@ impl CallbackFlow<'_> {
 pub(crate) fn log_failure(provider: Provider, request: &Request, failure: &Failure) {
     let account = AccountId::parse(request.path("account_id")).ok();
     let account = account.as_ref().map(tracing::field::display);
-    let provider = provider.as_str();
+    let provider = provider.as_ref();
     match failure {
         Failure::Refused(reason) => {
             tracing::warn!(account_id = account, provider, ?reason, "callback.refused");
@@ -151,7 +154,7 @@ pub(crate) fn log_failure(provider: Provider, request: &Request, failure: &Failu
         }
         Failure::Unavailable(error) => {
             tracing::error!(account_id = account, provider, %error, "callback.lost");
-            adapters::log_unavailable(error);
+            adapters::telemetry::log_unavailable(error);
         }
     }
 }

@@ -1,26 +1,27 @@
 //! A record with its id, as the platform's flows send it.
 
-use domain::change::Change;
-use domain::completion::{Completion, CompletionFlow};
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::ids::{AccountId, ConversationId};
-use domain::invalid::Invalid;
-use domain::json::Fields;
-use domain::signal::End;
+use domain::conversation::ended::CompletionFlow;
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::patch::ConversationPatch;
+use domain::event::kind::EventKind;
+use domain::lifecycle::complete::Completion;
+use domain::lifecycle::provider_callback::Ending;
+use domain::shared::ids::{AccountId, ConversationId};
+use domain::shared::invalid::Invalid;
+use domain::shared::json::JsonObject;
 
 /// What the platform states of a conversation that ended.
 pub(crate) struct Stated {
     conversation_id: ConversationId,
-    change: Change,
+    change: ConversationPatch,
 }
 
 impl Stated {
     /// The record's fields, of which `conversation_id` has to be there.
-    pub(crate) fn parse(fields: Fields) -> Result<Self, Invalid> {
+    pub(crate) fn parse(fields: JsonObject) -> Result<Self, Invalid> {
         let conversation_id: String = fields.required("conversation_id", "must be a string")?;
         let conversation_id = ConversationId::parse(conversation_id)?;
-        let change = Change::parse(fields).map_err(|invalid| match &*invalid.field {
+        let change = ConversationPatch::parse(fields).map_err(|invalid| match &*invalid.field {
             // One that an update takes would not do here.
             "conversation_status" => not_terminal(),
             _ => invalid,
@@ -30,7 +31,7 @@ impl Stated {
 
     /// The event that the stated status means; `None` where none is stated.
     pub(crate) fn kind(&self) -> Result<Option<EventKind>, Invalid> {
-        let Some(status) = self.change.details.status() else { return Ok(None) };
+        let Some(status) = self.change.fields.status() else { return Ok(None) };
         status.event().map(Some).ok_or_else(not_terminal)
     }
 
@@ -45,10 +46,10 @@ impl Stated {
         account_id: AccountId,
         flow: CompletionFlow,
         kind: EventKind,
-        known: Details,
+        known: ConversationFields,
     ) -> Completion {
         let Self { conversation_id, change: stated } = self;
-        Completion { account_id, conversation_id, flow, end: End::As(kind), ended_at: None, stated, known }
+        Completion { account_id, conversation_id, flow, end: Ending::As(kind), ended_at: None, stated, known }
     }
 }
 

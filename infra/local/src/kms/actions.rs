@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use adapters::system::SystemChance;
+use adapters::system::SystemRandomness;
 use adapters::vault::cipher::{self, Key};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::ports::Chance;
+use domain::shared::randomness::Randomness;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -80,9 +80,9 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, KmsError> {
 
 fn generate_data_key(request: &GenerateDataKey, key: &Key) -> Value {
     let GenerateDataKey { key_id, key_spec: KeySpec::Aes256, encryption_context } = request;
-    let chance: &dyn Chance = &SystemChance;
-    let data_key: [u8; 32] = chance.bytes();
-    let blob = cipher::seal(key, chance, &bound(encryption_context), &data_key);
+    let randomness: &dyn Randomness = &SystemRandomness;
+    let data_key: [u8; 32] = randomness.bytes();
+    let blob = cipher::seal(key, randomness, &bound(encryption_context), &data_key);
     json!({ "KeyId": key_id, "CiphertextBlob": STANDARD.encode(blob), "Plaintext": STANDARD.encode(data_key) })
 }
 

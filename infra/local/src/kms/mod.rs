@@ -14,9 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use adapters::system::SystemChance;
+use adapters::system::SystemRandomness;
 use adapters::vault::cipher::Key;
-use domain::ports::Chance;
+use domain::shared::randomness::Randomness;
 use tokio::net::TcpListener;
 
 use self::state::State;
@@ -32,7 +32,7 @@ impl Kms {
     /// With a key that is gone with the process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self::with(Key::new((&SystemChance as &dyn Chance).bytes()))
+        Self::with(Key::new((&SystemRandomness as &dyn Randomness).bytes()))
     }
 
     /// With the key kept in this directory, or a new one that is kept there.

@@ -38,7 +38,7 @@ impl Asynchronous {
     async fn hand_over(&self, function: &Deployed, payload: &[u8], error: &InvokeError) {
         let record = json!({
             "version": "1.0",
-            "timestamp": domain::ports::Clock::now(&function.clock),
+            "timestamp": domain::shared::clock::Clock::now(&function.clock),
             "requestContext": {
                 "requestId": uuid::Uuid::new_v4().to_string(),
                 "condition": "RetriesExhausted",

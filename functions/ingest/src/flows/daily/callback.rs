@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::invalid::Invalid;
-use domain::provider::{Provider, Reference};
-use domain::signal::{End, News, Signal};
-use domain::timestamp::Timestamp;
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::provider::{Provider, Reference};
+use domain::event::kind::EventKind;
+use domain::lifecycle::provider_callback::{CallProgress, Ending, ProviderCallback};
+use domain::shared::invalid::Invalid;
+use domain::shared::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::flows::unreadable;
+use crate::flows::unreadable::unreadable;
 
 /// What Daily sends when a webhook is registered, before it has been told any secret.
 pub(super) fn is_probe(body: &[u8]) -> bool {
@@ -30,13 +30,13 @@ struct Envelope {
 }
 
 /// Reads a webhook; `None` for one of the many types that say nothing of a conversation's course.
-pub(super) fn read(body: &[u8]) -> Result<Option<Signal>, Invalid> {
+pub(super) fn read(body: &[u8]) -> Result<Option<ProviderCallback>, Invalid> {
     let envelope: Envelope = serde_json::from_slice(body)
         .map_err(|error| Invalid::new("body", unreadable("is no webhook of Daily", &error)))?;
     let payload = Payload(&envelope.payload);
-    let Some(news) = news(&envelope.kind, &payload) else { return Ok(None) };
+    let Some(progress) = progress(&envelope.kind, &payload) else { return Ok(None) };
     let room = payload.text("room").ok_or_else(|| Invalid::new("payload.room", "is missing"))?;
-    Ok(Some(Signal {
+    Ok(Some(ProviderCallback {
         reference: Reference::parse(Provider::Daily, room, "payload.room")?,
         // Their documented key: duplicates happen, and have the same.
         id: format!("{}/{}", envelope.kind, envelope.id),
@@ -45,7 +45,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Signal>, Invalid> {
             .find_map(|name| payload.seconds(name))
             .map_or_else(|| moment(envelope.event_ts), moment),
         began: ["start_ts", "joined_at"].iter().find_map(|name| payload.seconds(name)).map(moment),
-        news,
+        progress,
         known: known(&envelope.kind, &payload),
     }))
 }
@@ -64,24 +64,24 @@ impl<'a> Payload<'a> {
     }
 }
 
-fn news(kind: &str, payload: &Payload<'_>) -> Option<News> {
+fn progress(kind: &str, payload: &Payload<'_>) -> Option<CallProgress> {
     match kind {
-        "dialout.answered" | "dialin.connected" => Some(News::Answered),
+        "dialout.answered" | "dialin.connected" => Some(CallProgress::Answered),
         // The agent joins as an owner of the room; it has nobody to talk to until someone else comes.
         "participant.joined" | "participant.left" => {
             let is_owner = payload.0.get("owner").and_then(Value::as_bool).unwrap_or_default();
-            (!is_owner).then_some(News::Answered)
+            (!is_owner).then_some(CallProgress::Answered)
         }
-        "meeting.ended" | "dialout.stopped" | "dialin.stopped" => Some(News::Ended(End::ByAnswer)),
-        "dialout.error" | "dialin.error" => Some(News::Ended(End::As(EventKind::Failed))),
+        "meeting.ended" | "dialout.stopped" | "dialin.stopped" => Some(CallProgress::Ended(Ending::ByAnswer)),
+        "dialout.error" | "dialin.error" => Some(CallProgress::Ended(Ending::As(EventKind::Failed))),
         _ => None,
     }
 }
 
-fn known(kind: &str, payload: &Payload<'_>) -> Details {
+fn known(kind: &str, payload: &Payload<'_>) -> ConversationFields {
     let number = |name| payload.text(name).filter(|text| text.starts_with('+')).map(Value::from);
     let telephony = |calling_type: &str| {
-        Details::of([
+        ConversationFields::of([
             ("conversation_type", Some(json!("TELEPHONY"))),
             ("calling_type", Some(json!(calling_type))),
             ("telephony_provider", Some(json!("DAILY"))),
@@ -92,11 +92,11 @@ fn known(kind: &str, payload: &Payload<'_>) -> Details {
     match kind.split_once('.') {
         Some(("dialout", _)) => telephony("OUTBOUND"),
         Some(("dialin", _)) => telephony("INBOUND"),
-        Some(("meeting", _)) => Details::of([
+        Some(("meeting", _)) => ConversationFields::of([
             ("conversation_type", Some(json!("DAILY"))),
             ("conversation_duration", duration(payload).map(|span| json!(span.as_secs_f64().round() as u64))),
         ]),
-        _ => Details::default(),
+        _ => ConversationFields::default(),
     }
 }
 
@@ -115,20 +115,20 @@ fn moment(seconds: f64) -> Timestamp {
 mod tests {
     use super::*;
 
-    fn webhook(kind: &str, payload: &Value) -> Result<Option<Signal>, Invalid> {
+    fn webhook(kind: &str, payload: &Value) -> Result<Option<ProviderCallback>, Invalid> {
         let body = json!({"version": "1.0.0", "type": kind, "id": "i", "payload": payload, "event_ts": 1.5});
         read(body.to_string().as_bytes())
     }
 
     #[test]
     fn a_type_is_news_by_the_table() {
-        let failed = Some(News::Ended(End::As(EventKind::Failed)));
-        let over = Some(News::Ended(End::ByAnswer));
+        let failed = Some(CallProgress::Ended(Ending::As(EventKind::Failed)));
+        let over = Some(CallProgress::Ended(Ending::ByAnswer));
         for (kind, owner, expected) in [
-            ("dialout.answered", false, Some(News::Answered)),
-            ("dialin.connected", false, Some(News::Answered)),
-            ("participant.joined", false, Some(News::Answered)),
-            ("participant.left", false, Some(News::Answered)),
+            ("dialout.answered", false, Some(CallProgress::Answered)),
+            ("dialin.connected", false, Some(CallProgress::Answered)),
+            ("participant.joined", false, Some(CallProgress::Answered)),
+            ("participant.left", false, Some(CallProgress::Answered)),
             ("participant.left", true, None),
             ("meeting.ended", false, over),
             ("dialout.stopped", false, over),
@@ -138,8 +138,8 @@ mod tests {
             ("meeting.started", false, None),
             ("recording.started", false, None),
         ] {
-            let signal = webhook(kind, &json!({"room": "r1", "owner": owner})).unwrap();
-            assert_eq!(signal.map(|signal| signal.news), expected, "{kind}");
+            let callback = webhook(kind, &json!({"room": "r1", "owner": owner})).unwrap();
+            assert_eq!(callback.map(|callback| callback.progress), expected, "{kind}");
         }
     }
 
@@ -147,10 +147,10 @@ mod tests {
     fn a_meeting_tells_its_duration_and_a_call_its_numbers() {
         let meeting =
             json!({"room": "r1", "meeting_id": "m", "start_ts": 1_756_720_000.1, "end_ts": 1_756_720_060.2});
-        let signal = webhook("meeting.ended", &meeting).unwrap().unwrap();
-        assert_eq!(signal.known.get("conversation_duration"), Some("60"));
-        assert_eq!(signal.known.get("conversation_type"), Some("\"DAILY\""));
-        assert_eq!(signal.at, Timestamp::from_millis(1_756_720_060_200));
+        let callback = webhook("meeting.ended", &meeting).unwrap().unwrap();
+        assert_eq!(callback.known.get("conversation_duration"), Some("60"));
+        assert_eq!(callback.known.get("conversation_type"), Some("\"DAILY\""));
+        assert_eq!(callback.at, Timestamp::from_millis(1_756_720_060_200));
         let call = json!({"room": "r1", "destination": "+12098888888", "origin": "sip:room@example.com"});
         let known = webhook("dialout.answered", &call).unwrap().unwrap().known;
         assert_eq!(known.get("to_mobile_number"), Some("\"+12098888888\""));

@@ -1,8 +1,9 @@
 //! What must hold of any webhook that comes in Daily's name.
 
-use domain::fakes::{Fuzz, assert_readable};
-use domain::provider::{Provider, ProviderSecret};
-use domain::timestamp::Timestamp;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{Fuzz, assert_readable};
 
 use super::callback::{is_probe, read};
 use super::signature::verify;
@@ -25,9 +26,9 @@ fn a_webhook_is_a_signal_or_a_field_is_named() {
         sample["routeKey"].as_str()?.contains("daily").then_some(sample["body"].as_str()?.to_owned())
     });
     fuzz.run(|input| match read(input) {
-        Ok(signal) => {
+        Ok(callback) => {
             assert!(!is_probe(input), "a probe is no webhook");
-            let moments = signal.iter().flat_map(|signal| [Some(signal.at), signal.began]).flatten();
+            let moments = callback.iter().flat_map(|callback| [Some(callback.at), callback.began]).flatten();
             for moment in moments {
                 assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
             }

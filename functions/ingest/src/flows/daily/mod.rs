@@ -9,11 +9,12 @@ mod signature;
 
 use std::time::Duration;
 
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::ports::Unavailable;
-use domain::provider::Provider;
-use domain::timestamp::Timestamp;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::conversation::provider::Provider;
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::Unavailable;
 
 use super::provider::{CallbackFlow, Effect, Failure, log_failure};
 

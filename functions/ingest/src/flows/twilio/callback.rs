@@ -1,14 +1,14 @@
 //! What a status callback says.
 
-use domain::details::Details;
-use domain::event::EventKind;
-use domain::invalid::Invalid;
-use domain::provider::{Provider, Reference};
-use domain::signal::{End, News, Signal};
-use domain::timestamp::Timestamp;
+use domain::conversation::fields::ConversationFields;
+use domain::conversation::provider::{Provider, Reference};
+use domain::event::kind::EventKind;
+use domain::lifecycle::provider_callback::{CallProgress, Ending, ProviderCallback};
+use domain::shared::invalid::Invalid;
+use domain::shared::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::flows::unreadable;
+use crate::flows::unreadable::unreadable;
 
 /// The callback's parameters, decoded, in the order in which they came. They hold phone numbers: no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,20 +38,20 @@ impl Parameters {
 }
 
 /// Reads a callback; `None` for a status that Twilio may add one day.
-pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<Option<Signal>, Invalid> {
+pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<Option<ProviderCallback>, Invalid> {
     let required = |name| parameters.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
     let reference = Reference::parse(Provider::Twilio, required("CallSid")?, "CallSid")?;
     let status = required("CallStatus")?;
-    let Some(news) = news(status) else { return Ok(None) };
-    let known = known(parameters, news);
-    Ok(Some(Signal { reference, id: status.to_owned(), at: now, began: None, news, known }))
+    let Some(progress) = progress(status) else { return Ok(None) };
+    let known = known(parameters, progress);
+    Ok(Some(ProviderCallback { reference, id: status.to_owned(), at: now, began: None, progress, known }))
 }
 
-fn news(status: &str) -> Option<News> {
-    let ended = |kind| Some(News::Ended(End::As(kind)));
+fn progress(status: &str) -> Option<CallProgress> {
+    let ended = |kind| Some(CallProgress::Ended(Ending::As(kind)));
     match status {
-        "queued" | "initiated" | "ringing" => Some(News::Placed),
-        "in-progress" => Some(News::Answered),
+        "queued" | "initiated" | "ringing" => Some(CallProgress::Placed),
+        "in-progress" => Some(CallProgress::Answered),
         // Twilio calls a call completed that was answered and has ended.
         "completed" => ended(EventKind::Completed),
         "busy" | "no-answer" | "canceled" => ended(EventKind::Disconnected),
@@ -60,7 +60,7 @@ fn news(status: &str) -> Option<News> {
     }
 }
 
-fn known(parameters: &Parameters, news: News) -> Details {
+fn known(parameters: &Parameters, progress: CallProgress) -> ConversationFields {
     let text = |name| parameters.get(name).map(Value::from);
     let calling_type = match parameters.get("Direction") {
         Some("inbound") => Some(json!("INBOUND")),
@@ -69,9 +69,12 @@ fn known(parameters: &Parameters, news: News) -> Details {
     };
     // `CallDuration` is in seconds; `Duration`, which comes beside it, in minutes.
     let seconds = parameters.get("CallDuration").and_then(|seconds| seconds.parse::<u64>().ok());
-    Details::of([
+    ConversationFields::of([
         ("conversation_type", Some(json!("TELEPHONY"))),
-        ("conversation_duration", seconds.filter(|_| matches!(news, News::Ended(_))).map(Value::from)),
+        (
+            "conversation_duration",
+            seconds.filter(|_| matches!(progress, CallProgress::Ended(_))).map(Value::from),
+        ),
         ("conversation_recording_url", text("RecordingUrl")),
         ("calling_type", calling_type),
         ("telephony_provider", Some(json!("TWILIO"))),
@@ -84,18 +87,18 @@ fn known(parameters: &Parameters, news: News) -> Details {
 mod tests {
     use super::*;
 
-    fn signal(form: &str) -> Result<Option<Signal>, Invalid> {
+    fn callback(form: &str) -> Result<Option<ProviderCallback>, Invalid> {
         read(&Parameters::of_form(form.as_bytes()), Timestamp::from_millis(7))
     }
 
     #[test]
     fn a_status_is_news_by_the_table() {
-        let ended = |kind| Some(News::Ended(End::As(kind)));
+        let ended = |kind| Some(CallProgress::Ended(Ending::As(kind)));
         for (status, expected) in [
-            ("queued", Some(News::Placed)),
-            ("initiated", Some(News::Placed)),
-            ("ringing", Some(News::Placed)),
-            ("in-progress", Some(News::Answered)),
+            ("queued", Some(CallProgress::Placed)),
+            ("initiated", Some(CallProgress::Placed)),
+            ("ringing", Some(CallProgress::Placed)),
+            ("in-progress", Some(CallProgress::Answered)),
             ("completed", ended(EventKind::Completed)),
             ("busy", ended(EventKind::Disconnected)),
             ("no-answer", ended(EventKind::Disconnected)),
@@ -103,8 +106,8 @@ mod tests {
             ("failed", ended(EventKind::Failed)),
             ("teleported", None),
         ] {
-            let signal = signal(&format!("CallSid=CA1&CallStatus={status}")).unwrap();
-            assert_eq!(signal.map(|signal| signal.news), expected, "{status}");
+            let callback = callback(&format!("CallSid=CA1&CallStatus={status}")).unwrap();
+            assert_eq!(callback.map(|callback| callback.progress), expected, "{status}");
         }
     }
 
@@ -112,7 +115,7 @@ mod tests {
     fn a_duration_is_the_one_in_seconds() {
         let form = "CallSid=CA1&CallStatus=completed&CallDuration=142&Duration=3&Direction=inbound\
                     &To=%2B14155550123&From=%2B14155550999&RecordingUrl=https%3A%2F%2Fapi.twilio.com%2Fr";
-        let known = signal(form).unwrap().unwrap().known;
+        let known = callback(form).unwrap().unwrap().known;
         assert_eq!(known.get("conversation_duration"), Some("142"));
         assert_eq!(known.get("calling_type"), Some("\"INBOUND\""));
         assert_eq!(known.get("to_mobile_number"), Some("\"+14155550123\""));
@@ -122,15 +125,15 @@ mod tests {
     #[test]
     fn json_says_the_same_as_a_form() {
         let json = br#"{"CallSid":"CA1","CallStatus":"completed","CallDuration":142,"Direction":null}"#;
-        let signal = read(&Parameters::of_json(json).unwrap(), Timestamp::from_millis(7)).unwrap().unwrap();
-        assert_eq!(signal.known.get("conversation_duration"), Some("142"));
+        let callback = read(&Parameters::of_json(json).unwrap(), Timestamp::from_millis(7)).unwrap().unwrap();
+        assert_eq!(callback.known.get("conversation_duration"), Some("142"));
         assert_eq!(Parameters::of_json(b"[]").err().unwrap().field, "body");
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(signal("CallStatus=busy").err().unwrap().field, "CallSid");
-        assert_eq!(signal("CallSid=CA1").err().unwrap().field, "CallStatus");
-        assert_eq!(signal("CallSid=a%23b&CallStatus=busy").err().unwrap().field, "CallSid");
+        assert_eq!(callback("CallStatus=busy").err().unwrap().field, "CallSid");
+        assert_eq!(callback("CallSid=CA1").err().unwrap().field, "CallStatus");
+        assert_eq!(callback("CallSid=a%23b&CallStatus=busy").err().unwrap().field, "CallSid");
     }
 }

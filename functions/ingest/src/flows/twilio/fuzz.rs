@@ -1,14 +1,15 @@
 //! What must hold of any callback that comes in Twilio's name.
 
-use adapters::http::Request;
+use adapters::http::request::Request;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::fakes::{Fuzz, assert_readable, sample};
-use domain::ids::hex;
-use domain::provider::{Provider, ProviderSecret};
-use domain::timestamp::Timestamp;
-use hmac::{Hmac, Mac};
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::shared::ids::hex;
+use domain::shared::timestamp::Timestamp;
+use domain::testing::fakes::{Fuzz, assert_readable, sample};
+use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +27,7 @@ fn a_callback_is_a_signal_or_a_field_is_named() {
         let parsed = [Ok(Parameters::of_form(input)), Parameters::of_json(input)];
         for parameters in parsed {
             match parameters.and_then(|parameters| read(&parameters, Timestamp::from_millis(7))) {
-                Ok(signal) => drop(signal),
+                Ok(callback) => drop(callback),
                 Err(error) => assert_readable(&error),
             }
         }

@@ -6,11 +6,13 @@ mod callback;
 mod fuzz;
 mod signature;
 
-use adapters::http::{Reply, Request};
-use adapters::problem::Problem;
-use domain::ids::{AccountId, ConversationId};
-use domain::provider::{Provider, ProviderSecret};
-use domain::timestamp::Timestamp;
+use adapters::http::problem::Problem;
+use adapters::http::reply::Reply;
+use adapters::http::request::Request;
+use domain::conversation::provider::Provider;
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::shared::ids::{AccountId, ConversationId};
+use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
 
 use super::provider::{CallbackFlow, Effect, Failure, log_failure};
@@ -44,8 +46,8 @@ async fn receive(
     let parameters = verify(public_url, &account, &token, request)?;
     // Twilio signs the URL, so its query can be relied on too.
     let names = request.query_value("conversation_id").map(ConversationId::parse).transpose()?;
-    let signal = callback::read(&parameters, now)?;
-    flow.receive(&account, signal.as_ref(), names.as_ref()).await
+    let callback = callback::read(&parameters, now)?;
+    flow.receive(&account, callback.as_ref(), names.as_ref()).await
 }
 
 /// The callback's parameters, once they are known to be Twilio's.

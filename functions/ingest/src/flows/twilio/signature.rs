@@ -3,19 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adapters::http::Request;
+use adapters::http::request::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::ids::hex;
-use domain::invalid::Invalid;
-use domain::provider::ProviderSecret;
-use hmac::{Hmac, Mac};
+use domain::conversation::provider_secret::ProviderSecret;
+use domain::shared::ids::hex;
+use domain::shared::invalid::Invalid;
+use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::callback::Parameters;
-use crate::flows::Refusal;
+use crate::flows::provider::Refusal;
 
 /// The query's parameter that holds the hash of a body which is no form.
 const BODY_HASH: &str = "bodySHA256";
@@ -96,7 +96,7 @@ pub(super) fn in_order(pairs: &[(String, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::provider::Provider;
+    use domain::conversation::provider::Provider;
 
     use super::*;
 

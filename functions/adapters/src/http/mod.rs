@@ -1,0 +1,5 @@
+//! HTTP between API Gateway and the functions.
+
+pub mod problem;
+pub mod reply;
+pub mod request;

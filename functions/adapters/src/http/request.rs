@@ -1,0 +1,116 @@
+//! A request as API Gateway's HTTP API hands it to a function (payload format 2.0).
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use domain::conversation::record::MAX_RECORD_BYTES;
+use domain::shared::invalid::Invalid;
+use http::HeaderMap;
+use serde::de::DeserializeOwned;
+
+use crate::http::problem::Problem;
+
+/// Larger bodies are refused: no record is larger.
+pub const MAX_BODY_BYTES: usize = MAX_RECORD_BYTES;
+
+/// One request, as far as our routes look at it.
+pub struct Request {
+    route: String,
+    path: std::collections::HashMap<String, String>,
+    raw_query: String,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Request {
+    /// Takes apart what API Gateway sends.
+    pub fn read(event: ApiGatewayV2httpRequest) -> Result<Self, Problem> {
+        let body = event.body.unwrap_or_default();
+        let body = if event.is_base64_encoded {
+            STANDARD.decode(body).map_err(|_| {
+                Problem::bad_request(&Invalid::new("body", "is not the base64 that it claims to be"))
+            })?
+        } else {
+            body.into_bytes()
+        };
+        if body.len() > MAX_BODY_BYTES {
+            return Err(Problem::too_large());
+        }
+        let raw_query = event.raw_query_string.unwrap_or_default();
+        Ok(Self {
+            route: event.route_key.unwrap_or_default(),
+            path: event.path_parameters,
+            query: form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
+            raw_query,
+            headers: event.headers,
+            body: body.into(),
+        })
+    }
+
+    /// The route that API Gateway matched, such as `GET /v1/deliveries/{delivery_id}`.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// A parameter of the path; empty if the route has none of that name.
+    #[must_use]
+    pub fn path(&self, name: &str) -> &str {
+        self.path.get(name).map_or("", String::as_str)
+    }
+
+    /// The query's parameters, in order.
+    #[must_use]
+    pub fn query(&self) -> &[(String, String)] {
+        &self.query
+    }
+
+    /// The value of a query's parameter, the first of that name.
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The query as it came: what a provider signs.
+    #[must_use]
+    pub fn raw_query(&self) -> &str {
+        &self.raw_query
+    }
+
+    /// The body as it came: what a provider signs.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// A header's value, if it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON; no body is an empty object.
+    pub fn json_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { read_json(b"{}") } else { self.json() }
+    }
+
+    /// The body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        read_json(&self.body)
+    }
+}
+
+fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Err(Problem::bad_request(&Invalid::new("body", "is empty, and has to be a JSON object")));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let rule = match error.classify() {
+            serde_json::error::Category::Data => format!("does not fit: {error}"),
+            _ => format!("is not JSON: {error}"),
+        };
+        Problem::bad_request(&Invalid::new("body", rule))
+    })
+}

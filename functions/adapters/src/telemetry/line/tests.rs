@@ -1,0 +1,111 @@
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::*;
+
+/// The lines that were written.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Written {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+fn line(namespace: Option<&str>, log: impl FnOnce()) -> Value {
+    let written = Written::default();
+    let lines = Lines { namespace: namespace.map(ToOwned::to_owned) };
+    let subscriber = tracing_subscriber::fmt().event_format(lines).with_writer(written.clone()).finish();
+    tracing::subscriber::with_default(subscriber, log);
+    let bytes = written.0.lock().unwrap().clone();
+    assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1, "one event, one line");
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+/// What CloudWatch takes from a line: each metric with its dimensions and its value.
+fn metrics(line: &Value) -> Vec<(String, Vec<String>, f64)> {
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let of = |directive: &Value| {
+        assert_eq!(directive["Namespace"], "Ringback/test");
+        let metric = &directive["Metrics"][0];
+        assert!(["Count", "Milliseconds"].contains(&metric["Unit"].as_str().unwrap()));
+        let dimensions = directive["Dimensions"][0].as_array().unwrap();
+        let dimensions = dimensions.iter().map(|name| text(&line[text(name)])).collect();
+        let name = text(&metric["Name"]);
+        let value = line[&name].as_f64().unwrap();
+        (name, dimensions, value)
+    };
+    directives.iter().map(of).collect()
+}
+
+fn attempted(status: &str, first: Option<u64>) -> Value {
+    line(Some("Ringback/test"), || {
+        tracing::info!(
+            outcome = "timeout",
+            status,
+            duration_ms = 10_000_u64,
+            first_attempt_delay_ms = first,
+            receives_without_attempt = 2_u64,
+            "delivery.attempted"
+        );
+    })
+}
+
+fn metric(name: &str, by: &[&str], value: f64) -> (String, Vec<String>, f64) {
+    (name.to_owned(), by.iter().map(|&by| by.to_owned()).collect(), value)
+}
+
+#[test]
+fn an_attempt_is_counted_and_measured_by_its_own_line() {
+    let line = attempted("exhausted", Some(85));
+    assert!(line["_aws"]["Timestamp"].is_u64());
+    assert_eq!(
+        metrics(&line),
+        [
+            metric("Attempts", &["timeout"], 1.0),
+            metric("Deliveries", &["exhausted"], 1.0),
+            metric("AttemptDuration", &[], 10_000.0),
+            metric("FirstAttemptDelay", &[], 85.0),
+            metric("ReceivesWithoutAttempt", &[], 2.0),
+        ]
+    );
+}
+
+#[test]
+fn a_delivery_that_goes_on_has_come_to_nothing_yet_and_a_later_attempt_is_not_the_first() {
+    let names: Vec<_> = metrics(&attempted("retrying", None)).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["Attempts", "AttemptDuration", "ReceivesWithoutAttempt"]);
+}
+
+#[test]
+fn a_line_that_measures_nothing_or_has_no_namespace_is_a_line_and_no_more() {
+    let plain =
+        line(Some("Ringback/test"), || tracing::warn!(items = 3_u64, ready = true, "batch.handed_back"));
+    assert_eq!((&plain["_aws"], &plain["items"], &plain["ready"]), (&Value::Null, &json!(3), &json!(true)));
+    assert_eq!((&plain["level"], &plain["message"]), (&json!("WARN"), &json!("batch.handed_back")));
+    let silent = line(None, || tracing::error!(message_id = "m", "message.poison"));
+    assert_eq!((&silent["_aws"], &silent["message_id"]), (&Value::Null, &json!("m")));
+}
+
+#[test]
+fn no_text_can_end_a_line_or_a_field() {
+    let line = line(None, || tracing::warn!(error = "a\"b\n{}\u{1b}", "visibility.unchanged"));
+    assert_eq!(line["error"], "a\"b\n{}\u{1b}");
+}

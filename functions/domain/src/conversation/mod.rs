@@ -1,0 +1,11 @@
+//! A conversation: its record, the fields that travel in the payload, and what providers call it.
+
+pub mod ended;
+pub mod fields;
+pub mod patch;
+pub mod payload;
+pub mod provider;
+pub mod provider_secret;
+pub mod record;
+pub mod status;
+pub mod store;

@@ -1,0 +1,75 @@
+//! What the platform says of a conversation.
+
+use crate::conversation::fields::ConversationFields;
+use crate::conversation::provider::{Provider, Reference};
+use crate::shared::invalid::Invalid;
+use crate::shared::json::JsonObject;
+use crate::shared::timestamp::Timestamp;
+use strum::VariantArray;
+
+/// A change of a conversation's record, as the platform states it.
+#[derive(Clone, Default)]
+pub struct ConversationPatch {
+    /// The fields that travel in the payload.
+    pub fields: ConversationFields,
+    /// What providers call the conversation.
+    pub references: Vec<Reference>,
+    /// When the conversation is expected to end; `Some(None)` where that is taken back.
+    pub expected_end: Option<Option<Timestamp>>,
+}
+
+impl ConversationPatch {
+    /// Reads a caller's JSON object. `conversation_id` is left out: it names the record and is not part of it.
+    ///
+    /// # Errors
+    /// The first field that is unknown, given twice or of the wrong type.
+    pub fn parse(mut fields: JsonObject) -> Result<Self, Invalid> {
+        let mut references = Vec::new();
+        for &provider in Provider::VARIANTS {
+            let field = provider.reference_field();
+            if let Some(id) = fields.take::<String>(field, "must be a string")? {
+                references.push(Reference::parse(provider, id, field)?);
+            }
+        }
+        let expected_end = fields.take::<Option<Timestamp>>(
+            "expected_end",
+            "must be a time such as 2026-09-01T10:00:00Z, or null",
+        )?;
+        Ok(Self { fields: ConversationFields::parse(fields)?, references, expected_end })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<ConversationPatch, Invalid> {
+        ConversationPatch::parse(serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn what_is_no_part_of_the_payload_is_told_apart() {
+        let change =
+            parse(r#"{"notes":"n","daily_room":"r1","expected_end":"2026-09-01T10:00:00Z"}"#).unwrap();
+        assert_eq!(change.fields.to_json(), r#"{"notes":"n"}"#);
+        assert_eq!(change.references, [Reference::parse(Provider::Daily, "r1", "daily_room").unwrap()]);
+        assert_eq!(change.expected_end, Some(Timestamp::parse("2026-09-01T10:00:00Z")));
+        assert_eq!(parse(r#"{"expected_end":null}"#).unwrap().expected_end, Some(None));
+        assert_eq!(parse("{}").unwrap().expected_end, None);
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_field() {
+        for (field, value) in [
+            ("daily_room", "5"),
+            ("daily_room", "null"),
+            ("twilio_call_sid", "\"\""),
+            ("twilio_call_sid", "\"a#b\""),
+            ("expected_end", "\"soon\""),
+            ("expected_end", "1788256800"),
+            ("surprise", "1"),
+        ] {
+            assert_eq!(parse(&format!("{{\"{field}\":{value}}}")).err().unwrap().field, field, "{value}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The payload: the JSON text that tells a destination what happened. Made once, when the conversation ends.
+
+use bytes::Bytes;
+
+use crate::conversation::ended::Ended;
+use crate::conversation::record::Conversation;
+use crate::event::kind::EventKind;
+use crate::event::lifecycle_event::LifecycleEvent;
+use crate::shared::json::json_of;
+
+impl Conversation {
+    /// The event of an end, with the record as it is at this moment.
+    #[must_use]
+    pub fn lifecycle_event(&self, ended: &Ended) -> LifecycleEvent {
+        LifecycleEvent {
+            account_id: self.account_id.clone(),
+            id: ended.event_id.clone(),
+            conversation_id: self.id.clone(),
+            kind: ended.kind,
+            accepted_at: ended.at,
+            payload: payload(ended.kind, self),
+        }
+    }
+}
+
+/// All keys, always, in this order: `event`, then the record's fields; `null` where unknown, `[]` for the two lists.
+#[must_use]
+pub fn payload(kind: EventKind, conversation: &Conversation) -> Bytes {
+    conversation.json(&[("event", json_of(&kind))], &[]).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+use super::*;
+use crate::conversation::fields::ConversationFields;
+use crate::shared::ids::{AccountId, ConversationId};
+use crate::shared::json::JsonObject;
+use crate::shared::timestamp::Timestamp;
+
+const KEYS: [&str; 16] = [
+    "event",
+    "id",
+    "conversation_id",
+    "agent_id",
+    "conversation_type",
+    "conversation_status",
+    "notes",
+    "conversation_duration",
+    "conversation_recording_url",
+    "calling_type",
+    "telephony_provider",
+    "to_mobile_number",
+    "from_mobile_number",
+    "is_test_call",
+    "conversation_transcript",
+    "conversation_analysis",
+];
+
+fn conversation(fields: &str) -> Conversation {
+    let mut conversation = Conversation::new(
+        AccountId::parse("acc_1").unwrap(),
+        ConversationId::parse("c-1").unwrap(),
+        Timestamp::default(),
+    );
+    conversation.fields = ConversationFields::parse(serde_json::from_str(fields).unwrap()).unwrap();
+    conversation
+}
+
+fn keys(payload: &[u8]) -> Vec<String> {
+    serde_json::from_slice::<JsonObject>(payload).unwrap().into_iter().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn an_empty_record_still_has_every_key_in_order() {
+    let payload = payload(EventKind::Failed, &conversation("{}"));
+    assert_eq!(keys(&payload), KEYS);
+    let value: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(value["event"], "conversation.failed");
+    assert_eq!(value["notes"], serde_json::Value::Null);
+    assert_eq!(value["conversation_transcript"], serde_json::json!([]));
+}

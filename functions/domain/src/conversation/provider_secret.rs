@@ -1,0 +1,102 @@
+//! What providers sign their callbacks with.
+
+use std::fmt;
+use std::future::Future;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::conversation::provider::Provider;
+use crate::shared::ids::AccountId;
+use crate::shared::invalid::Invalid;
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::Result;
+
+/// What a provider signs its callbacks to one account with. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProviderSecret(String);
+
+impl ProviderSecret {
+    /// Takes a Twilio auth token as it is, and a Daily `hmac` secret, which is base64.
+    ///
+    /// # Errors
+    /// Names the rule, never the value.
+    pub fn parse(provider: Provider, text: impl Into<String>) -> Result<Self, Invalid> {
+        let text = text.into();
+        let (fits, rule) = match provider {
+            Provider::Twilio => (
+                (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+                "must be the auth token of your Twilio account: 1 to 256 characters, no spaces",
+            ),
+            Provider::Daily => (
+                text.len() <= 256 && STANDARD.decode(&text).is_ok_and(|key| !key.is_empty()),
+                "must be the hmac secret of your Daily webhook, in base64",
+            ),
+        };
+        if fits { Ok(Self(text)) } else { Err(Invalid::new("secret", rule)) }
+    }
+
+    /// As it was given, for the table and to verify with.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ProviderSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProviderSecret")
+    }
+}
+
+/// What providers sign their callbacks with.
+pub trait ProviderSecrets: Send + Sync {
+    /// An account's secret for a provider.
+    fn get(
+        &self,
+        account: &AccountId,
+        provider: Provider,
+    ) -> impl Future<Output = Result<Option<ProviderSecret>>> + Send;
+}
+
+/// Keeps what providers sign their callbacks with, and shows none of it.
+pub trait ProviderSecretStore: Send + Sync {
+    /// Stores it, or replaces the one before.
+    fn put(
+        &self,
+        account: &AccountId,
+        provider: Provider,
+        secret: &ProviderSecret,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets it; false if there was none.
+    fn delete(&self, account: &AccountId, provider: Provider) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Which providers an account has a secret for, and since when.
+    fn list(&self, account: &AccountId) -> impl Future<Output = Result<Vec<(Provider, Timestamp)>>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_checked_and_never_printed() {
+        for (provider, good) in [(Provider::Twilio, "12345"), (Provider::Daily, "MDEyMw==")] {
+            let secret = ProviderSecret::parse(provider, good).unwrap();
+            assert_eq!((secret.reveal(), format!("{secret:?}").as_str()), (good, "ProviderSecret"));
+        }
+        for (provider, bad) in [
+            (Provider::Twilio, ""),
+            (Provider::Twilio, "a b"),
+            (Provider::Daily, ""),
+            (Provider::Daily, "not base64"),
+            (Provider::Daily, "MDEyMw"),
+        ] {
+            let wrong = ProviderSecret::parse(provider, bad).unwrap_err();
+            assert_eq!(wrong.field, "secret");
+            assert!(bad.is_empty() || !wrong.to_string().contains(bad), "{wrong}");
+        }
+    }
+}

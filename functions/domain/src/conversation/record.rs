@@ -1,0 +1,145 @@
+//! A conversation's record: what we know of it, from whoever told us.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::conversation::ended::{Ended, LateSignal};
+use crate::conversation::fields::{ConversationFields, FIELDS};
+use crate::conversation::patch::ConversationPatch;
+use crate::conversation::provider::Reference;
+use crate::shared::ids::{AccountId, ConversationId, digest, hex};
+use crate::shared::json::json_of;
+use crate::shared::timestamp::Timestamp;
+
+/// Largest record, in bytes of JSON.
+pub const MAX_RECORD_BYTES: usize = 2 << 20;
+
+/// Room beyond [`MAX_RECORD_BYTES`] for what an end adds: so what was accepted can always end.
+pub const ENDING_RESERVE_BYTES: usize = 8 << 10;
+
+/// How long after its expected end a conversation is waited for.
+pub const OVERDUE_GRACE: Duration = Duration::from_secs(10 * 60);
+
+/// What we know of one conversation.
+#[derive(Clone)]
+pub struct Conversation {
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Its public id.
+    pub id: ConversationId,
+    /// The fields that travel in the payload.
+    pub fields: ConversationFields,
+    /// What providers call it, in the order in which we learned of it: a call that is transferred has a second name.
+    pub references: Vec<Reference>,
+    /// When a provider first saw someone answer or join.
+    pub answered_at: Option<Timestamp>,
+    /// When the platform expects it to end.
+    pub expected_end: Option<Timestamp>,
+    /// From when on the schedule looks after it: [`OVERDUE_GRACE`] past its expected end; and once it has ended, until its event
+    /// is on its way, where nobody else would send it again.
+    pub overdue_at: Option<Timestamp>,
+    /// How it ended, once it has.
+    pub ended: Option<Ended>,
+    /// Signals of an end that came after it had ended: the notes of the losers.
+    pub late_signals: Vec<LateSignal>,
+    /// When we first heard of it.
+    pub created_at: Timestamp,
+    /// When the record was last changed.
+    pub updated_at: Timestamp,
+    /// Counts the changes; a write names the version that it has read.
+    pub version: u64,
+}
+
+impl Conversation {
+    /// A conversation that we hear of for the first time.
+    #[must_use]
+    pub fn new(account_id: AccountId, id: ConversationId, now: Timestamp) -> Self {
+        Self {
+            account_id,
+            id,
+            fields: ConversationFields::default(),
+            references: Vec::new(),
+            answered_at: None,
+            expected_end: None,
+            overdue_at: None,
+            ended: None,
+            late_signals: Vec::new(),
+            created_at: now,
+            updated_at: now,
+            version: 0,
+        }
+    }
+
+    /// Takes over what the platform says: a given value replaces, `null` clears, silence keeps. What has ended stays
+    /// ended.
+    pub fn apply(&mut self, change: &ConversationPatch) {
+        self.fields.merge(change.fields.clone());
+        if let Some(ended) = &self.ended {
+            self.fields.set_status(ended.kind.into());
+        }
+        for reference in &change.references {
+            self.name(reference);
+        }
+        if let Some(expected_end) = change.expected_end {
+            self.expected_end = expected_end;
+            if self.ended.is_none() {
+                self.overdue_at = expected_end.map(|end| end + OVERDUE_GRACE);
+            }
+        }
+    }
+
+    /// Notes what a provider calls it.
+    pub fn name(&mut self, reference: &Reference) {
+        if !self.references.contains(reference) {
+            self.references.push(reference.clone());
+        }
+    }
+
+    /// The payload's `id` where the platform gave none: 24 hex digits, as its own document ids have.
+    fn document_id(&self) -> String {
+        hex(&digest(&["document", self.account_id.as_str(), self.id.as_str()])[..12])
+    }
+
+    /// The fields as JSON, in the payload's order, between what goes before and after them: all of them, `null` where
+    /// unknown.
+    pub(crate) fn json(&self, before: &[(&str, String)], after: &[(&str, String)]) -> String {
+        let mut json = String::with_capacity(self.fields.len() + 512);
+        let mut put = |name: &str, value: &str| {
+            json.push(if json.is_empty() { '{' } else { ',' });
+            let _ = write!(json, "\"{name}\":{value}"); // writing to a String cannot fail
+        };
+        for (name, value) in before {
+            put(name, value);
+        }
+        for field in &FIELDS {
+            match field.name {
+                "conversation_id" => put(field.name, &json_of(&self.id)),
+                "id" if self.fields.get("id").is_none() => put(field.name, &json_of(&self.document_id())),
+                name => put(name, self.fields.get(name).unwrap_or(field.shape.unknown())),
+            }
+        }
+        for (name, value) in after {
+            put(name, value);
+        }
+        json.push('}');
+        json
+    }
+
+    /// The latest full record, as the conversation API shows it: the payload's fields, and what we know besides.
+    #[must_use]
+    pub fn public_json(&self) -> String {
+        self.json(
+            &[],
+            &[
+                ("references", json_of(&self.references)),
+                ("expected_end", json_of(&self.expected_end)),
+                ("event_id", json_of(&self.ended.as_ref().map(|ended| &ended.event_id))),
+                ("ended_at", json_of(&self.ended.as_ref().map(|ended| ended.at))),
+                ("ended_by", json_of(&self.ended.as_ref().map(|ended| ended.flow))),
+                ("late_signals", json_of(&self.late_signals)),
+                ("created_at", json_of(&self.created_at)),
+                ("updated_at", json_of(&self.updated_at)),
+            ],
+        )
+    }
+}

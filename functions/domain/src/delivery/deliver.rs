@@ -1,0 +1,359 @@
+//! One batch of deliveries: claim, send, complete. This is what Ringback is for.
+
+mod item;
+
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::delivery::circuit_breaker::CircuitBreaker;
+use crate::delivery::context::{Context, Contexts};
+use crate::delivery::deliver::item::{Content, Item, Sendable, Unsendable, parts};
+use crate::delivery::history::Owner;
+use crate::delivery::ledger::{Claimed, Closing, LEASE_MARGIN, Ledger, RETRY_AFTER, Step, next_step};
+use crate::delivery::outcome::{Outcome, OutcomeClass};
+use crate::delivery::received::{Receipt, Received, Visibility};
+use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
+use crate::delivery::request::{WebhookSender, request};
+use crate::shared::catch_panic::catch_panic;
+use crate::shared::clock::Clock;
+use crate::shared::encryption::Decryptor;
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::{Result, Unavailable};
+
+/// One limit over a whole attempt: name resolution, connection, TLS, headers and body.
+pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
+
+/// What an invocation must have left to start its batch: an attempt, and the table calls around it.
+pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 3);
+
+/// What an invocation must have left to claim an attempt: the attempt, and a try of completing its record.
+const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
+
+/// Steps that one delivery may take in one invocation. Each but the last follows from another worker's write, so more
+/// steps than records can exist mean that something is wrong.
+const MAX_STEPS: usize = 8;
+
+/// Delivers a batch of messages.
+pub struct Deliver<L, C, D, S, V> {
+    ledger: L,
+    contexts: C,
+    decryptor: D,
+    sender: S,
+    visibility: V,
+    circuit_breaker: Arc<CircuitBreaker>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The invocation that a batch came with.
+pub struct Invocation {
+    /// Its id; no other has it.
+    pub id: String,
+    /// When it is killed.
+    pub deadline: Timestamp,
+}
+
+/// Whether a message is done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can be deleted.
+    Done,
+    /// It must be handed out again.
+    Again,
+}
+
+/// How far a delivery gets in this invocation.
+enum Progress {
+    /// It has ended.
+    Ended,
+    /// There is nothing to do before then.
+    WaitUntil(Timestamp),
+}
+
+impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deliver<L, C, D, S, V> {
+    /// Over the ports and the process's circuit breaker.
+    pub fn new(
+        ledger: L,
+        contexts: C,
+        decryptor: D,
+        sender: S,
+        visibility: V,
+        circuit_breaker: Arc<CircuitBreaker>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { ledger, contexts, decryptor, sender, visibility, circuit_breaker, clock }
+    }
+
+    /// One verdict for each message, in order. None can take another down.
+    pub async fn run(&self, batch: &[Received], invocation: &Invocation) -> Vec<Verdict> {
+        if batch.is_empty() {
+            return Vec::new(); // none of its messages is ours, and the tables refuse an empty read
+        }
+        if invocation.deadline.since(self.clock.now()) < TIME_NEEDED {
+            tracing::warn!(items = batch.len(), "batch.handed_back");
+            join_all(batch.iter().map(|received| self.postpone(&received.receipt, Duration::ZERO))).await;
+            return vec![Verdict::Again; batch.len()];
+        }
+        let messages: Vec<_> = batch.iter().map(|received| &received.message).collect();
+        match self.contexts.load(&messages).await {
+            Ok(contexts) => self.deliver_all(batch, &contexts, invocation).await,
+            Err(error) => join_all(batch.iter().map(|received| self.failed(received, &error))).await,
+        }
+    }
+
+    /// Prepares, claims, and sends what is claimed.
+    async fn deliver_all(
+        &self,
+        batch: &[Received],
+        contexts: &[Context],
+        invocation: &Invocation,
+    ) -> Vec<Verdict> {
+        // Before the claims: a claim that no request follows holds its delivery up until the lease expires.
+        let items = self.prepare(batch, contexts, invocation).await;
+        let first_claims = self.claim_first_receives(&items, invocation).await;
+        let progress = items.iter().zip(first_claims).map(|(item, claimed)| self.conclude(item, claimed));
+        let verdicts = join_all(progress).await;
+        self.tell_the_circuit_breaker(&items);
+        verdicts
+    }
+
+    async fn prepare<'a>(
+        &self,
+        batch: &'a [Received],
+        contexts: &'a [Context],
+        invocation: &Invocation,
+    ) -> Vec<Item<'a>> {
+        let contents = join_all(contexts.iter().map(|context| self.content(context))).await;
+        let items = batch.iter().zip(contents).enumerate();
+        let items = items.map(|(index, (received, content))| Item {
+            received,
+            delivery: received.message.delivery(),
+            content,
+            owner: Owner::new(&invocation.id, index),
+            lease_until: invocation.deadline + LEASE_MARGIN,
+            outcome: OnceLock::new(),
+        });
+        items.collect()
+    }
+
+    /// Decrypts the destination's secrets, but only if there is something to send.
+    async fn content<'a>(&self, context: &'a Context) -> Result<Content<'a>> {
+        Ok(match parts(context) {
+            Ok((event, destination)) => {
+                let secrets = catch_panic(destination.decrypt_secrets(&self.decryptor)).await?;
+                Content::Sendable(Sendable { event, destination, secrets })
+            }
+            Err(reason) => Content::Unsendable(reason),
+        })
+    }
+
+    /// Claims the first attempt of each item that is received for the first time, all in one call and without a read.
+    /// The receive count proves nothing; the condition of the claim decides. One result for each item, in order, and
+    /// `None` for those that were not claimed.
+    async fn claim_first_receives(
+        &self,
+        items: &[Item<'_>],
+        invocation: &Invocation,
+    ) -> Vec<Option<Result<Claimed>>> {
+        let now = self.clock.now();
+        let mut results: Vec<_> = items.iter().map(|_| None).collect();
+        if invocation.deadline.since(now) < TIME_TO_CLAIM {
+            return results;
+        }
+        // One table call refuses two writes of one item; a second copy of a message follows the first one's record.
+        let mut seen = HashSet::new();
+        let first: Vec<usize> = (0..items.len())
+            .filter(|&index| {
+                let Item { received, content, delivery, .. } = &items[index];
+                matches!(content, Ok(Content::Sendable(_)))
+                    && received.is_first()
+                    && seen.insert(&delivery.id)
+            })
+            .collect();
+        if first.is_empty() {
+            return results;
+        }
+        let claims: Vec<_> = first.iter().map(|&index| items[index].claim(1, now)).collect();
+        for (index, claimed) in first.into_iter().zip(self.ledger.claim(&claims).await) {
+            results[index] = Some(claimed);
+        }
+        results
+    }
+
+    /// Delivers one item and sets when its message is seen again.
+    async fn conclude(&self, item: &Item<'_>, first_claim: Option<Result<Claimed>>) -> Verdict {
+        let content = match &item.content {
+            Ok(content) => content,
+            Err(error) => return self.failed(item.received, error).await,
+        };
+        match catch_panic(self.progress(item, content, first_claim)).await {
+            Ok(Progress::Ended) => Verdict::Done,
+            Ok(Progress::WaitUntil(until)) => {
+                self.postpone(&item.received.receipt, until.since(self.clock.now())).await;
+                Verdict::Again
+            }
+            Err(error) => self.failed(item.received, &error).await,
+        }
+    }
+
+    async fn progress(
+        &self,
+        item: &Item<'_>,
+        content: &Content<'_>,
+        first_claim: Option<Result<Claimed>>,
+    ) -> Result<Progress> {
+        match (first_claim.transpose()?, content) {
+            (Some(Claimed::Granted), Content::Sendable(sendable)) => self.attempt(item, sendable, 1).await,
+            _ => self.follow_the_records(item, content).await,
+        }
+    }
+
+    /// Another worker was here before, or there is nothing to send: the records say what to do.
+    async fn follow_the_records(&self, item: &Item<'_>, content: &Content<'_>) -> Result<Progress> {
+        for _ in 0..MAX_STEPS {
+            let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
+            let now = self.clock.now();
+            if content.is_forgotten(&records) {
+                log_cancelled(&item.delivery, Unsendable::NoEvent);
+                return Ok(Progress::Ended);
+            }
+            match (next_step(&records, Some(&item.owner), now), content) {
+                (Step::Acknowledge, _) => return Ok(Progress::Ended),
+                (Step::Wait { until }, _) => return Ok(Progress::WaitUntil(until)),
+                (Step::CloseUnknown { number, owner, claimed_at }, _) => {
+                    let closing = Closing::unknown(item.delivery.clone(), number, owner, claimed_at, now);
+                    if self.ledger.complete(&closing).await? {
+                        log_attempt(&closing, None, None);
+                    }
+                }
+                // Slow tables used the time up, and the deadline would cut an attempt short: another invocation has more.
+                (Step::Claim { .. }, Content::Sendable(_))
+                    if item.lease_until.since(now) < TIME_TO_CLAIM + LEASE_MARGIN =>
+                {
+                    return Ok(Progress::WaitUntil(now));
+                }
+                (Step::Claim { number }, Content::Sendable(sendable)) => {
+                    let claimed = self.ledger.claim(&[item.claim(number, now)]).await;
+                    if claimed.into_iter().next().transpose()? == Some(Claimed::Granted) {
+                        return self.attempt(item, sendable, number).await;
+                    }
+                }
+                (Step::Claim { number }, Content::Unsendable(reason)) => {
+                    self.cancel(item, number, *reason, now).await?;
+                }
+                (Step::Send { number }, Content::Sendable(sendable)) => {
+                    return self.attempt(item, sendable, number).await;
+                }
+                (Step::Send { .. }, Content::Unsendable(_)) => {
+                    return Ok(Progress::WaitUntil(item.lease_until));
+                }
+            }
+        }
+        Err(Unavailable::new("follow a delivery's records", "they kept changing"))
+    }
+
+    /// One HTTP request, between a claim that is ours and the completion of its record.
+    async fn attempt(&self, item: &Item<'_>, sendable: &Sendable<'_>, number: u8) -> Result<Progress> {
+        let Sendable { event, destination, secrets } = sendable;
+        let claim = item.claim(number, self.clock.now());
+        let (outcome, trimmed) =
+            match request(event, destination, secrets, &claim.delivery.id, number, claim.at) {
+                Ok(request) => {
+                    let trimmed = request.trimmed;
+                    let outcome = self.sender.send(request).await;
+                    let _ = item.outcome.set(outcome.class); // an item makes one request
+                    (outcome, trimmed)
+                }
+                Err(too_long) => {
+                    (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[][..])
+                }
+            };
+        // From the event, not from the message: a resend is made long after its event.
+        let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
+        let delay = is_first.then(|| claim.at.since(event.accepted_at));
+        let closing = Closing::new(claim, outcome, trimmed, self.clock.now());
+        log_attempt(&closing, delay, item.receives_without_attempt(number));
+        if !self.ledger.complete(&closing).await? {
+            // The lease expired during the request, and the record says `unknown` by now.
+            tracing::warn!(delivery_id = %closing.delivery.id, attempt = number, "attempt.lost");
+            return Ok(Progress::WaitUntil(self.clock.now() + RETRY_AFTER));
+        }
+        Ok(match (closing.status, closing.attempted.next_at) {
+            (_, Some(next_at)) => Progress::WaitUntil(next_at),
+            (DeliveryStatus::Delivered, None) => Progress::Ended,
+            // Exhausted. Not acknowledged: it becomes a dead letter, which is counted and then reconciled.
+            (_, None) => Progress::WaitUntil(closing.at),
+        })
+    }
+
+    fn tell_the_circuit_breaker(&self, items: &[Item<'_>]) {
+        let outcomes =
+            items.iter().filter_map(|item| Some((&item.delivery.destination_id, *item.outcome.get()?)));
+        self.circuit_breaker.record(&outcomes.collect::<Vec<_>>(), self.clock.now());
+    }
+
+    async fn cancel(&self, item: &Item<'_>, number: u8, why: Unsendable, now: Timestamp) -> Result<()> {
+        let (delivery, status) = (&item.delivery, DeliveryStatus::Cancelled);
+        if self.ledger.close(delivery, number, status, why.reason(), now).await? == Claimed::Granted {
+            log_cancelled(delivery, why);
+        }
+        Ok(())
+    }
+
+    async fn failed(&self, received: &Received, error: &Unavailable) -> Verdict {
+        tracing::error!(
+            delivery_id = %received.message.delivery_id,
+            destination_id = %received.message.destination_id,
+            error = %error,
+            cause = error.causes(),
+            "delivery.failed"
+        );
+        self.postpone(&received.receipt, RETRY_AFTER).await;
+        Verdict::Again
+    }
+
+    /// Best effort: without it, the message comes back at the queue's own visibility timeout.
+    async fn postpone(&self, receipt: &Receipt, delay: Duration) {
+        if let Err(error) = self.visibility.postpone(receipt, delay).await {
+            tracing::warn!(error = %error, "visibility.unchanged");
+        }
+    }
+}
+
+fn log_cancelled(delivery: &Delivery, why: Unsendable) {
+    let (status, reason) = (DeliveryStatus::Cancelled.as_ref(), why.reason());
+    tracing::info!(delivery_id = %delivery.id, status, reason, "delivery.cancelled");
+}
+
+/// One wide line for each attempt: ids and numbers, never a URL, a header or a payload.
+fn log_attempt(
+    closing: &Closing,
+    first_attempt_delay: Option<Duration>,
+    receives_without_attempt: Option<u32>,
+) {
+    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let Closing { delivery, number, attempted, status, .. } = closing;
+    tracing::info!(
+        account_id = %delivery.account_id,
+        delivery_id = %delivery.id,
+        destination_id = %delivery.destination_id,
+        conversation_id = %delivery.conversation_id,
+        event = delivery.event.as_ref(),
+        attempt = number,
+        outcome = attempted.outcome.class.as_ref(),
+        http_status = attempted.outcome.http_status,
+        error = attempted.outcome.error,
+        duration_ms = milliseconds(attempted.outcome.duration),
+        first_attempt_delay_ms = first_attempt_delay.map(milliseconds),
+        receives_without_attempt,
+        ended_at = %closing.at,
+        next_at = attempted.next_at.map(tracing::field::display),
+        status = status.as_ref(),
+        "delivery.attempted"
+    );
+}
+
+#[cfg(test)]
+mod tests;

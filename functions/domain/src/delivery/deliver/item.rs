@@ -1,0 +1,91 @@
+//! One delivery of a batch, and what it would send.
+
+use std::sync::OnceLock;
+
+use crate::delivery::context::Context;
+use crate::delivery::history::{Owner, Record};
+use crate::delivery::ledger::Claim;
+use crate::delivery::outcome::OutcomeClass;
+use crate::delivery::received::Received;
+use crate::delivery::record::Delivery;
+use crate::destination::record::Destination;
+use crate::destination::secrets::DestinationSecrets;
+use crate::event::lifecycle_event::LifecycleEvent;
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::Result;
+
+/// One delivery of a batch.
+pub(super) struct Item<'a> {
+    pub(super) received: &'a Received,
+    pub(super) delivery: Delivery,
+    /// An error is a failure of ours: whether there is anything to send is not known.
+    pub(super) content: Result<Content<'a>>,
+    pub(super) owner: Owner,
+    pub(super) lease_until: Timestamp,
+    /// The outcome of its request, if one is made.
+    pub(super) outcome: OnceLock<OutcomeClass>,
+}
+
+/// What an item would send.
+pub(super) enum Content<'a> {
+    /// There is something to send.
+    Sendable(Sendable<'a>),
+    /// There is nothing to send any more.
+    Unsendable(Unsendable),
+}
+
+impl Content<'_> {
+    /// Whether the conversation was deleted. Then nothing may be written: nothing of it is kept. A history without its
+    /// first record was deleted while another worker added to it.
+    pub(super) fn is_forgotten(&self, records: &[Record]) -> bool {
+        matches!(self, Self::Unsendable(Unsendable::NoEvent))
+            && records.first().is_none_or(|first| first.number != 1)
+    }
+}
+
+/// What to send, where to, and what to sign it with.
+pub(super) struct Sendable<'a> {
+    pub(super) event: &'a LifecycleEvent,
+    pub(super) destination: &'a Destination,
+    pub(super) secrets: DestinationSecrets,
+}
+
+/// Why there is nothing to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsendable {
+    /// Its retention is over, or its conversation was deleted.
+    NoEvent,
+    NoDestination,
+    Disabled,
+}
+
+impl Unsendable {
+    /// As a sentence for the customer.
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::NoEvent => "The event is no longer kept.",
+            Self::NoDestination => "The destination was deleted.",
+            Self::Disabled => "The destination was disabled.",
+        }
+    }
+}
+
+/// The event and the active destination of a delivery, or why one of them is missing.
+pub(super) fn parts(context: &Context) -> Result<(&LifecycleEvent, &Destination), Unsendable> {
+    let event = context.event.as_ref().ok_or(Unsendable::NoEvent)?;
+    let destination = context.destination.as_ref().ok_or(Unsendable::NoDestination)?;
+    if destination.is_active() { Ok((event, destination)) } else { Err(Unsendable::Disabled) }
+}
+
+impl Item<'_> {
+    pub(super) fn claim(&self, number: u8, now: Timestamp) -> Claim {
+        let (delivery, owner) = (self.delivery.clone(), self.owner.clone());
+        Claim { delivery, number, owner, at: now, lease_until: self.lease_until }
+    }
+
+    /// Receives that led to no attempt, because an invocation was throttled or died. A message that the reconciler
+    /// returned starts to count anew.
+    pub(super) fn receives_without_attempt(&self, number: u8) -> Option<u32> {
+        self.received.receive_count.map(|count| count.saturating_sub(number.into()))
+    }
+}

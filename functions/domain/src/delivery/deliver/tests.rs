@@ -1,0 +1,330 @@
+use super::*;
+use crate::delivery::history::Entry;
+use crate::delivery::history::Record;
+use crate::delivery::ledger::Claim;
+use crate::delivery::message::DeliveryMessage;
+use crate::delivery::state::DeliveryState;
+use crate::destination::record::Destination;
+use crate::destination::record::DestinationStatus;
+use crate::shared::ids::{DeliveryId, DestinationId};
+use crate::testing::fakes::{
+    CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, PlaintextVault,
+    ScriptedSender, sample,
+};
+
+/// One worker over fakes, whose verbs make the tests read as sentences.
+struct World {
+    clock: ManualClock,
+    destinations: MemoryDestinations,
+    ledger: MemoryLedger,
+    sender: ScriptedSender,
+    visibility: MemoryVisibility,
+}
+
+impl World {
+    fn answering(script: &[u16]) -> Self {
+        let destinations = MemoryDestinations::default();
+        destinations.put(sample::destination("dst_1"));
+        destinations.put_event(sample::event("{}"));
+        Self {
+            clock: ManualClock::new(1_000_000),
+            destinations,
+            ledger: MemoryLedger::default(),
+            sender: ScriptedSender::new(script),
+            visibility: MemoryVisibility::default(),
+        }
+    }
+
+    fn worker<C: Contexts>(
+        &self,
+        contexts: C,
+    ) -> Deliver<MemoryLedger, C, PlaintextVault, ScriptedSender, MemoryVisibility> {
+        let (ledger, sender, visibility) =
+            (self.ledger.clone(), self.sender.clone(), self.visibility.clone());
+        let clock = Arc::new(self.clock.clone());
+        Deliver::new(ledger, contexts, PlaintextVault, sender, visibility, Arc::default(), clock)
+    }
+
+    async fn receive(&self, batch: &[Received]) -> Vec<Verdict> {
+        self.receive_with(batch, Duration::from_secs(30)).await
+    }
+
+    async fn receive_with(&self, batch: &[Received], time_left: Duration) -> Vec<Verdict> {
+        let deliver = self.worker(self.destinations.clone());
+        let deadline = self.clock.now() + time_left;
+        let id = format!("invocation-{}", self.clock.now().as_millis());
+        deliver.run(batch, &Invocation { id, deadline }).await
+    }
+
+    fn state(&self) -> DeliveryState {
+        DeliveryState::of(&self.ledger.records_of(&sample::delivery().id)).unwrap()
+    }
+}
+
+fn received(receive_count: u32) -> Received {
+    let receipt = Receipt("r".to_owned());
+    Received { message: sample::delivery_message(), receipt, receive_count: Some(receive_count) }
+}
+
+fn to(destination: &str) -> Received {
+    let destination_id = DestinationId::parse(destination).unwrap();
+    let id = DeliveryId::of(&sample::event("").id, &destination_id);
+    let delivery = Delivery { id, destination_id, ..sample::delivery() };
+    Received { message: delivery.into(), receipt: Receipt(destination.to_owned()), receive_count: Some(1) }
+}
+
+#[tokio::test]
+async fn a_success_is_acknowledged_and_never_sent_again() {
+    let world = World::answering(&[200]);
+    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done]);
+    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done], "the same message once more");
+    assert_eq!(world.sender.sent().len(), 1);
+    assert_eq!(world.state().status, DeliveryStatus::Delivered);
+}
+
+#[tokio::test]
+async fn a_first_receive_is_made_without_a_read_and_no_other() {
+    for (receive_count, verdict) in
+        [(Some(1), Verdict::Done), (Some(2), Verdict::Again), (None, Verdict::Again)]
+    {
+        let world = World::answering(&[200]);
+        world.ledger.be_unreadable();
+        let received = Received { receive_count, ..received(1) };
+        assert_eq!(world.receive(&[received]).await, [verdict], "{receive_count:?}");
+    }
+}
+
+/// Metrics are made of the lines.
+#[tokio::test]
+async fn each_attempt_is_a_line_with_its_delay_if_it_is_an_events_first_and_with_the_receives_it_took() {
+    let (world, lines) = (World::answering(&[500, 500, 200]), CapturedLog::captured());
+    let accepted_at = sample::event("").accepted_at;
+    let delay = world.clock.now().since(accepted_at).as_millis();
+    for receive in [2, 4] {
+        world.receive(&[received(receive)]).await;
+        world.clock.advance(RETRY_AFTER);
+    }
+    let mut sent_again = to("dst_1");
+    sent_again.message.trigger = Trigger::Resend;
+    sent_again.message.delivery_id = sent_again.message.delivery_id.again("").unwrap();
+    world.receive(&[sent_again]).await;
+    let said = lines.of("delivery.attempted");
+    let says = |line: &str, field: &str| format!("{line} ").contains(&format!(" {field} "));
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(says(&said[0], &format!("first_attempt_delay_ms={delay}")), "{said:?}");
+    assert!(said[1..].iter().all(|line| !line.contains("first_attempt_delay_ms")), "{said:?}");
+    let burned = ["1", "2", "0"].map(|burned| format!("receives_without_attempt={burned}"));
+    assert!(said.iter().zip(burned).all(|(line, burned)| says(line, &burned)), "{said:?}");
+}
+
+#[tokio::test]
+async fn four_failures_exhaust_a_delivery() {
+    let world = World::answering(&[500; 9]);
+    for receive in 1..=6 {
+        world.receive(&[received(receive)]).await;
+        world.clock.advance(RETRY_AFTER);
+    }
+    let state = world.state();
+    assert_eq!((state.status, state.attempts), (DeliveryStatus::Exhausted, 4));
+    assert_eq!(world.sender.sent().len(), 4);
+}
+
+#[tokio::test]
+async fn a_failure_comes_back_after_ten_seconds_and_not_before() {
+    let world = World::answering(&[500, 200]);
+    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Again]);
+    assert_eq!(world.visibility.asked()[0].1, RETRY_AFTER);
+    world.clock.advance(Duration::from_secs(4));
+    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Again], "the queue was early");
+    assert_eq!(world.visibility.asked()[1].1, Duration::from_secs(6));
+    world.clock.advance(Duration::from_secs(6));
+    assert_eq!(world.receive(&[received(3)]).await, [Verdict::Done]);
+    assert_eq!(world.sender.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn a_claim_whose_owner_died_becomes_unknown_and_the_next_number_is_sent() {
+    let world = World::answering(&[200]);
+    let lease_until = world.clock.now() + Duration::from_secs(30);
+    let owner = Owner::new("dead", 0);
+    let claim = Claim { delivery: sample::delivery(), number: 1, owner, at: world.clock.now(), lease_until };
+    world.ledger.claim(&[claim]).await;
+    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Again], "its lease lives");
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(world.receive(&[received(3)]).await, [Verdict::Done]);
+    let records = world.ledger.records_of(&sample::delivery().id);
+    let classes: Vec<_> = records
+        .iter()
+        .map(|record| match &record.entry {
+            Entry::Attempted(attempted) => attempted.outcome.class,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(classes, [OutcomeClass::Unknown, OutcomeClass::Success]);
+}
+
+#[tokio::test]
+async fn two_copies_in_one_batch_send_once() {
+    let world = World::answering(&[200]);
+    let verdicts = world.receive(&[received(1), received(1)]).await;
+    assert_eq!(verdicts[0], Verdict::Done);
+    assert_eq!(world.sender.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_panic_in_one_item_fails_that_item_only() {
+    let world = World::answering(&[0, 200]);
+    world.destinations.put(sample::destination("dst_2"));
+    let verdicts = world.receive(&[to("dst_1"), to("dst_2")]).await;
+    assert_eq!(verdicts, [Verdict::Again, Verdict::Done]);
+}
+
+#[tokio::test]
+async fn secrets_that_do_not_open_fail_their_own_delivery_unclaimed_until_they_are_mended() {
+    let world = World::answering(&[200, 200]);
+    let mut moved = sample::destination("dst_2");
+    moved.secrets = sample::destination("dst_1").secrets;
+    world.destinations.put(moved.clone());
+    let verdicts = world.receive(&[to("dst_2"), to("dst_1")]).await;
+    assert_eq!(verdicts, [Verdict::Again, Verdict::Done]);
+    assert_eq!(world.sender.sent().len(), 1);
+    assert!(world.ledger.records_of(&to("dst_2").message.delivery_id).is_empty());
+    assert_eq!(world.visibility.asked(), [(to("dst_2").receipt, RETRY_AFTER)]);
+    world.destinations.put(sample::destination("dst_2"));
+    assert_eq!(world.receive(&[to("dst_2")]).await, [Verdict::Done]);
+}
+
+#[tokio::test]
+async fn the_secrets_of_a_destination_that_takes_nothing_stay_closed() {
+    let world = World::answering(&[]);
+    let mut moved = sample::destination("dst_2");
+    moved.secrets = sample::destination("dst_1").secrets;
+    world.destinations.put(Destination { status: DestinationStatus::Disabled, ..moved });
+    assert_eq!(world.receive(&[to("dst_2")]).await, [Verdict::Done], "cancelled");
+}
+
+#[tokio::test]
+async fn with_no_time_left_the_batch_is_handed_back_unclaimed() {
+    let world = World::answering(&[200]);
+    let too_little = TIME_NEEDED - Duration::from_millis(1);
+    let verdicts = world.receive_with(&[received(1)], too_little).await;
+    assert_eq!(verdicts, [Verdict::Again]);
+    assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
+    assert_eq!(world.visibility.asked()[0].1, Duration::ZERO);
+    assert_eq!(world.receive_with(&[received(1)], TIME_NEEDED).await, [Verdict::Done]);
+}
+
+/// Tables that take their time.
+struct Slow(MemoryDestinations, ManualClock, Duration);
+
+impl Contexts for Slow {
+    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Result<Vec<Context>> {
+        self.1.advance(self.2);
+        self.0.load(deliveries).await
+    }
+}
+
+/// A batch can begin in time and come to its claims too late. An attempt would be killed at the deadline, and nobody
+/// would know what became of it.
+#[tokio::test]
+async fn slow_tables_leave_no_time_to_claim() {
+    assert!(TIME_NEEDED > TIME_TO_CLAIM && TIME_TO_CLAIM > ATTEMPT_LIMIT);
+    for (receive_count, short_of, verdict) in
+        [(1, 0, Verdict::Done), (1, 1, Verdict::Again), (2, 0, Verdict::Done), (2, 1, Verdict::Again)]
+    {
+        let world = World::answering(&[200]);
+        let takes = Duration::from_millis(7000 + short_of);
+        let deliver = world.worker(Slow(world.destinations.clone(), world.clock.clone(), takes));
+        let deadline = world.clock.now() + TIME_TO_CLAIM + Duration::from_secs(7);
+        let invocation = Invocation { id: "slow".to_owned(), deadline };
+        assert_eq!(deliver.run(&[received(receive_count)], &invocation).await, [verdict]);
+        let is_recorded = !world.ledger.records_of(&sample::delivery().id).is_empty();
+        assert_eq!(is_recorded, verdict == Verdict::Done, "{receive_count} {short_of}");
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_is_gone_cancels_what_is_left() {
+    for disable in [true, false] {
+        let world = World::answering(&[500, 200]);
+        let lines = CapturedLog::captured();
+        world.receive(&[received(1)]).await;
+        if disable {
+            let status = DestinationStatus::Disabled;
+            world.destinations.put(Destination { status, ..sample::destination("dst_1") });
+        } else {
+            world.destinations.remove(&sample::delivery().destination_id);
+        }
+        world.clock.advance(RETRY_AFTER);
+        assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
+        let state = world.state();
+        assert_eq!((state.status, state.attempts), (DeliveryStatus::Cancelled, 1));
+        assert_eq!(lines.of("delivery.cancelled").len(), 1);
+        let how = if disable { "disabled" } else { "deleted" };
+        assert_eq!(state.error, Some(format!("The destination was {how}.")));
+        assert_eq!(world.sender.sent().len(), 1);
+    }
+}
+
+/// A record now would stand in the way of the delivery that the same conversation makes when it begins again.
+#[tokio::test]
+async fn a_delivery_of_a_conversation_that_was_deleted_is_acknowledged_without_a_trace() {
+    let world = World::answering(&[500, 200]);
+    world.destinations.remove_event(&sample::event("").id);
+    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done]);
+    assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
+
+    // One that waits for its retry, and whose records were deleted with the conversation.
+    world.destinations.put_event(sample::event("{}"));
+    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Again]);
+    world.destinations.remove_event(&sample::event("").id);
+    world.ledger.forget(&sample::delivery().id, 1);
+    world.clock.advance(RETRY_AFTER);
+    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
+    assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
+    assert_eq!(world.sender.sent().len(), 1, "the one before the deletion");
+}
+
+/// The record of a second attempt that was claimed while the first one's was being deleted.
+#[tokio::test]
+async fn what_is_left_of_a_deleted_history_is_not_added_to() {
+    let world = World::answering(&[500]);
+    world.receive(&[received(1)]).await;
+    let owner = Owner::new("late", 0);
+    let lease_until = world.clock.now() + Duration::from_secs(30);
+    let claim = Claim { delivery: sample::delivery(), number: 2, owner, at: world.clock.now(), lease_until };
+    world.ledger.claim(&[claim]).await;
+    world.ledger.forget(&sample::delivery().id, 1);
+    world.destinations.remove_event(&sample::event("").id);
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
+    let records = world.ledger.records_of(&sample::delivery().id);
+    assert!(matches!(&records[..], [Record { number: 2, entry: Entry::Inflight { .. }, .. }]), "{records:?}");
+}
+
+/// An event whose time is over, or whose records were not deleted: they say how the delivery ended.
+#[tokio::test]
+async fn an_event_that_is_gone_cancels_what_is_left() {
+    let world = World::answering(&[500]);
+    world.receive(&[received(1)]).await;
+    world.destinations.remove_event(&sample::event("").id);
+    world.clock.advance(RETRY_AFTER);
+    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
+    assert_eq!(world.state().status, DeliveryStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_made_is_one_attempt_for_good() {
+    let world = World::answering(&[]);
+    let get = Destination {
+        request_type: crate::destination::record::RequestType::Get,
+        ..sample::destination("dst_1")
+    };
+    world.destinations.put(get);
+    world.destinations.put_event(sample::event(&format!(r#"{{"notes":"{}"}}"#, "x".repeat(9000))));
+    world.receive(&[received(1)]).await;
+    let state = world.state();
+    assert_eq!(state.outcome, Some(OutcomeClass::UrlTooLong));
+    assert_eq!(state.status, DeliveryStatus::Exhausted);
+    assert!(world.sender.sent().is_empty());
+}

@@ -1,0 +1,155 @@
+//! One event becomes one delivery for each destination that wants it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::delivery::context::Contexts;
+use crate::delivery::ledger::Claimed;
+use crate::delivery::ledger::Ledger;
+use crate::delivery::message::DeliveryMessage;
+use crate::delivery::message::DeliveryQueue;
+use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
+use crate::destination::record::Destination;
+use crate::destination::store::Destinations;
+use crate::event::message::EventMessage;
+use crate::shared::clock::Clock;
+use crate::shared::ids::DeliveryId;
+use crate::shared::unavailable::Result;
+
+/// Sends an event's deliveries on their way.
+pub struct FanOut<D, Q, L, C> {
+    destinations: D,
+    deliveries: Q,
+    ledger: L,
+    contexts: C,
+    clock: Arc<dyn Clock>,
+}
+
+impl<D: Destinations, Q: DeliveryQueue, L: Ledger, C: Contexts> FanOut<D, Q, L, C> {
+    /// Over the destinations, the queue of deliveries, the ledger and the store of events.
+    pub fn new(destinations: D, deliveries: Q, ledger: L, contexts: C, clock: Arc<dyn Clock>) -> Self {
+        Self { destinations, deliveries, ledger, contexts, clock }
+    }
+
+    /// Delivery ids follow from event and destination, so this can run any number of times.
+    pub async fn run(&self, event: &EventMessage) -> Result<()> {
+        let mut destinations = self.destinations.of_account(&event.account_id).await?;
+        destinations.retain(|destination| destination.wants(event.event));
+        let (active, disabled): (Vec<_>, Vec<_>) = destinations.iter().partition(|d| d.is_active());
+        if let Some(first) = disabled.first()
+            && !self.is_kept(&delivery(event, first).into()).await?
+        {
+            tracing::info!(account_id = %event.account_id, event_id = %event.event_id, "event.forgotten");
+            return Ok(());
+        }
+        for destination in &disabled {
+            let delivery = delivery(event, destination);
+            let reason = "The destination was disabled when the event came.";
+            let status = DeliveryStatus::Skipped;
+            if self.ledger.close(&delivery, 1, status, reason, self.clock.now()).await? == Claimed::Granted {
+                tracing::info!(delivery_id = %delivery.id, status = status.as_ref(), reason, "delivery.skipped");
+            }
+        }
+        let messages: Vec<_> = active.iter().map(|destination| delivery(event, destination).into()).collect();
+        self.deliveries.send(&messages, Duration::ZERO).await?;
+        tracing::info!(
+            account_id = %event.account_id,
+            event_id = %event.event_id,
+            deliveries = active.len(),
+            skipped = disabled.len(),
+            "event.fanned_out"
+        );
+        Ok(())
+    }
+
+    /// Whether there still is an event. Asked only where something is to be recorded of it: a delivery that is sent asks
+    /// for itself. Of a conversation that was deleted, nothing is to be written again.
+    async fn is_kept(&self, delivery: &DeliveryMessage) -> Result<bool> {
+        let contexts = self.contexts.load(&[delivery]).await?;
+        Ok(contexts.iter().any(|context| context.event.is_some()))
+    }
+}
+
+fn delivery(event: &EventMessage, destination: &Destination) -> Delivery {
+    Delivery {
+        account_id: event.account_id.clone(),
+        id: DeliveryId::of(&event.event_id, &destination.id),
+        destination_id: destination.id.clone(),
+        conversation_id: event.conversation_id.clone(),
+        event: event.event,
+        trigger: Trigger::Lifecycle,
+        created_at: event.accepted_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::record::DestinationStatus;
+    use crate::event::kind::EventKind;
+    use crate::testing::fakes::{
+        CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, sample,
+    };
+
+    struct Scene {
+        destinations: MemoryDestinations,
+        queue: MemoryQueue<DeliveryMessage>,
+        ledger: MemoryLedger,
+    }
+
+    impl Scene {
+        /// A destination that is on, one that is off, and one that wants other events.
+        fn set() -> Self {
+            let destinations = MemoryDestinations::default();
+            destinations.put_event(sample::event("{}"));
+            for (id, status, events) in [
+                ("dst_on", DestinationStatus::Enabled, vec![EventKind::Completed]),
+                ("dst_off", DestinationStatus::Disabled, vec![EventKind::Completed]),
+                ("dst_other", DestinationStatus::Enabled, vec![EventKind::Failed]),
+            ] {
+                let mut destination = sample::destination(id);
+                destination.status = status;
+                destination.events = events.try_into().unwrap();
+                destinations.put(destination);
+            }
+            Self { destinations, queue: MemoryQueue::default(), ledger: MemoryLedger::default() }
+        }
+
+        async fn run(&self) {
+            let fan_out = FanOut::new(
+                self.destinations.clone(),
+                self.queue.clone(),
+                self.ledger.clone(),
+                self.destinations.clone(),
+                Arc::new(ManualClock::new(7)),
+            );
+            fan_out.run(&sample::event_message()).await.unwrap();
+        }
+
+        fn skipped(&self) -> usize {
+            let id = DeliveryId::of(&sample::event_message().event_id, &sample::destination("dst_off").id);
+            self.ledger.records_of(&id).len()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_active_get_a_message_the_disabled_a_record_and_the_unwilling_nothing() {
+        let (scene, lines) = (Scene::set(), CapturedLog::captured());
+        for _ in 0..2 {
+            scene.run().await;
+            assert_eq!(lines.of("delivery.skipped").len(), 1, "a second run skips nothing");
+        }
+        let sent: Vec<_> = scene.queue.sent().into_iter().map(|message| message.delivery_id).collect();
+        assert_eq!(sent[0], sent[1], "a second run makes the same delivery");
+        assert_eq!(sent.len(), 2);
+        assert_eq!(scene.skipped(), 1);
+    }
+
+    #[tokio::test]
+    async fn of_an_event_that_was_forgotten_nothing_is_recorded() {
+        let scene = Scene::set();
+        scene.destinations.remove_event(&sample::event_message().event_id);
+        scene.run().await;
+        assert_eq!(scene.skipped(), 0);
+    }
+}

@@ -1,0 +1,306 @@
+//! Why the counts are exact: the record of an attempt is its claim.
+//!
+//! A queue may hand a message to two workers, and a worker may die at any step. So a worker writes the record of an
+//! attempt *before* the request, on the condition that no record of that number exists, and completes it after. At
+//! most four such records can exist; each request has its own; and after a success there is nothing left to claim.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::delivery::history::Owner;
+use crate::delivery::history::{Attempted, Entry, Record};
+use crate::delivery::outcome::{Outcome, OutcomeClass};
+use crate::delivery::record::{Delivery, DeliveryStatus};
+use crate::delivery::state::DeliveryState;
+use crate::shared::ids::{AccountId, DeliveryId};
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::Result;
+
+/// Attempts of one delivery, the first included.
+pub const MAX_ATTEMPTS: u8 = 4;
+
+/// From the end of one attempt to the start of the next.
+pub const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a lease outlives its owner's deadline. Each of two clocks that a [`SkewCorrectedClock`](crate::shared::skew_corrected_clock::SkewCorrectedClock)
+/// keeps right may be off by a second and the way of an answer.
+pub const LEASE_MARGIN: Duration = Duration::from_secs(3);
+
+/// The intent to make one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// The attempt's number.
+    pub number: u8,
+    /// Who claims it.
+    pub owner: Owner,
+    /// Now.
+    pub at: Timestamp,
+    /// The owner's deadline and [`LEASE_MARGIN`].
+    pub lease_until: Timestamp,
+}
+
+/// What a claim came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// The attempt is ours to make.
+    Granted,
+    /// A record of that number exists.
+    Taken,
+}
+
+/// What an attempt came to, on its way into its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// The attempt's number.
+    pub number: u8,
+    /// Whose claim is completed.
+    pub owner: Owner,
+    /// When the attempt ended.
+    pub at: Timestamp,
+    /// What it came to.
+    pub attempted: Attempted,
+    /// Where that leaves the delivery.
+    pub status: DeliveryStatus,
+}
+
+impl Closing {
+    /// Decides what follows from an outcome.
+    #[must_use]
+    pub fn new(claim: Claim, outcome: Outcome, trimmed: &[&str], at: Timestamp) -> Self {
+        let Claim { delivery, number, owner, .. } = claim;
+        let (status, next_at) = match outcome.class {
+            OutcomeClass::Success => (DeliveryStatus::Delivered, None),
+            // The owner's end is not known, only that it lies before the lease's: waiting 10 s more would be a guess.
+            OutcomeClass::Unknown if number < MAX_ATTEMPTS => (DeliveryStatus::Retrying, Some(at)),
+            class if class.is_worth_retrying() && number < MAX_ATTEMPTS => {
+                (DeliveryStatus::Retrying, Some(at + RETRY_AFTER))
+            }
+            _ => (DeliveryStatus::Exhausted, None),
+        };
+        let trimmed = trimmed.iter().map(|&field| field.to_owned()).collect();
+        Self { delivery, number, owner, at, attempted: Attempted { outcome, next_at, trimmed }, status }
+    }
+
+    /// Where that leaves the delivery, for the lists.
+    #[must_use]
+    pub fn state(&self) -> DeliveryState {
+        let Attempted { outcome, next_at, .. } = &self.attempted;
+        DeliveryState {
+            status: self.status,
+            attempts: self.number,
+            outcome: Some(outcome.class),
+            http_status: outcome.http_status,
+            error: outcome.error.clone(),
+            next_at: *next_at,
+            updated_at: self.at,
+        }
+    }
+
+    /// Closes the attempt of an owner who died: its number is used, and its request may have been seen.
+    #[must_use]
+    pub fn unknown(
+        delivery: Delivery,
+        number: u8,
+        owner: Owner,
+        claimed_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        let error = "The sender stopped during this attempt; the request may or may not have arrived.";
+        let outcome = Outcome::failed(OutcomeClass::Unknown, error, Duration::ZERO);
+        let claim = Claim { delivery, number, owner, at: claimed_at, lease_until: now };
+        Self::new(claim, outcome, &[], now)
+    }
+}
+
+/// What a worker does next with a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The delivery has ended.
+    Acknowledge,
+    /// Not before then.
+    Wait {
+        /// When there is something to do again.
+        until: Timestamp,
+    },
+    /// The owner of this attempt is dead.
+    CloseUnknown {
+        /// The attempt's number.
+        number: u8,
+        /// The dead owner.
+        owner: Owner,
+        /// When it claimed.
+        claimed_at: Timestamp,
+    },
+    /// The next attempt is free.
+    Claim {
+        /// Its number.
+        number: u8,
+    },
+    /// The claim is ours already: its write was applied and the answer lost.
+    Send {
+        /// The attempt's number.
+        number: u8,
+    },
+}
+
+/// Reads the next step off a delivery's records, which are in order.
+#[must_use]
+pub fn next_step(records: &[Record], me: Option<&Owner>, now: Timestamp) -> Step {
+    let Some(last) = records.last() else {
+        return Step::Claim { number: 1 };
+    };
+    let number = last.number;
+    match &last.entry {
+        Entry::Closed { .. } | Entry::Attempted(Attempted { next_at: None, .. }) => Step::Acknowledge,
+        Entry::Attempted(Attempted { next_at: Some(until), .. }) if now < *until => {
+            Step::Wait { until: *until }
+        }
+        Entry::Attempted(_) => Step::Claim { number: number + 1 },
+        Entry::Inflight { owner, .. } if me == Some(owner) => Step::Send { number },
+        Entry::Inflight { lease_until, .. } if now < *lease_until => Step::Wait { until: *lease_until },
+        // Lambda kills our work at the deadline, so an expired lease proves that the owner cannot still send.
+        Entry::Inflight { owner, .. } => {
+            Step::CloseUnknown { number, owner: owner.clone(), claimed_at: last.at }
+        }
+    }
+}
+
+/// The records of attempts, which are also the claims to make them.
+pub trait Ledger: Send + Sync {
+    /// Writes the records of several attempts, each on the condition that no record of its number exists. In one call;
+    /// the answers are in the order of the claims and independent of each other.
+    fn claim(&self, claims: &[Claim]) -> impl Future<Output = Vec<Result<Claimed>>> + Send;
+
+    /// A delivery's records in order, none missing.
+    fn records(
+        &self,
+        account: &AccountId,
+        delivery: &DeliveryId,
+    ) -> impl Future<Output = Result<Vec<Record>>> + Send;
+
+    /// Completes an attempt's record if it is still in flight and its owner's. True also for a completion that was
+    /// applied before. False: neither, and nothing was changed.
+    fn complete(&self, closing: &Closing) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Writes the last record of a delivery that will see no (further) request, if no record of that number exists.
+    fn close(
+        &self,
+        delivery: &Delivery,
+        number: u8,
+        status: DeliveryStatus,
+        reason: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Claimed>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use strum::VariantArray;
+
+    use super::*;
+    use crate::testing::fakes::sample;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn record(number: u8, entry: Entry) -> Record {
+        Record { number, at: NOW, entry }
+    }
+
+    fn failed(next_at: Option<Timestamp>) -> Entry {
+        let outcome = Outcome::failed(OutcomeClass::HttpError, "500", Duration::ZERO);
+        Entry::Attempted(Attempted { outcome, next_at, trimmed: vec![] })
+    }
+
+    fn inflight(owner: &str, lease_until: Timestamp) -> Entry {
+        Entry::Inflight { owner: Owner::from(owner.to_owned()), lease_until }
+    }
+
+    #[test]
+    fn an_owner_is_stored_as_a_text() {
+        let owner = Owner::new("invocation", 3);
+        assert_eq!(owner.as_str(), "invocation/3");
+        assert_eq!(Owner::from(owner.as_str().to_owned()), owner);
+    }
+
+    #[test]
+    fn the_last_record_decides() {
+        let later = NOW + Duration::from_secs(3);
+        let me = Owner::new("me", 0);
+        let dead = Owner::new("dead", 0);
+        let closed = Entry::Closed { status: DeliveryStatus::Skipped, reason: String::new() };
+        for (entry, step) in [
+            (failed(None), Step::Acknowledge),
+            (closed, Step::Acknowledge),
+            (failed(Some(later)), Step::Wait { until: later }),
+            (failed(Some(NOW)), Step::Claim { number: 3 }),
+            (inflight("me/0", later), Step::Send { number: 2 }),
+            (inflight("other/0", later), Step::Wait { until: later }),
+            (inflight("dead/0", NOW), Step::CloseUnknown { number: 2, owner: dead, claimed_at: NOW }),
+        ] {
+            let records = [record(1, failed(Some(NOW))), record(2, entry)];
+            assert_eq!(next_step(&records, Some(&me), NOW), step, "{records:?}");
+        }
+        assert_eq!(next_step(&[], Some(&me), NOW), Step::Claim { number: 1 });
+    }
+
+    fn closing(number: u8, class: OutcomeClass) -> Closing {
+        let claim = Claim {
+            delivery: sample::delivery(),
+            number,
+            owner: Owner::new("me", 0),
+            at: NOW,
+            lease_until: NOW,
+        };
+        Closing::new(claim, Outcome::failed(class, "", Duration::ZERO), &[], NOW)
+    }
+
+    #[test]
+    fn an_outcome_decides_what_follows() {
+        use DeliveryStatus::{Delivered, Exhausted, Retrying};
+        for (number, class, status, next_at) in [
+            (1, OutcomeClass::Success, Delivered, None),
+            (4, OutcomeClass::Success, Delivered, None),
+            (1, OutcomeClass::HttpError, Retrying, Some(NOW + RETRY_AFTER)),
+            (3, OutcomeClass::Timeout, Retrying, Some(NOW + RETRY_AFTER)),
+            (4, OutcomeClass::Timeout, Exhausted, None),
+            (1, OutcomeClass::Blocked, Exhausted, None),
+            (1, OutcomeClass::UrlTooLong, Exhausted, None),
+            (2, OutcomeClass::Unknown, Retrying, Some(NOW)),
+            (4, OutcomeClass::Unknown, Exhausted, None),
+        ] {
+            let closing = closing(number, class);
+            assert_eq!((closing.status, closing.attempted.next_at), (status, next_at), "{number} {class:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever the outcomes, following the steps makes one to four attempts, numbered without a gap, and stops.
+        #[test]
+        fn following_the_steps_ends_within_four_attempts(classes in prop::collection::vec(0usize..12, 4)) {
+            use OutcomeClass as C;
+            let mut records: Vec<Record> = Vec::new();
+            let mut now = NOW;
+            loop {
+                match next_step(&records, None, now) {
+                    Step::Acknowledge => break,
+                    Step::Wait { until } => now = until,
+                    Step::Claim { number } => {
+                        prop_assert_eq!(usize::from(number), records.len() + 1);
+                        prop_assert!(number <= MAX_ATTEMPTS);
+                        let class = C::VARIANTS[classes[records.len()]];
+                        let entry = Entry::Attempted(closing(number, class).attempted);
+                        records.push(Record { number, at: now, entry });
+                    }
+                    step @ (Step::CloseUnknown { .. } | Step::Send { .. }) => prop_assert!(false, "{step:?}"),
+                }
+            }
+            let first_success = records.iter().position(|r| matches!(&r.entry, Entry::Attempted(a) if a.outcome.class == C::Success));
+            prop_assert!(first_success.is_none_or(|at| at + 1 == records.len()), "a request after a success");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What an attempt came to. A destination that refuses is data, never an error of ours.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, IntoStaticStr, VariantArray};
+
+/// Bytes of a failed response's body that are kept: enough to read an error page's message.
+pub const FAILURE_EXCERPT_BYTES: usize = 2048;
+
+/// Bytes of a successful response's body that are kept, so that the record of a first-try success stays under 1 KB:
+/// one write unit.
+pub const SUCCESS_EXCERPT_BYTES: usize = 256;
+
+/// How one HTTP request ended.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, IntoStaticStr, VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum OutcomeClass {
+    /// Any 2xx.
+    Success,
+    /// Any other status, redirects included.
+    HttpError,
+    /// The limit over the whole attempt was reached.
+    Timeout,
+    /// The host name could not be resolved.
+    Dns,
+    /// No connection: refused, unreachable, or not there within the connect limit.
+    Connect,
+    /// The handshake failed, or the certificate is not good for this host.
+    Tls,
+    /// The address policy forbids the address; nothing was sent.
+    Blocked,
+    /// The connection ended before a response began.
+    NoResponse,
+    /// What came back is not HTTP.
+    Protocol,
+    /// The response's head is larger than we read.
+    TooLarge,
+    /// A GET whose URL is too long even without transcript and analysis; nothing was sent.
+    UrlTooLong,
+    /// The sender died between claim and record: the request may or may not have left.
+    Unknown,
+}
+
+impl OutcomeClass {
+    /// Whether a further attempt could end differently.
+    #[must_use]
+    pub const fn is_worth_retrying(self) -> bool {
+        !matches!(self, Self::Success | Self::Blocked | Self::UrlTooLong)
+    }
+}
+
+/// What one HTTP request came to, as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How it ended.
+    pub class: OutcomeClass,
+    /// The status code, when a response began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// For a failure, a sentence the customer can act on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// From the start of the request to the end of reading its response.
+    #[serde(rename = "duration_ms", with = "crate::shared::timestamp::millis")]
+    pub duration: Duration,
+    /// What came back, when a response began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<ResponseExcerpt>,
+}
+
+/// The part of a response that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ResponseExcerpt {
+    /// Headers from the allow-list, names in lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    /// The start of the body; bytes that are not UTF-8, and control characters other than line breaks and tabs, are
+    /// escaped as `\xNN`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub body: String,
+    /// The body is longer than what was kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+impl Outcome {
+    /// A failure before any response.
+    #[must_use]
+    pub fn failed(class: OutcomeClass, error: impl Into<String>, duration: Duration) -> Self {
+        Self { class, http_status: None, error: Some(error.into()), duration, response: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_has_one_name_in_tables_answers_and_lines() {
+        for &class in OutcomeClass::VARIANTS {
+            assert_eq!(serde_json::json!(class), class.as_ref());
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Dead letters: messages whose receives ran out. The log, not the count of receives, says whether they are done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::delivery::ledger::Ledger;
+use crate::delivery::ledger::{Step, next_step};
+use crate::delivery::message::DeliveryQueue;
+use crate::delivery::message::{DeliveryMessage, Message};
+use crate::event::message::EventQueue;
+use crate::shared::clock::Clock;
+use crate::shared::unavailable::Result;
+
+/// Gives dead letters back to life, or to rest.
+pub struct Reconcile<L, D, E> {
+    ledger: L,
+    deliveries: D,
+    events: E,
+    clock: Arc<dyn Clock>,
+}
+
+/// What became of a dead letter. Either way it can be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reconciled {
+    /// The delivery has ended: nothing is missing.
+    Finished,
+    /// Receives were burned by throttling or crashes: it went back to its queue.
+    Returned,
+}
+
+impl<L: Ledger, D: DeliveryQueue, E: EventQueue> Reconcile<L, D, E> {
+    /// Over the ledger and the queues that letters go back to.
+    pub fn new(ledger: L, deliveries: D, events: E, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger, deliveries, events, clock }
+    }
+
+    /// Looks one letter up and acts on it. It may be deleted only after this has succeeded.
+    pub async fn run(&self, letter: &Message) -> Result<Reconciled> {
+        let reconciled = match letter {
+            // Fan-out can run any number of times, so an event that never got through it starts over.
+            Message::Event(event) => {
+                self.events.send(event).await?;
+                Reconciled::Returned
+            }
+            Message::Delivery(delivery) => self.delivery(delivery).await?,
+        };
+        let (kind, id) = match letter {
+            Message::Event(event) => ("event", event.event_id.as_str()),
+            Message::Delivery(delivery) => ("delivery", delivery.delivery_id.as_str()),
+        };
+        tracing::info!(kind, id, reconciled = ?reconciled, "dead_letter.reconciled");
+        Ok(reconciled)
+    }
+
+    async fn delivery(&self, message: &DeliveryMessage) -> Result<Reconciled> {
+        let records = self.ledger.records(&message.account_id, &message.delivery_id).await?;
+        let now = self.clock.now();
+        let delay = match next_step(&records, None, now) {
+            Step::Acknowledge => return Ok(Reconciled::Finished),
+            Step::Wait { until } => until.since(now),
+            Step::Claim { .. } | Step::CloseUnknown { .. } | Step::Send { .. } => Duration::ZERO,
+        };
+        self.deliveries.send(std::slice::from_ref(message), delay).await?;
+        Ok(Reconciled::Returned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::record::DeliveryStatus;
+    use crate::testing::fakes::{ManualClock, MemoryLedger, MemoryQueue, sample};
+
+    #[tokio::test]
+    async fn a_stranded_delivery_goes_back_and_an_ended_one_to_rest() {
+        let (ledger, deliveries) = (MemoryLedger::default(), MemoryQueue::default());
+        let clock = Arc::new(ManualClock::new(7));
+        let reconcile =
+            Reconcile::new(ledger.clone(), deliveries.clone(), MemoryQueue::default(), clock.clone());
+        let letter = Message::Delivery(sample::delivery_message());
+        assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Returned);
+        assert_eq!(deliveries.sent(), [sample::delivery_message()]);
+
+        ledger.close(&sample::delivery(), 1, DeliveryStatus::Cancelled, "", clock.now()).await.unwrap();
+        assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Finished);
+        assert_eq!(deliveries.sent().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_event_that_never_fanned_out_starts_over() {
+        let events = MemoryQueue::default();
+        let clock = Arc::new(ManualClock::new(7));
+        let reconcile =
+            Reconcile::new(MemoryLedger::default(), MemoryQueue::default(), events.clone(), clock);
+        let letter = Message::Event(sample::event_message());
+        assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Returned);
+        assert_eq!(events.sent(), [sample::event_message()]);
+    }
+}

@@ -1,0 +1,313 @@
+//! One attempt as an HTTP request, to the byte. Attempts of one delivery differ in their timestamp, number and
+//! signature only.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use url::Url;
+
+use crate::delivery::outcome::Outcome;
+use crate::delivery::trim;
+use crate::destination::headers::ExtraHeaders;
+use crate::destination::record::{Destination, RequestType};
+use crate::destination::secrets::DestinationSecrets;
+use crate::destination::signature::signatures;
+use crate::event::lifecycle_event::LifecycleEvent;
+use crate::shared::ids::{DeliveryId, digest, hex};
+use crate::shared::timestamp::Timestamp;
+
+/// Longest URL that is sent: what common servers and proxies take (nginx and Apache read 8 KiB of request line).
+pub const MAX_URL_BYTES: usize = 8000;
+
+const USER_AGENT: &str = concat!("Ringback/", env!("CARGO_PKG_VERSION"));
+
+/// One HTTP request, ready to be sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookRequest {
+    /// The method.
+    pub method: RequestType,
+    /// Where to, with the query of a GET.
+    pub url: Url,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The form of a POST, PATCH or PUT; empty for a GET.
+    pub body: Bytes,
+    /// The payload's fields that were emptied to make a GET's URL short enough.
+    pub trimmed: &'static [&'static str],
+}
+
+/// A GET's URL is longer than [`MAX_URL_BYTES`] even without transcript and analysis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the URL with its query is {bytes} bytes long and 8,000 are sent at the most: use POST, PUT or PATCH"
+)]
+pub struct UrlTooLong {
+    /// The length it has.
+    pub bytes: usize,
+}
+
+/// Makes the request of one attempt.
+///
+/// # Errors
+/// For a GET only: the URL is too long even after trimming.
+pub fn request(
+    event: &LifecycleEvent,
+    destination: &Destination,
+    secrets: &DestinationSecrets,
+    delivery: &DeliveryId,
+    attempt: u8,
+    now: Timestamp,
+) -> Result<WebhookRequest, UrlTooLong> {
+    let sign = |payload: &[u8]| signatures(&secrets.signing, &event.id, now, payload);
+    compose(event, destination, delivery, attempt, now, sign, secrets.headers.iter())
+}
+
+/// The same with any signature and any extra headers.
+fn compose<'a>(
+    event: &LifecycleEvent,
+    destination: &Destination,
+    delivery: &DeliveryId,
+    attempt: u8,
+    now: Timestamp,
+    sign: impl FnOnce(&[u8]) -> String,
+    extra: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<WebhookRequest, UrlTooLong> {
+    let Carrier { url, body, content_type, payload, trimmed } = match destination.request_type {
+        RequestType::Get => in_query(event, destination.url.as_url())?,
+        RequestType::Post | RequestType::Patch | RequestType::Put => in_form(event, delivery, destination),
+    };
+    let mut headers: Vec<(String, String)> = Vec::with_capacity(8);
+    let mut set = |name: &str, value: String| headers.push((name.to_owned(), value));
+    set("webhook-id", event.id.to_string());
+    set("webhook-timestamp", now.as_secs().to_string());
+    set("webhook-signature", sign(&payload));
+    set("webhook-attempt", attempt.to_string());
+    if !trimmed.is_empty() {
+        set("webhook-payload-trimmed", trimmed.join(","));
+    }
+    if let Some(content_type) = content_type {
+        set("content-type", content_type);
+    }
+    let ours = headers.len();
+    headers.extend(extra.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    if !headers.iter().any(|(name, _)| name == "user-agent") {
+        headers.insert(ours, ("user-agent".to_owned(), USER_AGENT.to_owned()));
+    }
+    Ok(WebhookRequest { method: destination.request_type, url, headers, body, trimmed })
+}
+
+/// What an attempt's request looked like, without what is secret: for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The method.
+    pub method: RequestType,
+    /// Where to, without the query that a GET adds.
+    pub url: Url,
+    /// Names in lower case, values of secrets masked.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Makes the request of one attempt once more without its secrets, which stay closed; `None` where there was none.
+#[must_use]
+pub fn preview(
+    event: &LifecycleEvent,
+    destination: &Destination,
+    delivery: &DeliveryId,
+    attempt: u8,
+    at: Timestamp,
+) -> Option<Preview> {
+    let masked = |_: &[u8]| ExtraHeaders::MASK.to_owned();
+    let extra = destination.secrets.header_names.iter().map(|name| (name.as_str(), ExtraHeaders::MASK));
+    let WebhookRequest { method, headers, .. } =
+        compose(event, destination, delivery, attempt, at, masked, extra).ok()?;
+    Some(Preview { method, url: destination.url.as_url().clone(), headers })
+}
+
+/// How a payload travels.
+struct Carrier {
+    url: Url,
+    body: Bytes,
+    content_type: Option<String>,
+    /// As it is sent, and so as it is signed.
+    payload: Bytes,
+    trimmed: &'static [&'static str],
+}
+
+fn in_query(event: &LifecycleEvent, target: &Url) -> Result<Carrier, UrlTooLong> {
+    let whole = with_query(target, event, &event.payload);
+    if whole.as_str().len() <= MAX_URL_BYTES {
+        let payload = event.payload.clone();
+        return Ok(Carrier { url: whole, body: Bytes::new(), content_type: None, payload, trimmed: &[] });
+    }
+    let payload = trim::trim(&event.payload);
+    let url = with_query(target, event, &payload);
+    let bytes = url.as_str().len();
+    if bytes > MAX_URL_BYTES {
+        return Err(UrlTooLong { bytes });
+    }
+    Ok(Carrier { url, body: Bytes::new(), content_type: None, payload, trimmed: &trim::TRIMMABLE })
+}
+
+/// Appends to whatever query the URL has; `query_pairs_mut` would write the customer's own part anew.
+fn with_query(target: &Url, event: &LifecycleEvent, payload: &[u8]) -> Url {
+    let mut query = String::with_capacity(payload.len() * 3 / 2);
+    if let Some(own) = target.query().filter(|own| !own.is_empty()) {
+        query.push_str(own);
+        query.push('&');
+    }
+    query.push_str("event=");
+    query.push_str(event.kind.as_ref());
+    query.push_str("&payload=");
+    query.extend(form_urlencoded::byte_serialize(payload));
+    let mut url = target.clone();
+    url.set_query(Some(&query));
+    url
+}
+
+fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destination) -> Carrier {
+    let boundary = boundary(event, delivery);
+    let mut body = Vec::with_capacity(event.payload.len() + 512);
+    for (name, value) in [("event", event.kind.as_ref().as_bytes()), ("payload", &event.payload)] {
+        body.extend_from_slice(
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").as_bytes(),
+        );
+        body.extend_from_slice(value);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    Carrier {
+        url: destination.url.as_url().clone(),
+        body: body.into(),
+        content_type: Some(format!("multipart/form-data; boundary={boundary}")),
+        payload: event.payload.clone(),
+        trimmed: &[],
+    }
+}
+
+/// Follows from the ids, so that attempts are byte-identical, and is not in the payload: a payload that holds it, by
+/// chance or on purpose, gets the next one.
+fn boundary(event: &LifecycleEvent, delivery: &DeliveryId) -> String {
+    (0u32..)
+        .map(|salt| {
+            let digest = digest(&["boundary", event.id.as_str(), delivery.as_str(), &salt.to_string()]);
+            format!("ringback-{}", hex(&digest[..16]))
+        })
+        .find(|boundary| !contains(&event.payload, boundary.as_bytes()))
+        .unwrap_or_default() // the search is endless, so it does not end empty-handed
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// Sends one request, and only one: no retry, no redirect.
+pub trait WebhookSender: Send + Sync {
+    /// Sends it and reads what comes back, within the limits of an attempt.
+    fn send(&self, request: WebhookRequest) -> impl Future<Output = Outcome> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::fakes::sample;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_756_720_062_999);
+
+    fn send(request_type: RequestType, payload: &str, attempt: u8) -> Result<WebhookRequest, UrlTooLong> {
+        let destination = Destination { request_type, ..sample::destination("dst_1") };
+        let (event, delivery) = (sample::event(payload), sample::delivery().id);
+        request(&event, &destination, &sample::secrets(), &delivery, attempt, NOW)
+    }
+
+    fn header<'a>(request: &'a WebhookRequest, name: &str) -> Option<&'a str> {
+        request.headers.iter().find(|(set, _)| set == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn a_get_appends_to_the_query_that_is_there() {
+        let payload = r#"{"event":"conversation.completed","notes":"a&b=c +é%"}"#;
+        let request = send(RequestType::Get, payload, 1).unwrap();
+        let pairs: Vec<_> = request.url.query_pairs().into_owned().collect();
+        assert!(request.url.as_str().starts_with("https://example.com/hooks?tenant=7&event="));
+        assert_eq!(pairs[1], ("event".to_owned(), "conversation.completed".to_owned()));
+        assert_eq!(pairs[2], ("payload".to_owned(), payload.to_owned()));
+        assert!(request.body.is_empty());
+        assert_eq!(header(&request, "content-type"), None);
+    }
+
+    #[test]
+    fn a_get_that_is_too_long_is_trimmed_and_signed_as_it_is_sent() {
+        let long = format!(
+            r#"{{"notes":"n","conversation_transcript":["{}"],"conversation_analysis":[1]}}"#,
+            "x".repeat(9000)
+        );
+        let trimmed = r#"{"notes":"n","conversation_transcript":[],"conversation_analysis":[]}"#;
+        let request = send(RequestType::Get, &long, 1).unwrap();
+        assert_eq!(request.url.query_pairs().nth(2).unwrap().1, trimmed);
+        assert_eq!(
+            header(&request, "webhook-payload-trimmed"),
+            Some("conversation_transcript,conversation_analysis")
+        );
+        let signing = sample::secrets().signing;
+        let expected = signatures(&signing, &sample::event("").id, NOW, trimmed.as_bytes());
+        assert_eq!(header(&request, "webhook-signature"), Some(expected.as_str()));
+    }
+
+    #[test]
+    fn a_get_that_stays_too_long_is_not_sent() {
+        let long = format!(r#"{{"notes":"{}"}}"#, "x".repeat(9000));
+        assert!(send(RequestType::Get, &long, 1).err().unwrap().bytes > MAX_URL_BYTES);
+    }
+
+    #[test]
+    fn a_form_has_the_two_fields_and_its_boundary_is_not_in_them() {
+        let plain = send(RequestType::Put, "{}", 1).unwrap();
+        let (_, boundary) = header(&plain, "content-type").unwrap().split_once("boundary=").unwrap();
+        let hostile = send(RequestType::Put, &format!("\r\n--{boundary}--\r\n"), 1).unwrap();
+        assert!(!header(&hostile, "content-type").unwrap().ends_with(boundary));
+        assert_eq!(
+            std::str::from_utf8(&plain.body).unwrap(),
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"event\"\r\n\r\nconversation.completed\r\n\
+                 --{boundary}\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n{{}}\r\n--{boundary}--\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn attempts_differ_in_their_number_only() {
+        let mut first = send(RequestType::Post, "{}", 1).unwrap();
+        let second = send(RequestType::Post, "{}", 2).unwrap();
+        assert_eq!(header(&first, "webhook-attempt"), Some("1"));
+        let number = first.headers.iter_mut().find(|(name, _)| name == "webhook-attempt").unwrap();
+        number.1 = "2".to_owned();
+        assert!(first == second);
+    }
+
+    #[test]
+    fn a_preview_shows_everything_but_secrets() {
+        let mut destination = sample::destination("dst_1");
+        destination.secrets.header_names = vec!["x-token".to_owned()];
+        let event = sample::event("{}");
+        let preview = preview(&event, &destination, &sample::delivery().id, 2, NOW).unwrap();
+        let shown = |name: &str| preview.headers.iter().find(|(set, _)| set == name).unwrap().1.as_str();
+        assert_eq!((shown("x-token"), shown("webhook-signature")), (ExtraHeaders::MASK, ExtraHeaders::MASK));
+        assert_eq!((shown("webhook-id"), shown("webhook-attempt")), (event.id.as_str(), "2"));
+    }
+
+    #[test]
+    fn the_official_library_verifies_the_signature() {
+        let now = Timestamp::from_millis(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
+        let (event, secrets) = (sample::event(r#"{"a":1}"#), sample::secrets());
+        let destination = sample::destination("dst_1");
+        let request = request(&event, &destination, &secrets, &sample::delivery().id, 1, now).unwrap();
+        let headers: http::HeaderMap = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect();
+        let verifier = standardwebhooks::Webhook::new(&secrets.signing.current.reveal()).unwrap();
+        verifier.verify(&event.payload, &headers).unwrap();
+        assert!(verifier.verify(b"{}", &headers).is_err());
+    }
+}

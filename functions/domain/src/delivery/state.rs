@@ -1,0 +1,81 @@
+//! Where a delivery stands.
+
+use crate::delivery::history::Attempted;
+use crate::delivery::history::Entry;
+use crate::delivery::history::Record;
+use crate::delivery::outcome::OutcomeClass;
+use crate::delivery::record::Delivery;
+use crate::delivery::record::DeliveryStatus;
+use crate::shared::timestamp::Timestamp;
+
+/// A delivery as the Delivery Logs list it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// Where it stands.
+    pub state: DeliveryState,
+}
+
+/// Where a delivery stands, after its latest record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryState {
+    /// The status.
+    pub status: DeliveryStatus,
+    /// Attempts so far.
+    pub attempts: u8,
+    /// What the latest attempt came to.
+    pub outcome: Option<OutcomeClass>,
+    /// The status code of the latest attempt.
+    pub http_status: Option<u16>,
+    /// The error of the latest attempt, or why the delivery was skipped or cancelled.
+    pub error: Option<String>,
+    /// When the next attempt is due.
+    pub next_at: Option<Timestamp>,
+    /// When the latest record was completed.
+    pub updated_at: Timestamp,
+}
+
+impl DeliveryState {
+    /// Read off a history.
+    #[must_use]
+    pub fn of(records: &[Record]) -> Option<Self> {
+        let last = records.last()?;
+        let attempted = records.iter().rev().find_map(|record| match &record.entry {
+            Entry::Attempted(attempted) => Some((record, attempted)),
+            Entry::Inflight { .. } | Entry::Closed { .. } => None,
+        });
+        let requests = records.iter().filter(|record| !matches!(record.entry, Entry::Closed { .. })).count();
+        let mut state = Self {
+            status: DeliveryStatus::Pending,
+            attempts: u8::try_from(requests).unwrap_or(u8::MAX),
+            outcome: None,
+            http_status: None,
+            error: None,
+            next_at: None,
+            updated_at: last.at,
+        };
+        if let Some((record, Attempted { outcome, next_at, .. })) = attempted {
+            state.status = status_after(outcome.class, *next_at);
+            state.outcome = Some(outcome.class);
+            state.http_status = outcome.http_status;
+            state.error.clone_from(&outcome.error);
+            state.next_at = *next_at;
+            state.updated_at = state.updated_at.max(record.at + outcome.duration);
+        }
+        if let Entry::Closed { status, reason } = &last.entry {
+            state.status = *status;
+            state.error = Some(reason.clone());
+            state.next_at = None;
+        }
+        Some(state)
+    }
+}
+
+fn status_after(class: OutcomeClass, next_at: Option<Timestamp>) -> DeliveryStatus {
+    match (class, next_at) {
+        (OutcomeClass::Success, _) => DeliveryStatus::Delivered,
+        (_, Some(_)) => DeliveryStatus::Retrying,
+        (_, None) => DeliveryStatus::Exhausted,
+    }
+}

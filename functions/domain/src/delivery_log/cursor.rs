@@ -1,0 +1,106 @@
+//! Where a page of the Delivery Logs ends, as a caller carries it to the next page.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::delivery_log::search::Filter;
+use crate::delivery_log::search::Position;
+use crate::shared::ids::{AccountId, DeliveryId};
+use crate::shared::invalid::Invalid;
+use crate::shared::timestamp::Timestamp;
+
+/// Bytes of a position's authentication code: half of SHA-256, as RFC 2104 allows.
+const CODE_BYTES: usize = 16;
+
+/// A position as a caller carries it to the next page. It holds the position only; the account comes from the caller's
+/// key, and the code binds it to that account and to the same filter.
+#[must_use]
+pub fn encode(position: &Position, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> String {
+    let body = position.sort_key();
+    let code = code(&body, account, filter, secret);
+    URL_SAFE_NO_PAD.encode([&code[..CODE_BYTES], body.as_bytes()].concat())
+}
+
+/// Reads a position back. Every way of being wrong gets the same answer.
+///
+/// # Errors
+/// It was changed, or was given out for another account or filter.
+pub fn decode(
+    cursor: &str,
+    account: &AccountId,
+    filter: &Filter,
+    secret: &[u8; 32],
+) -> Result<Position, Invalid> {
+    open(cursor, account, filter, secret)
+        .ok_or_else(|| Invalid::new("cursor", "is not one that was given out for this search"))
+}
+
+fn open(cursor: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> Option<Position> {
+    let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (given, body) = sealed.split_at_checked(CODE_BYTES)?;
+    let body = std::str::from_utf8(body).ok()?;
+    let expected = code(body, account, filter, secret);
+    if !bool::from(subtle::ConstantTimeEq::ct_eq(given, &expected[..CODE_BYTES])) {
+        return None;
+    }
+    let (millis, id) = body.split_once('#')?;
+    let created_at = Timestamp::from_millis(millis.parse().ok()?);
+    Some(Position { created_at, delivery_id: DeliveryId::parse(id).ok()? })
+}
+
+fn code(body: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> [u8; 32] {
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any key");
+    // `Debug` of a filter names all of its fields; that it may change between versions ends old cursors, no more.
+    let bound = crate::shared::ids::digest(&[account.as_str(), &format!("{filter:?}"), body]);
+    mac.update(&bound);
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::kind::EventKind;
+
+    fn position(millis: u64) -> Position {
+        Position {
+            created_at: Timestamp::from_millis(millis),
+            delivery_id: DeliveryId::parse("dlv_1").unwrap(),
+        }
+    }
+
+    fn account(id: &str) -> AccountId {
+        AccountId::parse(id).unwrap()
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_its_account_and_search_only() {
+        let filter = Filter::default();
+        let other = Filter { event: Some(EventKind::Failed), ..Filter::default() };
+        let (secret, mine) = ([1; 32], account("acc_1"));
+        let cursor = encode(&position(5), &mine, &filter, &secret);
+        assert_eq!(decode(&cursor, &mine, &filter, &secret), Ok(position(5)));
+        assert!(decode(&cursor, &account("acc_2"), &filter, &secret).is_err());
+        assert!(decode(&cursor, &mine, &other, &secret).is_err());
+        assert!(decode(&cursor, &mine, &filter, &[2; 32]).is_err());
+        for wrong in ["", "!", "AAAA", &"A".repeat(5000)] {
+            assert!(decode(wrong, &mine, &filter, &secret).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_flipped_bit_is_noticed(at in 0usize..60, bit in 0u8..8) {
+            let (secret, mine, filter) = ([1; 32], account("acc_1"), Filter::default());
+            let mut cursor = encode(&position(1_700_000_000_000), &mine, &filter, &secret).into_bytes();
+            let at = at % cursor.len();
+            cursor[at] ^= 1 << bit;
+            let Ok(cursor) = String::from_utf8(cursor) else { return Ok(()) };
+            prop_assert!(decode(&cursor, &mine, &filter, &secret).is_err());
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Where an account's events go.
+
+use serde::{Deserialize, Serialize};
+use strum::AsRefStr;
+
+use crate::destination::secrets::{DestinationSecrets, EncryptedSecrets};
+use crate::destination::target_url::TargetUrl;
+use crate::event::kind::EventKind;
+use crate::shared::encryption::{Decryptor, EncryptionContext};
+use crate::shared::ids::{AccountId, DestinationId};
+use crate::shared::invalid::Invalid;
+use crate::shared::timestamp::Timestamp;
+use strum::VariantArray;
+
+/// One place that an account's events go to, as the customer set it up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Destination {
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Its id.
+    pub id: DestinationId,
+    /// Friendly label.
+    pub name: DestinationName,
+    /// The https endpoint.
+    pub url: TargetUrl,
+    /// How the event is sent.
+    pub request_type: RequestType,
+    /// Whether events are delivered.
+    pub status: DestinationStatus,
+    /// The events it wants.
+    pub events: EventChoice,
+    /// Extra headers, and what requests are signed with.
+    pub secrets: EncryptedSecrets,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Destination {
+    /// Whether a lifecycle event of this kind is to be sent here.
+    #[must_use]
+    pub fn wants(&self, kind: EventKind) -> bool {
+        self.events.includes(kind)
+    }
+
+    /// The same, changed now. A write is told from the one before by its time, also within one millisecond.
+    #[must_use]
+    pub fn touched(self, now: Timestamp) -> Self {
+        let after = Timestamp::from_millis(self.updated_at.as_millis() + 1);
+        Self { updated_at: now.max(after), ..self }
+    }
+
+    /// The destination that its secrets are encrypted for.
+    #[must_use]
+    pub fn encryption_context(&self) -> EncryptionContext<'_> {
+        EncryptionContext::destination(&self.account_id, &self.id)
+    }
+
+    /// Decrypts its secrets.
+    pub async fn decrypt_secrets(
+        &self,
+        decryptor: &impl Decryptor,
+    ) -> crate::shared::unavailable::Result<DestinationSecrets> {
+        self.secrets.decrypt(&self.encryption_context(), decryptor).await
+    }
+
+    /// Whether deliveries are on.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status == DestinationStatus::Enabled
+    }
+}
+
+/// Friendly label of a destination: 1 to 100 characters, none of them a control character.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct DestinationName(String);
+
+impl DestinationName {
+    /// Longest label, in characters.
+    pub const MAX_CHARS: usize = 100;
+
+    /// Trims and checks.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        let fits = (1..=Self::MAX_CHARS).contains(&text.chars().count());
+        if fits && !text.chars().any(char::is_control) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid::new("name", "takes 1 to 100 characters, no control characters"))
+        }
+    }
+
+    /// The label.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for DestinationName {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        Self::parse(&text)
+    }
+}
+
+/// The HTTP method an event is sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr)]
+#[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
+pub enum RequestType {
+    /// Query parameters.
+    Get,
+    /// Multipart form data.
+    Post,
+    /// Multipart form data.
+    Patch,
+    /// Multipart form data.
+    Put,
+}
+
+/// Whether events are delivered to a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationStatus {
+    /// Events are sent.
+    Enabled,
+    /// Events are logged as skipped.
+    Disabled,
+}
+
+/// The events a destination wants: at least one, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<EventKind>")]
+pub struct EventChoice(Vec<EventKind>);
+
+impl EventChoice {
+    fn includes(&self, kind: EventKind) -> bool {
+        self.0.contains(&kind)
+    }
+}
+
+impl Default for EventChoice {
+    fn default() -> Self {
+        Self(EventKind::VARIANTS.to_vec())
+    }
+}
+
+impl TryFrom<Vec<EventKind>> for EventChoice {
+    type Error = Invalid;
+
+    fn try_from(mut kinds: Vec<EventKind>) -> Result<Self, Invalid> {
+        kinds.sort_unstable();
+        kinds.dedup();
+        if kinds.is_empty() {
+            return Err(Invalid::new("events", "must name at least one event"));
+        }
+        Ok(Self(kinds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_counted_in_characters() {
+        assert!(DestinationName::parse(&"é".repeat(100)).is_ok());
+        for text in ["", "   ", &"x".repeat(101), "a\nb"] {
+            assert_eq!(DestinationName::parse(text).unwrap_err().field, "name");
+        }
+    }
+}

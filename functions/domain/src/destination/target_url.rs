@@ -1,0 +1,144 @@
+//! The URL of a destination. Parsed once, when a customer sets it; a [`TargetUrl`] ever after.
+
+mod host;
+mod port;
+
+use std::fmt;
+
+use url::Url;
+
+use crate::destination::egress::EgressPolicy;
+use crate::shared::invalid::Invalid;
+
+/// A URL that a webhook can be sent to: https, no user name, no fragment, a public host, a port for web servers.
+///
+/// Customers put tokens in paths and queries, so its `Debug` prints the host only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TargetUrl(Url);
+
+impl TargetUrl {
+    /// Longest URL. RFC 9110 (4.1) asks for 8,000 bytes at least; this leaves a GET three quarters of them for the
+    /// payload.
+    pub const MAX_BYTES: usize = 2048;
+
+    /// Checks what a customer gave us. The result is as the WHATWG writes it: `HTTPS://0x7f.1/a b` is
+    /// `https://127.0.0.1/a%20b`, so no spelling hides an address.
+    pub fn parse(text: &str, policy: &EgressPolicy) -> Result<Self, Invalid> {
+        let target = Self::from_stored(text)?;
+        let url = &target.0;
+        if text.len().max(url.as_str().len()) > Self::MAX_BYTES {
+            return Err(invalid("takes up to 2,048 bytes"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(invalid("must not have a user name or password; use the destination's headers"));
+        }
+        if url.fragment().is_some() {
+            return Err(invalid("must not have a fragment (#…), which no server ever sees"));
+        }
+        check_egress(url, policy)?;
+        Ok(target)
+    }
+
+    /// Takes what [`parse`](Self::parse) once let through. Where it leads is not checked here, so that a destination
+    /// from before a rule can still be read and mended: the sender checks that again, with [`check_egress`].
+    pub fn from_stored(text: &str) -> Result<Self, Invalid> {
+        let url = Url::parse(text).map_err(|error| invalid(format!("is not a URL: {error}")))?;
+        check_https(&url)?;
+        Ok(Self(url))
+    }
+
+    /// The URL itself.
+    #[must_use]
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// The host: the only part that may be logged.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default() // an https URL has one
+    }
+}
+
+impl fmt::Debug for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TargetUrl").field(&self.host()).finish()
+    }
+}
+
+/// Whether a webhook may go where the URL leads, as far as the URL tells: what a name resolves to is checked
+/// when it is resolved. Asked at registration and before every request, so that a URL which came into the table some
+/// other way is blocked all the same.
+pub fn check_egress(url: &Url, policy: &EgressPolicy) -> Result<(), Invalid> {
+    check_https(url)?;
+    let host = url.host().ok_or_else(|| invalid("must name a host"))?;
+    let port = url.port_or_known_default().unwrap_or_default();
+    host::check(&host, policy).map_err(invalid)?;
+    port::check(port, host::is_this_machine(&host)).map_err(invalid)
+}
+
+fn check_https(url: &Url) -> Result<(), Invalid> {
+    if url.scheme() == "https" { Ok(()) } else { Err(invalid("must use https://")) }
+}
+
+fn invalid(rule: impl Into<std::borrow::Cow<'static, str>>) -> Invalid {
+    Invalid::new("url", rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> String {
+        TargetUrl::parse(text, &EgressPolicy::PublicOnly)
+            .err()
+            .map(|e| e.rule.into_owned())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_kept_is_what_is_sent() {
+        let url =
+            TargetUrl::parse(" HTTPS://Hooks.Example.com:443/a b?t=1 ", &EgressPolicy::PublicOnly).unwrap();
+        assert_eq!(url.as_url().as_str(), "https://hooks.example.com/a%20b?t=1");
+        assert_eq!(TargetUrl::from_stored(url.as_url().as_str()).unwrap(), url);
+    }
+
+    #[test]
+    fn what_no_webhook_can_be_sent_to_is_refused() {
+        for (text, expected) in [
+            ("hooks.example.com", "is not a URL"),
+            ("https://", "is not a URL"),
+            ("http://example.com", "must use https://"),
+            ("ftp://example.com", "must use https://"),
+            ("https://user@example.com", "must not have a user name"),
+            ("https://:secret@example.com", "must not have a user name"),
+            ("https://example.com/#", "must not have a fragment"),
+            ("https://example.com:22", "names port 22"),
+            ("https://10.0.0.1", "names 10.0.0.1"),
+            ("https://localhost.", "must name a host in full"),
+        ] {
+            assert!(rule(text).starts_with(expected), "{text}: {}", rule(text));
+        }
+    }
+
+    #[test]
+    fn length_is_counted_as_given_and_as_sent() {
+        let url = |path: String| format!("https://example.com/{path}");
+        assert_eq!(rule(&url("x".repeat(2028))), "");
+        assert_eq!(rule(&url("x".repeat(2029))), "takes up to 2,048 bytes");
+        assert_eq!(
+            rule(&url("ü".repeat(500))),
+            "takes up to 2,048 bytes",
+            "3,000 bytes once percent-encoded"
+        );
+        assert_eq!(rule(&format!("{}{}", " ".repeat(2048), url(String::new()))), "takes up to 2,048 bytes");
+    }
+
+    #[test]
+    fn path_and_query_are_not_printed() {
+        let url =
+            TargetUrl::parse("https://example.com/hunter2?token=hunter2", &EgressPolicy::PublicOnly).unwrap();
+        assert_eq!(format!("{url:?}"), r#"TargetUrl("example.com")"#);
+    }
+}

@@ -1,0 +1,61 @@
+//! The message that announces a lifecycle event. Holds ids, never a payload, a phone number or a secret.
+
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::kind::EventKind;
+use crate::event::lifecycle_event::LifecycleEvent;
+use crate::shared::ids::{AccountId, ConversationId, EventId};
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::Result;
+
+/// A lifecycle event waits to be fanned out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventMessage {
+    /// Layout of this message.
+    pub v: Version,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// The event.
+    pub event_id: EventId,
+    /// The conversation that ended.
+    pub conversation_id: ConversationId,
+    /// How it ended.
+    pub event: EventKind,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+}
+
+impl From<&LifecycleEvent> for EventMessage {
+    fn from(event: &LifecycleEvent) -> Self {
+        Self {
+            v: Version,
+            account_id: event.account_id.clone(),
+            event_id: event.id.clone(),
+            conversation_id: event.conversation_id.clone(),
+            event: event.kind,
+            accepted_at: event.accepted_at,
+        }
+    }
+}
+
+/// The one layout there is: 1. Another number does not parse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Version;
+
+impl TryFrom<u8> for Version {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        if number == 1 { Ok(Self) } else { Err(format!("version {number} is not known here")) }
+    }
+}
+
+/// The queue from ingest to fan-out.
+pub trait EventQueue: Send + Sync {
+    /// `Ok` once the queue has it.
+    fn send(&self, message: &EventMessage) -> impl Future<Output = Result<()>> + Send;
+}

@@ -1,0 +1,159 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::conversation::ended::CompletionFlow;
+use crate::conversation::fields::ConversationFields;
+use crate::conversation::patch::ConversationPatch;
+use crate::conversation::provider::Provider;
+use crate::conversation::store::ConversationLookup;
+use crate::event::kind::EventKind;
+use crate::event::message::EventMessage;
+use crate::lifecycle::complete::{Complete, Completion};
+use crate::lifecycle::provider_callback::{CallProgress, Ending};
+use crate::shared::clock::Clock;
+use crate::shared::timestamp::Timestamp;
+use crate::testing::fakes::{ManualClock, MemoryConversations, MemoryQueue, MemoryReferences, sample};
+
+struct Scene {
+    clock: ManualClock,
+    conversations: MemoryConversations,
+    references: MemoryReferences,
+    queue: MemoryQueue<EventMessage>,
+}
+
+impl Scene {
+    fn set() -> Self {
+        let clock = ManualClock::new(1000);
+        let references = MemoryReferences::new(clock.clone());
+        Self {
+            clock,
+            conversations: MemoryConversations::default(),
+            references,
+            queue: MemoryQueue::default(),
+        }
+    }
+
+    async fn forget(&self) -> bool {
+        let forget =
+            Forget::new(self.conversations.clone(), self.references.clone(), self.conversations.clone());
+        forget.run(&sample::account(), &sample::conversation_id()).await.unwrap()
+    }
+
+    async fn end(&self) {
+        let complete =
+            Complete::new(self.conversations.clone(), self.queue.clone(), Arc::new(self.clock.clone()));
+        let completion = Completion {
+            account_id: sample::account(),
+            conversation_id: sample::conversation_id(),
+            flow: CompletionFlow::Hangup,
+            end: Ending::As(EventKind::Completed),
+            ended_at: None,
+            stated: ConversationPatch { references: vec![room()], ..ConversationPatch::default() },
+            known: ConversationFields::default(),
+        };
+        complete.run(&completion).await.unwrap();
+    }
+
+    async fn link(&self, link: &Link) {
+        let found = self.references.find(&sample::account(), &room()).await.unwrap();
+        let saved = self.references.put(&sample::account(), &room(), link, found.as_ref()).await.unwrap();
+        assert_eq!(saved, Saved::Yes);
+    }
+
+    async fn linked(&self) -> Option<Link> {
+        self.references.find(&sample::account(), &room()).await.unwrap()
+    }
+
+    async fn parked(&self) -> Vec<String> {
+        let parked = self.references.parked(&sample::account(), &room()).await.unwrap();
+        parked.into_iter().map(|callback| callback.id).collect()
+    }
+}
+
+fn room() -> Reference {
+    Reference::parse(Provider::Daily, "room", "daily_room").unwrap()
+}
+
+fn link(conversation: &str, earlier: Option<&str>) -> Link {
+    let id = |text: &str| ConversationId::parse(text).unwrap();
+    Link { conversation_id: id(conversation), since: Timestamp::from_millis(5), earlier: earlier.map(id) }
+}
+
+#[tokio::test]
+async fn a_conversation_is_forgotten_once_and_can_begin_again() {
+    let scene = Scene::set();
+    assert!(!scene.forget().await, "there is none");
+    scene.end().await;
+    let event = sample::event_message().event_id;
+    assert!(scene.conversations.has_event(&event));
+    assert!(scene.forget().await);
+    assert!(!scene.conversations.has_event(&event));
+    let record = scene.conversations.load(&sample::account(), &sample::conversation_id()).await.unwrap();
+    assert!(record.is_none());
+    assert!(!scene.forget().await, "it is gone");
+    scene.end().await;
+    assert_eq!(scene.queue.sent().len(), 2, "a new conversation of that id, with its own event");
+    assert!(scene.conversations.has_event(&event));
+}
+
+#[tokio::test]
+async fn what_was_left_behind_is_forgotten_by_the_next_call() {
+    let scene = Scene::set();
+    let event = sample::event_message().event_id;
+    scene.conversations.leave_delivery(&event);
+    assert!(scene.forget().await);
+    assert!(!scene.forget().await);
+}
+
+#[tokio::test]
+async fn an_end_that_gets_in_between_is_forgotten_too() {
+    let scene = Scene::set();
+    scene
+        .conversations
+        .save(&Conversation::new(sample::account(), sample::conversation_id(), scene.clock.now()))
+        .await
+        .unwrap();
+    // The store ends it after the first look at it.
+    scene.conversations.end_after_next_load(EventKind::Failed);
+    assert!(scene.forget().await);
+    assert!(!scene.conversations.has_event(&sample::event_message().event_id));
+    assert!(!scene.forget().await);
+}
+
+#[tokio::test]
+async fn a_reference_leads_to_whom_it_leads_without_the_conversation() {
+    let this = sample::conversation_id().to_string();
+    for (before, after) in [
+        (link(&this, None), None),
+        (link(&this, Some("c-before")), Some(link("c-before", None))),
+        (link("c-after", Some(&this)), Some(link("c-after", None))),
+        (link("c-after", Some("c-between")), Some(link("c-after", Some("c-between")))),
+    ] {
+        let scene = Scene::set();
+        scene.end().await;
+        scene.link(&before).await;
+        assert!(scene.forget().await);
+        assert_eq!(scene.linked().await, after, "{before:?}");
+    }
+}
+
+#[tokio::test]
+async fn callbacks_that_wait_are_forgotten_unless_they_are_about_the_next_conversation() {
+    let scene = Scene::set();
+    scene.end().await; // at 1000
+    scene.link(&link(sample::conversation_id().as_str(), None)).await;
+    for (id, began) in [("this", Some(900)), ("unknown", None), ("next", Some(1100))] {
+        let callback = ProviderCallback {
+            reference: room(),
+            id: id.to_owned(),
+            at: Timestamp::from_millis(1200),
+            began: began.map(Timestamp::from_millis),
+            progress: CallProgress::Ended(Ending::ByAnswer),
+            known: ConversationFields::default(),
+        };
+        let until = Timestamp::from_millis(9000);
+        scene.references.park(&sample::account(), &callback, until).await.unwrap();
+    }
+    assert!(scene.forget().await);
+    assert_eq!(scene.parked().await, ["next"]);
+}

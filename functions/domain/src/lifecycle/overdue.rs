@@ -1,0 +1,79 @@
+//! Conversations whose end nobody has reported: a schedule looks after them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+
+use crate::conversation::store::Conversations;
+use crate::event::message::EventQueue;
+use crate::event::store::EventOutbox;
+use crate::lifecycle::complete::Complete;
+use crate::shared::clock::Clock;
+use crate::shared::ids::{AccountId, ConversationId};
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::{Result, Unavailable};
+
+/// How long a round may go on finding more: the schedule comes again within the minute.
+const ROUND: Duration = Duration::from_secs(5);
+
+/// Conversations that are ended at the same time.
+const AT_ONCE: usize = 16;
+
+/// Ends what is overdue.
+pub struct EndOverdue<C, Q, O> {
+    complete: Complete<C, Q>,
+    overdue: O,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a round came to.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    /// Conversations that were dealt with.
+    pub ended: usize,
+    /// Conversations that could not be.
+    pub failed: usize,
+    /// Why, of one of them.
+    pub failure: Option<Unavailable>,
+}
+
+impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> EndOverdue<C, Q, O> {
+    /// Over the completion step and a way to find what is overdue.
+    pub fn new(complete: Complete<C, Q>, overdue: O, clock: Arc<dyn Clock>) -> Self {
+        Self { complete, overdue, clock }
+    }
+
+    /// Deals with all of them, or with as many as a round has time for. One that fails keeps no other back, and is tried
+    /// again by the next round.
+    pub async fn run(&self) -> Result<Sweep> {
+        let start = self.clock.now();
+        let mut round = Sweep::default();
+        loop {
+            let found = self.overdue.find(start).await?;
+            let outcomes: Vec<_> = stream::iter(found)
+                .map(|(account, conversation)| async move {
+                    self.complete.run_overdue(&account, &conversation).await
+                })
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
+            let ended = outcomes.iter().filter(|outcome| matches!(outcome, Ok(true))).count();
+            round.ended += ended;
+            let mut failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+            round.failed = failures.len();
+            if ended == 0 || self.clock.now().since(start) >= ROUND {
+                round.failure = failures.pop();
+                return Ok(round);
+            }
+        }
+    }
+}
+
+/// Finds the conversations whose end is overdue.
+pub trait OverdueConversations: Send + Sync {
+    /// Some of those that were overdue at that time; none only if there are none. May hold one that was just dealt
+    /// with.
+    fn find(&self, at: Timestamp) -> impl Future<Output = Result<Vec<(AccountId, ConversationId)>>> + Send;
+}

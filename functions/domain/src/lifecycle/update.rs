@@ -1,0 +1,125 @@
+//! The platform tells us of a conversation, before or after its end. Sends nothing.
+
+use std::sync::Arc;
+
+use crate::conversation::patch::ConversationPatch;
+use crate::conversation::record::{Conversation, MAX_RECORD_BYTES};
+use crate::conversation::status::ConversationStatus;
+use crate::conversation::store::Conversations;
+use crate::shared::clock::Clock;
+use crate::shared::conflict::retry_on_conflict;
+use crate::shared::ids::{AccountId, ConversationId};
+use crate::shared::invalid::Invalid;
+use crate::shared::unavailable::{Result, Saved};
+
+/// What an update came to.
+pub enum Updated {
+    /// The record as it is now.
+    Saved(Box<Conversation>),
+    /// The update contradicts the record.
+    Refused(Invalid),
+    /// With this update, the record is larger than we keep.
+    TooLarge,
+}
+
+/// Creates or updates a conversation's record.
+pub struct Update<C> {
+    conversations: C,
+    clock: Arc<dyn Clock>,
+}
+
+impl<C: Conversations> Update<C> {
+    /// Over the record store.
+    pub fn new(conversations: C, clock: Arc<dyn Clock>) -> Self {
+        Self { conversations, clock }
+    }
+
+    /// The record as it is now.
+    pub async fn latest(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
+        self.conversations.load(account, id).await
+    }
+
+    /// Merges: a given value replaces, `null` clears, an absent field stays.
+    pub async fn run(
+        &self,
+        account: &AccountId,
+        id: &ConversationId,
+        change: &ConversationPatch,
+    ) -> Result<Updated> {
+        retry_on_conflict("update a conversation", || async move {
+            let now = self.clock.now();
+            let known = self.conversations.load(account, id).await?;
+            let mut conversation =
+                known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
+            if let Err(refused) = check_status(change.fields.status(), &conversation) {
+                return Ok(Some(Updated::Refused(refused)));
+            }
+            conversation.apply(change);
+            conversation.updated_at = now;
+            if conversation.fields.len() > MAX_RECORD_BYTES {
+                return Ok(Some(Updated::TooLarge));
+            }
+            Ok(match self.conversations.save(&conversation).await? {
+                Saved::Yes => Some(Updated::Saved(Box::new(conversation))),
+                Saved::TooLarge => Some(Updated::TooLarge),
+                Saved::Conflict => None,
+            })
+        })
+        .await
+    }
+}
+
+/// An update neither ends a conversation, because then nothing would say which flow did, nor reopens one.
+fn check_status(wanted: Option<ConversationStatus>, conversation: &Conversation) -> Result<(), Invalid> {
+    let refuse = |rule| Err(Invalid::new("conversation_status", rule));
+    match (wanted, &conversation.ended) {
+        (None, _) => Ok(()),
+        (Some(status), Some(ended)) if status.event() == Some(ended.kind) => Ok(()),
+        (Some(_), Some(_)) => refuse("cannot change once the conversation has ended"),
+        (Some(status), None) if status.event().is_some() => {
+            refuse("is made terminal by a completion flow, such as POST /v1/flows/hangup, not by an update")
+        }
+        (Some(_), None) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::ended::{CompletionFlow, Ended};
+    use crate::event::kind::EventKind;
+    use crate::shared::ids::EventId;
+    use crate::testing::fakes::{ManualClock, MemoryConversations};
+
+    #[test]
+    fn an_update_neither_ends_nor_reopens() {
+        use ConversationStatus::{Completed, Failed, InProgress};
+        let account = AccountId::parse("acc_1").unwrap();
+        let id = ConversationId::parse("c-1").unwrap();
+        let now = ManualClock::new(5).now();
+        let open = Conversation::new(account.clone(), id.clone(), now);
+        let mut over = open.clone();
+        let event_id = EventId::of_conversation(&account, &id);
+        over.ended =
+            Some(Ended { event_id, kind: EventKind::Completed, flow: CompletionFlow::Hangup, at: now });
+        for (status, conversation, fine) in [
+            (InProgress, &open, true),
+            (Completed, &open, false),
+            (Completed, &over, true),
+            (Failed, &over, false),
+            (InProgress, &over, false),
+        ] {
+            assert_eq!(check_status(Some(status), conversation).is_ok(), fine, "{status:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_has_a_limit() {
+        let update = Update::new(MemoryConversations::default(), Arc::new(ManualClock::new(5)));
+        let account = AccountId::parse("acc_1").unwrap();
+        let id = ConversationId::parse("c-1").unwrap();
+        let long = format!(r#"{{"notes":"{}"}}"#, "x".repeat(MAX_RECORD_BYTES));
+        let change = ConversationPatch::parse(serde_json::from_str(&long).unwrap()).unwrap();
+        assert!(matches!(update.run(&account, &id, &change).await.unwrap(), Updated::TooLarge));
+    }
+}

@@ -1,0 +1,28 @@
+//! A panic in one item of a batch fails that item only.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+
+use crate::shared::unavailable::{Result, Unavailable};
+
+/// Runs a step; a panic becomes an error like any other. What a step shares with others is immutable or behind ports,
+/// so nothing half-changed is left behind.
+pub async fn catch_panic<T>(step: impl Future<Output = Result<T>>) -> Result<T> {
+    match AssertUnwindSafe(step).catch_unwind().await {
+        Ok(result) => result,
+        Err(_) => Err(Unavailable::new("process one item of a batch", "it panicked")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error() {
+        let panics = async { if std::hint::black_box(true) { panic!("boom") } else { Ok(()) } };
+        assert!(catch_panic(panics).await.is_err());
+        assert_eq!(catch_panic(async { Ok(5) }).await.unwrap(), 5);
+    }
+}

@@ -1,0 +1,40 @@
+//! Records that others write, too.
+
+use crate::shared::unavailable::{Result, Unavailable};
+
+/// Each conflict is another writer's success, and a conversation has few.
+const MAX_CONFLICTS: usize = 32;
+
+/// Does something to a record, again from its reading on whenever another writer comes in between: then the step says
+/// `None`.
+pub(crate) async fn retry_on_conflict<T, F>(doing: &'static str, step: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<Option<T>>> + Send,
+{
+    for _ in 0..MAX_CONFLICTS {
+        if let Some(done) = step().await? {
+            return Ok(done);
+        }
+    }
+    Err(Unavailable::new(doing, "other writers kept getting in between"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_is_taken_again_as_long_as_others_write_but_not_for_ever() {
+        for (conflicts, steps, is_done) in [(0, 1, true), (5, 6, true), (usize::MAX, MAX_CONFLICTS, false)] {
+            let taken = Cell::new(0);
+            let step = || {
+                let nth = taken.replace(taken.get() + 1);
+                async move { Ok((nth >= conflicts).then_some(())) }
+            };
+            assert_eq!(retry_on_conflict("test", step).await.is_ok(), is_done);
+            assert_eq!(taken.get(), steps, "{conflicts}");
+        }
+    }
+}

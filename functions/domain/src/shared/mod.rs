@@ -1,0 +1,14 @@
+//! The ground floor: what every other room builds on and what builds on none.
+
+pub mod catch_panic;
+pub(crate) mod conflict;
+pub mod clock;
+pub mod encryption;
+pub mod ids;
+pub mod invalid;
+pub mod json;
+pub mod randomness;
+pub mod rate;
+pub mod skew_corrected_clock;
+pub mod timestamp;
+pub mod unavailable;

@@ -1,0 +1,130 @@
+//! How often something may be done: so many times in each window of ten seconds.
+//!
+//! A window has a counter that every process adds to, so the limit holds however many of them there are.
+
+use std::fmt;
+use std::future::Future;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use crate::shared::ids::{AccountId, DestinationId};
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::Result;
+
+/// How long a window is: long enough for a burst, short enough to wait for the next.
+pub const WINDOW: Duration = Duration::from_secs(10);
+
+const WINDOW_MILLIS: u64 = 10_000;
+
+/// So many times in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit(NonZeroU64);
+
+/// One of the windows that time is cut into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Window(u64);
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RateKey<'a> {
+    /// An account's requests to the API.
+    Requests(&'a AccountId),
+    /// What a destination is sent.
+    Deliveries(&'a AccountId, &'a DestinationId),
+    /// New deliveries to a destination that hangs.
+    Probes(&'a AccountId, &'a DestinationId),
+}
+
+impl RateLimit {
+    /// `None` for 0: no limit.
+    #[must_use]
+    pub const fn new(per_window: u64) -> Option<Self> {
+        match NonZeroU64::new(per_window) {
+            Some(per_window) => Some(Self(per_window)),
+            None => None,
+        }
+    }
+
+    /// Whether something that is the `place`th of its window, from 1 on, is one too many.
+    #[must_use]
+    pub fn is_exceeded_by(self, place: u64) -> bool {
+        place > self.0.get()
+    }
+
+    /// When that which is one too many would have its turn, if all that came before it in this window go first.
+    #[must_use]
+    pub fn turn_of(self, place: u64, window: Window) -> Timestamp {
+        let (windows, rest) = ((place - 1) / self.0, (place - 1) % self.0);
+        let start = window.0.saturating_add(windows).saturating_mul(WINDOW_MILLIS);
+        // Spread over their window, so that they don't all come at its start.
+        Timestamp::from_millis(start) + Duration::from_millis(rest.saturating_mul(WINDOW_MILLIS) / self.0)
+    }
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Window {
+    /// The one that a moment lies in.
+    #[must_use]
+    pub const fn at(moment: Timestamp) -> Self {
+        Self(moment.as_millis() / WINDOW_MILLIS)
+    }
+
+    /// When the next one starts.
+    #[must_use]
+    pub const fn end(self) -> Timestamp {
+        Timestamp::from_millis((self.0 + 1) * WINDOW_MILLIS)
+    }
+
+    /// Its place among all of them.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// Counts how often something is done.
+pub trait RateCounter: Send + Sync {
+    /// Once more in this window: how often it was done in it by now, by everyone. May count one time twice, never none.
+    fn count(&self, what: RateKey<'_>, window: Window) -> impl Future<Output = Result<u64>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_millis(1_788_256_807_000);
+
+    #[test]
+    fn no_limit_is_none() {
+        assert_eq!(RateLimit::new(0), None);
+        assert_eq!(RateLimit::new(3).unwrap().to_string(), "3");
+    }
+
+    #[test]
+    fn a_window_ends_ten_seconds_after_it_began() {
+        let window = Window::at(AT);
+        assert_eq!(window.end(), AT + Duration::from_secs(3));
+        assert_eq!(Window::at(window.end()).number(), window.number() + 1);
+    }
+
+    #[test]
+    fn the_limit_is_the_last_that_may_pass() {
+        let limit = RateLimit::new(3).unwrap();
+        assert!([1, 2, 3].iter().all(|place| !limit.is_exceeded_by(*place)));
+        assert!(limit.is_exceeded_by(4));
+    }
+
+    #[test]
+    fn those_who_wait_are_spread_over_the_windows_to_come() {
+        let (limit, window) = (RateLimit::new(4).unwrap(), Window::at(AT));
+        for (place, after_the_end) in [(5, 0), (6, 2500), (8, 7500), (9, 10_000), (17, 30_000)] {
+            let turn = window.end() + Duration::from_millis(after_the_end);
+            assert_eq!(limit.turn_of(place, window), turn, "{place}");
+        }
+    }
+}

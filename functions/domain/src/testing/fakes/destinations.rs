@@ -1,0 +1,66 @@
+//! Destinations, and the events to send them, in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::lock::lock;
+use crate::delivery::context::{Context, Contexts};
+use crate::delivery::message::DeliveryMessage;
+use crate::destination::record::Destination;
+use crate::destination::store::Destinations;
+use crate::event::lifecycle_event::LifecycleEvent;
+use crate::shared::ids::{AccountId, DestinationId, EventId};
+use crate::shared::unavailable::Result;
+
+#[derive(Default)]
+struct State {
+    destinations: BTreeMap<DestinationId, Destination>,
+    events: BTreeMap<EventId, LifecycleEvent>,
+}
+
+/// Destinations and events of any account.
+#[derive(Clone, Default)]
+pub struct MemoryDestinations(Arc<Mutex<State>>);
+
+impl MemoryDestinations {
+    /// Stores or replaces one.
+    pub fn put(&self, destination: Destination) {
+        lock(&self.0).destinations.insert(destination.id.clone(), destination);
+    }
+
+    /// Forgets one.
+    pub fn remove(&self, id: &DestinationId) {
+        lock(&self.0).destinations.remove(id);
+    }
+
+    /// Stores an event.
+    pub fn put_event(&self, event: LifecycleEvent) {
+        lock(&self.0).events.insert(event.id.clone(), event);
+    }
+
+    /// Forgets an event.
+    pub fn remove_event(&self, id: &EventId) {
+        lock(&self.0).events.remove(id);
+    }
+}
+
+impl Destinations for MemoryDestinations {
+    async fn of_account(&self, account: &AccountId) -> Result<Vec<Destination>> {
+        Ok(lock(&self.0).destinations.values().filter(|d| d.account_id == *account).cloned().collect())
+    }
+
+    async fn get(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Destination>> {
+        Ok(lock(&self.0).destinations.get(id).filter(|d| d.account_id == *account).cloned())
+    }
+}
+
+impl Contexts for MemoryDestinations {
+    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Result<Vec<Context>> {
+        let state = lock(&self.0);
+        let context = |message: &&DeliveryMessage| Context {
+            event: message.delivery_id.event_id().and_then(|id| state.events.get(&id).cloned()),
+            destination: state.destinations.get(&message.destination_id).cloned(),
+        };
+        Ok(deliveries.iter().map(context).collect())
+    }
+}

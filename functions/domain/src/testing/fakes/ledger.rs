@@ -1,0 +1,98 @@
+//! The ledger in memory.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::lock::lock;
+use crate::delivery::history::{Entry, Record};
+use crate::delivery::ledger::Ledger;
+use crate::delivery::ledger::{Claim, Claimed, Closing};
+use crate::delivery::record::{Delivery, DeliveryStatus};
+use crate::shared::ids::{AccountId, DeliveryId};
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::{Result, Unavailable};
+
+/// Records of any account's deliveries.
+#[derive(Clone, Default)]
+pub struct MemoryLedger {
+    records: Arc<Mutex<HashMap<DeliveryId, Vec<Record>>>>,
+    is_unreadable: Arc<AtomicBool>,
+}
+
+impl MemoryLedger {
+    /// A delivery's records.
+    #[must_use]
+    pub fn records_of(&self, delivery: &DeliveryId) -> Vec<Record> {
+        lock(&self.records).get(delivery).cloned().unwrap_or_default()
+    }
+
+    /// From now on no read succeeds, and every write.
+    pub fn be_unreadable(&self) {
+        self.is_unreadable.store(true, Ordering::Relaxed);
+    }
+
+    /// Forgets one record of a delivery.
+    pub fn forget(&self, delivery: &DeliveryId, number: u8) {
+        if let Some(records) = lock(&self.records).get_mut(delivery) {
+            records.retain(|record| record.number != number);
+        }
+    }
+
+    fn insert(&self, delivery: &DeliveryId, record: Record) -> Claimed {
+        let mut records = lock(&self.records);
+        let records = records.entry(delivery.clone()).or_default();
+        if records.iter().any(|written| written.number == record.number) {
+            return Claimed::Taken;
+        }
+        records.push(record);
+        Claimed::Granted
+    }
+}
+
+impl Ledger for MemoryLedger {
+    async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
+        let insert = |claim: &Claim| {
+            let Claim { number, owner, lease_until, at, .. } = claim.clone();
+            Ok(self.insert(
+                &claim.delivery.id,
+                Record { number, at, entry: Entry::Inflight { owner, lease_until } },
+            ))
+        };
+        claims.iter().map(insert).collect()
+    }
+
+    async fn records(&self, _account: &AccountId, delivery: &DeliveryId) -> Result<Vec<Record>> {
+        if self.is_unreadable.load(Ordering::Relaxed) {
+            return Err(Unavailable::new("read records", "told to fail"));
+        }
+        Ok(self.records_of(delivery))
+    }
+
+    async fn complete(&self, closing: &Closing) -> Result<bool> {
+        let mut records = lock(&self.records);
+        let records = records.entry(closing.delivery.id.clone()).or_default();
+        let Some(record) = records.iter_mut().find(|record| record.number == closing.number) else {
+            return Ok(false);
+        };
+        let completed = Entry::Attempted(closing.attempted.clone());
+        let is_ours = matches!(&record.entry, Entry::Inflight { owner, .. } if *owner == closing.owner);
+        if is_ours {
+            record.entry = completed.clone();
+        }
+        // A completion that was applied before is one whose answer was lost.
+        Ok(record.entry == completed)
+    }
+
+    async fn close(
+        &self,
+        delivery: &Delivery,
+        number: u8,
+        status: DeliveryStatus,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Claimed> {
+        let entry = Entry::Closed { status, reason: reason.to_owned() };
+        Ok(self.insert(&delivery.id, Record { number, at, entry }))
+    }
+}

@@ -1,0 +1,30 @@
+//! In-memory stand-ins for the ports: what the rules are tested against, and a statement of what an adapter owes. And what
+//! the tests of all crates share.
+
+mod captured_log;
+mod clock;
+mod conversations;
+mod destinations;
+mod fuzz;
+mod ledger;
+mod lock;
+mod plaintext_vault;
+mod queue;
+mod rates;
+mod references;
+pub mod sample;
+mod seeded_randomness;
+mod sender;
+
+pub use captured_log::CapturedLog;
+pub use clock::ManualClock;
+pub use conversations::MemoryConversations;
+pub use destinations::MemoryDestinations;
+pub use fuzz::{Fuzz, assert_readable};
+pub use ledger::MemoryLedger;
+pub use plaintext_vault::PlaintextVault;
+pub use queue::{MemoryQueue, MemoryVisibility};
+pub use rates::MemoryRates;
+pub use references::MemoryReferences;
+pub use seeded_randomness::SeededRandomness;
+pub use sender::ScriptedSender;

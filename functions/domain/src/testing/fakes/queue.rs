@@ -1,0 +1,93 @@
+//! Queues that remember what they were told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::lock::lock;
+use crate::delivery::message::DeliveryMessage;
+use crate::delivery::message::DeliveryQueue;
+use crate::delivery::received::{Receipt, Visibility};
+use crate::event::message::EventMessage;
+use crate::event::message::EventQueue;
+use crate::shared::unavailable::{Result, Unavailable};
+
+struct State<T> {
+    sent: Vec<T>,
+    delays: Vec<Duration>,
+    fails: bool,
+}
+
+/// Messages that were sent.
+pub struct MemoryQueue<T>(Arc<Mutex<State<T>>>);
+
+impl<T> Default for MemoryQueue<T> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(State { sent: Vec::new(), delays: Vec::new(), fails: false })))
+    }
+}
+
+impl<T> Clone for MemoryQueue<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Clone> MemoryQueue<T> {
+    /// All of them, in order.
+    #[must_use]
+    pub fn sent(&self) -> Vec<T> {
+        lock(&self.0).sent.clone()
+    }
+
+    /// How long each of the sends keeps its messages from being seen, in order.
+    #[must_use]
+    pub fn delays(&self) -> Vec<Duration> {
+        lock(&self.0).delays.clone()
+    }
+
+    /// The next send fails.
+    pub fn fail_next(&self) {
+        lock(&self.0).fails = true;
+    }
+
+    fn push(&self, messages: &[T], delay: Duration) -> Result<()> {
+        let mut state = lock(&self.0);
+        if std::mem::take(&mut state.fails) {
+            return Err(Unavailable::new("send a message", "told to fail"));
+        }
+        state.sent.extend_from_slice(messages);
+        state.delays.push(delay);
+        Ok(())
+    }
+}
+
+impl EventQueue for MemoryQueue<EventMessage> {
+    async fn send(&self, message: &EventMessage) -> Result<()> {
+        self.push(std::slice::from_ref(message), Duration::ZERO)
+    }
+}
+
+impl DeliveryQueue for MemoryQueue<DeliveryMessage> {
+    async fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> Result<()> {
+        self.push(messages, delay)
+    }
+}
+
+/// Visibilities that were asked for.
+#[derive(Clone, Default)]
+pub struct MemoryVisibility(Arc<Mutex<Vec<(Receipt, Duration)>>>);
+
+impl MemoryVisibility {
+    /// All of them, in order.
+    #[must_use]
+    pub fn asked(&self) -> Vec<(Receipt, Duration)> {
+        lock(&self.0).clone()
+    }
+}
+
+impl Visibility for MemoryVisibility {
+    async fn postpone(&self, receipt: &Receipt, delay: Duration) -> Result<()> {
+        lock(&self.0).push((receipt.clone(), delay));
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! One of each noun, for tests that need some.
+#![expect(clippy::unwrap_used, reason = "constants that are known to be good")]
+
+use futures_util::FutureExt;
+
+use super::plaintext_vault::PlaintextVault;
+use crate::delivery::message::DeliveryMessage;
+use crate::delivery::record::{Delivery, Trigger};
+use crate::destination::headers::ExtraHeaders;
+use crate::destination::record::{Destination, DestinationName, DestinationStatus, EventChoice, RequestType};
+use crate::destination::secrets::DestinationSecrets;
+use crate::destination::signature::{SigningSecret, SigningSecrets};
+use crate::destination::target_url::TargetUrl;
+use crate::event::kind::EventKind;
+use crate::event::lifecycle_event::LifecycleEvent;
+use crate::event::message::EventMessage;
+use crate::shared::encryption::EncryptionContext;
+use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use crate::shared::timestamp::Timestamp;
+
+/// An account.
+#[must_use]
+pub fn account() -> AccountId {
+    AccountId::parse("acc_1").unwrap()
+}
+
+/// A conversation's id.
+#[must_use]
+pub fn conversation_id() -> ConversationId {
+    ConversationId::parse("a28e7071-508e-4d45-8887-085531aafaba").unwrap()
+}
+
+/// What a destination's requests are signed with, and no extra headers.
+#[must_use]
+pub fn secrets() -> DestinationSecrets {
+    DestinationSecrets {
+        headers: ExtraHeaders::default(),
+        signing: SigningSecrets::new(SigningSecret::new([7; 32])),
+    }
+}
+
+/// An enabled destination that is sent POST requests, with [`secrets`] in a [`PlaintextVault`].
+#[must_use]
+pub fn destination(id: &str) -> Destination {
+    let id = DestinationId::parse(id).unwrap();
+    let secrets =
+        secrets().encrypt(&EncryptionContext::destination(&account(), &id), &PlaintextVault).now_or_never();
+    Destination {
+        account_id: account(),
+        id,
+        name: DestinationName::parse("CRM").unwrap(),
+        url: TargetUrl::from_stored("https://example.com/hooks?tenant=7").unwrap(),
+        request_type: RequestType::Post,
+        status: DestinationStatus::Enabled,
+        events: EventChoice::default(),
+        secrets: secrets.unwrap().unwrap(),
+        created_at: Timestamp::from_millis(1),
+        updated_at: Timestamp::from_millis(1),
+    }
+}
+
+/// The event of [`conversation_id`].
+#[must_use]
+pub fn event(payload: &str) -> LifecycleEvent {
+    LifecycleEvent {
+        account_id: account(),
+        id: EventId::of_conversation(&account(), &conversation_id()),
+        conversation_id: conversation_id(),
+        kind: EventKind::Completed,
+        accepted_at: Timestamp::from_millis(1_756_720_060_200),
+        payload: payload.to_owned().into(),
+    }
+}
+
+/// The message that announces [`event`].
+#[must_use]
+pub fn event_message() -> EventMessage {
+    EventMessage::from(&event("{}"))
+}
+
+/// The delivery of [`event`] to the destination `dst_1`.
+#[must_use]
+pub fn delivery() -> Delivery {
+    let event = event("{}");
+    let destination_id = DestinationId::parse("dst_1").unwrap();
+    Delivery {
+        account_id: account(),
+        id: DeliveryId::of(&event.id, &destination_id),
+        destination_id,
+        conversation_id: conversation_id(),
+        event: EventKind::Completed,
+        trigger: Trigger::Lifecycle,
+        created_at: event.accepted_at,
+    }
+}
+
+/// The message of [`delivery`].
+#[must_use]
+pub fn delivery_message() -> DeliveryMessage {
+    delivery().into()
+}

@@ -1,0 +1,58 @@
+//! What must hold of any payload that goes out.
+
+use std::time::UNIX_EPOCH;
+
+use crate::delivery::request::{MAX_URL_BYTES, WebhookRequest, request};
+use crate::destination::record::{Destination, RequestType};
+use crate::shared::timestamp::Timestamp;
+use crate::testing::fakes::{Fuzz, sample};
+
+fn send(request_type: RequestType, payload: &str, now: Timestamp) -> Option<WebhookRequest> {
+    let destination = Destination { request_type, ..sample::destination("dst_1") };
+    request(&sample::event(payload), &destination, &sample::secrets(), &sample::delivery().id, 1, now).ok()
+}
+
+fn headers(request: &WebhookRequest) -> http::HeaderMap {
+    let parsed = |(name, value): &(String, String)| {
+        (name.parse::<http::HeaderName>().unwrap(), value.parse::<http::HeaderValue>().unwrap())
+    };
+    request.headers.iter().map(parsed).collect()
+}
+
+/// The two fields, told from each other by the boundary alone.
+fn fields(request: &WebhookRequest) -> Vec<String> {
+    let content_type = headers(request)["content-type"].to_str().unwrap().to_owned();
+    let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let body = std::str::from_utf8(&request.body).unwrap();
+    let parts = body.strip_prefix(&format!("--{boundary}\r\n")).unwrap();
+    let parts = parts.strip_suffix(&format!("\r\n--{boundary}--\r\n")).unwrap();
+    parts.split(&format!("\r\n--{boundary}")).map(|part| part.trim_start_matches("\r\n").to_owned()).collect()
+}
+
+/// The boundary is made from the ids, so whoever knows them can put it into the payload. And a payload that is too long
+/// for a URL is signed as it is sent.
+#[test]
+fn a_payload_arrives_as_it_was_and_is_signed() {
+    let now = Timestamp::from_millis(UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
+    let plain = send(RequestType::Post, "{}", now).unwrap();
+    let hostile = format!("{{}}{}", std::str::from_utf8(&plain.body).unwrap());
+    let long = format!(r#"{{"notes":"n","conversation_transcript":["{}"]}}"#, "x".repeat(MAX_URL_BYTES));
+    let secret = sample::secrets().signing.current.reveal();
+    let receiver = standardwebhooks::Webhook::new(&secret).unwrap();
+    Fuzz::of("bodies").with_seed(hostile).with_seed(long).run(|input| {
+        let Ok(payload) = std::str::from_utf8(input) else { return };
+        let form = send(RequestType::Post, payload, now).unwrap();
+        let part = |name, value| format!("Content-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}");
+        assert_eq!(fields(&form), [part("event", "conversation.completed"), part("payload", payload)]);
+        receiver.verify(payload.as_bytes(), &headers(&form)).unwrap();
+        assert!(receiver.verify(format!("{payload} ").as_bytes(), &headers(&form)).is_err());
+
+        let Some(get) = send(RequestType::Get, payload, now) else { return };
+        assert!(get.url.as_str().len() <= MAX_URL_BYTES && get.body.is_empty());
+        let query: Vec<_> = get.url.query_pairs().into_owned().collect();
+        let [.., (event, _), (name, sent)] = &query[..] else { panic!("{query:?}") };
+        assert_eq!((event.as_str(), name.as_str(), query.len()), ("event", "payload", 3));
+        assert!(sent == payload || !get.trimmed.is_empty());
+        receiver.verify(sent.as_bytes(), &headers(&get)).unwrap();
+    });
+}
