@@ -51,7 +51,7 @@ async fn an_account_that_asks_too_often_is_told_when_to_come_again_and_another_i
 /// Ten at once where three go in ten seconds: all of them are delivered, each by one attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_with_a_limit_gets_everything_a_few_at_a_time() {
-    let Some((world, hand)) = World::by_hand_as(&[("DeliveryRateLimit", "3")]).await else { return };
+    let (world, hand) = World::by_hand_as(&[("DeliveryRateLimit", "3")]).await;
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
     for number in 0..10 {
@@ -78,7 +78,7 @@ async fn a_destination_with_a_limit_gets_everything_a_few_at_a_time() {
 /// After three timeouts in a row, three of five new deliveries are tried and two wait for a later window.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_44_a_destination_that_hangs_is_sent_a_few_new_deliveries_at_a_time() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
     world.stack.receiver.answer_next("/hooks", vec![Answer::Hang; 6]);

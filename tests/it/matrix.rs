@@ -177,9 +177,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// `None` where no hand can drive the clock.
-    async fn set() -> Option<Self> {
-        let (world, hand) = World::by_hand().await?;
+    async fn set() -> Self {
+        let (world, hand) = World::by_hand().await;
         let [acme, other] = [world.customer("Acme").await, world.customer("Other").await];
         let (destination, _) = acme.add_destination(&world.stack.receiver.url("/acme"), "POST").await;
         for conversation in ["theirs-1", "theirs-2"] {
@@ -190,7 +189,7 @@ impl Scene {
         let delivery = text(&acme.deliveries_of("theirs-1").await[0]["id"]);
         let cursor = text(&acme.get("/v1/deliveries?limit=1").await["next_cursor"]);
         acme.set_provider("twilio", "token").await;
-        Some(Self { world, acme, other, destination, delivery, cursor })
+        Self { world, acme, other, destination, delivery, cursor }
     }
 
     /// What Acme's thing of that kind is called, and what nothing is called.
@@ -254,7 +253,7 @@ fn every_route_of_the_template_has_its_row() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_good_key_every_route_answers_alike() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     let strangers = scene.strangers().await;
     let single = [scene.key(&["ingest"]).await, scene.key(&["manage"]).await, scene.key(&["read"]).await];
     let mut words = None;
@@ -310,7 +309,7 @@ async fn without_a_good_key_every_route_answers_alike() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_anothers_and_what_is_no_id_is_as_what_never_was() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     for row in rows() {
         match row.names {
             Names::Nothing => {
@@ -375,7 +374,7 @@ async fn what_is_anothers_and_what_is_no_id_is_as_what_never_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_of_another_account_is_as_one_that_was_made_up() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     let (own, _) = scene.other.add_destination(&scene.world.stack.receiver.url("/other"), "POST").await;
     let page = |cursor: &str| format!("/v1/deliveries?limit=1&cursor={cursor}");
     assert_eq!(scene.acme.get(&page(&scene.cursor)).await["deliveries"].as_array().unwrap().len(), 1);
@@ -395,7 +394,7 @@ async fn a_cursor_of_another_account_is_as_one_that_was_made_up() {
 /// The same conversation id in another account is another conversation, with another event.
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_share_no_conversation() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     let receiver = &scene.world.stack.receiver;
     scene.other.add_destination(&receiver.url("/other"), "POST").await;
     let theirs = text(&scene.acme.deliveries_of("theirs-1").await[0]["event_id"]);

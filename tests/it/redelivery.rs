@@ -18,14 +18,13 @@ struct Scene {
 }
 
 impl Scene {
-    /// `None` where no hand can drive the clock.
-    async fn set() -> Option<Self> {
-        let (world, hand) = World::by_hand().await?;
+    async fn set() -> Self {
+        let (world, hand) = World::by_hand().await;
         let customer = world.customer("Acme").await;
         let (destination, secret) =
             customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
         world.stack.receiver.trust("/hooks", &secret).unwrap();
-        Some(Self { world, hand, customer, destination })
+        Self { world, hand, customer, destination }
     }
 
     /// A conversation ends, and its delivery fails four times.
@@ -62,7 +61,7 @@ impl Scene {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resend_is_a_new_delivery_of_the_same_event() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     let first = scene.exhaust("c-1").await;
     let path = format!("/v1/deliveries/{}/resend", text(&first["id"]));
     let (status, sent) = scene.post(&path, &json!({})).await;
@@ -81,7 +80,7 @@ async fn a_resend_is_a_new_delivery_of_the_same_event() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_sent_again_says_why() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     scene.world.stack.receiver.answer("/hooks", Answer::Status(500));
     scene.customer.hang_up("c-1").await;
     let path =
@@ -111,7 +110,7 @@ async fn what_cannot_be_sent_again_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_test_event_goes_to_its_destination_alone_and_is_marked() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     scene.customer.add_destination(&scene.world.stack.receiver.url("/other"), "POST").await;
     let path = format!("/v1/destinations/{}/test", scene.destination);
     let (status, sent) = scene.post(&path, &json!({"event": "conversation.failed"})).await;
@@ -139,7 +138,7 @@ async fn a_test_event_goes_to_its_destination_alone_and_is_marked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recovery_sends_again_what_failed_and_once_only() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     scene.exhaust("c-1").await;
     scene.exhaust("c-2").await;
     scene.customer.hang_up("c-3").await;
@@ -189,7 +188,7 @@ async fn a_recovery_sends_again_what_failed_and_once_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotated_secret_is_good_beside_the_new_one_for_its_grace_time() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     let verified = async |conversation: &str| {
         scene.customer.hang_up(conversation).await;
         scene.customer.delivery_once(conversation, "delivered").await;
@@ -220,7 +219,7 @@ async fn a_rotated_secret_is_good_beside_the_new_one_for_its_grace_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_of_the_customers_own_signs_as_ours_do() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     let [first, second] = ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"]
         .map(|key| format!("whsec_{key}"));
     let url = scene.world.stack.receiver.url("/own");
@@ -260,7 +259,7 @@ async fn a_secret_of_the_customers_own_signs_as_ours_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_masked_header_keeps_its_value() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     let headers = json!({"headers": {"X-Token": "hush", "X-Other": "1"}});
     let shown = scene.customer.change_destination(&scene.destination, &headers).await;
     assert_eq!(shown["headers"], json!({"x-other": "********", "x-token": "********"}));
@@ -286,7 +285,7 @@ async fn a_masked_header_keeps_its_value() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_are_counted_over_time() {
-    let Some(scene) = Scene::set().await else { return };
+    let scene = Scene::set().await;
     scene.exhaust("c-1").await; // at 10:00:00, four attempts
     scene.customer.hang_up("c-2").await; // at 10:00:40
     scene.customer.delivery_once("c-2", "delivered").await;

@@ -11,7 +11,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_always_fails_gets_four_requests_and_the_dead_letter_is_reconciled() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
     world.stack.receiver.answer("/hooks", Answer::Body(500, "out of order".to_owned()));
@@ -50,7 +50,7 @@ async fn a_receiver_that_always_fails_gets_four_requests_and_the_dead_letter_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_recovers_at_the_third_gets_three_requests() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
     world.stack.receiver.answer_next("/hooks", [Answer::Status(500), Answer::Drop]);
@@ -86,7 +86,7 @@ async fn four_requests_arrive_ten_seconds_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_that_is_disabled_or_deleted_between_attempts_cancels_the_rest() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let customer = world.customer("Acme").await;
     world.stack.receiver.answer_everywhere(Answer::Status(500));
     let (disabled, _) = customer.add_destination(&world.stack.receiver.url("/disabled"), "POST").await;
@@ -119,7 +119,7 @@ async fn a_destination_that_is_disabled_or_deleted_between_attempts_cancels_the_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_url_is_where_the_next_attempt_goes() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let customer = world.customer("Acme").await;
     world.stack.receiver.answer("/old", Answer::Status(500));
     let (id, _) = customer.add_destination(&world.stack.receiver.url("/old"), "POST").await;

@@ -33,7 +33,7 @@ pub(crate) fn missing(what: &str) {
 }
 
 /// Says that a test is skipped for want of something.
-pub(crate) fn skipped(what: &str) {
+fn skipped(what: &str) {
     // Not by `eprintln!`, which the test harness keeps to itself.
     std::io::Write::write_all(&mut std::io::stderr(), format!("skipped for want of {what}\n").as_bytes())
         .unwrap();

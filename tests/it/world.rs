@@ -3,13 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use adapters::config::Environment;
-use adapters::system::SystemRandomness;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::shared::randomness::Randomness;
 use local::clock::{Clock, Hand};
-use local::elsewhere::Elsewhere;
 use local::functions::Runs;
 use local::stack::{Options, Stack};
 use reqwest::{Client, Method, StatusCode};
@@ -42,20 +38,15 @@ impl World {
         Self::with(options(Clock::system())).await
     }
 
-    /// With a time that stands still until the hand moves it. `None`, and a line that says so, where the endpoints have
-    /// a time of their own.
-    pub(crate) async fn by_hand() -> Option<(Self, Hand)> {
+    /// With a time that stands still until the hand moves it.
+    pub(crate) async fn by_hand() -> (Self, Hand) {
         Self::by_hand_as(&[]).await
     }
 
     /// The same with parameters of the template that are not at their defaults.
-    pub(crate) async fn by_hand_as(parameters: &[(&str, &str)]) -> Option<(Self, Hand)> {
-        if !elsewhere().is_nowhere() {
-            tools::skipped("a clock that a hand can drive");
-            return None;
-        }
+    pub(crate) async fn by_hand_as(parameters: &[(&str, &str)]) -> (Self, Hand) {
         let (clock, hand) = Clock::manual(MORNING_MS);
-        Some((Self::with(options_with(clock, parameters)).await, hand))
+        (Self::with(options_with(clock, parameters)).await, hand)
     }
 
     /// With other options.
@@ -183,16 +174,6 @@ impl World {
     }
 }
 
-/// Where `AWS_ENDPOINT_URL` says, or nowhere: then the stack has endpoints of its own.
-pub(crate) fn elsewhere() -> Elsewhere {
-    Elsewhere::read(&Environment)
-}
-
-/// No other stack at the same endpoints has it.
-fn unique() -> String {
-    (&SystemRandomness as &dyn Randomness).bytes::<6>().map(|byte| format!("{byte:02x}")).concat()
-}
-
 /// In memory, on any ports, in this process.
 pub(crate) fn options(clock: Clock) -> Options {
     options_with(clock, &[])
@@ -200,12 +181,11 @@ pub(crate) fn options(clock: Clock) -> Options {
 
 /// The same with parameters of the template that are not at their defaults.
 fn options_with(clock: Clock, parameters: &[(&str, &str)]) -> Options {
-    let elsewhere = elsewhere().named(format!("ringback-{}-", unique()));
     // Where a hand drives the clock no window ends, and a test asks again until it sees what it waits for.
     let unlimited = [("ApiRateLimit", "0")];
     let parameters = unlimited.iter().chain(parameters);
     let parameters = parameters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, elsewhere, parameters, invokes: true }
+    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, parameters, invokes: true }
 }
 
 /// Where cargo puts programs, with those of this workspace as new as these tests: they link the libraries only.

@@ -1,4 +1,4 @@
-//! DynamoDB, SQS and KMS, on sockets of this machine unless they are elsewhere, and the SDK clients that speak to them.
+//! DynamoDB, SQS and KMS on sockets of this machine, and the SDK clients that speak to them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,82 +14,51 @@ use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
-use crate::elsewhere::Elsewhere;
 use crate::kms::Kms;
 use crate::sqs::Sqs;
 
-/// What our endpoints are told as region.
+/// The region that SDK clients name; the endpoints do not check it.
 pub const REGION: &str = "us-east-1";
-/// And as credentials. They check neither.
+/// The credentials that SDK clients sign with; the endpoints do not check them.
 const CREDENTIAL: &str = "local";
 
-/// The endpoints. Those of this machine stop when dropped.
+/// The endpoints. They stop when dropped.
 pub struct Endpoints {
     /// The key that secrets are sealed under. Always our own: it is this stack's functions that use it.
     pub kms: Kms,
     kms_url: String,
-    dynamodb_url: String,
     sqs_url: String,
-    /// For whoever checks them.
-    credentials: BTreeMap<String, String>,
-    /// Stops when dropped.
-    _dynamodb: Option<DynamoDb>,
-    served: Vec<AbortHandle>,
+    dynamodb: DynamoDb,
+    served: [AbortHandle; 2],
 }
 
 impl Endpoints {
-    /// All of this machine: in memory, or in files in this directory.
+    /// Starts them: in memory, or with their data in files in this directory.
     pub async fn start(data: Option<&Path>, clock: &Clock) -> io::Result<Self> {
-        Self::start_beside(&Elsewhere::default(), data, clock).await
-    }
-
-    /// Those that are not elsewhere.
-    pub async fn start_beside(elsewhere: &Elsewhere, data: Option<&Path>, clock: &Clock) -> io::Result<Self> {
-        let mut served = Vec::new();
-        let (dynamodb_url, dynamodb) = match &elsewhere.dynamodb {
-            Some(url) => (url.clone(), None),
-            None => {
-                let file = data.map(|data| data.join("dynamodb.sqlite"));
-                let dynamodb = DynamoDb::start(file.as_deref(), clock)?;
-                (dynamodb.url(), Some(dynamodb))
-            }
-        };
-        let sqs_url = match &elsewhere.sqs {
-            Some(url) => url.clone(),
-            None => {
-                let (listener, url) = listen().await?;
-                let sqs = open_sqs(data, clock)?;
-                served.push(serve("sqs", async move { sqs.serve(listener).await }));
-                url
-            }
-        };
+        let file = data.map(|data| data.join("dynamodb.sqlite"));
+        let dynamodb = DynamoDb::start(file.as_deref(), clock)?;
+        let (listener, sqs_url) = listen().await?;
+        let sqs = open_sqs(data, clock)?;
+        let sqs_served = serve("sqs", async move { sqs.serve(listener).await });
         let kms = data.map_or_else(|| Ok(Kms::in_memory()), Kms::open)?;
         let (listener, kms_url) = listen().await?;
-        let kms_served = kms.clone();
-        served.push(serve("kms", async move { kms_served.serve(listener).await }));
-        let ours = [
-            ("AWS_ACCESS_KEY_ID", CREDENTIAL),
-            ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
-            ("AWS_REGION", REGION),
-        ];
-        let mut credentials: BTreeMap<_, _> =
-            ours.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        if !elsewhere.is_nowhere() {
-            credentials.extend(elsewhere.credentials.clone());
-        }
-        Ok(Self { kms, kms_url, dynamodb_url, sqs_url, credentials, _dynamodb: dynamodb, served })
+        let kms_server = kms.clone();
+        let kms_served = serve("kms", async move { kms_server.serve(listener).await });
+        Ok(Self { kms, kms_url, sqs_url, dynamodb, served: [sqs_served, kms_served] })
     }
 
     /// The variables that point an AWS SDK here, for processes and for people.
     #[must_use]
     pub fn variables(&self) -> BTreeMap<String, String> {
-        let mut variables = self.credentials.clone();
-        for (service, url) in
-            [("DYNAMODB", &self.dynamodb_url), ("SQS", &self.sqs_url), ("KMS", &self.kms_url)]
-        {
-            variables.insert(format!("AWS_ENDPOINT_URL_{service}"), url.clone());
-        }
-        variables
+        let variables = [
+            ("AWS_ACCESS_KEY_ID", CREDENTIAL.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", CREDENTIAL.to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url()),
+            ("AWS_ENDPOINT_URL_SQS", self.sqs_url.clone()),
+            ("AWS_ENDPOINT_URL_KMS", self.kms_url.clone()),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value)).into()
     }
 
     /// The real SDK clients, pointed here. Each service has an endpoint of its own.
@@ -108,7 +77,7 @@ pub async fn clients(variables: &BTreeMap<String, String>, loader: ConfigLoader)
         .credentials_provider(Credentials::new(
             of("AWS_ACCESS_KEY_ID"),
             of("AWS_SECRET_ACCESS_KEY"),
-            variables.get("AWS_SESSION_TOKEN").cloned(),
+            None,
             None,
             "local",
         ))

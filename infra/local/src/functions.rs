@@ -20,9 +20,7 @@ use serde::de::DeserializeOwned;
 
 use crate::certificates::{Authority, read_certificate};
 use crate::clock::Clock;
-use crate::lambda::asynchronous::Asynchronous;
-use crate::lambda::front::Functions;
-use crate::lambda::function::{Deployed, Function};
+use crate::lambda::function::{Asynchronous, Deployed, Function, Functions};
 use crate::lambda::in_process::InProcess;
 use crate::lambda::process::{Bootstrap, Processes};
 use crate::provision::Resources;

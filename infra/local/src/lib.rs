@@ -6,7 +6,6 @@
 pub mod certificates;
 pub mod clock;
 pub mod dynamodb;
-pub mod elsewhere;
 pub mod endpoints;
 pub mod functions;
 pub mod kms;

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use adapters::config::Environment;
 use adapters::function::Error;
 use clap::{Parser, Subcommand};
 use local::clock::Clock;
-use local::elsewhere::Elsewhere;
 use local::functions::{self, Reach, Runs};
 use local::stack::{Options, Stack};
 
@@ -92,7 +90,6 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         ports,
         clock: Clock::system(),
         runs,
-        elsewhere: Elsewhere::read(&Environment),
         parameters: arguments.parameter.iter().cloned().collect(),
         invokes: true,
     };

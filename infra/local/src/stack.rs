@@ -15,15 +15,14 @@ use tokio::task::JoinHandle;
 
 use crate::certificates::Authority;
 use crate::clock::Clock;
-use crate::elsewhere::Elsewhere;
 use crate::endpoints::Endpoints;
 use crate::functions::{Launch, Runs};
 use crate::kms::Kms;
-use crate::lambda::front::{self, Functions};
-use crate::lambda::function::Deployed;
+use crate::lambda::front;
+use crate::lambda::function::{Deployed, Functions};
 use crate::lambda::mapping::Mapping;
 use crate::lambda::schedule::Schedule;
-use crate::provision::{Resources, provision_as};
+use crate::provision::{Resources, provision};
 use crate::receiver::Receiver;
 use crate::template::{Parameters, Template};
 
@@ -37,8 +36,6 @@ pub struct Options {
     pub clock: Clock,
     /// How functions run.
     pub runs: Runs,
-    /// Where DynamoDB and SQS are, if not here. Does not count where there is `data`.
-    pub elsewhere: Elsewhere,
     /// Parameters of the template that are not at their defaults. Without a `PublicUrl`, providers reach the API where it
     /// listens.
     pub parameters: Parameters,
@@ -84,15 +81,8 @@ pub struct PortTaken {
 impl Stack {
     /// Starts all of it, and returns when it answers.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options {
-            data,
-            ports: [api_port, receiver_port],
-            clock,
-            runs,
-            elsewhere,
-            mut parameters,
-            invokes,
-        } = options;
+        let Options { data, ports: [api_port, receiver_port], clock, runs, mut parameters, invokes } =
+            options;
         let api = listen(api_port).await?;
         let receiver = listen(receiver_port).await?;
         let authority = match &data {
@@ -103,14 +93,12 @@ impl Stack {
             None => Authority::new()?,
         };
         let receiver = Receiver::start(receiver, authority.server_config()?, clock.clone())?;
-        // What is kept in a directory is nowhere else.
-        let elsewhere = if data.is_some() { Elsewhere::default() } else { elsewhere };
-        let endpoints = Endpoints::start_beside(&elsewhere, data.as_deref(), &clock).await?;
+        let endpoints = Endpoints::start(data.as_deref(), &clock).await?;
         let clients = endpoints.clients().await;
         let address = api.local_addr()?;
         parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://{address}"));
         let template = Template::read(&parameters)?;
-        let resources = provision_as(&elsewhere.prefix, &template, &clients.sqs, &clients.dynamodb).await?;
+        let resources = provision(&template, &clients.sqs, &clients.dynamodb).await?;
         let mut environment = endpoints.variables();
         for function in &template.functions {
             environment.extend(function.environment(&resources)?);

@@ -18,15 +18,15 @@ use crate::world::{Customer, text};
 const RETRY: Duration = Duration::from_secs(10);
 
 /// A world with a destination whose receiver fails, after the first attempt.
-async fn after_a_failure() -> Option<(Rounds, Authority, domain::shared::ids::DestinationId)> {
+async fn after_a_failure() -> (Rounds, Authority, domain::shared::ids::DestinationId) {
     let authority = Authority::new();
-    let mut rounds = Rounds::start(sender(&authority)).await?;
+    let mut rounds = Rounds::start(sender(&authority)).await;
     let fails = Receiver::https(authority.identity(HOST), Answer::status(500)).await;
     let destination = rounds.destination(fails).await;
     rounds.accept("c-1").await;
     rounds.settle().await;
     assert_eq!(rounds.story(&destination).await, (vec!["http_error"], "retrying"));
-    Some((rounds, authority, destination))
+    (rounds, authority, destination)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +35,7 @@ async fn row_39_a_destination_that_is_disabled_or_deleted_gets_no_further_reques
         (Some(json!({"status": "disabled"})), "The destination was disabled."),
         (None, "The destination was deleted."),
     ] {
-        let Some((mut rounds, _, destination)) = after_a_failure().await else { return };
+        let (mut rounds, _, destination) = after_a_failure().await;
         let customer = &rounds.site.customer;
         match change {
             Some(change) => {
@@ -57,7 +57,7 @@ async fn row_39_a_destination_that_is_disabled_or_deleted_gets_no_further_reques
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_39_the_next_attempt_goes_where_the_destination_has_moved() {
-    let Some((mut rounds, authority, destination)) = after_a_failure().await else { return };
+    let (mut rounds, authority, destination) = after_a_failure().await;
     let moved = Receiver::https(authority.identity(HOST), Answer::status(200)).await;
     rounds.site.customer.change_destination(destination.as_str(), &json!({"url": moved.url()})).await;
     rounds.moved_to(&destination, moved);
@@ -70,7 +70,7 @@ async fn row_39_the_next_attempt_goes_where_the_destination_has_moved() {
 /// The receiver knows one secret at a time.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_40_a_secret_that_is_rotated_between_attempts_verifies_during_its_grace_time() {
-    let Some(mut rounds) = Rounds::start_trusting_the_site().await else { return };
+    let mut rounds = Rounds::start_trusting_the_site().await;
     let (destination, first) = rounds.site.destination_with_secret("/hooks").await;
     rounds.site.receiver.answer("/hooks", LocalAnswer::Status(500));
     let rotate = async |rounds: &Rounds, grace_hours: u64| {
@@ -108,7 +108,7 @@ async fn row_40_a_secret_that_is_rotated_between_attempts_verifies_during_its_gr
 #[tokio::test(flavor = "multi_thread")]
 async fn row_41_fifty_completions_at_once_make_one_event() {
     let authority = Authority::new();
-    let Some(mut rounds) = Rounds::start(sender(&authority)).await else { return };
+    let mut rounds = Rounds::start(sender(&authority)).await;
     let good = Receiver::https(authority.identity(HOST), Answer::status(200)).await;
     let destination = rounds.destination(good).await;
     let events = join_all((0..50).map(|_| rounds.site.accept("c-1"))).await;
@@ -122,7 +122,7 @@ async fn row_41_fifty_completions_at_once_make_one_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_41_of_two_flows_with_different_ends_one_is_the_event_and_the_other_a_note() {
     let authority = Authority::new();
-    let Some(mut rounds) = Rounds::start(sender(&authority)).await else { return };
+    let mut rounds = Rounds::start(sender(&authority)).await;
     let good = Receiver::https(authority.identity(HOST), Answer::status(200)).await;
     let destination = rounds.destination(good).await;
     let other = json!({"conversation_id": "c-1", "answered": false});
@@ -145,9 +145,9 @@ async fn row_41_of_two_flows_with_different_ends_one_is_the_event_and_the_other_
 }
 
 /// Three deliveries of one customer, and another customer who has one.
-async fn two_customers() -> Option<(Rounds, Customer)> {
+async fn two_customers() -> (Rounds, Customer) {
     let authority = Authority::new();
-    let mut rounds = Rounds::start(sender(&authority)).await?;
+    let mut rounds = Rounds::start(sender(&authority)).await;
     let good = Receiver::https(authority.identity(HOST), Answer::status(200)).await;
     rounds.destination(good).await;
     for conversation in ["c-1", "c-2", "c-3"] {
@@ -155,12 +155,12 @@ async fn two_customers() -> Option<(Rounds, Customer)> {
     }
     rounds.run_out().await;
     let other = rounds.site.world.customer("Other").await;
-    Some((rounds, other))
+    (rounds, other)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_42_a_cursor_that_is_not_of_this_search_is_refused_in_the_same_words() {
-    let Some((mut rounds, other)) = two_customers().await else { return };
+    let (mut rounds, other) = two_customers().await;
     let customer = &rounds.site.customer;
     let cursor = text(&customer.get("/v1/deliveries?limit=1").await["next_cursor"]);
     let refused = async |who: &Customer, query: &str| {
@@ -194,7 +194,7 @@ async fn row_42_a_cursor_that_is_not_of_this_search_is_refused_in_the_same_words
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_43_what_is_anothers_is_answered_like_what_never_was() {
-    let Some((mut rounds, other)) = two_customers().await else { return };
+    let (mut rounds, other) = two_customers().await;
     let delivery = &rounds.site.customer.deliveries_of("c-1").await[0];
     let (delivery, destination) = (text(&delivery["id"]), text(&delivery["destination_id"]));
     let (no_delivery, no_destination) =

@@ -17,7 +17,7 @@ type Story = (Vec<&'static str>, &'static str, usize);
 async fn play(answers: Vec<Answer>, expected: Story) {
     let authority = Authority::new();
     let receiver = Receiver::https_in_turn(authority.identity(HOST), answers).await;
-    let Some(mut rounds) = Rounds::start(sender(&authority)).await else { return };
+    let mut rounds = Rounds::start(sender(&authority)).await;
     let destination = rounds.destination(receiver).await;
     rounds.accept("c-1").await;
     rounds.run_out().await;
@@ -62,7 +62,7 @@ async fn row_3_a_destination_that_never_recovers_is_sent_four_and_its_dead_lette
 #[tokio::test(flavor = "multi_thread")]
 async fn row_4_who_never_answers_holds_up_nobody_in_its_batch() {
     let authority = Authority::new();
-    let Some(mut rounds) = Rounds::start(sender(&authority)).await else { return };
+    let mut rounds = Rounds::start(sender(&authority)).await;
     let silent = Receiver::https(authority.identity(HOST), Answer::Hang(Vec::new())).await;
     let silent = rounds.destination(silent).await;
     let mut others = Vec::new();
@@ -126,7 +126,7 @@ async fn row_9_a_request_is_not_sent_again_within_its_attempt() {
         play(vec![bytes(garbage, b"")], four("protocol", 4)).await;
     }
     // Reset before the handshake: it was no connection.
-    let Some(mut rounds) = Rounds::start(sender(&Authority::new())).await else { return };
+    let mut rounds = Rounds::start(sender(&Authority::new())).await;
     let resets = Receiver::raw(|stream| async move { stream.set_zero_linger().unwrap() }).await;
     let resets = rounds.destination(resets).await;
     rounds.accept("c-1").await;
@@ -161,7 +161,7 @@ async fn row_11_retry_after_changes_nothing_but_what_is_recorded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_12_a_connection_that_was_closed_in_between_costs_no_attempt() {
     let authority = Authority::new();
-    let Some(mut rounds) = Rounds::start(sender(&authority)).await else { return };
+    let mut rounds = Rounds::start(sender(&authority)).await;
     let closes = bytes("HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0", b"");
     let closes = rounds.destination(Receiver::https(authority.identity(HOST), closes).await).await;
     for number in 1..=3 {

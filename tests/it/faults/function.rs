@@ -38,7 +38,7 @@ const VISIBILITY: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_26_a_batch_that_was_slow_to_start_is_handed_back_without_a_claim() {
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let mappings = Arc::new(Mappings::new(&site, &site.dispatch().await).await);
     let destination = site.destination("/slow").await;
     let event = site.accept("c-1").await;
@@ -75,7 +75,7 @@ impl WebhookSender for Panics {
 /// The use case over the real tables, queue and sender, but for a panic: no port of the function has one to offer.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_27_a_panic_in_one_item_fails_that_item_only() {
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let mappings = Mappings::new(&site, &site.dispatch().await).await;
     for path in ["/a", "/panics", "/b"] {
         site.destination(path).await;
@@ -132,7 +132,7 @@ fn first_receive(message: &aws_sdk_sqs::types::Message) -> Received {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_28_what_cannot_be_read_ends_alone_in_the_dead_letter_queue_and_is_counted() {
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let dispatch = site.dispatch().await;
     let mappings = Mappings::new(&site, &dispatch).await;
     for number in 0..8 {
@@ -176,7 +176,7 @@ impl Function for Throttled {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_29_receives_that_throttled_invokes_burned_cost_no_attempt_and_are_counted() {
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let mappings = Mappings::new(&site, &site.dispatch().await).await;
     let throttled = site.mapping(DELIVERIES, &site.deployed(Arc::new(Throttled), TIMEOUT)).await;
     let destination = site.destination("/fails").await;
@@ -201,7 +201,7 @@ async fn row_29_receives_that_throttled_invokes_burned_cost_no_attempt_and_are_c
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_30_two_workers_with_one_message_send_it_once() {
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let dispatch = site.dispatch().await;
     let mappings = Mappings::new(&site, &dispatch).await;
     site.destination("/once").await;
@@ -240,7 +240,7 @@ async fn row_30_two_workers_with_one_message_send_it_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_31_a_fan_out_that_is_killed_halfway_makes_one_delivery_for_each_destination() {
     const DESTINATIONS: usize = 25;
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let mappings = Arc::new(Mappings::new(&site, &site.dispatch().await).await);
     for number in 0..DESTINATIONS {
         site.destination(&format!("/{number}")).await;

@@ -58,7 +58,7 @@ async fn play(
     names: impl Names + 'static,
     expected: Story,
 ) {
-    let Some(mut rounds) = Rounds::start(sender_with(authority, policy, names)).await else { return };
+    let mut rounds = Rounds::start(sender_with(authority, policy, names)).await;
     let destination = rounds.destination(receiver).await;
     rounds.accept("c-1").await;
     rounds.run_out().await;
@@ -105,7 +105,7 @@ async fn row_15_a_name_that_leads_elsewhere_at_the_next_attempt_is_blocked() {
     for second in ["127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
         let names = Answers::new(&[Ok(&own), Ok(second)]);
         let sender = sender_with(&authority, allowed.clone(), names);
-        let Some(mut rounds) = Rounds::start(sender).await else { return };
+        let mut rounds = Rounds::start(sender).await;
         let fails = vec![Answer::status(500)];
         let receiver = Receiver::https_at(own.parse().unwrap(), authority.identity(HOST), fails).await;
         let canary = TcpListener::bind((LOOPBACK, receiver.port())).await.unwrap();
@@ -135,7 +135,7 @@ async fn row_16_a_private_host_is_blocked_when_it_is_forced_into_the_table() {
     let canary = Receiver::canary().await;
     let names = Addresses(vec!["93.184.215.14".parse().unwrap()]);
     let sender = sender_with(&Authority::new(), EgressPolicy::PublicOnly, names);
-    let Some(mut rounds) = Rounds::start(sender).await else { return };
+    let mut rounds = Rounds::start(sender).await;
     let mut destinations = Vec::new();
     for host in PRIVATE_HOSTS {
         let destination = rounds.destination(Receiver::canary().await).await;
@@ -233,7 +233,7 @@ async fn row_19_what_is_wrong_with_tls_ends_each_attempt() {
         })
         .await,
     ];
-    let Some(mut rounds) = Rounds::start(sender(&authority)).await else { return };
+    let mut rounds = Rounds::start(sender(&authority)).await;
     let mut destinations = Vec::new();
     for receiver in receivers {
         destinations.push(rounds.destination(receiver).await);
@@ -252,7 +252,7 @@ async fn row_19_what_is_wrong_with_tls_ends_each_attempt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_20_who_takes_no_connection_is_asked_again() {
-    let Some(mut rounds) = Rounds::start(sender(&Authority::new())).await else { return };
+    let mut rounds = Rounds::start(sender(&Authority::new())).await;
     // Bound, so that nobody else takes the ports. The first does not listen; the second's queue is full, and Linux drops
     // the SYN of whoever comes.
     let [refuses, full] = [TcpSocket::new_v4().unwrap(), TcpSocket::new_v4().unwrap()];

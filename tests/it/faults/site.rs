@@ -13,8 +13,7 @@ use local::certificates::Authority;
 use local::clock::{Clock, Hand};
 use local::endpoints::clients;
 use local::functions::{Launch, Reach, Runs};
-use local::lambda::front::Functions;
-use local::lambda::function::{Deployed, Function};
+use local::lambda::function::{Deployed, Function, Functions};
 use local::lambda::mapping::Mapping;
 use local::receiver::{Received, Receiver};
 use local::stack::{Options, mappings};
@@ -63,13 +62,9 @@ pub(super) struct Site {
 
 impl Site {
     /// Its functions run in this process, and its time stands still until the hand moves it.
-    pub(super) async fn by_hand() -> Option<(Self, Hand)> {
-        if !crate::world::elsewhere().is_nowhere() {
-            tools::skipped("a clock that a hand can drive");
-            return None;
-        }
+    pub(super) async fn by_hand() -> (Self, Hand) {
         let (clock, hand) = Clock::manual(MORNING_MS);
-        Some((Self::start(clock, "127.0.0.1", Runs::InProcess).await, hand))
+        (Self::start(clock, "127.0.0.1", Runs::InProcess).await, hand)
     }
 
     /// The same with the machine's time.

@@ -35,13 +35,13 @@ struct Case {
 }
 
 impl Case {
-    async fn start() -> Option<Self> {
-        let (site, hand) = Site::by_hand().await?;
+    async fn start() -> Self {
+        let (site, hand) = Site::by_hand().await;
         let mappings = Mappings::new(&site, &site.dispatch().await).await;
         site.destination("/a").await;
         let event = site.accept("c-1").await;
         mappings.events.step().await;
-        Some(Self { site, hand, mappings, event })
+        Self { site, hand, mappings, event }
     }
 
     /// Goes on until all is quiet. What the attempts came to.
@@ -60,7 +60,7 @@ const FAILURES: [fn(On<'_>); 3] = [|on| on.refuse(400, THROTTLED), |on| on.fail(
 #[tokio::test(flavor = "multi_thread")]
 async fn row_36_a_claim_that_fails_once_is_repeated() {
     for fail in FAILURES {
-        let Some(case) = Case::start().await else { return };
+        let case = Case::start().await;
         fail(case.site.tables.on(CLAIM).nth(1));
         case.mappings.deliveries.step().await;
         assert_eq!(case.site.attempts_at("/a"), [1], "in the same invocation");
@@ -71,7 +71,7 @@ async fn row_36_a_claim_that_fails_once_is_repeated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_36_without_a_claim_nothing_is_sent_and_the_item_is_handed_back() {
     join_all(FAILURES.map(async |fail| {
-        let Some(case) = Case::start().await else { return };
+        let case = Case::start().await;
         fail(case.site.tables.on(CLAIM).first(TRIES));
         case.mappings.deliveries.step().await;
         assert_eq!((case.site.attempts_at("/a"), case.site.tables.calls(CLAIM)), (vec![], TRIES));
@@ -85,7 +85,7 @@ async fn row_36_without_a_claim_nothing_is_sent_and_the_item_is_handed_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_36_a_completion_that_fails_once_is_repeated() {
     for fail in FAILURES {
-        let Some(case) = Case::start().await else { return };
+        let case = Case::start().await;
         fail(case.site.tables.on(COMPLETE).nth(1));
         case.mappings.deliveries.step().await;
         assert_eq!(case.site.world.messages_in(DELIVERIES).await, 0, "acknowledged by the same invocation");
@@ -96,7 +96,7 @@ async fn row_36_a_completion_that_fails_once_is_repeated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_36_an_attempt_that_could_not_be_completed_is_unknown_and_followed_by_another() {
     join_all(FAILURES.map(async |fail| {
-        let Some(case) = Case::start().await else { return };
+        let case = Case::start().await;
         fail(case.site.tables.on(COMPLETE).first(TRIES));
         case.mappings.deliveries.step().await;
         case.hand.advance(Duration::from_secs(10));
@@ -110,7 +110,7 @@ async fn row_36_an_attempt_that_could_not_be_completed_is_unknown_and_followed_b
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_37_a_claim_whose_answer_was_lost_is_recognized_and_sent() {
-    let Some(case) = Case::start().await else { return };
+    let case = Case::start().await;
     case.site.tables.on(CLAIM).nth(1).drop_answer();
     case.mappings.deliveries.step().await;
     assert_eq!(case.site.tables.calls(CLAIM), 2);
@@ -120,14 +120,14 @@ async fn row_37_a_claim_whose_answer_was_lost_is_recognized_and_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_37_a_claim_that_nobody_knows_of_uses_its_number_up() {
-    let Some(case) = Case::start().await else { return };
+    let case = Case::start().await;
     case.site.tables.on(CLAIM).first(TRIES).drop_answer();
     assert_eq!(case.end().await, (vec![Unknown, Success], vec![2]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_37_a_completion_whose_answer_was_lost_is_recognized() {
-    let Some(case) = Case::start().await else { return };
+    let case = Case::start().await;
     case.site.tables.on(COMPLETE).nth(1).drop_answer();
     case.mappings.deliveries.step().await;
     assert_eq!(case.site.tables.calls(COMPLETE), 2);
@@ -138,7 +138,7 @@ async fn row_37_a_completion_whose_answer_was_lost_is_recognized() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_37_a_completion_that_nobody_knows_of_decides_all_the_same() {
     for (operation, attempts) in [(COMPLETE, vec![Success]), (COMPLETE_LATER, vec![HttpError, Success])] {
-        let Some(case) = Case::start().await else { return };
+        let case = Case::start().await;
         let failures = attempts.iter().filter(|outcome| **outcome == HttpError);
         case.site.receiver.answer_next("/a", failures.map(|_| Answer::Status(500)));
         case.site.tables.on(operation).first(TRIES).drop_answer();
@@ -150,7 +150,7 @@ async fn row_37_a_completion_that_nobody_knows_of_decides_all_the_same() {
 /// Twenty copies of one message, eight workers that come at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_38_a_storm_of_copies_makes_one_request() {
-    let Some(case) = Case::start().await else { return };
+    let case = Case::start().await;
     let Case { site, mappings, .. } = &case;
     let [body] = &site.world.read(DELIVERIES).await[..] else { panic!("not one message") };
     for _ in 0..20 {
@@ -175,7 +175,7 @@ fn noise(bytes: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_38_a_record_as_large_as_an_item_can_be_is_delivered_whole_and_a_larger_one_refused() {
-    let Some((site, hand)) = Site::by_hand().await else { return };
+    let (site, hand) = Site::by_hand().await;
     let mappings = Mappings::new(&site, &site.dispatch().await).await;
     site.destination("/a").await;
     // An item has 400 KB; 95 letters take 6.6 of a byte's 8 bits.
@@ -208,7 +208,7 @@ async fn row_38_a_record_as_large_as_an_item_can_be_is_delivered_whole_and_a_lar
 /// DynamoDB takes up to days to remove them, so they are there, and nobody is shown them.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_38_rows_past_their_time_are_in_no_answer() {
-    let Some(case) = Case::start().await else { return };
+    let case = Case::start().await;
     let Case { site, hand, mappings, event } = &case;
     mappings.drain(site, hand, 0).await;
     let customer = &site.customer;

@@ -48,7 +48,7 @@ async fn a_record_of_the_bus_is_carried_byte_for_byte() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_taken_is_tried_three_times_and_handed_to_the_failure_destination() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let scene = Scene::set(world).await;
     let before = scene.record().await;
     let account = &scene.customer.account_id;

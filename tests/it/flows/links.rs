@@ -32,7 +32,7 @@ async fn the_first_callback_may_name_its_conversation() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callbacks_of_an_unknown_call_wait_ten_minutes_for_their_conversation() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
     let twilio = Twilio::of(&world, &customer, "").await;
@@ -64,7 +64,7 @@ fn daily_at(daily: &Daily, later: u64) -> Daily {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn word_of_a_rooms_last_meeting_does_not_end_the_next_one() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let customer = world.customer("Acme").await;
     let daily = Daily::of(&world, &customer).await;
     customer.put_conversation("c-1", &json!({"daily_room": ROOM})).await;

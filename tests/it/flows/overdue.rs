@@ -10,7 +10,7 @@ use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_long_past_its_expected_end_fails_with_the_reason() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let scene = Scene::set(world).await;
     let put = async |id: &str, end: &str| {
         let body = json!({"expected_end": end, "notes": "call back"});
@@ -55,7 +55,7 @@ async fn a_conversation_long_past_its_expected_end_fails_with_the_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expected_end_can_be_moved_and_taken_back() {
-    let Some((world, hand)) = World::by_hand().await else { return };
+    let (world, hand) = World::by_hand().await;
     let scene = Scene::set(world).await;
     scene.customer.put_conversation("c-1", &json!({"expected_end": "2026-09-01T10:30:00Z"})).await;
     scene.customer.put_conversation("c-2", &json!({"expected_end": "2026-09-01T10:30:00Z"})).await;

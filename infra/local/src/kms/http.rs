@@ -1,33 +1,38 @@
 //! The socket: AWS JSON 1.1 over HTTP/1.1. The action is in `x-amz-target`, the path is not used.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::Kms;
 use super::actions::{KmsError, perform};
+use super::state::State;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const TARGET_HEADER: &str = "x-amz-target";
 const TARGET_PREFIX: &str = "TrentService.";
 
-pub(super) async fn serve(kms: Kms, listener: TcpListener) -> io::Result<()> {
+pub(super) async fn serve(kms: Arc<State>, listener: TcpListener) -> io::Result<()> {
     axum::serve(listener, Router::new().fallback(answer).with_state(kms)).await
 }
 
-async fn answer(State(kms): State<Kms>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    kms.0.calls.fetch_add(1, Ordering::SeqCst);
+async fn answer(
+    extract::State(kms): extract::State<Arc<State>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    kms.calls.fetch_add(1, Ordering::SeqCst);
     let target = headers.get(TARGET_HEADER).and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let answer = if kms.0.out_of_order.load(Ordering::SeqCst) {
+    let answer = if kms.out_of_order.load(Ordering::SeqCst) {
         Err(KmsError::Internal)
     } else {
-        perform(target.strip_prefix(TARGET_PREFIX).unwrap_or(target), &body, &kms.0.key)
+        perform(target.strip_prefix(TARGET_PREFIX).unwrap_or(target), &body, &kms.key)
     };
     match answer {
         Ok(answer) => respond(StatusCode::OK, &answer),

@@ -1,10 +1,11 @@
 //! As much of AWS KMS as Ringback uses, for one machine: data keys are made and opened, in the context that a caller
 //! states, under one key of this stack's own. Which key a caller names does not matter.
 //!
-//! actions.rs has the two actions, http.rs the socket.
+//! actions.rs has the two actions, http.rs the socket, state.rs what both work on.
 
 mod actions;
 mod http;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use adapters::vault::cipher::Key;
 use domain::shared::randomness::Randomness;
 use tokio::net::TcpListener;
 
+use self::state::State;
 use crate::certificates::write_private;
 
 const KEY_FILE: &str = "kms.key";
@@ -25,12 +27,6 @@ const KEY_FILE: &str = "kms.key";
 /// A KMS endpoint; its clones are the same one.
 #[derive(Clone)]
 pub struct Kms(Arc<State>);
-
-struct State {
-    key: Key,
-    out_of_order: AtomicBool,
-    calls: AtomicUsize,
-}
 
 impl Kms {
     /// With a key that is gone with the process.
@@ -74,6 +70,6 @@ impl Kms {
     }
 
     pub(crate) async fn serve(self, listener: TcpListener) -> io::Result<()> {
-        http::serve(self, listener).await
+        http::serve(self.0, listener).await
     }
 }

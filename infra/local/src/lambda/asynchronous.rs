@@ -3,26 +3,14 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::function::{Deployed, InvokeError};
+use super::function::{Asynchronous, Deployed, InvokeError};
 
 /// What Lambda waits before the second try; before the third it waits twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(60);
-
-/// What becomes of an invocation that fails.
-#[derive(Clone)]
-pub struct Asynchronous {
-    /// Tries after the first.
-    pub retries: u32,
-    /// The queue for what failed every time.
-    pub on_failure: String,
-    /// That queue's service.
-    pub sqs: Client,
-}
 
 /// Invokes a function until it succeeds or its tries are used up.
 pub(super) async fn invoke(function: Deployed, payload: Bytes) {

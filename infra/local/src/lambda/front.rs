@@ -1,6 +1,5 @@
 //! The HTTP front: what the HTTP API does between a request and a function.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -12,18 +11,11 @@ use axum::http::{Method, Response, StatusCode};
 use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 
-use super::function::{Deployed, InvokeError};
+use super::function::{Deployed, Functions, InvokeError, MAX_BODY_BYTES};
 use super::http_event;
 use super::http_response::{problem, respond};
 use super::invoke_api;
 use crate::template::Route;
-
-/// Lambda takes a payload of up to 6 MB, and the HTTP API passes nothing larger on.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-pub(super) const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
-
-/// Functions by logical id.
-pub type Functions = BTreeMap<String, Deployed>;
 
 /// Why the template's routes cannot be served.
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,22 @@
 //! A function as whatever invokes it sees it: bytes in, bytes or an error out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_sqs::Client;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::asynchronous::Asynchronous;
 use crate::clock::Clock;
+
+/// Lambda takes a payload of up to 6 MB, and the HTTP API passes nothing larger on.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub(super) const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+
+/// Functions by logical id.
+pub type Functions = BTreeMap<String, Deployed>;
 
 /// Something that can be invoked the way Lambda invokes a function.
 pub trait Function: Send + Sync {
@@ -54,6 +62,17 @@ impl InvokeError {
         };
         json!({ "errorType": kind, "errorMessage": message })
     }
+}
+
+/// What becomes of an invocation that fails.
+#[derive(Clone)]
+pub struct Asynchronous {
+    /// Tries after the first.
+    pub retries: u32,
+    /// The queue for what failed every time.
+    pub on_failure: String,
+    /// That queue's service.
+    pub sqs: Client,
 }
 
 /// A function with its settings: what a front or a mapping invokes.

@@ -13,8 +13,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::asynchronous;
-use super::front::{Functions, MAX_BODY_BYTES};
-use super::function::InvokeError;
+use super::function::{Functions, InvokeError, MAX_BODY_BYTES};
 
 /// The caller waits for the answer.
 const REQUEST_RESPONSE: &str = "RequestResponse";

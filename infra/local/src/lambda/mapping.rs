@@ -86,8 +86,7 @@ impl Mapping {
             .queue_url(&self.queue_url)
             .max_number_of_messages(self.batch_size)
             .wait_time_seconds(wait_seconds)
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All");
+            .message_system_attribute_names(MessageSystemAttributeName::All);
         match poll.send().await {
             Ok(received) => received.messages.unwrap_or_default(),
             Err(error) => {

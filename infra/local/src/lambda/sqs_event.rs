@@ -1,9 +1,7 @@
 //! The event that Lambda makes of SQS messages.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>
 
-use aws_sdk_sqs::types::{Message, MessageAttributeValue};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use aws_sdk_sqs::types::Message;
 use serde_json::{Map, Value, json};
 
 /// What Lambda adds to each message.
@@ -20,48 +18,24 @@ impl Source<'_> {
     }
 
     fn record(self, message: &Message) -> Value {
-        let mut record = json!({
+        json!({
             "messageId": message.message_id(),
             "receiptHandle": message.receipt_handle(),
             "body": message.body(),
             "attributes": system_attributes(message),
-            "messageAttributes": message_attributes(message),
+            // Part of the shape, though nothing of ours sends any.
+            "messageAttributes": {},
             "md5OfBody": message.md5_of_body(),
             "eventSource": "aws:sqs",
             "eventSourceARN": self.queue_arn,
             "awsRegion": self.region,
-        });
-        if let Some(md5) = message.md5_of_message_attributes() {
-            record["md5OfMessageAttributes"] = json!(md5);
-        }
-        record
+        })
     }
 }
 
 fn system_attributes(message: &Message) -> Map<String, Value> {
     let attributes = message.attributes().into_iter().flatten();
     attributes.map(|(name, value)| (name.as_str().to_owned(), json!(value))).collect()
-}
-
-fn message_attributes(message: &Message) -> Map<String, Value> {
-    let attributes = message.message_attributes().into_iter().flatten();
-    attributes.map(|(name, value)| (name.clone(), message_attribute(value))).collect()
-}
-
-fn message_attribute(value: &MessageAttributeValue) -> Value {
-    let mut attribute = json!({
-        "dataType": value.data_type(),
-        // Part of the shape, though SQS implements neither.
-        "stringListValues": [],
-        "binaryListValues": [],
-    });
-    if let Some(text) = value.string_value() {
-        attribute["stringValue"] = json!(text);
-    }
-    if let Some(bytes) = value.binary_value() {
-        attribute["binaryValue"] = json!(STANDARD.encode(bytes));
-    }
-    attribute
 }
 
 #[cfg(test)]
@@ -72,14 +46,12 @@ mod tests {
 
     #[test]
     fn a_message_becomes_the_record_that_lambda_documents() {
-        let color = MessageAttributeValue::builder().data_type("String").string_value("red").build().unwrap();
         let message = Message::builder()
             .message_id("id-1")
             .receipt_handle("handle-1")
             .body("{}")
             .md5_of_body("99914b932bd37a50b983c5e7c90ae93b")
             .attributes(MessageSystemAttributeName::ApproximateReceiveCount, "2")
-            .message_attributes("color", color)
             .build();
         let source = Source { queue_arn: "arn:aws:sqs:us-east-1:000000000000:q", region: "us-east-1" };
         assert_eq!(
@@ -89,9 +61,7 @@ mod tests {
                 "receiptHandle": "handle-1",
                 "body": "{}",
                 "attributes": {"ApproximateReceiveCount": "2"},
-                "messageAttributes": {
-                    "color": {"dataType": "String", "stringValue": "red", "stringListValues": [], "binaryListValues": []},
-                },
+                "messageAttributes": {},
                 "md5OfBody": "99914b932bd37a50b983c5e7c90ae93b",
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:q",

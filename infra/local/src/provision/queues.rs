@@ -6,20 +6,17 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::json;
 
-use super::{ProvisionError, QueueAddress};
+use super::error::ProvisionError;
+use super::resources::QueueAddress;
 use crate::template::Queue;
 
 type Addresses = BTreeMap<String, QueueAddress>;
 
 /// First every queue, then its settings: those of one queue name another.
-pub(super) async fn provision(
-    prefix: &str,
-    queues: &[Queue],
-    sqs: &Client,
-) -> Result<Addresses, ProvisionError> {
+pub(super) async fn provision(queues: &[Queue], sqs: &Client) -> Result<Addresses, ProvisionError> {
     let mut addresses = Addresses::new();
     for queue in queues {
-        addresses.insert(queue.id.clone(), create(&format!("{prefix}{}", queue.id), sqs).await?);
+        addresses.insert(queue.id.clone(), create(&queue.id, sqs).await?);
     }
     for queue in queues {
         if let Some(address) = addresses.get(&queue.id) {

@@ -12,24 +12,25 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification, TimeToLiveStatus,
 };
 
-use super::ProvisionError;
+use super::error::ProvisionError;
 use crate::template::{self, Index, Key, Table};
 
-/// A real DynamoDB takes seconds to make a table; the embedded one has it at once.
+/// Only a bound: the embedded DynamoDB has a table at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes the table unless it is there.
-pub(super) async fn provision(name: &str, table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
-    create(name, table, dynamodb).await?;
+pub(super) async fn provision(table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
+    create(table, dynamodb).await?;
     if let Some(attribute) = &table.time_to_live {
-        expire_by(attribute, name, dynamodb).await?;
+        expire_by(attribute, &table.id, dynamodb).await?;
     }
     Ok(())
 }
 
-async fn create(name: &str, table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
+async fn create(table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
+    let name = &table.id;
     let request =
-        describe(name, table, dynamodb.create_table()).map_err(|error| ProvisionError::new(name, error))?;
+        describe(table, dynamodb.create_table()).map_err(|error| ProvisionError::new(name, error))?;
     match request.send().await {
         Ok(_) => {}
         Err(error)
@@ -60,14 +61,13 @@ async fn expire_by(attribute: &str, name: &str, dynamodb: &Client) -> Result<(),
 }
 
 fn describe(
-    name: &str,
     table: &Table,
     request: CreateTableFluentBuilder,
 ) -> Result<CreateTableFluentBuilder, BuildError> {
     let definitions = table.key_attributes().into_iter().map(string_attribute).collect::<Result<_, _>>()?;
     let indexes = table.indexes.iter().map(describe_index).collect::<Result<Vec<_>, _>>()?;
     Ok(request
-        .table_name(name)
+        .table_name(&table.id)
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(definitions))
         .set_key_schema(Some(describe_key(&table.key)?))

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 
-use super::{Answer, Shared};
+use super::script::Answer;
+use super::state::Shared;
 
 /// Where orders go. What follows it is the path they are for; nothing: every path without orders of its own.
 const PREFIX: &str = "/__answer";

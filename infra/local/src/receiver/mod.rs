@@ -1,21 +1,18 @@
 //! The example receiver: what a customer's endpoint does, on https, and as badly as it is told to.
 //!
 //! server.rs takes connections, fields.rs reads event and payload out of a request, signature.rs checks it, script.rs
-//! says what to answer and control.rs lets people change that. Requests are kept for tests to look at.
+//! says what to answer and control.rs lets people change that. state.rs keeps requests for tests to look at.
 
 mod control;
 mod fields;
 mod script;
 mod server;
 mod signature;
+mod state;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use hyper::{HeaderMap, Method};
 use standardwebhooks::{Webhook, WebhookError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,55 +23,15 @@ use crate::clock::Clock;
 
 pub use script::Answer;
 pub use signature::Signature;
+pub use state::Received;
 
-use script::Script;
+use state::Shared;
 
 /// A running receiver. Stops when dropped.
 pub struct Receiver {
     address: SocketAddr,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
-}
-
-/// A request as it arrived. Its payload is a customer's: for tests, not for logs.
-#[derive(Clone)]
-pub struct Received {
-    /// When its body was read, by this process's own clock.
-    pub at: Instant,
-    /// When its body was read, in milliseconds since the epoch, by the stack's clock.
-    pub at_ms: u64,
-    /// The method.
-    pub method: Method,
-    /// The path.
-    pub path: String,
-    /// The query as it came.
-    pub query: Option<String>,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body as it came.
-    pub body: Bytes,
-    /// The field `event`, from the query or the form.
-    pub event: Option<String>,
-    /// The field `payload`, to the byte.
-    pub payload: Option<Bytes>,
-    /// Whether it is signed.
-    pub signature: Signature,
-    /// What it was answered.
-    pub answer: Answer,
-}
-
-/// What the server and its handle both know.
-struct Shared {
-    clock: Clock,
-    state: Mutex<State>,
-    arrivals: watch::Sender<usize>,
-}
-
-#[derive(Default)]
-struct State {
-    received: Vec<Received>,
-    secrets: HashMap<String, Webhook>,
-    script: Script,
 }
 
 impl Receiver {
@@ -146,22 +103,6 @@ impl Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.server.abort();
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What to answer to the request that arrives now.
-    fn answer(&self, path: &str) -> Answer {
-        self.state().script.answer(path)
-    }
-
-    fn keep(&self, request: Received) {
-        self.state().received.push(request);
-        self.arrivals.send_modify(|count| *count += 1);
     }
 }
 

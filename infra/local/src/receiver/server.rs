@@ -16,8 +16,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use super::control;
 use super::fields::Fields;
-use super::{Answer, Received, Shared, Signature, control};
+use super::script::Answer;
+use super::signature::Signature;
+use super::state::{Received, Shared};
 
 /// More than any payload of Ringback's has: a conversation record is accepted up to 2 MiB.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;

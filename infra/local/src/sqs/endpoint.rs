@@ -1,4 +1,4 @@
-//! The store, shared by all requests: each is one step of it, acknowledged once the journal has it.
+//! The store, shared by all requests. Each request is a transaction, acknowledged once the journal has it.
 
 use std::sync::Mutex;
 
@@ -6,8 +6,8 @@ use tokio::sync::Notify;
 
 use super::error::SqsError;
 use super::journal::{Committed, Journal};
-use super::name::QueueName;
-use super::store::{Receive, Received, Step, Store};
+use super::queue_name::QueueName;
+use super::store::{ReceiveRequest, ReceivedMessage, Store, Transaction};
 use crate::clock::Clock;
 
 const PANICKED: SqsError =
@@ -18,118 +18,110 @@ pub(crate) struct Endpoint {
     state: Mutex<State>,
     journal: Journal,
     pub(super) clock: Clock,
-    /// Time has an effect sooner than the timekeeper is waiting for.
-    pub(super) sooner: Notify,
+    /// Notified when the next timeout ends earlier than `run_timers` waits for.
+    pub(super) earlier_timeout: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     store: Store,
-    /// When time next has an effect; the timekeeper waits for this or has been told to look.
-    next_due: Option<u64>,
+    /// When the next timeout ends. `run_timers` waits for this time or has been notified.
+    next_timeout: Option<u64>,
 }
 
 impl Endpoint {
     pub(crate) fn new(store: Store, journal: Journal, clock: Clock) -> Self {
-        Self { state: Mutex::new(State { store, next_due: None }), journal, clock, sooner: Notify::new() }
+        let state = Mutex::new(State { store, next_timeout: None });
+        Self { state, journal, clock, earlier_timeout: Notify::new() }
     }
 
-    /// Makes one step, and returns when everything it did or saw would survive a kill.
-    pub(crate) async fn step<T>(
+    /// Runs a transaction, and returns once everything that it wrote or read would survive a kill.
+    pub(crate) async fn transact<T>(
         &self,
-        action: impl FnOnce(&mut Store, &mut Step) -> Result<T, SqsError>,
+        action: impl FnOnce(&mut Store, &mut Transaction) -> Result<T, SqsError>,
     ) -> Result<T, SqsError> {
-        let (answer, committed) = self.begin(action)?;
+        let (result, committed) = self.apply(action)?;
         committed.wait().await?;
-        answer
+        result
     }
 
-    pub(super) fn begin<T>(
+    /// Applies a transaction to the store in memory. It is not committed yet.
+    pub(super) fn apply<T>(
         &self,
-        action: impl FnOnce(&mut Store, &mut Step) -> T,
+        action: impl FnOnce(&mut Store, &mut Transaction) -> T,
     ) -> Result<(T, Committed), SqsError> {
         let mut state = self.state.lock().map_err(|_| PANICKED)?;
-        let mut step = Step::at(self.clock.now_ms());
-        let answer = action(&mut state.store, &mut step);
-        // Still under the lock, so that the journal has the steps in the store's order.
-        let committed = self.journal.submit(step.changes);
-        let next_due = state.store.next_due();
-        if is_sooner(next_due, state.next_due) {
-            self.sooner.notify_one();
+        let mut tx = Transaction::at(self.clock.now_ms());
+        let result = action(&mut state.store, &mut tx);
+        // Still under the lock, so that the journal has the transactions in the store's order.
+        let committed = self.journal.submit(tx.writes);
+        let next_timeout = state.store.next_timeout();
+        if is_earlier(next_timeout, state.next_timeout) {
+            self.earlier_timeout.notify_one();
         }
-        state.next_due = next_due;
-        Ok((answer, committed))
+        state.next_timeout = next_timeout;
+        Ok((result, committed))
     }
 
-    /// Receives messages, waiting up to `wait_seconds` for the first to arrive.
+    /// Receives messages. A long poll waits up to `wait_seconds` for the first one.
     pub(crate) async fn receive(
         &self,
         name: &QueueName,
-        ask: &Receive,
-        wait_seconds: Option<u32>,
-    ) -> Result<Vec<Received>, SqsError> {
-        let begun = self.clock.now_ms();
-        let (arrival, default_wait) = {
+        request: &ReceiveRequest,
+        wait_seconds: u32,
+    ) -> Result<Vec<ReceivedMessage>, SqsError> {
+        let end = self.clock.now_ms() + u64::from(wait_seconds) * 1_000;
+        let available = {
             let mut state = self.state.lock().map_err(|_| PANICKED)?;
-            let queue = state.store.queue(name)?;
-            (queue.arrival(), queue.attributes().receive_message_wait_time_seconds)
+            state.store.queue(name)?.message_available()
         };
-        let end = begun + u64::from(wait_seconds.unwrap_or(default_wait)) * 1_000;
         loop {
-            // Taken before looking, so that what arrives in between is noticed.
-            let arrived = arrival.notified();
-            let received = self.step(|store, step| store.receive(name, ask, step)).await?;
+            // Registered before the receive, so that a message that arrives in between is noticed.
+            let notified = available.notified();
+            let received = self.transact(|store, tx| store.receive(name, request, tx)).await?;
             if !received.is_empty() || end <= self.clock.now_ms() {
                 return Ok(received);
             }
             tokio::select! {
-                () = arrived => {}
+                () = notified => {}
                 () = self.clock.wait_until(end) => {}
             }
         }
     }
 }
 
-fn is_sooner(due: Option<u64>, awaited: Option<u64>) -> bool {
-    due.is_some_and(|due| awaited.is_none_or(|awaited| due < awaited))
+fn is_earlier(next: Option<u64>, awaited: Option<u64>) -> bool {
+    next.is_some_and(|next| awaited.is_none_or(|awaited| next < awaited))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::time::Duration;
-
     use futures_util::FutureExt;
 
-    use super::super::store::fixture::{Desk, bodies, message, name, redrive_to, ten};
+    use super::super::store::fixture::{TestStore, bodies, message, name, redrive_to, up_to_ten};
     use super::*;
     use crate::clock::Hand;
 
-    /// An endpoint in memory with the queues of the desk.
-    pub(crate) fn endpoint(desk: Desk) -> (Endpoint, Hand) {
-        let (clock, hand) = Clock::manual(desk.step.now);
-        (Endpoint::new(desk.store, Journal::none(), clock), hand)
+    /// An endpoint in memory with the queues of the test store.
+    pub(crate) fn endpoint(test: TestStore) -> (Endpoint, Hand) {
+        let (clock, hand) = Clock::manual(test.tx.now);
+        (Endpoint::new(test.store, Journal::none(), clock), hand)
     }
 
     pub(crate) async fn send(endpoint: &Endpoint, queue: &str, body: &str) {
-        endpoint.step(|store, step| store.queue(&name(queue))?.send(message(body), step)).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_long_poll_wakes_when_a_message_arrives() {
-        let (endpoint, _hand) = endpoint(Desk::new().with_queue("q", &[]));
-        let (queue, ask) = (name("q"), ten());
-        let mut poll = Box::pin(endpoint.receive(&queue, &ask, Some(20)));
-        assert!(poll.as_mut().now_or_never().is_none());
-        send(&endpoint, "q", "a").await;
-        assert_eq!(bodies(&poll.await.unwrap()), ["a"]);
+        let send = |store: &mut Store, tx: &mut Transaction| {
+            store.queue(&name(queue))?.send(message(body), 0, tx);
+            Ok(())
+        };
+        endpoint.transact(send).await.unwrap();
     }
 
     #[tokio::test]
     async fn each_of_two_messages_wakes_a_poll_of_its_own() {
-        let (endpoint, _hand) = endpoint(Desk::new().with_queue("q", &[]));
-        let (queue, ask) = (name("q"), Receive { max: 1, ..ten() });
-        let mut first = Box::pin(endpoint.receive(&queue, &ask, Some(20)));
-        let mut second = Box::pin(endpoint.receive(&queue, &ask, Some(20)));
+        let (endpoint, _hand) = endpoint(TestStore::new().with_queue("q", &[]));
+        let (queue, request) = (name("q"), ReceiveRequest { max: 1, ..up_to_ten() });
+        let mut first = Box::pin(endpoint.receive(&queue, &request, 20));
+        let mut second = Box::pin(endpoint.receive(&queue, &request, 20));
         assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
         send(&endpoint, "q", "a").await;
         send(&endpoint, "q", "b").await;
@@ -138,39 +130,17 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_poll_ends_empty_when_its_time_is_over() {
-        let (endpoint, hand) =
-            endpoint(Desk::new().with_queue("q", &[("ReceiveMessageWaitTimeSeconds", "20")]));
-        let (queue, ask) = (name("q"), ten());
-        let mut poll = Box::pin(endpoint.receive(&queue, &ask, None));
-        hand.advance(Duration::from_secs(19));
-        assert!(poll.as_mut().now_or_never().is_none());
-        hand.advance(Duration::from_secs(20));
-        assert!(poll.await.unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_dead_letter_wakes_whoever_waits_for_it() {
+    async fn a_dead_letter_wakes_a_long_poll_of_the_dead_letter_queue() {
         let policy = redrive_to("dlq", 1);
-        let desk = Desk::new().with_queue("dlq", &[]);
+        let test = TestStore::new().with_queue("dlq", &[]);
         let (endpoint, _hand) =
-            endpoint(desk.with_queue("q", &[("RedrivePolicy", &policy), ("VisibilityTimeout", "0")]));
-        let (queue, dlq, ask) = (name("q"), name("dlq"), ten());
+            endpoint(test.with_queue("q", &[("RedrivePolicy", &policy), ("VisibilityTimeout", "0")]));
+        let (queue, dlq, request) = (name("q"), name("dlq"), up_to_ten());
         send(&endpoint, "q", "poison").await;
-        endpoint.receive(&queue, &ask, None).await.unwrap();
-        let mut poll = Box::pin(endpoint.receive(&dlq, &ask, Some(20)));
+        endpoint.receive(&queue, &request, 0).await.unwrap();
+        let mut poll = Box::pin(endpoint.receive(&dlq, &request, 20));
         assert!(poll.as_mut().now_or_never().is_none());
-        assert!(endpoint.receive(&queue, &ask, None).await.unwrap().is_empty());
+        assert!(endpoint.receive(&queue, &request, 0).await.unwrap().is_empty());
         assert_eq!(bodies(&poll.await.unwrap()), ["poison"]);
-    }
-
-    #[tokio::test]
-    async fn a_long_poll_learns_that_its_queue_is_deleted() {
-        let (endpoint, _hand) = endpoint(Desk::new().with_queue("q", &[]));
-        let (queue, ask) = (name("q"), ten());
-        let mut poll = Box::pin(endpoint.receive(&queue, &ask, Some(20)));
-        assert!(poll.as_mut().now_or_never().is_none());
-        endpoint.step(|store, step| store.delete_queue(&queue, step)).await.unwrap();
-        assert_eq!(poll.await.err(), Some(SqsError::QueueDoesNotExist));
     }
 }

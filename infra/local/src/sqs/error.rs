@@ -1,8 +1,8 @@
-//! Everything an action can refuse, in the words and codes of SQS.
+//! The errors of SQS, in its words and with its codes.
 
 use super::limits;
 
-/// A refusal as SQS words it. Its code says how clients classify it.
+/// Why a request is refused. Clients classify it by its code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SqsError {
     #[error("Id {0} repeated.")]
@@ -25,28 +25,20 @@ pub(crate) enum SqsError {
     InvalidMessageContents,
     #[error("Value {value} for parameter {parameter} is invalid. Reason: {reason}")]
     InvalidParameterValue { parameter: String, value: String, reason: String },
-    #[error("One or more parameters are invalid. Reason: Message must be shorter than {0} bytes.")]
-    MessageTooLong(u32),
+    #[error("One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes.", limit = limits::PAYLOAD_BYTES)]
+    MessageTooLong,
     #[error("The specified message isn't in flight.")]
     MessageNotInflight,
     #[error("The request must contain the parameter {0}.")]
     MissingParameter(String),
     #[error("Too many messages in flight: a queue has at most {limit}.", limit = limits::IN_FLIGHT_MESSAGES)]
     OverLimit,
-    #[error("Only one PurgeQueue operation on {0} is allowed every 60 seconds.")]
-    PurgeQueueInProgress(String),
-    #[error(
-        "You must wait 60 seconds after deleting a queue before you can create another with the same name."
-    )]
-    QueueDeletedRecently,
     #[error("The specified queue does not exist.")]
     QueueDoesNotExist,
     #[error("A queue already exists with the same name and a different value for attribute {0}")]
     QueueNameExists(String),
     #[error("The input receipt handle is invalid.")]
     ReceiptHandleIsInvalid,
-    #[error("{0}")]
-    ResourceNotFound(&'static str),
     #[error("The request cannot be read: {0}")]
     Serialization(String),
     #[error("Maximum number of entries per request are {limit}. You have sent {0}.", limit = limits::BATCH_ENTRIES)]
@@ -58,6 +50,7 @@ pub(crate) enum SqsError {
 }
 
 impl SqsError {
+    /// A parameter whose value is refused.
     pub(crate) fn invalid(
         parameter: &str,
         value: &(impl ToString + ?Sized),
@@ -68,6 +61,11 @@ impl SqsError {
             value: value.to_string(),
             reason: reason.into(),
         }
+    }
+
+    /// Something of SQS that Ringback does not use: `kind` is "action", "parameter" or "queue type".
+    pub(crate) fn unsupported(kind: &str, name: &str) -> Self {
+        Self::UnsupportedOperation(format!("This endpoint does not support the {kind} {name}."))
     }
 
     /// The shape in the JSON body's `__type`, from which SDKs choose their error type.
@@ -81,16 +79,13 @@ impl SqsError {
             Self::InvalidAttributeValue { .. } => "InvalidAttributeValue",
             Self::InvalidBatchEntryId => "InvalidBatchEntryId",
             Self::InvalidMessageContents => "InvalidMessageContents",
-            Self::InvalidParameterValue { .. } | Self::MessageTooLong(_) => "InvalidParameterValue",
+            Self::InvalidParameterValue { .. } | Self::MessageTooLong => "InvalidParameterValue",
             Self::MessageNotInflight => "MessageNotInflight",
             Self::MissingParameter(_) => "MissingParameter",
             Self::OverLimit => "OverLimit",
-            Self::PurgeQueueInProgress(_) => "PurgeQueueInProgress",
-            Self::QueueDeletedRecently => "QueueDeletedRecently",
             Self::QueueDoesNotExist => "QueueDoesNotExist",
             Self::QueueNameExists(_) => "QueueNameExists",
             Self::ReceiptHandleIsInvalid => "ReceiptHandleIsInvalid",
-            Self::ResourceNotFound(_) => "ResourceNotFoundException",
             Self::Serialization(_) => "SerializationException",
             Self::TooManyEntriesInBatchRequest(_) => "TooManyEntriesInBatchRequest",
             Self::UnsupportedOperation(_) => "UnsupportedOperation",
@@ -98,8 +93,8 @@ impl SqsError {
         }
     }
 
-    /// The code of the older query protocol, which SDKs show as *the* error code: it travels in
-    /// `x-amzn-query-error` and in the failed entries of a batch. From the `awsQueryError` traits
+    /// The code of the older query protocol, which SDKs show as the error code. It is sent in
+    /// `x-amzn-query-error` and in the failed entries of a batch. Source: the `awsQueryError` traits
     /// of the published service model.
     pub(crate) fn query_code(&self) -> String {
         match self {
@@ -110,15 +105,13 @@ impl SqsError {
             | Self::EmptyBatchRequest
             | Self::InvalidBatchEntryId
             | Self::MessageNotInflight
-            | Self::PurgeQueueInProgress(_)
-            | Self::QueueDeletedRecently
             | Self::TooManyEntriesInBatchRequest(_)
             | Self::UnsupportedOperation(_) => format!("AWS.SimpleQueueService.{}", self.shape()),
             _ => self.shape().to_owned(),
         }
     }
 
-    /// Whether the caller is at fault; if not, the same request may succeed later.
+    /// Whether the caller is at fault. If not, the same request may succeed later.
     pub(crate) fn is_senders_fault(&self) -> bool {
         !matches!(self, Self::InternalFailure(_))
     }

@@ -1,4 +1,4 @@
-//! The socket: AWS JSON 1.0 over HTTP/1.1. The action is in `x-amz-target`, the path is not used.
+//! The socket: AWS JSON 1.0 over HTTP/1.1. The action is in `x-amz-target`; the path is not used.
 
 use std::io;
 use std::sync::{Arc, Weak};
@@ -22,28 +22,28 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 const TARGET_HEADER: &str = "x-amz-target";
 const TARGET_PREFIX: &str = "AmazonSQS.";
 
-/// A 1 MiB batch in which JSON writes each byte as `\u00XX`, and some for what surrounds it.
+/// A batch of 1 MiB in which JSON writes each byte as `\u00XX`, and 1 MiB for the rest of the request.
 const REQUEST_BYTES: usize = 7 * 1_048_576;
 
 const STOPPED: SqsError = SqsError::InternalFailure("The endpoint has stopped.");
 
-/// What connections hold. They outlive the future that serves them, so they keep neither the
-/// endpoint nor its file, and a request that runs when it stops ends then.
+/// What every connection has. Connections outlive the future that serves them, so they own neither
+/// the endpoint nor its file, and a request that is running when the endpoint stops ends then.
 #[derive(Clone)]
-struct Door {
+struct Server {
     endpoint: Weak<Endpoint>,
-    /// Ends when the serving future is dropped.
-    open: watch::Receiver<()>,
+    /// Closes when the serving future is dropped.
+    stopped: watch::Receiver<()>,
 }
 
 pub(crate) async fn serve(endpoint: Endpoint, listener: TcpListener) -> io::Result<()> {
     let endpoint = Arc::new(endpoint);
-    let (_held_open, open) = watch::channel(());
+    let (_running, stopped) = watch::channel(());
     let router = Router::new()
-        .fallback(answer)
+        .fallback(handle)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES))
-        .with_state(Door { endpoint: Arc::downgrade(&endpoint), open });
-    // Answers are small and each is awaited, so none should wait to be joined by the next.
+        .with_state(Server { endpoint: Arc::downgrade(&endpoint), stopped });
+    // Responses are small and callers wait for each, so none is held back to be sent with the next.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "sqs.nodelay.failed");
@@ -51,23 +51,23 @@ pub(crate) async fn serve(endpoint: Endpoint, listener: TcpListener) -> io::Resu
     });
     tokio::select! {
         served = axum::serve(listener, router) => served,
-        panicked = endpoint.keep_time() => Err(io::Error::other(panicked)),
+        panicked = endpoint.run_timers() => Err(io::Error::other(panicked)),
     }
 }
 
-async fn answer(
-    State(door): State<Door>,
+async fn handle(
+    State(server): State<Server>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response<Body> {
-    match perform(door, &headers, body).await {
+    match perform(server, &headers, body).await {
         Ok(json) => respond(StatusCode::OK, None, json),
         Err(error) => refuse(&error),
     }
 }
 
 async fn perform(
-    mut door: Door,
+    mut server: Server,
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Vec<u8>, SqsError> {
@@ -80,12 +80,12 @@ async fn perform(
     })?;
     let body = body.map_err(|rejection| SqsError::Serialization(rejection.body_text()))?;
     let host = text(header::HOST.as_str()).unwrap_or("localhost");
-    let endpoint = door.endpoint.upgrade().ok_or(STOPPED)?;
+    let endpoint = server.endpoint.upgrade().ok_or(STOPPED)?;
     let call = Call { endpoint: &endpoint, host };
     tokio::select! {
-        answer = actions::perform(action, &body, &call) => answer,
-        // Nothing is ever sent: this is the sender being dropped.
-        _ = door.open.changed() => Err(STOPPED),
+        response = actions::perform(action, &body, &call) => response,
+        // Nothing is ever sent: this resolves when the sender is dropped.
+        _ = server.stopped.changed() => Err(STOPPED),
     }
 }
 
@@ -109,6 +109,6 @@ fn respond(status: StatusCode, query_error: Option<String>, json: Vec<u8>) -> Re
     if let Some(query_error) = query_error {
         response = response.header("x-amzn-query-error", query_error);
     }
-    // Only a header value that is not ASCII could fail, and these are ours.
+    // Only a header value that is not ASCII could fail, and these are ASCII.
     response.body(Body::from(json)).unwrap_or_default()
 }

@@ -1,35 +1,34 @@
-//! A faithful Amazon SQS for one machine: the AWS JSON protocol over HTTP, standard and FIFO
-//! queues, in memory or kept in a file that survives `kill -9`.
+//! The part of Amazon SQS that Ringback uses, for one machine: standard queues over the AWS JSON protocol, in memory or
+//! in a file that survives `kill -9`.
 //!
-//! Start at endpoint.rs, where a request becomes one step of the store, and follow it inward:
+//! Start at endpoint.rs, where a request becomes a transaction of the store, and follow it inward:
 //!
 //! | where | what |
 //! | --- | --- |
 //! | http.rs | the socket: `x-amz-target` in, JSON or an SQS error out |
-//! | actions/ | one file a group of actions: reads a request, makes a step, words the answer |
-//! | endpoint.rs, timekeeper.rs | the store behind a lock, long polls; what happens by itself |
-//! | store/ | the rules, without clock or I/O: queues, messages, redrive, FIFO, move tasks |
+//! | actions/ | one file for each group of actions: reads a request, runs a transaction, writes the response |
+//! | endpoint.rs, timers.rs | the store behind a lock, long polls; what happens when a timeout ends |
+//! | store/ | the rules, without clock or I/O: queues, messages, visibility, redrive |
 //! | journal/ | what is on disk, written in groups by a thread of its own |
-//! | limits.rs, error.rs, name.rs | SQS's quotas, its refusals, its names |
+//! | limits.rs, error.rs, queue_name.rs | SQS's quotas, its errors, its names |
 //!
-//! Every statement about behaviour is Amazon's documentation's; where that leaves a choice, the
-//! comment says so. Not here: the XML query protocol, signatures, policies, KMS, throttling.
+//! Every statement about behaviour is Amazon's documentation's; where that leaves a choice, the comment says so. Actions,
+//! attributes and parameters that are not here are refused by name. FIFO queues, message attributes, tags, message move
+//! tasks, the XML query protocol, signatures, policies, KMS and throttling are not here.
 
 mod actions;
-mod attribute_rules;
+mod characters;
 mod digest;
 mod endpoint;
 mod error;
 mod http;
 mod journal;
 mod limits;
-mod message_attributes;
-mod name;
+mod queue_name;
 mod store;
 #[cfg(test)]
 mod tests;
-mod text;
-mod timekeeper;
+mod timers;
 
 use std::io;
 use std::path::Path;
@@ -43,18 +42,18 @@ use crate::clock::Clock;
 
 pub use self::journal::OpenError;
 
-/// An SQS endpoint that has yet to be served.
+/// An SQS endpoint that is not served yet.
 #[derive(Debug)]
 pub struct Sqs(Endpoint);
 
 impl Sqs {
-    /// Queues that are gone with the process.
+    /// Creates an endpoint whose queues are gone with the process.
     #[must_use]
     pub fn in_memory(clock: Clock) -> Self {
         Self(Endpoint::new(Store::default(), Journal::none(), clock))
     }
 
-    /// Queues kept in the file at `path`, which is created if it does not exist. Whatever the
+    /// Opens the queues in the file at `path`, which is created if it does not exist. Whatever the
     /// endpoint acknowledged is there again after the process was killed.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::TemplateError;
+use super::error::TemplateError;
 
 /// What an `!If` gives to leave a property out.
 const NO_VALUE: &str = "AWS::NoValue";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::TemplateError;
+use super::error::TemplateError;
 use super::resource::Resource;
 
 /// One of them. A type that is in no list is an error, so that nothing new is left out in silence.

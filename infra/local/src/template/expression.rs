@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use super::TemplateError;
+use super::error::TemplateError;
 
 /// What the resources of a stack turned out to be.
 pub trait Resolve {

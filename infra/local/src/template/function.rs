@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::expression::ArnOf;
+use super::error::TemplateError;
+use super::expression::{ArnOf, Expression, Resolve};
 use super::resource::Resource;
-use super::{Expression, Resolve, TemplateError};
 
 /// One Lambda function.
 #[derive(Debug, Clone, PartialEq, Eq)]

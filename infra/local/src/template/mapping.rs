@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::TemplateError;
+use super::error::TemplateError;
 use super::expression::{ArnOf, RefTo};
 use super::resource::Resource;
 

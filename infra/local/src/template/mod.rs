@@ -5,6 +5,7 @@
 //! error that names it.
 
 mod conditions;
+mod error;
 mod event;
 mod expression;
 mod function;
@@ -17,19 +18,20 @@ mod schedule;
 mod table;
 mod yaml;
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
+pub use error::TemplateError;
 pub use expression::{Expression, Resolve};
 pub use function::{Asynchronous, Function};
 pub use mapping::Mapping;
+pub use parameters::Parameters;
 pub use queue::{Queue, Redrive};
 pub use route::Route;
 pub use schedule::Schedule;
 pub use table::{Index, Key, Projection, Table};
 
 use event::Event;
+use parameters::section;
 use resource::{Kind, Resource};
 
 /// The template as it was when this program was built.
@@ -52,34 +54,6 @@ pub struct Template {
     pub routes: Vec<Route>,
     /// What invokes functions again and again.
     pub schedules: Vec<Schedule>,
-}
-
-/// Values for the template's parameters, by name.
-pub type Parameters = BTreeMap<String, String>;
-
-/// What is wrong with the template.
-#[derive(Debug, thiserror::Error)]
-pub enum TemplateError {
-    /// It is no YAML, or uses a tag that CloudFormation has not.
-    #[error("template.yaml: {0}")]
-    Yaml(String),
-    /// A resource lacks a property, or one of its properties is not what it can be here.
-    #[error("template.yaml: {resource}: {message}")]
-    Resource {
-        /// Logical id, or section.
-        resource: String,
-        /// The property and the reason.
-        message: String,
-    },
-    /// An expression names something that has no value on this machine.
-    #[error("template.yaml: {0} has no value here")]
-    Unresolved(String),
-}
-
-impl TemplateError {
-    fn of(resource: &str, message: impl Into<String>) -> Self {
-        Self::Resource { resource: resource.to_owned(), message: message.into() }
-    }
 }
 
 impl Template {
@@ -139,10 +113,6 @@ impl Template {
             .find(|function| function.id == id)
             .ok_or_else(|| TemplateError::of(id, "is no function of the template"))
     }
-}
-
-fn section<'a>(root: &'a Value, name: &str) -> Result<&'a serde_json::Map<String, Value>, TemplateError> {
-    root.get(name).and_then(Value::as_object).ok_or_else(|| TemplateError::of(name, "is missing"))
 }
 
 #[cfg(test)]

@@ -1,8 +1,13 @@
 //! A reference to a parameter is the value that it is given, or else its default.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
-use super::{Parameters, TemplateError, section};
+use super::error::TemplateError;
+
+/// Values for the template's parameters, by name.
+pub type Parameters = BTreeMap<String, String>;
 
 /// Replaces every `Ref` to a parameter by the parameter's value.
 pub(super) fn put_values(root: &mut Value, given: &Parameters) -> Result<(), TemplateError> {
@@ -31,6 +36,14 @@ fn replace(value: &mut Value, values: &Map<String, Value>) {
         }
         _ => {}
     }
+}
+
+/// A section of the template, which must be there.
+pub(super) fn section<'a>(
+    root: &'a Value,
+    name: &str,
+) -> Result<&'a serde_json::Map<String, Value>, TemplateError> {
+    root.get(name).and_then(Value::as_object).ok_or_else(|| TemplateError::of(name, "is missing"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::TemplateError;
+use super::error::TemplateError;
 use super::expression::ArnOf;
 use super::resource::Resource;
 

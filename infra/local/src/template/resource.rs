@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::TemplateError;
+use super::error::TemplateError;
 
 /// A resource's logical id, kind and properties.
 pub(super) struct Resource<'a> {

@@ -1,6 +1,6 @@
 //! A function's HTTP API events.
 
-use super::TemplateError;
+use super::error::TemplateError;
 use super::event::HttpApi;
 
 /// Requests of this method and path invoke this function.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::TemplateError;
+use super::error::TemplateError;
 use super::event::ScheduleV2;
 
 /// Invokes a function again and again.

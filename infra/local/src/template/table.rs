@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::TemplateError;
+use super::error::TemplateError;
 use super::resource::Resource;
 
 /// One table. Keys are strings, as the template says of each.

@@ -1,53 +1,20 @@
-//! `CreateQueue`, `DeleteQueue`, `GetQueueUrl`, `ListQueues`, `ListDeadLetterSourceQueues`, `PurgeQueue`.
+//! `CreateQueue`, `GetQueueAttributes`, `SetQueueAttributes`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::page::{Page, page};
-use super::{Call, Done, tags};
+use super::request::{Call, Empty};
 use crate::sqs::error::SqsError;
-use crate::sqs::name::QueueName;
+use crate::sqs::queue_name::QueueName;
+use crate::sqs::store::Queue;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct CreateQueue {
     queue_name: String,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
-    /// In lower case, unlike every other parameter.
-    #[serde(default, rename = "tags")]
-    tags: BTreeMap<String, String>,
-}
-
-/// The request of the actions that need to know the queue and nothing else.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct OfQueue {
-    pub(super) queue_url: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct GetQueueUrl {
-    queue_name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListQueues {
-    #[serde(default)]
-    queue_name_prefix: String,
-    max_results: Option<i64>,
-    next_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListDeadLetterSourceQueues {
-    queue_url: String,
-    max_results: Option<i64>,
-    next_token: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -56,81 +23,75 @@ pub(super) struct QueueUrl {
     queue_url: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct GetQueueAttributes {
+    queue_url: String,
+    #[serde(default)]
+    attribute_names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct SetQueueAttributes {
+    queue_url: String,
+    attributes: BTreeMap<String, String>,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct QueueUrls {
-    queue_urls: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
+pub(super) struct Attributes {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<&'static str, String>,
 }
 
-#[derive(Serialize)]
-pub(super) struct SourceQueueUrls {
-    /// In lower case, unlike `ListQueues`.
-    #[serde(rename = "queueUrls")]
-    queue_urls: Vec<String>,
-    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
+/// Attributes that a queue may lack. Asking for them is no error.
+const OPTIONAL: [&str; 2] = ["RedriveAllowPolicy", "RedrivePolicy"];
 
 pub(super) async fn create(call: &Call<'_>, request: CreateQueue) -> Result<QueueUrl, SqsError> {
-    let name = QueueName::parse(&request.queue_name)?;
-    let wants_fifo =
-        request.attributes.get("FifoQueue").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if name.is_fifo() != wants_fifo {
-        return Err(SqsError::invalid(
-            "QueueName",
-            &name,
-            "The name of a FIFO queue, and of no other, must end with the .fifo suffix.",
-        ));
+    if request.queue_name.ends_with(".fifo") {
+        return Err(SqsError::unsupported("queue type", "FIFO"));
     }
-    tags::check(&request.tags)?;
-    call.endpoint
-        .step(|store, step| store.create_queue(&name, &request.attributes, request.tags, step))
-        .await?;
-    Ok(QueueUrl { queue_url: name.url(call.host) })
-}
-
-pub(super) async fn delete(call: &Call<'_>, request: OfQueue) -> Result<Done, SqsError> {
-    let name = QueueName::from_url(&request.queue_url)?;
-    call.endpoint.step(|store, step| store.delete_queue(&name, step)).await?;
-    Ok(Done {})
-}
-
-pub(super) async fn get_url(call: &Call<'_>, request: GetQueueUrl) -> Result<QueueUrl, SqsError> {
     let name = QueueName::parse(&request.queue_name)?;
-    call.endpoint.step(|store, _| store.queue(&name).map(|_| ())).await?;
+    call.endpoint.transact(|store, tx| store.create_queue(&name, &request.attributes, tx)).await?;
     Ok(QueueUrl { queue_url: name.url(call.host) })
 }
 
-pub(super) async fn list(call: &Call<'_>, request: ListQueues) -> Result<QueueUrls, SqsError> {
-    let names = call.endpoint.step(|store, _| Ok(store.queue_names(&request.queue_name_prefix))).await?;
-    let Page { names, next_token } = page(names, request.max_results, request.next_token.as_deref())?;
-    Ok(QueueUrls { queue_urls: urls(&names, call), next_token })
-}
-
-pub(super) async fn list_dead_letter_sources(
+pub(super) async fn get_attributes(
     call: &Call<'_>,
-    request: ListDeadLetterSourceQueues,
-) -> Result<SourceQueueUrls, SqsError> {
-    let target = QueueName::from_url(&request.queue_url)?;
-    let names = call
+    request: GetQueueAttributes,
+) -> Result<Attributes, SqsError> {
+    let name = QueueName::from_url(&request.queue_url)?;
+    let mut attributes = call
         .endpoint
-        .step(|store, _| {
-            store.queue(&target)?;
-            Ok(store.dead_letter_sources(&target))
+        .transact(|store, tx| {
+            let queue = store.queue(&name)?;
+            queue.process_timeouts(tx);
+            Ok(all_attributes(queue))
         })
         .await?;
-    let Page { names, next_token } = page(names, request.max_results, request.next_token.as_deref())?;
-    Ok(SourceQueueUrls { queue_urls: urls(&names, call), next_token })
+    let asked = request.attribute_names;
+    let is_known = |name: &str| name == "All" || attributes.contains_key(name) || OPTIONAL.contains(&name);
+    if let Some(unknown) = asked.iter().find(|name| !is_known(name)) {
+        return Err(SqsError::InvalidAttributeName(unknown.clone()));
+    }
+    attributes.retain(|name, _| asked.iter().any(|asked| asked == "All" || asked == name));
+    Ok(Attributes { attributes })
 }
 
-pub(super) async fn purge(call: &Call<'_>, request: OfQueue) -> Result<Done, SqsError> {
+fn all_attributes(queue: &Queue) -> BTreeMap<&'static str, String> {
+    let messages = queue.messages();
+    let computed = [
+        ("ApproximateNumberOfMessages", messages.visible().to_string()),
+        ("ApproximateNumberOfMessagesDelayed", messages.delayed().to_string()),
+        ("ApproximateNumberOfMessagesNotVisible", messages.in_flight().to_string()),
+        ("QueueArn", queue.name.arn()),
+    ];
+    computed.into_iter().chain(queue.attributes.entries()).collect()
+}
+
+pub(super) async fn set_attributes(call: &Call<'_>, request: SetQueueAttributes) -> Result<Empty, SqsError> {
     let name = QueueName::from_url(&request.queue_url)?;
-    call.endpoint.step(|store, step| store.queue(&name)?.purge(step)).await?;
-    Ok(Done {})
-}
-
-fn urls(names: &[QueueName], call: &Call<'_>) -> Vec<String> {
-    names.iter().map(|name| name.url(call.host)).collect()
+    call.endpoint.transact(|store, tx| store.set_attributes(&name, &request.attributes, tx)).await?;
+    Ok(Empty {})
 }

@@ -1,42 +1,51 @@
-//! The journal's file: a `SQLite` database with one table a kind of row, the rows' content as JSON.
+//! The file of the journal: a `SQLite` database with one table for each kind of row, their content in JSON.
 
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::OpenError;
+use super::error::OpenError;
 
-/// Raised whenever a row's content changes in a way older programs cannot read.
-const FORMAT: i64 = 1;
+/// Raised whenever a row's content changes so that older programs cannot read it.
+const FORMAT: i64 = 2;
 
-/// How long an endpoint that is just stopping may hold the file.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for another endpoint, which may be stopping, to unlock the file.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// WAL with NORMAL does not sync at each commit: what is committed survives the process being
 /// killed, not the power failing, and the process is what gets killed on a developer's machine.
-/// The lock is exclusive because the truth is in the memory of the one endpoint that has the file.
+/// The lock is exclusive because the store in the memory of one endpoint is authoritative.
 const PRAGMAS: &str = "
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
 ";
 
-/// A message's content is written once with it, its delivery again at each receive.
+/// What was sent is written once, the delivery state again at each receive.
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS queue (name TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS queue (name TEXT PRIMARY KEY, attributes TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS message (
         queue TEXT NOT NULL, sequence INTEGER NOT NULL, sent TEXT NOT NULL, delivery TEXT NOT NULL,
         PRIMARY KEY (queue, sequence)
     ) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS deduplication (
-        queue TEXT NOT NULL, key TEXT NOT NULL, remembered TEXT NOT NULL,
-        PRIMARY KEY (queue, key)
-    ) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS move_task (handle TEXT PRIMARY KEY, task TEXT NOT NULL) WITHOUT ROWID;
 ";
 
-/// Opens the file, or makes it.
+/// From format 1, which had FIFO queues, message move tasks and, beside the attributes, tags. Ringback
+/// has never used them; a FIFO queue that somebody made by hand is deleted.
+const UPGRADE_FROM_1: &str = "
+    BEGIN;
+    ALTER TABLE queue RENAME COLUMN settings TO attributes;
+    UPDATE queue SET attributes = json_extract(attributes, '$.attributes');
+    DELETE FROM queue WHERE name LIKE '%.fifo';
+    DELETE FROM message WHERE queue LIKE '%.fifo';
+    DROP TABLE deduplication;
+    DROP TABLE move_task;
+    PRAGMA user_version = 2;
+    COMMIT;
+";
+
+/// Opens the file, or creates it.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let failed = |source| OpenError::File { path: path.to_owned(), source };
     let connection = Connection::open(path).map_err(failed)?;
@@ -47,15 +56,18 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// Makes the tables of a new file and says which format the file has.
+/// Creates the tables of a new file, upgrades an older one, and returns the format that the file then has.
 fn prepare(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(LOCK_TIMEOUT)?;
     connection.execute_batch(PRAGMAS)?;
     let format = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if format != 0 {
-        return Ok(format);
+    match format {
+        0 => {
+            connection.execute_batch(SCHEMA)?;
+            connection.pragma_update(None, "user_version", FORMAT)?;
+        }
+        1 => connection.execute_batch(UPGRADE_FROM_1)?,
+        other => return Ok(other),
     }
-    connection.execute_batch(SCHEMA)?;
-    connection.pragma_update(None, "user_version", FORMAT)?;
     Ok(FORMAT)
 }

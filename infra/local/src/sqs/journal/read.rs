@@ -1,4 +1,4 @@
-//! Rows into what the store starts from.
+//! Reads all rows.
 
 use std::sync::Arc;
 
@@ -6,23 +6,19 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
-use crate::sqs::name::QueueName;
-use crate::sqs::store::{Delivery, Message, Sent, Sequence, Snapshot};
+use crate::sqs::queue_name::QueueName;
+use crate::sqs::store::{DeliveryState, Message, SentMessage, Sequence, Snapshot};
 
 pub(super) fn snapshot(connection: &Connection) -> rusqlite::Result<Snapshot> {
     Ok(Snapshot {
-        queues: rows(connection, "SELECT name, settings FROM queue", |row| {
+        queues: rows(connection, "SELECT name, attributes FROM queue", |row| {
             Ok((name(row)?, from_json(row, 1)?))
         })?,
         messages: rows(connection, "SELECT queue, sequence, sent, delivery FROM message", |row| {
-            let sent: Sent = from_json(row, 2)?;
-            let delivery: Delivery = from_json(row, 3)?;
+            let sent: SentMessage = from_json(row, 2)?;
+            let delivery: DeliveryState = from_json(row, 3)?;
             Ok((name(row)?, Sequence::from_number(row.get(1)?), Message { sent: Arc::new(sent), delivery }))
         })?,
-        deduplications: rows(connection, "SELECT queue, key, remembered FROM deduplication", |row| {
-            Ok((name(row)?, row.get(1)?, from_json(row, 2)?))
-        })?,
-        move_tasks: rows(connection, "SELECT task FROM move_task", |row| from_json(row, 0))?,
     })
 }
 
@@ -34,7 +30,7 @@ fn rows<T>(
     connection.prepare(sql)?.query_map([], read)?.collect()
 }
 
-/// The queue's name, which comes first in every row of a queue.
+/// The queue's name, the first column of every row.
 fn name(row: &Row<'_>) -> rusqlite::Result<QueueName> {
     let name: String = row.get(0)?;
     QueueName::parse(&name)

@@ -1,5 +1,5 @@
-//! The thread that owns the file. It writes all steps that wait for it in one transaction, so the
-//! cost of a commit is shared by as many requests as come in during the one before.
+//! The thread that owns the file. It commits all waiting transactions together, so as many requests
+//! share the cost of a commit as came in during the one before.
 
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -8,37 +8,37 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::write::write;
-use crate::sqs::store::Change;
+use crate::sqs::store::Write;
 
-/// Steps in one transaction, so that under load the first of them does not wait for too many.
-const STEPS_PER_TRANSACTION: usize = 1_024;
+/// The most transactions in one commit, so that under load the first of them does not wait too long.
+const TRANSACTIONS_PER_COMMIT: usize = 1_024;
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    /// Always there until the writer is dropped.
-    steps: Option<mpsc::Sender<Pending>>,
+    /// `None` only while the writer is dropped.
+    transactions: Option<mpsc::Sender<Pending>>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 struct Pending {
-    changes: Vec<Change>,
+    writes: Vec<Write>,
     done: oneshot::Sender<()>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> Self {
-        let (steps, pending) = mpsc::channel();
+        let (transactions, pending) = mpsc::channel();
         let thread = thread::spawn(move || write_all(connection, &pending));
-        Self { steps: Some(steps), thread: Some(thread) }
+        Self { transactions: Some(transactions), thread: Some(thread) }
     }
 
-    /// The receiver fails if the changes could not be written.
-    pub(super) fn submit(&self, changes: Vec<Change>) -> oneshot::Receiver<()> {
+    /// The receiver fails if the writes could not be committed.
+    pub(super) fn submit(&self, writes: Vec<Write>) -> oneshot::Receiver<()> {
         let (done, committed) = oneshot::channel();
-        if let Some(steps) = &self.steps {
-            // A thread that gave up takes nothing more; dropping `done` tells the receiver.
-            let _ = steps.send(Pending { changes, done });
+        if let Some(transactions) = &self.transactions {
+            // The thread has ended after an error if this fails; dropping `done` tells the receiver.
+            let _ = transactions.send(Pending { writes, done });
         }
         committed
     }
@@ -47,7 +47,7 @@ impl Writer {
 impl Drop for Writer {
     /// Writes what is pending and closes the file, so that it can be opened again at once.
     fn drop(&mut self) {
-        drop(self.steps.take());
+        drop(self.transactions.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -58,17 +58,17 @@ impl Drop for Writer {
 
 fn write_all(mut connection: Connection, pending: &mpsc::Receiver<Pending>) {
     while let Ok(first) = pending.recv() {
-        let mut steps = vec![first];
-        steps.extend(pending.try_iter().take(STEPS_PER_TRANSACTION - 1));
-        let changes = steps.iter().flat_map(|step| &step.changes);
-        if let Err(error) = write(&mut connection, changes) {
+        let mut transactions = vec![first];
+        transactions.extend(pending.try_iter().take(TRANSACTIONS_PER_COMMIT - 1));
+        let writes = transactions.iter().flat_map(|transaction| &transaction.writes);
+        if let Err(error) = write(&mut connection, writes) {
             // The store is now ahead of the file, so nothing may be acknowledged any more.
             tracing::error!(%error, "sqs.journal.failed");
             return;
         }
-        for step in steps {
-            // The caller may have hung up; its step is written all the same.
-            let _ = step.done.send(());
+        for transaction in transactions {
+            // The caller may have hung up; its transaction is committed all the same.
+            let _ = transaction.done.send(());
         }
     }
 }

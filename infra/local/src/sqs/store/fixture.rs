@@ -1,121 +1,102 @@
-//! A store whose time a test moves, in the words of a test.
-
-use std::collections::BTreeMap;
+//! A store for tests, whose clock the test moves.
 
 use uuid::Uuid;
 
-use super::{Accepted, Outgoing, Queue, Receive, Received, Step, Store};
+use super::{Queue, ReceiveRequest, ReceivedMessage, SentMessage, Store, Transaction};
 use crate::sqs::digest;
 use crate::sqs::error::SqsError;
-use crate::sqs::message_attributes::MessageAttributes;
-use crate::sqs::name::QueueName;
+use crate::sqs::queue_name::QueueName;
 
-/// Some time in 2026, so that sequences look as they do in earnest.
+/// A time in 2026, so that sequence numbers are as large as in production.
 const START: u64 = 1_795_000_000_000;
 
-pub(crate) struct Desk {
+pub(crate) struct TestStore {
     pub(crate) store: Store,
-    pub(crate) step: Step,
+    pub(crate) tx: Transaction,
 }
 
 pub(crate) fn name(name: &str) -> QueueName {
     QueueName::parse(name).unwrap()
 }
 
-/// A redrive policy in the words of the attribute.
+/// The attribute `RedrivePolicy`.
 pub(crate) fn redrive_to(target: &str, max_receive_count: u32) -> String {
     format!(r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":{max_receive_count}}}"#, name(target).arn())
 }
 
-pub(crate) fn message(body: &str) -> Outgoing {
-    Outgoing {
-        id: Uuid::new_v4(),
+pub(crate) fn message(body: &str) -> SentMessage {
+    SentMessage {
+        id: Uuid::new_v4().to_string(),
         body: body.to_owned(),
-        md5_of_body: digest::md5(body),
-        attributes: MessageAttributes::new(),
+        md5_of_body: digest::of_body(body),
         trace_header: None,
         group: None,
-        deduplication_id: None,
-        delay_seconds: None,
     }
 }
 
-/// A message for a FIFO queue.
-pub(crate) fn grouped(group: &str, body: &str) -> Outgoing {
-    Outgoing {
-        group: Some(group.to_owned()),
-        deduplication_id: Some(Uuid::new_v4().to_string()),
-        ..message(body)
-    }
+pub(crate) fn up_to_ten() -> ReceiveRequest {
+    ReceiveRequest { max: 10, visibility_timeout: None }
 }
 
-pub(crate) fn ten() -> Receive {
-    Receive { max: 10, visibility_timeout: None, attempt_id: None }
-}
-
-pub(crate) fn bodies(received: &[Received]) -> Vec<&str> {
+pub(crate) fn bodies(received: &[ReceivedMessage]) -> Vec<&str> {
     received.iter().map(|received| received.message.sent.body.as_str()).collect()
 }
 
-impl Desk {
+impl TestStore {
     pub(crate) fn new() -> Self {
-        Self { store: Store::default(), step: Step::at(START) }
+        Self { store: Store::default(), tx: Transaction::at(START) }
     }
 
     pub(crate) fn with_queue(mut self, queue: &str, attributes: &[(&str, &str)]) -> Self {
-        self.create(queue, attributes).unwrap();
-        self
-    }
-
-    pub(crate) fn create(&mut self, queue: &str, attributes: &[(&str, &str)]) -> Result<(), SqsError> {
-        let wanted =
+        let values =
             attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        self.store.create_queue(&name(queue), &wanted, BTreeMap::new(), &mut self.step)
+        self.store.create_queue(&name(queue), &values, &mut self.tx).unwrap();
+        self
     }
 
     pub(crate) fn queue(&mut self, queue: &str) -> &mut Queue {
         self.store.queue(&name(queue)).unwrap()
     }
 
-    pub(crate) fn send(&mut self, queue: &str, message: Outgoing) -> Result<Accepted, SqsError> {
-        self.store.queue(&name(queue))?.send(message, &mut self.step)
-    }
-
     pub(crate) fn send_bodies(&mut self, queue: &str, bodies: &[&str]) {
-        bodies.iter().for_each(|body| {
-            self.send(queue, message(body)).unwrap();
-        });
+        let queue = self.store.queue(&name(queue)).unwrap();
+        bodies.iter().for_each(|body| queue.send(message(body), 0, &mut self.tx));
     }
 
-    pub(crate) fn receive(&mut self, queue: &str) -> Vec<Received> {
-        self.receive_as(queue, &ten())
+    pub(crate) fn receive(&mut self, queue: &str) -> Vec<ReceivedMessage> {
+        self.receive_with(queue, &up_to_ten())
     }
 
-    pub(crate) fn receive_as(&mut self, queue: &str, ask: &Receive) -> Vec<Received> {
-        self.store.receive(&name(queue), ask, &mut self.step).unwrap()
+    pub(crate) fn receive_with(&mut self, queue: &str, request: &ReceiveRequest) -> Vec<ReceivedMessage> {
+        self.store.receive(&name(queue), request, &mut self.tx).unwrap()
     }
 
-    pub(crate) fn delete(&mut self, queue: &str, received: &Received) -> Result<(), SqsError> {
-        self.store.queue(&name(queue))?.delete(&received.handle.encode(), &mut self.step)
+    pub(crate) fn delete(&mut self, queue: &str, received: &ReceivedMessage) -> Result<(), SqsError> {
+        self.store.queue(&name(queue))?.delete(&received.handle.encode(), &mut self.tx)
     }
 
-    pub(crate) fn hide(&mut self, queue: &str, received: &Received, seconds: u32) -> Result<(), SqsError> {
-        self.store.queue(&name(queue))?.change_visibility(&received.handle.encode(), seconds, &mut self.step)
+    pub(crate) fn change_visibility(
+        &mut self,
+        queue: &str,
+        received: &ReceivedMessage,
+        seconds: u32,
+    ) -> Result<(), SqsError> {
+        self.store.queue(&name(queue))?.change_visibility(&received.handle.encode(), seconds, &mut self.tx)
     }
 
-    /// Lets time go by while nobody looks.
-    pub(crate) fn pass(&mut self, seconds: u64) {
-        self.step.now += seconds * 1_000;
+    /// Moves the clock without processing what is due.
+    pub(crate) fn advance_clock(&mut self, seconds: u64) {
+        self.tx.now += seconds * 1_000;
     }
 
-    /// What the timekeeper does when something is due.
-    pub(crate) fn keep_time(&mut self) {
-        self.store.advance(&mut self.step);
+    /// Does what the endpoint does when a timeout ends.
+    pub(crate) fn process_timeouts(&mut self) {
+        self.store.process_timeouts(&mut self.tx);
     }
 
     /// Visible, in flight and delayed messages.
     pub(crate) fn counts(&mut self, queue: &str) -> (usize, usize, usize) {
-        let messages = self.queue(queue).shelf();
+        let messages = self.queue(queue).messages();
         (messages.visible(), messages.in_flight(), messages.delayed())
     }
 }

@@ -1,37 +1,31 @@
-//! A message: what was sent, which never changes, and how far its delivery has come.
+//! A message: what was sent, which never changes, and the state of its delivery.
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sqs::message_attributes::MessageAttributes;
-use crate::sqs::name::QueueName;
-
 /// What a producer sent.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Sent {
+pub(crate) struct SentMessage {
     pub(crate) id: String,
     pub(crate) body: String,
     pub(crate) md5_of_body: String,
-    pub(crate) attributes: MessageAttributes,
+    /// `AWSTraceHeader`.
     pub(crate) trace_header: Option<String>,
+    /// `MessageGroupId`.
     pub(crate) group: Option<String>,
-    pub(crate) deduplication_id: Option<String>,
-    /// Epoch milliseconds.
-    pub(crate) sent_at: u64,
 }
 
-/// A message's place in its queue: later messages have higher numbers, also after a restart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+/// A message's number in its queue: later messages have higher numbers, also after a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Sequence(u64);
 
-/// Numbers left for the messages of one millisecond.
+/// Numbers for the messages of one millisecond.
 const SEQUENCES_PER_MS: u64 = 1_000_000;
 
 impl Sequence {
-    /// The next number. Counting from the time keeps the order over a restart even when no message
-    /// survived from which to go on counting.
+    /// The next number. It counts from the time, so that the order is kept over a restart even if no
+    /// message is left to count on from.
     pub(crate) fn after(previous: Self, now: u64) -> Self {
         Self((previous.0 + 1).max(now * SEQUENCES_PER_MS))
     }
@@ -45,32 +39,25 @@ impl Sequence {
     }
 }
 
-impl fmt::Display for Sequence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:020}", self.0)
-    }
-}
-
-/// How far a message's delivery has come in the queue it is in. Times are epoch milliseconds.
+/// The state of a message's delivery in the queue that it is in. Times are epoch milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub(crate) struct Delivery {
-    /// Receives in this queue, which is what `maxReceiveCount` is about.
+pub(crate) struct DeliveryState {
+    /// Receives in this queue, which `maxReceiveCount` limits.
     pub(crate) receives: u32,
-    /// Receives in the queues it was in before.
+    /// Receives in the queue from which a redrive policy moved it.
     pub(crate) earlier_receives: u32,
     pub(crate) first_received_at: Option<u64>,
     pub(crate) received_at: Option<u64>,
-    /// From when on it may be received.
+    /// It is hidden until then.
     pub(crate) visible_at: u64,
-    /// From when on its retention counts.
+    /// When it was sent. Its retention period starts then, also in a dead-letter queue (developer
+    /// guide, "Setting-up dead-letter queue retention").
     pub(crate) enqueued_at: u64,
-    /// The queue whose redrive policy brought it here.
-    pub(crate) dead_letter_source: Option<QueueName>,
 }
 
-/// Where a message is in its life, as the queue's counters see it.
+/// Which of the queue's counters counts a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum MessageState {
     Visible,
     Delayed,
     InFlight,
@@ -78,18 +65,18 @@ pub(crate) enum Standing {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    pub(crate) sent: Arc<Sent>,
-    pub(crate) delivery: Delivery,
+    pub(crate) sent: Arc<SentMessage>,
+    pub(crate) delivery: DeliveryState,
 }
 
-impl Delivery {
-    pub(crate) fn standing(&self, now: u64) -> Standing {
+impl DeliveryState {
+    pub(crate) fn state_at(&self, now: u64) -> MessageState {
         if self.visible_at <= now {
-            Standing::Visible
+            MessageState::Visible
         } else if self.receives == 0 {
-            Standing::Delayed
+            MessageState::Delayed
         } else {
-            Standing::InFlight
+            MessageState::InFlight
         }
     }
 

@@ -1,141 +1,87 @@
-//! One queue. What can be done with its messages is in sending.rs, receiving.rs and receipts.rs.
+//! One queue. Its other operations are in receiving.rs, in_flight.rs and timeouts.rs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use super::attempts::Attempts;
 use super::attributes::QueueAttributes;
-use super::deduplication::{Deduplication, Remembered};
-use super::message::{Message, Sequence};
-use super::shelf::Shelf;
-use super::step::{Change, Step};
-use crate::sqs::error::SqsError;
-use crate::sqs::limits;
-use crate::sqs::name::QueueName;
-
-/// What is kept of a queue besides its messages. Times are epoch milliseconds.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Settings {
-    pub(crate) attributes: QueueAttributes,
-    pub(crate) tags: BTreeMap<String, String>,
-    pub(crate) created_at: u64,
-    pub(crate) modified_at: u64,
-}
+use super::message::{DeliveryState, Message, SentMessage, Sequence};
+use super::message_index::MessageIndex;
+use super::transaction::{Transaction, Write};
+use crate::sqs::queue_name::QueueName;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) name: QueueName,
-    pub(crate) settings: Settings,
-    pub(super) shelf: Shelf,
-    pub(super) deduplication: Deduplication,
-    pub(super) attempts: Attempts,
+    pub(crate) attributes: QueueAttributes,
+    pub(super) messages: MessageIndex,
     last_sequence: Sequence,
-    purged_at: Option<u64>,
-    /// Passed from one waiting receiver to the next as long as there is something to receive.
-    arrival: Arc<Notify>,
+    /// Wakes one long poll, which wakes the next one if there is more to receive.
+    message_available: Arc<Notify>,
 }
 
 impl Queue {
-    pub(crate) fn new(name: QueueName, settings: Settings) -> Self {
+    pub(crate) fn new(name: QueueName, attributes: QueueAttributes) -> Self {
         Self {
-            shelf: Shelf::new(name.is_fifo()),
             name,
-            settings,
-            deduplication: Deduplication::default(),
-            attempts: Attempts::default(),
+            attributes,
+            messages: MessageIndex::default(),
             last_sequence: Sequence::default(),
-            purged_at: None,
-            arrival: Arc::default(),
+            message_available: Arc::default(),
         }
-    }
-
-    pub(crate) fn attributes(&self) -> &QueueAttributes {
-        &self.settings.attributes
     }
 
     /// The messages, to count and to look at.
-    pub(crate) fn shelf(&self) -> &Shelf {
-        &self.shelf
+    pub(crate) fn messages(&self) -> &MessageIndex {
+        &self.messages
     }
 
     /// Notified when there may be something to receive.
-    pub(crate) fn arrival(&self) -> Arc<Notify> {
-        Arc::clone(&self.arrival)
+    pub(crate) fn message_available(&self) -> Arc<Notify> {
+        Arc::clone(&self.message_available)
     }
 
-    /// Wakes one waiting receiver if there is something for it. Each operation ends with this, a
-    /// receive too: so a send need not know how many wait, and no wake-up is lost or wasted.
-    pub(super) fn announce(&self) {
-        if self.shelf.has_visible() {
-            self.arrival.notify_one();
+    /// Wakes one long poll if there is something to receive. Every operation ends with this, a
+    /// receive too: so a send need not know how many polls wait, and no wake-up is lost or wasted.
+    pub(super) fn wake_long_poll(&self) {
+        if self.messages.visible() > 0 {
+            self.message_available.notify_one();
         }
     }
 
-    pub(crate) fn purge(&mut self, step: &mut Step) -> Result<(), SqsError> {
-        if self.purged_at.is_some_and(|at| step.now < at + limits::PURGE_INTERVAL_MS) {
-            return Err(SqsError::PurgeQueueInProgress(self.name.to_string()));
-        }
-        self.purged_at = Some(step.now);
-        self.shelf = Shelf::new(self.name.is_fifo());
-        step.record(Change::PurgeQueue(self.name.clone()));
-        Ok(())
-    }
-
-    /// Notes a change of attributes or tags.
-    pub(crate) fn settings_changed(&mut self, step: &mut Step) {
-        self.settings.modified_at = step.now;
-        step.record(Change::PutQueue(self.name.clone(), self.settings.clone()));
-    }
-
-    /// The number of the next message.
     pub(super) fn next_sequence(&mut self, now: u64) -> Sequence {
         self.last_sequence = Sequence::after(self.last_sequence, now);
         self.last_sequence
     }
 
-    /// Adds a message, or brings back a changed one, for good.
-    pub(super) fn put(&mut self, sequence: Sequence, message: Message, step: &mut Step) {
-        step.record(Change::PutMessage(self.name.clone(), sequence, message.clone()));
-        self.shelf.insert(sequence, message, step.now);
+    /// Adds a producer's message, hidden for its delay.
+    pub(crate) fn send(&mut self, sent: SentMessage, delay_seconds: u32, tx: &mut Transaction) {
+        self.process_timeouts(tx);
+        let delivery = DeliveryState {
+            visible_at: tx.now + u64::from(delay_seconds) * 1_000,
+            enqueued_at: tx.now,
+            ..DeliveryState::default()
+        };
+        self.enqueue(Message { sent: Arc::new(sent), delivery }, tx);
+        self.wake_long_poll();
     }
 
-    /// Removes a message for good.
-    pub(super) fn take(&mut self, sequence: Sequence, step: &mut Step) -> Option<Message> {
-        let message = self.shelf.remove(sequence)?;
-        step.record(Change::DeleteMessage(self.name.clone(), sequence));
+    /// Adds a message at the end of the queue.
+    pub(super) fn enqueue(&mut self, message: Message, tx: &mut Transaction) {
+        let sequence = self.next_sequence(tx.now);
+        tx.write(Write::PutMessage(self.name.clone(), sequence, message.clone()));
+        self.messages.insert(sequence, message, tx.now);
+    }
+
+    pub(super) fn remove(&mut self, sequence: Sequence, tx: &mut Transaction) -> Option<Message> {
+        let message = self.messages.remove(sequence)?;
+        tx.write(Write::DeleteMessage(self.name.clone(), sequence));
         Some(message)
     }
 
-    /// Puts back a message the journal kept.
+    /// Adds a message that the journal has already.
     pub(super) fn restore(&mut self, sequence: Sequence, message: Message, now: u64) {
         self.last_sequence = self.last_sequence.max(sequence);
-        self.shelf.insert(sequence, message, now);
-    }
-
-    /// Puts back a deduplication the journal kept.
-    pub(super) fn restore_deduplication(&mut self, key: String, remembered: Remembered) {
-        self.last_sequence = self.last_sequence.max(remembered.sequence);
-        self.deduplication.remember(key, remembered);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::fixture::{Desk, name};
-    use super::*;
-
-    #[test]
-    fn a_purge_takes_everything_and_not_twice_a_minute() {
-        let mut desk = Desk::new().with_queue("q", &[]);
-        desk.send_bodies("q", &["a", "b"]);
-        desk.receive_as("q", &super::super::Receive { max: 1, visibility_timeout: None, attempt_id: None });
-        let Desk { store, step } = &mut desk;
-        let queue = store.queue(&name("q")).unwrap();
-        assert_eq!(queue.purge(step), Ok(()));
-        assert_eq!(queue.purge(step), Err(SqsError::PurgeQueueInProgress("q".to_owned())));
-        assert_eq!(desk.counts("q"), (0, 0, 0));
+        self.messages.insert(sequence, message, now);
     }
 }

@@ -1,160 +1,131 @@
-//! How messages leave a queue: to a consumer, or as dead letters.
+//! How messages leave a queue: to a consumer, or to the dead-letter queue.
 
 use super::message::Message;
 use super::queue::Queue;
-use super::receipt::ReceiptHandle;
-use super::step::{Change, Step};
+use super::receipt_handle::ReceiptHandle;
+use super::transaction::{Transaction, Write};
 use crate::sqs::error::SqsError;
 use crate::sqs::limits;
 
-/// What a consumer asks for.
 #[derive(Clone, Debug)]
-pub(crate) struct Receive {
+pub(crate) struct ReceiveRequest {
     pub(crate) max: usize,
-    /// Seconds, if not the queue's own.
+    /// Seconds; the queue's own if not given.
     pub(crate) visibility_timeout: Option<u32>,
-    pub(crate) attempt_id: Option<String>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedMessage {
     pub(crate) handle: ReceiptHandle,
     pub(crate) message: Message,
 }
 
 impl Queue {
     /// Removes those of the next `max` messages that have been received `max_receives` times:
-    /// the receive after the last allowed one is what makes a message a dead letter.
-    pub(crate) fn take_exhausted(&mut self, max: usize, max_receives: u32, step: &mut Step) -> Vec<Message> {
+    /// the receive after the last allowed one makes a message a dead letter.
+    pub(crate) fn remove_exhausted(
+        &mut self,
+        max: usize,
+        max_receives: u32,
+        tx: &mut Transaction,
+    ) -> Vec<Message> {
         let mut exhausted = Vec::new();
         loop {
-            let mut next = self.shelf.first_visible(max);
+            let mut next = self.messages.next_visible(max);
             next.retain(|sequence| {
-                self.shelf
+                self.messages
                     .get(*sequence)
                     .is_some_and(|(_, message)| message.delivery.receives >= max_receives)
             });
             if next.is_empty() {
                 return exhausted;
             }
-            exhausted.extend(next.into_iter().filter_map(|sequence| self.take(sequence, step)));
+            exhausted.extend(next.into_iter().filter_map(|sequence| self.remove(sequence, tx)));
         }
     }
 
-    pub(crate) fn receive(&mut self, ask: &Receive, step: &mut Step) -> Result<Vec<Received>, SqsError> {
-        let visible_at = self.visible_again_at(ask.visibility_timeout, step.now);
-        let attempt = ask.attempt_id.as_ref().filter(|_| self.name.is_fifo());
-        if let Some(received) = attempt.and_then(|id| self.receive_again(id, visible_at, step)) {
-            return Ok(received);
+    /// Receives messages, which hides them for the visibility timeout.
+    pub(crate) fn receive(
+        &mut self,
+        request: &ReceiveRequest,
+        tx: &mut Transaction,
+    ) -> Result<Vec<ReceivedMessage>, SqsError> {
+        let timeout = request.visibility_timeout.unwrap_or(self.attributes.visibility_timeout);
+        let visible_at = tx.now + u64::from(timeout) * 1_000;
+        let allowed = limits::IN_FLIGHT_MESSAGES.saturating_sub(self.messages.in_flight());
+        if allowed == 0 {
+            return Err(SqsError::OverLimit);
         }
-        let room = self.room_in_flight()?;
-        let next = self.shelf.first_visible(ask.max.min(room));
+        let next = self.messages.next_visible(request.max.min(allowed));
         let received = next.into_iter().filter_map(|sequence| {
-            let message = self.shelf.update(sequence, step.now, |delivery| {
+            let message = self.messages.update(sequence, tx.now, |delivery| {
                 delivery.receives += 1;
-                delivery.received_at = Some(step.now);
-                delivery.first_received_at.get_or_insert(step.now);
+                delivery.received_at = Some(tx.now);
+                delivery.first_received_at.get_or_insert(tx.now);
                 delivery.visible_at = visible_at;
             })?;
-            step.record(Change::PutMessage(self.name.clone(), sequence, message.clone()));
-            Some(Received { handle: ReceiptHandle::new(&self.name, sequence, &message), message })
+            tx.write(Write::PutMessage(self.name.clone(), sequence, message.clone()));
+            Some(ReceivedMessage { handle: ReceiptHandle::new(&self.name, sequence, &message), message })
         });
-        let received: Vec<_> = received.collect();
-        self.remember_attempt(attempt, &received, step.now);
-        self.announce();
+        let received = received.collect();
+        self.wake_long_poll();
         Ok(received)
-    }
-
-    fn visible_again_at(&self, timeout: Option<u32>, now: u64) -> u64 {
-        now + u64::from(timeout.unwrap_or(self.attributes().visibility_timeout)) * 1_000
-    }
-
-    /// How many more messages may be in flight. At the limit a standard queue refuses, while a FIFO
-    /// queue "returns no error messages" and so nothing (API `ChangeMessageVisibility`).
-    fn room_in_flight(&self) -> Result<usize, SqsError> {
-        let room = limits::IN_FLIGHT_MESSAGES.saturating_sub(self.shelf.in_flight());
-        if room == 0 && !self.name.is_fifo() { Err(SqsError::OverLimit) } else { Ok(room) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use super::super::fixture::{Desk, bodies, grouped, name, ten};
-    use super::super::message::Sent;
-    use super::super::{Outgoing, Sequence};
+    use super::super::Sequence;
+    use super::super::fixture::{TestStore, bodies, name, up_to_ten};
     use super::*;
 
-    fn one() -> Receive {
-        Receive { max: 1, ..ten() }
+    fn one() -> ReceiveRequest {
+        ReceiveRequest { max: 1, ..up_to_ten() }
     }
 
     #[test]
-    fn a_message_that_keeps_coming_back_waits_its_turn() {
-        let mut desk = Desk::new().with_queue("q", &[]);
-        desk.send_bodies("q", &["restless", "patient"]);
-        let first = desk.receive_as("q", &one()).remove(0);
-        desk.pass(1);
-        desk.hide("q", &first, 0).unwrap();
-        assert_eq!(bodies(&desk.receive_as("q", &one())), ["patient"]);
+    fn a_message_that_is_received_again_does_not_hold_up_the_others() {
+        let mut test = TestStore::new().with_queue("q", &[]);
+        test.send_bodies("q", &["again", "waiting"]);
+        let first = test.receive_with("q", &one()).remove(0);
+        test.advance_clock(1);
+        test.change_visibility("q", &first, 0).unwrap();
+        assert_eq!(bodies(&test.receive_with("q", &one())), ["waiting"]);
     }
 
     #[test]
     fn without_a_visibility_timeout_a_message_stays_visible_and_its_last_handle_deletes_it() {
-        let mut desk = Desk::new().with_queue("q", &[("VisibilityTimeout", "0")]);
-        desk.send_bodies("q", &["a"]);
-        desk.receive("q");
-        let received = desk.receive("q");
+        let mut test = TestStore::new().with_queue("q", &[("VisibilityTimeout", "0")]);
+        test.send_bodies("q", &["a"]);
+        test.receive("q");
+        let received = test.receive("q");
         assert_eq!(received[0].message.delivery.receive_count(), 2);
-        assert_eq!(desk.counts("q"), (1, 0, 0));
-        desk.delete("q", &received[0]).unwrap();
-        assert_eq!(desk.counts("q"), (0, 0, 0));
+        assert_eq!(test.counts("q"), (1, 0, 0));
+        test.delete("q", &received[0]).unwrap();
+        assert_eq!(test.counts("q"), (0, 0, 0));
     }
 
     #[test]
-    fn at_the_quota_of_messages_in_flight_a_standard_queue_refuses_and_a_fifo_queue_is_silent() {
-        for (queue, refusal) in [("q", Some(SqsError::OverLimit)), ("q.fifo", None)] {
-            let mut desk = Desk::new().with_queue(queue, &[]);
-            let fifo = queue == "q.fifo";
-            for group in ["a", "b", "c", "d", "e"] {
-                let message = grouped(group, "x");
-                let deduplication_id = message.deduplication_id.clone().filter(|_| fifo);
-                desk.send(queue, Outgoing { deduplication_id, ..message }).unwrap();
-            }
-            let room = 3;
-            in_flight(&mut desk, queue, limits::IN_FLIGHT_MESSAGES - room);
-            assert_eq!(desk.receive(queue).len(), room);
-            let Desk { store, step } = &mut desk;
-            let next = store.receive(&name(queue), &ten(), step);
-            assert_eq!(next.as_ref().err(), refusal.as_ref());
-            assert!(next.is_err() || next.is_ok_and(|received| received.is_empty()));
-        }
+    fn at_the_quota_of_messages_in_flight_a_receive_is_refused() {
+        let mut test = TestStore::new().with_queue("q", &[]);
+        test.send_bodies("q", &["a", "b", "c", "d", "e"]);
+        let left = 3;
+        put_in_flight(&mut test, limits::IN_FLIGHT_MESSAGES - left);
+        assert_eq!(test.receive("q").len(), left);
+        let TestStore { store, tx } = &mut test;
+        assert_eq!(store.receive(&name("q"), &up_to_ten(), tx).err(), Some(SqsError::OverLimit));
     }
 
-    /// Copies of the first message, in flight.
-    fn in_flight(desk: &mut Desk, queue: &str, count: usize) {
-        let now = desk.step.now;
-        let (_, mut message) = desk.queue(queue).shelf().next_visible().unwrap();
-        message.sent = Arc::new(Sent { group: Some("busy".to_owned()), ..(*message.sent).clone() });
+    /// Adds copies of the first message, in flight.
+    fn put_in_flight(test: &mut TestStore, count: usize) {
+        let now = test.tx.now;
+        let queue = test.queue("q");
+        let first = queue.messages.next_visible(1)[0];
+        let mut message = queue.messages.get(first).unwrap().1.clone();
         message.delivery.receives = 1;
         message.delivery.visible_at = now + 30_000;
         for number in 1..=count {
-            let sequence = Sequence::from_number(number as u64);
-            desk.queue(queue).restore(sequence, message.clone(), now);
+            queue.restore(Sequence::from_number(number as u64), message.clone(), now);
         }
-    }
-
-    #[test]
-    fn a_group_is_received_in_order_and_locked_until_its_messages_are_done() {
-        let mut desk = Desk::new().with_queue("q.fifo", &[]);
-        for (group, body) in [("a", "a1"), ("b", "b1"), ("a", "a2")] {
-            desk.send("q.fifo", grouped(group, body)).unwrap();
-        }
-        let first = desk.receive_as("q.fifo", &one());
-        assert_eq!(bodies(&first), ["a1"]);
-        assert_eq!(bodies(&desk.receive("q.fifo")), ["b1"]);
-        desk.delete("q.fifo", &first[0]).unwrap();
-        assert_eq!(bodies(&desk.receive("q.fifo")), ["a2"]);
     }
 }

@@ -1,12 +1,12 @@
-//! The two policies of dead-letter queues, as a queue's attributes hold them.
+//! The two policies of dead-letter queues, as a queue's attributes have them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::sqs::limits;
-use crate::sqs::name::QueueName;
+use crate::sqs::queue_name::QueueName;
 
-/// `RedrivePolicy`: after how many receives a message goes where.
+/// `RedrivePolicy`: to which queue a message goes, and after how many receives.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct RedrivePolicy {
     pub(crate) dead_letter_target: QueueName,

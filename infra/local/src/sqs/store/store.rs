@@ -1,101 +1,93 @@
-//! All queues of the account, and what concerns more than one of them.
+//! All queues of the account.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::attributes::QueueAttributes;
-use super::move_task::MoveTasks;
-use super::queue::{Queue, Settings};
-use super::step::{Change, Step};
+use super::message::{Message, Sequence};
+use super::queue::Queue;
+use super::transaction::{Transaction, Write};
 use crate::sqs::error::SqsError;
-use crate::sqs::limits;
-use crate::sqs::name::QueueName;
+use crate::sqs::queue_name::QueueName;
 
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     pub(super) queues: BTreeMap<QueueName, Queue>,
-    pub(super) move_tasks: MoveTasks,
-    /// When queues were deleted: their names are not free at once.
-    deleted: HashMap<QueueName, u64>,
+}
+
+/// Every row of a journal.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) queues: Vec<(QueueName, QueueAttributes)>,
+    pub(crate) messages: Vec<(QueueName, Sequence, Message)>,
 }
 
 impl Store {
+    /// Restores the store. A message that was in flight still is, until its visibility timeout ends.
+    pub(crate) fn restore(snapshot: Snapshot, now: u64) -> Self {
+        let mut store = Self::default();
+        for (name, attributes) in snapshot.queues {
+            store.queues.insert(name.clone(), Queue::new(name, attributes));
+        }
+        // A queue is written before its messages and never deleted, so each message has its queue.
+        for (name, sequence, message) in snapshot.messages {
+            if let Some(queue) = store.queues.get_mut(&name) {
+                queue.restore(sequence, message, now);
+            }
+        }
+        store
+    }
+
     pub(crate) fn queue(&mut self, name: &QueueName) -> Result<&mut Queue, SqsError> {
         self.queues.get_mut(name).ok_or(SqsError::QueueDoesNotExist)
     }
 
-    /// The names that begin with `prefix`, in order.
-    pub(crate) fn queue_names(&self, prefix: &str) -> Vec<QueueName> {
-        self.queues.keys().filter(|name| name.as_str().starts_with(prefix)).cloned().collect()
-    }
-
-    /// Creates a queue, or finds that it exists with the attributes asked for.
+    /// Creates a queue, or finds that it exists with these attributes.
     pub(crate) fn create_queue(
         &mut self,
         name: &QueueName,
-        wanted: &BTreeMap<String, String>,
-        tags: BTreeMap<String, String>,
-        step: &mut Step,
+        values: &BTreeMap<String, String>,
+        tx: &mut Transaction,
     ) -> Result<(), SqsError> {
         if let Some(queue) = self.queues.get(name) {
-            return check_same(queue.attributes(), wanted);
+            return check_same(&queue.attributes, values);
         }
-        self.deleted.retain(|_, at| step.now < *at + limits::DELETED_NAME_INTERVAL_MS);
-        if self.deleted.contains_key(name) {
-            return Err(SqsError::QueueDeletedRecently);
-        }
-        let mut attributes = QueueAttributes::default_for(name);
-        wanted.iter().try_for_each(|(attribute, value)| attributes.set(attribute, value))?;
+        let attributes = QueueAttributes::default().with(values)?;
         self.check_redrive(name, &attributes)?;
-        let settings = Settings { attributes, tags, created_at: step.now, modified_at: step.now };
-        step.record(Change::PutQueue(name.clone(), settings.clone()));
-        self.queues.insert(name.clone(), Queue::new(name.clone(), settings));
-        Ok(())
-    }
-
-    pub(crate) fn delete_queue(&mut self, name: &QueueName, step: &mut Step) -> Result<(), SqsError> {
-        let queue = self.queues.remove(name).ok_or(SqsError::QueueDoesNotExist)?;
-        self.deleted.insert(name.clone(), step.now);
-        self.move_tasks.forget_source(name, step);
-        step.record(Change::DeleteQueue(name.clone()));
-        // Whoever waits for a message of it shall learn that it is gone.
-        queue.arrival().notify_waiters();
+        tx.write(Write::PutQueue(name.clone(), attributes.clone()));
+        self.queues.insert(name.clone(), Queue::new(name.clone(), attributes));
         Ok(())
     }
 
     pub(crate) fn set_attributes(
         &mut self,
         name: &QueueName,
-        wanted: &BTreeMap<String, String>,
-        step: &mut Step,
+        values: &BTreeMap<String, String>,
+        tx: &mut Transaction,
     ) -> Result<(), SqsError> {
-        let mut attributes = self.queue(name)?.attributes().clone();
-        wanted.iter().try_for_each(|(attribute, value)| attributes.set(attribute, value))?;
-        if wanted.contains_key("RedrivePolicy") {
+        let attributes = self.queue(name)?.attributes.with(values)?;
+        if values.contains_key("RedrivePolicy") {
             self.check_redrive(name, &attributes)?;
         }
-        let queue = self.queue(name)?;
-        queue.settings.attributes = attributes;
-        queue.settings_changed(step);
+        tx.write(Write::PutQueue(name.clone(), attributes.clone()));
+        self.queue(name)?.attributes = attributes;
         Ok(())
     }
 
-    /// Lets time have its effects on every queue and move task.
-    pub(crate) fn advance(&mut self, step: &mut Step) {
-        self.queues.values_mut().for_each(|queue| queue.advance(step));
-        self.work_on_move_tasks(step);
+    /// Processes the timeouts of every queue.
+    pub(crate) fn process_timeouts(&mut self, tx: &mut Transaction) {
+        self.queues.values_mut().for_each(|queue| queue.process_timeouts(tx));
     }
 
-    /// When time next has an effect.
-    pub(crate) fn next_due(&self) -> Option<u64> {
-        let queues = self.queues.values().filter_map(Queue::next_due);
-        queues.chain(self.move_tasks.next_due()).min()
+    /// When the next timeout of any queue ends.
+    pub(crate) fn next_timeout(&self) -> Option<u64> {
+        self.queues.values().filter_map(Queue::next_timeout).min()
     }
 }
 
 /// Creating a queue again is no error if every attribute given has the value it already has.
-fn check_same(existing: &QueueAttributes, wanted: &BTreeMap<String, String>) -> Result<(), SqsError> {
-    let mut changed = existing.clone();
-    for (attribute, value) in wanted {
+fn check_same(existing: &QueueAttributes, values: &BTreeMap<String, String>) -> Result<(), SqsError> {
+    for (attribute, value) in values {
+        let mut changed = existing.clone();
         changed.set(attribute, value)?;
         if changed != *existing {
             return Err(SqsError::QueueNameExists(attribute.clone()));
@@ -106,36 +98,14 @@ fn check_same(existing: &QueueAttributes, wanted: &BTreeMap<String, String>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Desk, name};
-    use super::*;
-
-    #[test]
-    fn creating_a_queue_again_is_no_error_unless_an_attribute_differs() {
-        let mut desk = Desk::new().with_queue("q", &[("VisibilityTimeout", "45")]);
-        assert_eq!(desk.create("q", &[("VisibilityTimeout", "45")]), Ok(()));
-        assert_eq!(desk.create("q", &[]), Ok(()));
-        assert_eq!(
-            desk.create("q", &[("VisibilityTimeout", "46")]),
-            Err(SqsError::QueueNameExists("VisibilityTimeout".to_owned()))
-        );
-    }
-
-    #[test]
-    fn the_name_of_a_deleted_queue_is_free_after_a_minute() {
-        let mut desk = Desk::new().with_queue("q", &[]);
-        desk.store.delete_queue(&name("q"), &mut desk.step).unwrap();
-        desk.pass(59);
-        assert_eq!(desk.create("q", &[]), Err(SqsError::QueueDeletedRecently));
-        desk.pass(1);
-        assert_eq!(desk.create("q", &[]), Ok(()));
-    }
+    use super::super::fixture::{TestStore, name};
 
     #[test]
     fn a_bad_attribute_leaves_the_others_as_they_were() {
-        let mut desk = Desk::new().with_queue("q", &[]);
-        let wanted = [("DelaySeconds", "5"), ("VisibilityTimeout", "-1")];
-        let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        assert!(desk.store.set_attributes(&name("q"), &wanted, &mut desk.step).is_err());
-        assert_eq!(desk.queue("q").attributes().delay_seconds, 0);
+        let mut test = TestStore::new().with_queue("q", &[]);
+        let values = [("MessageRetentionPeriod", "60"), ("VisibilityTimeout", "-1")];
+        let values = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert!(test.store.set_attributes(&name("q"), &values, &mut test.tx).is_err());
+        assert_eq!(test.queue("q").attributes.message_retention_period, 345_600);
     }
 }

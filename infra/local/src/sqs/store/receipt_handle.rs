@@ -1,13 +1,13 @@
-//! Receipt handles: which receive of which message.
+//! Receipt handles: each names one receive of one message.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::message::{Message, Sequence};
 use crate::sqs::error::SqsError;
-use crate::sqs::name::QueueName;
+use crate::sqs::queue_name::QueueName;
 
-/// One receive of one message. The sequence finds the message, its id proves that it is the same
-/// one (a queue can be deleted and made again), the count tells this receive from later ones.
+/// One receive of one message. The sequence finds the message, the id proves that it is the same one
+/// (a file can be deleted and made again), and the count tells this receive from later ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReceiptHandle {
     queue: String,
@@ -26,7 +26,7 @@ impl ReceiptHandle {
         }
     }
 
-    /// Reads a handle that `queue` gave out; any other text is invalid.
+    /// Reads a handle that `queue` has issued; any other text is invalid.
     pub(crate) fn parse(text: &str, queue: &QueueName) -> Result<Self, SqsError> {
         Self::decode(text)
             .filter(|handle| handle.queue == queue.as_str())
@@ -45,8 +45,9 @@ impl ReceiptHandle {
         parts.next().is_none().then_some(handle)
     }
 
+    /// The text that consumers get.
     pub(crate) fn encode(&self) -> String {
-        // None of the parts can contain the separator: a queue name, a number, a UUID, a number.
+        // No part contains the separator: a queue name, a number, a UUID, a number.
         let Self { queue, sequence, message_id, receives } = self;
         BASE64_STANDARD.encode(format!("{queue}/{}/{message_id}/{receives}", sequence.number()))
     }

@@ -1,4 +1,4 @@
-//! A queue's name, and its name in full: ARN and URL.
+//! The name of a queue, and its ARN and URL.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,25 +8,22 @@ use serde::{Deserialize, Serialize};
 use super::error::SqsError;
 use super::limits;
 
-/// The one region of this endpoint.
+/// The region of every queue of this endpoint.
 pub(crate) const REGION: &str = "us-east-1";
 
-/// The one account of this endpoint.
+/// The account of every queue of this endpoint.
 pub(crate) const ACCOUNT: &str = "000000000000";
 
-/// The suffix that makes a queue a FIFO queue.
-const FIFO_SUFFIX: &str = ".fifo";
-
-/// A name SQS would accept. Cheap to clone.
+/// The name of a standard queue. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct QueueName(Arc<str>);
 
 impl QueueName {
+    /// Accepts what SQS accepts as the name of a standard queue.
     pub(crate) fn parse(name: &str) -> Result<Self, SqsError> {
-        let stem = name.strip_suffix(FIFO_SUFFIX).unwrap_or(name);
         let fits = (1..=limits::QUEUE_NAME_LENGTH).contains(&name.len());
-        if fits && is_alphanumeric_with_hyphen_or_underscore(stem) {
+        if fits && is_alphanumeric_with_hyphen_or_underscore(name) {
             Ok(Self(name.into()))
         } else {
             Err(SqsError::invalid(
@@ -37,14 +34,14 @@ impl QueueName {
         }
     }
 
-    /// From a queue URL. The host is not looked at: one endpoint goes by many (a port map, a proxy).
+    /// Reads the name at the end of a queue URL. The host does not matter: one endpoint has several (a port map, a proxy).
     pub(crate) fn from_url(url: &str) -> Result<Self, SqsError> {
         let name = url.rsplit('/').next().unwrap_or_default();
         Self::parse(name).map_err(|_| SqsError::InvalidAddress(url.to_owned()))
     }
 
-    /// From `arn:aws:sqs:REGION:ACCOUNT:NAME`. This endpoint is one account in one region, so a
-    /// template written for another pair still finds its queues.
+    /// Reads the name at the end of `arn:aws:sqs:REGION:ACCOUNT:NAME`. Region and account do not matter: this endpoint is
+    /// one account in one region, so a template that is written for another pair still finds its queues.
     pub(crate) fn from_arn(arn: &str) -> Option<Self> {
         match arn.split(':').collect::<Vec<_>>()[..] {
             ["arn", _, "sqs", _, _, name] => Self::parse(name).ok(),
@@ -56,13 +53,9 @@ impl QueueName {
         format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{self}")
     }
 
-    /// `host` is the one the caller used, so that the URL works for the caller.
+    /// The queue URL at `host`, which is the one that the caller used, so that the URL works for the caller.
     pub(crate) fn url(&self, host: &str) -> String {
         format!("http://{host}/{ACCOUNT}/{self}")
-    }
-
-    pub(crate) fn is_fifo(&self) -> bool {
-        self.0.ends_with(FIFO_SUFFIX)
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -70,7 +63,7 @@ impl QueueName {
     }
 }
 
-/// The characters of queue names and of batch entry ids.
+/// Whether a text has only the characters of queue names and of batch entry ids.
 pub(crate) fn is_alphanumeric_with_hyphen_or_underscore(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
@@ -100,17 +93,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_accepted_as_sqs_would() {
-        for good in ["a", "deliveries-DLQ_1", "orders.fifo", &"x".repeat(80)] {
+    fn a_name_has_1_to_80_letters_digits_hyphens_and_underscores() {
+        for good in ["a", "deliveries-DLQ_1", &"x".repeat(80)] {
             assert!(QueueName::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "a b", "a.b", ".fifo", "a/b", &"x".repeat(81)] {
+        for bad in ["", "a b", "a.b", "orders.fifo", "a/b", &"x".repeat(81)] {
             assert!(QueueName::parse(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn url_and_arn_lead_back_to_the_name() {
+    fn url_and_arn_contain_the_name() {
         let name = QueueName::parse("deliveries").unwrap();
         assert_eq!(QueueName::from_url(&name.url("localhost:9324")), Ok(name.clone()));
         assert_eq!(QueueName::from_arn(&name.arn()), Some(name.clone()));
