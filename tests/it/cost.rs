@@ -250,7 +250,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
 
     // The same event, sent again to the same destinations by the same process.
     for (number, received) in batch.iter_mut().enumerate() {
-        received.message.delivery_id = received.message.delivery_id.again(&number.to_string()).unwrap();
+        received.message.delivery_id = received.message.delivery_id.resend_id(&number.to_string()).unwrap();
     }
     let id = "2a9f6c1e-6a0b-4c8e-9d53-000000000002".to_owned();
     let invocation = Invocation { id, deadline: tables.clock.now() + Duration::from_secs(30) };
@@ -264,7 +264,7 @@ async fn to_count_a_request_costs_one_write_of_one_unit() {
     let rates = RateTable::new(tables.metered.clone(), "DeliveryLogTable".to_owned());
     let (account, window) = (sample::account(), Window::at(tables.clock.now()));
     for place in 1..=3 {
-        assert_eq!(rates.count(RateKey::Requests(&account), window).await.unwrap(), place);
+        assert_eq!(rates.increment(RateKey::Requests(&account), window).await.unwrap(), place);
     }
     assert_eq!((tables.all(), tables.count("UpdateItem")), (3, 3));
     assert!((tables.units("UpdateItem") - 3.0).abs() < 0.1, "{} write units", tables.units("UpdateItem"));

@@ -11,7 +11,7 @@ use domain::delivery::ledger::{Claim, Claimed, Closing};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::event::kind::EventKind;
 use domain::event::message::EventMessage;
-use domain::event::store::EventTraces;
+use domain::event::store::EventEraser;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, EventId};
 use domain::shared::timestamp::Timestamp;

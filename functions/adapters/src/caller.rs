@@ -71,7 +71,7 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
             return Ok(None);
         };
         let kept = self.accounts.key(presented.id()).await?;
-        Ok(kept.filter(|kept| presented.opens(kept)))
+        Ok(kept.filter(|kept| presented.matches(kept)))
     }
 
     /// A limit that cannot be kept refuses nobody.
@@ -79,7 +79,7 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
         let Some(limit) = self.limit else { return Ok(()) };
         let window = Window::at(now);
         if !self.has_exceeded(account, window) {
-            let counting = self.rates.count(RateKey::Requests(account), window);
+            let counting = self.rates.increment(RateKey::Requests(account), window);
             match best_effort("count a request", counting).await {
                 Some(place) if limit.is_exceeded_by(place) => self.note_exceeded(account, window),
                 Some(_) | None => return Ok(()),
@@ -107,8 +107,8 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
     /// The next request of the day tries again.
     async fn note(&self, key: &ApiKey, now: Timestamp) {
         let today = now.day();
-        if key.is_news(today) {
-            best_effort("note a key's use", self.accounts.note(&key.id, today)).await;
+        if key.must_record_use(today) {
+            best_effort("note a key's use", self.accounts.record(&key.id, today)).await;
         }
     }
 }

@@ -61,7 +61,7 @@ impl Intercept for Heard {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(Sent(self.0.own()));
+        config.interceptor_state().store_put(Sent(self.0.local_now()));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use adapters::http::problem::Problem;
 use domain::destination::egress::EgressPolicy;
 use domain::destination::headers::ExtraHeaders;
 use domain::destination::record::{
-    Destination, DestinationName, DestinationStatus, EventChoice, RequestType,
+    Destination, DestinationName, DestinationStatus, EventFilter, RequestType,
 };
 use domain::destination::secrets::DestinationSecrets;
 use domain::destination::signature::{SigningSecret, SigningSecrets};
@@ -29,7 +29,7 @@ pub(crate) struct Form {
     url: Option<TargetUrl>,
     request_type: Option<RequestType>,
     status: Option<DestinationStatus>,
-    events: Option<EventChoice>,
+    events: Option<EventFilter>,
     headers: Option<ExtraHeaders>,
 }
 
@@ -48,7 +48,7 @@ impl Form {
             url: url.map(|url| TargetUrl::parse(&url, addresses)).transpose()?,
             request_type: fields.optional("request_type", "must be GET, POST, PATCH or PUT")?,
             status: fields.optional("status", "must be enabled or disabled")?,
-            events: events.map(EventChoice::try_from).transpose()?,
+            events: events.map(EventFilter::try_from).transpose()?,
             headers: headers.map(read_headers).transpose()?,
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::destination::headers::ExtraHeaders;
 use domain::destination::record::{
-    Destination, DestinationName, DestinationStatus, EventChoice, RequestType,
+    Destination, DestinationName, DestinationStatus, EventFilter, RequestType,
 };
 use domain::destination::signature::SigningSecret;
 use domain::shared::ids::DestinationId;
@@ -25,7 +25,7 @@ pub(crate) struct View<'a> {
     url: &'a str,
     request_type: RequestType,
     status: DestinationStatus,
-    events: &'a EventChoice,
+    events: &'a EventFilter,
     headers: BTreeMap<&'a str, &'static str>,
     created_at: Timestamp,
     updated_at: Timestamp,

@@ -1,12 +1,12 @@
-//! The rules of webhook delivery: no AWS, no HTTP client, no clock of their own.
+//! The rules of webhook delivery, without AWS, an HTTP client or a clock.
 //!
-//! The modules stand in the order of the pipeline. An event comes to be in [`lifecycle`], becomes deliveries and
-//! attempts in [`delivery`], and is read back in [`delivery_log`]. To see what Ringback is for, start at
-//! [`delivery::deliver`]; to see why its counts are exact, read [`delivery::ledger`].
+//! The modules follow the pipeline: [`lifecycle`] creates an event, [`delivery`] turns it into deliveries and attempts,
+//! and [`delivery_log`] reads them back. To see what Ringback does, start at [`delivery::deliver`]; to see why its
+//! counts are exact, read [`delivery::ledger`].
 //!
-//! Each port, a trait that `adapters` implements for AWS and [`testing`] in memory, stands beside the noun it is
-//! about. `Err` always means that *our* infrastructure failed and the same call may be tried again. What a destination
-//! does is an [`Outcome`](delivery::outcome::Outcome), and a caller's mistake is an [`Invalid`](shared::invalid::Invalid).
+//! Each port is a trait beside the noun that it serves; `adapters` implements it for AWS, `testing` in memory. `Err`
+//! always means that *our* infrastructure failed and the same call may be repeated. Whatever a destination does is an
+//! [`Outcome`](delivery::outcome::Outcome), and a caller's mistake is an [`Invalid`](shared::invalid::Invalid).
 
 // The nouns.
 pub mod account;

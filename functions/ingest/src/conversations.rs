@@ -7,7 +7,7 @@ use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use domain::conversation::patch::ConversationPatch;
 use domain::lifecycle::forget::Forget;
-use domain::lifecycle::update::{Update, Updated};
+use domain::lifecycle::update::{Update, UpdateResult};
 use domain::shared::ids::ConversationId;
 use domain::shared::invalid::Invalid;
 use domain::shared::json::JsonObject;
@@ -36,9 +36,9 @@ pub(crate) async fn put(
     }
     let change = ConversationPatch::parse(fields)?;
     let mut conversation = match update.run(account, &id, &change).await? {
-        Updated::Saved(conversation) => conversation,
-        Updated::Refused(invalid) => return Err(invalid.into()),
-        Updated::TooLarge => return Err(Problem::too_large()),
+        UpdateResult::Saved(conversation) => conversation,
+        UpdateResult::Refused(invalid) => return Err(invalid.into()),
+        UpdateResult::TooLarge => return Err(Problem::too_large()),
     };
     if callbacks.link(account, &id, &change.references, conversation.ended.is_some()).await?
         && let Some(latest) = update.latest(account, &id).await?

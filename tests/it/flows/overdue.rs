@@ -36,7 +36,7 @@ async fn a_conversation_long_past_its_expected_end_fails_with_the_reason() {
     let record = scene.record().await;
     assert_eq!(
         record["notes"],
-        "call back\nNo end was reported by 10 minutes after its expected end (2026-09-01T10:30:00.000Z)."
+        "call back\nNo end was reported within 10 minutes after its expected end (2026-09-01T10:30:00.000Z)."
     );
     assert_eq!(record["ended_by"], "schedule");
 

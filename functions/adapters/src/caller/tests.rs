@@ -91,7 +91,7 @@ impl Accounts for OneKey {
 }
 
 impl KeyUses for OneKey {
-    async fn note(&self, _: &KeyId, day: Day) -> Result<()> {
+    async fn record(&self, _: &KeyId, day: Day) -> Result<()> {
         self.noted.fetch_add(1, Ordering::SeqCst);
         match self.notes {
             Notes::Work => {

@@ -194,7 +194,7 @@ impl Accounts for AccountTable {
 }
 
 impl KeyUses for AccountTable {
-    async fn note(&self, id: &KeyId, day: Day) -> Result<()> {
+    async fn record(&self, id: &KeyId, day: Day) -> Result<()> {
         let answer = self
             .update_key(id)
             .update_expression("SET last_used_day = :day")

@@ -10,7 +10,7 @@ use domain::delivery::state::{DeliveryState, Summary};
 use domain::delivery_log::search::DeliveryLog;
 use domain::delivery_log::search::{Filter, Page, Position, Search, sort_prefix};
 use domain::event::lifecycle_event::LifecycleEvent;
-use domain::event::store::EventTraces;
+use domain::event::store::EventEraser;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, DeliveryId, EventId};
 use domain::shared::unavailable::{Result, Unavailable};
@@ -211,7 +211,7 @@ impl DeliveryLog for DeliveryLogTable {
     }
 }
 
-impl EventTraces for DeliveryLogTable {
+impl EventEraser for DeliveryLogTable {
     async fn forget_event(&self, account: &AccountId, event: &EventId) -> Result<()> {
         for sk in [EVENT, ANNOUNCED] {
             self.table.delete("delete an event", event_key(account, event, sk)).await?;

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::Client;
 use domain::destination::record::{
-    Destination, DestinationName, DestinationStatus, EventChoice, RequestType,
+    Destination, DestinationName, DestinationStatus, EventFilter, RequestType,
 };
 use domain::destination::secrets::EncryptedSecrets;
 use domain::destination::store::{DestinationStore, Destinations};
@@ -30,7 +30,7 @@ struct DestinationRow {
     url: String,
     request_type: RequestType,
     status: DestinationStatus,
-    events: EventChoice,
+    events: EventFilter,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     header_names: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -46,7 +46,7 @@ fn partition(what: RateKey<'_>, window: Window) -> String {
 }
 
 impl RateCounter for RateTable {
-    async fn count(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
+    async fn increment(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
         let doing = "count what is limited";
         let update = self.table.client.update_item().table_name(&self.table.name);
         let answer = update

@@ -7,10 +7,10 @@ struct Behind;
 
 impl Clock for Behind {
     fn now(&self) -> Timestamp {
-        self.own() + Duration::from_secs(300)
+        self.local_now() + Duration::from_secs(300)
     }
 
-    fn own(&self) -> Timestamp {
+    fn local_now(&self) -> Timestamp {
         Timestamp::from_millis(1_756_720_060_200)
     }
 }
@@ -18,8 +18,8 @@ impl Clock for Behind {
 #[test]
 fn a_deadline_is_as_far_ahead_as_it_was_stated() {
     for (stated, ahead) in [
-        (Behind.own() + Duration::from_millis(5), Duration::from_millis(5)),
-        (Behind.own() + TIMEOUT * 2, TIMEOUT),
+        (Behind.local_now() + Duration::from_millis(5), Duration::from_millis(5)),
+        (Behind.local_now() + TIMEOUT * 2, TIMEOUT),
         (Timestamp::from_millis(600_000), TIMEOUT),
     ] {
         let mut context = Context::default();

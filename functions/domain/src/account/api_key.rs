@@ -1,4 +1,4 @@
-//! Who is calling: API keys, what they may do, and until when.
+//! API keys: each identifies an account, and its scopes say what it permits.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use crate::shared::ids::{AccountId, hex};
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::{Day, Timestamp};
 
-/// Marks a key.
+/// Starts every key.
 const PREFIX: &str = "vk_";
-/// Bytes of chance in the part that a key is looked up by.
+/// Random bytes in a key's id, by which it is looked up.
 const ID_BYTES: usize = 8;
-/// Bytes of chance in the part that only its holder knows: 192 bits.
+/// Random bytes in a key's secret, which only its holder knows: 192 bits.
 const SECRET_BYTES: usize = 24;
 
-/// What a key lets its holder do.
+/// A permission that a key grants.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, AsRefStr, VariantArray,
 )]
@@ -33,7 +33,7 @@ pub enum Scope {
     Read,
 }
 
-/// The part of a key that it is looked up by, and that a person recognises it by. No secret.
+/// The id of a key, by which it is looked up and people recognise it. Not a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyId(String);
 
@@ -41,14 +41,14 @@ impl KeyId {
     /// Reads `vk_` and the key's id part.
     ///
     /// # Errors
-    /// Names the rule, never the text: it may be a whole key.
+    /// Names the rule but never the text, which may be a whole key.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let rule = "must be vk_ and the 16 digits after it, without the secret part";
+        let rule = "must be vk_ and the 16 hexadecimal digits after it, without the secret part";
         let id = text.strip_prefix(PREFIX).filter(|id| is_hex(id, ID_BYTES));
         id.map(|id| Self(id.to_owned())).ok_or_else(|| Invalid::new("key_id", rule))
     }
 
-    /// The id part alone, as it is stored.
+    /// The id without `vk_`, as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -71,38 +71,38 @@ fn is_hex(part: &str, bytes: usize) -> bool {
     part.len() == 2 * bytes && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A key as we keep it: enough to recognise it, not enough to use it.
+/// A key as it is stored: enough to recognise it, not enough to use it.
 #[derive(Clone)]
 pub struct ApiKey {
-    /// The part that it is looked up by.
+    /// The id by which it is looked up.
     pub id: KeyId,
-    /// Whose it is.
+    /// The account it belongs to.
     pub account_id: AccountId,
-    /// SHA-256 of the secret part. The part is random, so a plain hash is as good as a slow one.
+    /// SHA-256 of the secret. The secret is random, so a fast hash is as good as a slow one.
     pub secret_hash: [u8; 32],
-    /// What its account's cursors are authenticated with: a copy, so that a request needs one read to know its caller.
+    /// Authenticates the account's cursors. A copy, so that a request needs one read to know its caller.
     pub cursor_secret: [u8; 32],
     /// Friendly label.
     pub name: String,
-    /// What it lets its holder do.
+    /// What it permits.
     pub scopes: Vec<Scope>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// The last day on which a function that may write saw it used.
+    /// The last day on which a function with write access saw it used.
     pub last_used: Option<Day>,
-    /// From when on it is good for nothing.
+    /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
 
 impl ApiKey {
-    /// Whether its use on that day is news: once a day is enough to tell a key that is in use from one that is not.
+    /// Whether a use on this day must be recorded: once a day is enough to tell a key in use from an unused one.
     #[must_use]
-    pub fn is_news(&self, day: Day) -> bool {
+    pub fn must_record_use(&self, day: Day) -> bool {
         self.last_used.is_none_or(|last| last < day)
     }
 }
 
-/// A key as its holder has it. Never printed, and never compared but in constant time.
+/// A key as a caller presents it. Never printed, and compared in constant time only.
 #[derive(Clone)]
 pub struct PresentedKey {
     id: KeyId,
@@ -110,7 +110,7 @@ pub struct PresentedKey {
 }
 
 impl PresentedKey {
-    /// A new key, from chance.
+    /// Creates a key from random bytes.
     #[must_use]
     pub fn new(randomness: [u8; ID_BYTES + SECRET_BYTES]) -> Self {
         let (id, secret) = randomness.split_at(ID_BYTES);
@@ -119,7 +119,7 @@ impl PresentedKey {
 
     /// Reads `vk_<id>_<secret>`.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let rule = || Invalid::new("X-API-Key", "must be a key as it was given out: vk_, an id, _, a secret");
+        let rule = || Invalid::new("X-API-Key", "must be a key as it was issued: vk_, an id, _, a secret");
         let (id, secret) =
             text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(rule)?;
         if !is_hex(id, ID_BYTES) || !is_hex(secret, SECRET_BYTES) {
@@ -128,29 +128,29 @@ impl PresentedKey {
         Ok(Self { id: KeyId(id.to_owned()), secret: secret.to_owned() })
     }
 
-    /// The part that it is looked up by.
+    /// The id by which it is looked up.
     #[must_use]
     pub const fn id(&self) -> &KeyId {
         &self.id
     }
 
-    /// The whole key, for the one time that it is shown.
+    /// The whole key, for the one time it is shown.
     #[must_use]
     pub fn reveal(&self) -> String {
         format!("{}_{}", self.id, self.secret)
     }
 
-    /// What is kept of it.
+    /// The hash of its secret, as it is stored.
     #[must_use]
     pub fn secret_hash(&self) -> [u8; 32] {
         Sha256::digest(&self.secret).into()
     }
 
-    /// Whether it is that key, in constant time, and still good.
+    /// Whether this is the stored key, compared in constant time, and that is not revoked.
     #[must_use]
-    pub fn opens(&self, kept: &ApiKey) -> bool {
-        let is_it: bool = self.secret_hash().ct_eq(&kept.secret_hash).into();
-        is_it && kept.revoked_at.is_none()
+    pub fn matches(&self, stored: &ApiKey) -> bool {
+        let is_same: bool = self.secret_hash().ct_eq(&stored.secret_hash).into();
+        is_same && stored.revoked_at.is_none()
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::testing::fakes::sample;
 
-    fn kept(key: &PresentedKey) -> ApiKey {
+    fn stored(key: &PresentedKey) -> ApiKey {
         ApiKey {
             id: key.id().clone(),
             account_id: sample::account(),
@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    /// Whoever names a key to an operator's command can paste all of it; the answer must not repeat the secret.
+    /// An operator may paste a whole key where a command asks for its id; the error must not repeat the secret.
     #[test]
     fn a_whole_key_is_no_id_and_is_not_repeated() {
         let key = PresentedKey::new([0xab; 32]).reveal();
@@ -208,22 +208,22 @@ mod tests {
         let key = PresentedKey::new([0xab; 32]);
         let mut other = [0xab; 32];
         other[31] = 0xac;
-        let good = kept(&key);
-        assert!(key.opens(&good));
-        assert!(!PresentedKey::new(other).opens(&good), "the same id, another secret");
+        let good = stored(&key);
+        assert!(key.matches(&good));
+        assert!(!PresentedKey::new(other).matches(&good), "the same id, another secret");
         let revoked = ApiKey { revoked_at: Some(Timestamp::from_millis(2)), ..good };
-        assert!(!key.opens(&revoked));
+        assert!(!key.matches(&revoked));
     }
 
     #[test]
     fn a_use_is_news_once_a_day() {
         let key = PresentedKey::new([1; 32]);
         let day = Day::from_number;
-        for (last_used, today, is_news) in
+        for (last_used, today, must_record) in
             [(None, 5, true), (Some(4), 5, true), (Some(5), 5, false), (Some(6), 5, false)]
         {
-            let key = ApiKey { last_used: last_used.map(day), ..kept(&key) };
-            assert_eq!(key.is_news(day(today)), is_news, "{last_used:?} {today}");
+            let key = ApiKey { last_used: last_used.map(day), ..stored(&key) };
+            assert_eq!(key.must_record_use(day(today)), must_record, "{last_used:?} {today}");
         }
     }
 }

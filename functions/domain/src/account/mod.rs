@@ -1,4 +1,4 @@
-//! Who is calling: accounts and their API keys.
+//! Accounts and their API keys.
 
 pub mod api_key;
 pub mod store;

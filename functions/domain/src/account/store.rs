@@ -1,4 +1,4 @@
-//! Accounts, and the ports to them and their API keys.
+//! Accounts, and the ports that store them and their API keys.
 
 use std::future::Future;
 
@@ -14,13 +14,13 @@ pub struct Account {
     pub id: AccountId,
     /// Friendly label.
     pub name: String,
-    /// What its cursors are authenticated with.
+    /// Authenticates its cursors.
     pub cursor_secret: [u8; 32],
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// Accounts and their API keys.
+/// Stores accounts and their API keys.
 pub trait Accounts: Send + Sync {
     /// Stores a new account.
     fn create(&self, account: &Account) -> impl Future<Output = Result<()>> + Send;
@@ -31,14 +31,14 @@ pub trait Accounts: Send + Sync {
     /// Stores a new key.
     fn add_key(&self, key: &ApiKey) -> impl Future<Output = Result<()>> + Send;
 
-    /// The key of that id, revoked or not.
+    /// The key with this id, revoked or not.
     fn key(&self, id: &KeyId) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
 
-    /// An account's keys, revoked or not, in the order of their ids.
+    /// An account's keys, revoked or not, ordered by id.
     fn keys(&self, account: &AccountId) -> impl Future<Output = Result<Vec<ApiKey>>> + Send;
 
-    /// Makes a key of that account good for nothing, from the next request on. The key as it is then; a key that was
-    /// revoked before stays as it was. `None` if the account has no such key.
+    /// Revokes a key of the account, from the next request on, and returns it. A key that is already revoked stays as
+    /// it is. `None` if the account has no such key.
     fn revoke(
         &self,
         account: &AccountId,
@@ -47,8 +47,8 @@ pub trait Accounts: Send + Sync {
     ) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
 }
 
-/// Remembers on which day a key was last used.
+/// Records the day on which a key was last used.
 pub trait KeyUses: Send + Sync {
-    /// If no later day is known.
-    fn note(&self, id: &KeyId, day: Day) -> impl Future<Output = Result<()>> + Send;
+    /// Stores the day unless a later one is stored.
+    fn record(&self, id: &KeyId, day: Day) -> impl Future<Output = Result<()>> + Send;
 }

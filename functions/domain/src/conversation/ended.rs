@@ -6,7 +6,7 @@ use crate::event::kind::EventKind;
 use crate::shared::ids::EventId;
 use crate::shared::timestamp::Timestamp;
 
-/// Where a signal of an end comes from.
+/// A source that reports the end of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CompletionFlow {
@@ -20,14 +20,14 @@ pub enum CompletionFlow {
     Daily,
     /// Twilio's hangup processing.
     Twilio,
-    /// Nobody: the conversation is long past its expected end.
+    /// The schedule: the conversation is long past its expected end.
     Schedule,
-    /// A customer who tries a destination.
+    /// A customer's test event.
     Test,
 }
 
 impl CompletionFlow {
-    /// Whether whoever says so says it again when we fail. A provider does not.
+    /// Whether the source repeats its report when we fail. A provider does not.
     pub(crate) const fn is_retried(self) -> bool {
         match self {
             Self::OutboundCall | Self::Hangup | Self::EventBridge | Self::Test => true,
@@ -36,25 +36,25 @@ impl CompletionFlow {
     }
 }
 
-/// How a conversation ended: written once.
+/// How a conversation ended. Written once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// The one event.
+    /// Its only event.
     pub event_id: EventId,
     /// How it ended.
     pub kind: EventKind,
-    /// Who said so first.
+    /// The source that reported it first.
     pub flow: CompletionFlow,
-    /// When we accepted it.
+    /// When we accepted the report.
     pub at: Timestamp,
 }
 
-/// A signal of the end that came after the first.
+/// A report of an end that came after the first one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LateSignal {
-    /// How it says the conversation ended.
+    /// How this report says the conversation ended.
     pub event: EventKind,
-    /// Who said so.
+    /// The source of this report.
     pub flow: CompletionFlow,
     /// When it first came.
     pub at: Timestamp,

@@ -1,7 +1,7 @@
-//! The fields of a conversation's record that travel in the payload, value for value.
+//! The fields of a conversation's record that the payload contains, value for value.
 //!
-//! Values are checked for their type and then carried as the JSON text that came in: a transcript is never parsed and
-//! printed anew, so a number keeps its digits and an object its order.
+//! Values are checked for their type and kept as the JSON text that was received: a transcript is never serialized
+//! anew, so a number keeps its digits and an object its order.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -10,7 +10,7 @@ use crate::conversation::status::ConversationStatus;
 use crate::shared::invalid::Invalid;
 use crate::shared::json::{JsonObject, json_of};
 
-/// What a field takes.
+/// The type of a field's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     Text,
@@ -50,7 +50,7 @@ pub(crate) const FIELDS: [Field; 15] = [
 ];
 
 impl Shape {
-    /// What the payload says where nothing is known.
+    /// The payload's value for an unknown field.
     pub(crate) const fn unknown(self) -> &'static str {
         match self {
             Self::List => "[]",
@@ -64,7 +64,7 @@ impl Shape {
             Self::Text => serde_json::from_str::<String>(value.get()).is_ok(),
             Self::Seconds => serde_json::from_str::<f64>(value.get()).is_ok_and(|seconds| seconds >= 0.0),
             Self::Flag => serde_json::from_str::<bool>(value.get()).is_ok(),
-            // As values, because only so serde_json limits how deep they are nested (128).
+            // As values, because only then does serde_json limit the nesting depth (128).
             Self::List => serde_json::from_str::<Vec<serde_json::Value>>(value.get()).is_ok(),
             Self::Status => serde_json::from_str::<ConversationStatus>(value.get()).is_ok(),
         };
@@ -86,7 +86,7 @@ impl Shape {
 #[derive(Clone, Default)]
 pub struct ConversationFields(Vec<(&'static str, Box<RawValue>)>);
 
-/// To the byte; the order in which fields were set is part of it.
+/// Compares byte by byte, including the order in which the fields were set.
 impl PartialEq for ConversationFields {
     fn eq(&self, other: &Self) -> bool {
         self.texts().eq(other.texts())
@@ -94,7 +94,7 @@ impl PartialEq for ConversationFields {
 }
 
 impl ConversationFields {
-    /// Reads a caller's JSON object. `conversation_id` is left out: it names the record and is not part of it.
+    /// Reads a caller's JSON object. Skips `conversation_id`, which names the record and is not part of it.
     ///
     /// # Errors
     /// The first field that is unknown, given twice or of the wrong type.
@@ -102,7 +102,7 @@ impl ConversationFields {
         let mut fields = Self::default();
         for (name, value) in object.into_iter().filter(|(name, _)| name != "conversation_id") {
             let Some(field) = FIELDS.iter().find(|field| field.name == name) else {
-                return Err(Invalid::new(name, "is no field of a conversation"));
+                return Err(Invalid::new(name, "is not a field of a conversation"));
             };
             if value.get() != "null" {
                 field.shape.check(&value).map_err(|rule| Invalid::new(field.name, rule))?;
@@ -112,7 +112,7 @@ impl ConversationFields {
         Ok(fields)
     }
 
-    /// What was seen of a conversation. What is `None`, or not what its field takes, stays unknown.
+    /// Collects what a provider reports of a conversation. A value that is `None` or of the wrong type stays unknown.
     #[must_use]
     pub fn of<const N: usize>(seen: [(&'static str, Option<Value>); N]) -> Self {
         let mut fields = Self::default();
@@ -128,14 +128,14 @@ impl ConversationFields {
         fields
     }
 
-    /// Takes over what `newer` has: a given value replaces, `null` clears, an absent field stays.
+    /// Merges `newer`: a given value replaces, `null` clears, an absent field stays.
     pub fn merge(&mut self, newer: Self) {
         for (name, value) in newer.0 {
             self.set(name, value);
         }
     }
 
-    /// Takes over what is unknown here.
+    /// Fills unknown fields from `known`.
     pub fn fill(&mut self, known: Self) {
         for (name, value) in known.0 {
             if self.get(name).is_none() {
@@ -156,7 +156,7 @@ impl ConversationFields {
         }
     }
 
-    /// Puts the reason of an end that nobody reported below what stands in `notes` already.
+    /// Appends the reason for an unreported end to `notes`.
     pub(crate) fn add_note(&mut self, note: &str) {
         let before = self.get("notes").and_then(|notes| serde_json::from_str::<String>(notes).ok());
         let notes = before.map_or_else(|| note.to_owned(), |before| format!("{before}\n{note}"));
@@ -165,7 +165,7 @@ impl ConversationFields {
         }
     }
 
-    /// The JSON text of a field; `None` where it is unknown.
+    /// The JSON text of a field; `None` if it is unknown.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
@@ -186,7 +186,7 @@ impl ConversationFields {
         }
     }
 
-    /// About how many bytes of JSON they are.
+    /// Their approximate size as JSON, in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.iter().map(|(name, value)| name.len() + value.get().len() + 4).sum()

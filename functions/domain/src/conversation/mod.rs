@@ -1,4 +1,4 @@
-//! A conversation: its record, the fields that travel in the payload, and what providers call it.
+//! A conversation: its record, the fields that the payload contains, and its references at providers.
 
 pub mod ended;
 pub mod fields;

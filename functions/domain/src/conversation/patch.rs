@@ -1,25 +1,26 @@
-//! What the platform says of a conversation.
+//! The platform's changes to a conversation.
+
+use strum::VariantArray;
 
 use crate::conversation::fields::ConversationFields;
 use crate::conversation::provider::{Provider, Reference};
 use crate::shared::invalid::Invalid;
 use crate::shared::json::JsonObject;
 use crate::shared::timestamp::Timestamp;
-use strum::VariantArray;
 
-/// A change of a conversation's record, as the platform states it.
+/// A change to a conversation's record, as the platform states it.
 #[derive(Clone, Default)]
 pub struct ConversationPatch {
-    /// The fields that travel in the payload.
+    /// The fields that the payload contains.
     pub fields: ConversationFields,
-    /// What providers call the conversation.
+    /// The conversation's references at providers.
     pub references: Vec<Reference>,
-    /// When the conversation is expected to end; `Some(None)` where that is taken back.
+    /// When the conversation is expected to end; `Some(None)` withdraws the expectation.
     pub expected_end: Option<Option<Timestamp>>,
 }
 
 impl ConversationPatch {
-    /// Reads a caller's JSON object. `conversation_id` is left out: it names the record and is not part of it.
+    /// Reads a caller's JSON object. Skips `conversation_id`, which names the record and is not part of it.
     ///
     /// # Errors
     /// The first field that is unknown, given twice or of the wrong type.

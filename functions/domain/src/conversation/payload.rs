@@ -1,4 +1,4 @@
-//! The payload: the JSON text that tells a destination what happened. Made once, when the conversation ends.
+//! The payload: the JSON text that tells a destination what happened. Created once, when the conversation ends.
 
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::json::json_of;
 
 impl Conversation {
-    /// The event of an end, with the record as it is at this moment.
+    /// The event of an end. Its payload is the record's current state.
     #[must_use]
     pub fn lifecycle_event(&self, ended: &Ended) -> LifecycleEvent {
         LifecycleEvent {
@@ -23,7 +23,7 @@ impl Conversation {
     }
 }
 
-/// All keys, always, in this order: `event`, then the record's fields; `null` where unknown, `[]` for the two lists.
+/// Every key, always in this order: `event`, then the record's fields; `null` if unknown, `[]` for the two lists.
 #[must_use]
 pub fn payload(kind: EventKind, conversation: &Conversation) -> Bytes {
     conversation.json(&[("event", json_of(&kind))], &[]).into()

@@ -1,12 +1,11 @@
-//! Services that carry conversations and tell of them by callbacks.
+//! Providers: services that carry conversations and report on them by callbacks.
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
 use crate::conversation::ended::CompletionFlow;
 use crate::shared::encryption::EncryptionContext;
-use crate::shared::ids::AccountId;
-use crate::shared::ids::{ID_RULE, is_id};
+use crate::shared::ids::{AccountId, ID_RULE, is_id};
 use crate::shared::invalid::Invalid;
 
 /// A service that carries conversations.
@@ -36,7 +35,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The flow that its callbacks are.
+    /// The completion flow of its callbacks.
     #[must_use]
     pub const fn flow(self) -> CompletionFlow {
         match self {
@@ -45,7 +44,7 @@ impl Provider {
         }
     }
 
-    /// The field in which the platform says what the provider calls a conversation.
+    /// The field in which the platform states the provider's reference to a conversation.
     #[must_use]
     pub const fn reference_field(self) -> &'static str {
         match self {
@@ -56,32 +55,32 @@ impl Provider {
 }
 
 impl<'a> EncryptionContext<'a> {
-    /// A provider that sends an account its callbacks.
+    /// The context of an account's secret for a provider.
     #[must_use]
     pub fn provider(account: &'a AccountId, provider: Provider) -> Self {
         Self::new(account, "provider", provider.into())
     }
 }
 
-/// What a provider calls a conversation: a call's SID at Twilio, a room's name at Daily.
+/// A provider's name for a conversation: a call's SID at Twilio, a room's name at Daily.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reference {
-    /// Who calls it so.
+    /// The provider that uses this name.
     pub provider: Provider,
     id: String,
 }
 
 impl Reference {
-    /// Takes what an id of ours takes: both are parts of table keys.
+    /// Accepts the same text as our ids: both are parts of table keys.
     ///
     /// # Errors
-    /// Names the field that it came in, and the rule.
+    /// Names the given field and the rule.
     pub fn parse(provider: Provider, id: impl Into<String>, field: &'static str) -> Result<Self, Invalid> {
         let id = id.into();
         if is_id(&id) { Ok(Self { provider, id }) } else { Err(Invalid::new(field, ID_RULE)) }
     }
 
-    /// The provider's name for it.
+    /// The name itself.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id

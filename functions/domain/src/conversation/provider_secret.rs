@@ -1,4 +1,4 @@
-//! What providers sign their callbacks with.
+//! The secrets that providers sign their callbacks with.
 
 use std::fmt;
 use std::future::Future;
@@ -12,12 +12,12 @@ use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
-/// What a provider signs its callbacks to one account with. Never printed.
+/// The secret that a provider signs its callbacks to one account with. Never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProviderSecret(String);
 
 impl ProviderSecret {
-    /// Takes a Twilio auth token as it is, and a Daily `hmac` secret, which is base64.
+    /// Accepts a Twilio auth token as it is, and a Daily `hmac` secret, which is base64.
     ///
     /// # Errors
     /// Names the rule, never the value.
@@ -36,7 +36,7 @@ impl ProviderSecret {
         if fits { Ok(Self(text)) } else { Err(Invalid::new("secret", rule)) }
     }
 
-    /// As it was given, for the table and to verify with.
+    /// The secret as it was given, for storage and to verify with.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -49,7 +49,7 @@ impl fmt::Debug for ProviderSecret {
     }
 }
 
-/// What providers sign their callbacks with.
+/// Looks up the secrets that providers sign their callbacks with.
 pub trait ProviderSecrets: Send + Sync {
     /// An account's secret for a provider.
     fn get(
@@ -59,9 +59,9 @@ pub trait ProviderSecrets: Send + Sync {
     ) -> impl Future<Output = Result<Option<ProviderSecret>>> + Send;
 }
 
-/// Keeps what providers sign their callbacks with, and shows none of it.
+/// Stores the secrets that providers sign their callbacks with, and reveals none.
 pub trait ProviderSecretStore: Send + Sync {
-    /// Stores it, or replaces the one before.
+    /// Stores a secret, or replaces the one before.
     fn put(
         &self,
         account: &AccountId,
@@ -70,10 +70,10 @@ pub trait ProviderSecretStore: Send + Sync {
         at: Timestamp,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Forgets it; false if there was none.
+    /// Deletes a secret; false if there was none.
     fn delete(&self, account: &AccountId, provider: Provider) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Which providers an account has a secret for, and since when.
+    /// The providers that an account has a secret for, and since when.
     fn list(&self, account: &AccountId) -> impl Future<Output = Result<Vec<(Provider, Timestamp)>>> + Send;
 }
 

@@ -1,4 +1,4 @@
-//! A conversation's record: what we know of it, from whoever told us.
+//! A conversation's record: what we know about it, from all sources.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,44 +14,44 @@ use crate::shared::timestamp::Timestamp;
 /// Largest record, in bytes of JSON.
 pub const MAX_RECORD_BYTES: usize = 2 << 20;
 
-/// Room beyond [`MAX_RECORD_BYTES`] for what an end adds: so what was accepted can always end.
+/// Room beyond [`MAX_RECORD_BYTES`] for what an end adds, so that every accepted record can end.
 pub const ENDING_RESERVE_BYTES: usize = 8 << 10;
 
-/// How long after its expected end a conversation is waited for.
+/// How long after its expected end a conversation becomes overdue.
 pub const OVERDUE_GRACE: Duration = Duration::from_secs(10 * 60);
 
-/// What we know of one conversation.
+/// What we know about one conversation.
 #[derive(Clone)]
 pub struct Conversation {
-    /// Whose it is.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// Its public id.
     pub id: ConversationId,
-    /// The fields that travel in the payload.
+    /// The fields that the payload contains.
     pub fields: ConversationFields,
-    /// What providers call it, in the order in which we learned of it: a call that is transferred has a second name.
+    /// Its references at providers, in the order in which we learned them: a transferred call has a second one.
     pub references: Vec<Reference>,
     /// When a provider first saw someone answer or join.
     pub answered_at: Option<Timestamp>,
     /// When the platform expects it to end.
     pub expected_end: Option<Timestamp>,
-    /// From when on the schedule looks after it: [`OVERDUE_GRACE`] past its expected end; and once it has ended, until its event
-    /// is on its way, where nobody else would send it again.
+    /// When the schedule handles it: [`OVERDUE_GRACE`] past its expected end; or, once it has ended, until its event is
+    /// announced, if no source would repeat the report.
     pub overdue_at: Option<Timestamp>,
     /// How it ended, once it has.
     pub ended: Option<Ended>,
-    /// Signals of an end that came after it had ended: the notes of the losers.
+    /// Reports of an end that came after the first one.
     pub late_signals: Vec<LateSignal>,
-    /// When we first heard of it.
+    /// When it was first reported to us.
     pub created_at: Timestamp,
     /// When the record was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes; a write names the version that it has read.
+    /// Number of changes; a write names the version that it has read.
     pub version: u64,
 }
 
 impl Conversation {
-    /// A conversation that we hear of for the first time.
+    /// A conversation that is reported for the first time.
     #[must_use]
     pub fn new(account_id: AccountId, id: ConversationId, now: Timestamp) -> Self {
         Self {
@@ -70,15 +70,15 @@ impl Conversation {
         }
     }
 
-    /// Takes over what the platform says: a given value replaces, `null` clears, silence keeps. What has ended stays
-    /// ended.
+    /// Applies the platform's change: a given value replaces, `null` clears, an absent field stays. An ended
+    /// conversation stays ended.
     pub fn apply(&mut self, change: &ConversationPatch) {
         self.fields.merge(change.fields.clone());
         if let Some(ended) = &self.ended {
             self.fields.set_status(ended.kind.into());
         }
         for reference in &change.references {
-            self.name(reference);
+            self.add_reference(reference);
         }
         if let Some(expected_end) = change.expected_end {
             self.expected_end = expected_end;
@@ -88,19 +88,19 @@ impl Conversation {
         }
     }
 
-    /// Notes what a provider calls it.
-    pub fn name(&mut self, reference: &Reference) {
+    /// Adds a provider's reference, once.
+    pub fn add_reference(&mut self, reference: &Reference) {
         if !self.references.contains(reference) {
             self.references.push(reference.clone());
         }
     }
 
-    /// The payload's `id` where the platform gave none: 24 hex digits, as its own document ids have.
+    /// The payload's `id` if the platform gave none: 24 hex digits, like the platform's own document ids.
     fn document_id(&self) -> String {
         hex(&digest(&["document", self.account_id.as_str(), self.id.as_str()])[..12])
     }
 
-    /// The fields as JSON, in the payload's order, between what goes before and after them: all of them, `null` where
+    /// The fields as JSON, in the payload's order, between those of `before` and `after`. Every field, `null` if
     /// unknown.
     pub(crate) fn json(&self, before: &[(&str, String)], after: &[(&str, String)]) -> String {
         let mut json = String::with_capacity(self.fields.len() + 512);
@@ -125,7 +125,7 @@ impl Conversation {
         json
     }
 
-    /// The latest full record, as the conversation API shows it: the payload's fields, and what we know besides.
+    /// The full record as the conversation API shows it: the payload's fields, and what else we know.
     #[must_use]
     pub fn public_json(&self) -> String {
         self.json(

@@ -1,10 +1,10 @@
-//! Where a conversation stands.
+//! The status of a conversation.
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::kind::EventKind;
 
-/// Where a conversation stands.
+/// The status of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ConversationStatus {
@@ -21,7 +21,7 @@ pub enum ConversationStatus {
 }
 
 impl ConversationStatus {
-    /// The event that tells of it; `None` while the conversation has not ended.
+    /// The event that reports it; `None` while the conversation has not ended.
     #[must_use]
     pub const fn event(self) -> Option<EventKind> {
         match self {

@@ -67,17 +67,17 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         let now = self.clock.now();
         let window = Window::at(now);
         if self.has_to_wait(received, now) {
-            let place = self.counter.count(RateKey::Probes(account, destination), window).await?;
+            let place = self.counter.increment(RateKey::Probes(account, destination), window).await?;
             if HALF_OPEN_PROBES.is_exceeded_by(place) {
                 // It need not hang for as long as that would take: what has not waited for long looks again soon.
                 let soon = now + now.since(message.created_at).max(WINDOW);
-                return self.defer(message, HALF_OPEN_PROBES.turn_of(place, window).min(soon), now).await;
+                return self.defer(message, HALF_OPEN_PROBES.slot_for(place, window).min(soon), now).await;
             }
         }
         if let Some(limit) = self.limit {
-            let place = self.counter.count(RateKey::Deliveries(account, destination), window).await?;
+            let place = self.counter.increment(RateKey::Deliveries(account, destination), window).await?;
             if limit.is_exceeded_by(place) {
-                return self.defer(message, limit.turn_of(place, window), now).await;
+                return self.defer(message, limit.slot_for(place, window), now).await;
             }
         }
         Ok(Admission::Now)

@@ -1,5 +1,5 @@
-//! Which addresses a webhook may go to. Customers choose the URLs, so without this rule the sender would be a way into
-//! every network that its machine can reach.
+//! The egress policy: which addresses webhooks may be sent to. Customers choose the URLs, so without it the sender
+//! would give access to every network that its machine can reach.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,15 +11,15 @@ mod network;
 use crate::destination::egress::allowed::AllowedNetworks;
 use crate::destination::egress::network::{v4, v6};
 
-/// What may be reached.
+/// The addresses that webhooks may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EgressPolicy {
-    /// Public addresses only. What a Lambda function has unless its operator says otherwise.
+    /// Public addresses only: the default in a Lambda function.
     PublicOnly,
-    /// Some private networks as well, for who hosts Ringback beside the systems that it calls.
+    /// Some private networks as well, for an operator that runs Ringback beside the systems that it calls.
     PublicAndAllowed(AllowedNetworks),
-    /// This machine as well, for the local stack and for tests. There is deliberately no text that stands for it, so
-    /// no binary that Lambda runs can be told so.
+    /// This machine as well, for the local stack and for tests. It deliberately has no text form, so no binary that
+    /// runs in Lambda can be configured to use it.
     PublicAndLoopback,
 }
 
@@ -35,34 +35,34 @@ impl EgressPolicy {
             }
     }
 
-    /// Whether names count that only a private DNS can hold. Their addresses are checked like all others.
+    /// Whether host names that only private DNS can resolve are allowed. Their addresses are checked like all others.
     #[must_use]
-    pub fn knows_private_names(&self) -> bool {
+    pub fn allows_private_names(&self) -> bool {
         matches!(self, Self::PublicAndAllowed(_))
     }
 }
 
-/// Global unicast and no special purpose.
+/// Whether the address is global unicast and has no special purpose.
 fn is_public(address: IpAddr) -> bool {
-    // Whatever IPv6 form holds an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo) is special itself, so none
-    // has to be decoded.
+    // Every IPv6 form that contains an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo) is itself special, so
+    // none needs decoding.
     let unicast = address.is_ipv4() || IpNet::V6(V6_GLOBAL_UNICAST).contains(&address);
     unicast && !SPECIAL.iter().any(|net| net.contains(&address))
 }
 
-/// All that IANA has given out for unicast: <https://www.iana.org/assignments/ipv6-unicast-address-assignments>.
+/// All that IANA has assigned for unicast: <https://www.iana.org/assignments/ipv6-unicast-address-assignments>.
 /// Loopback, `::ffff:0:0/96` (IPv4-mapped), `64:ff9b::/96` (NAT64), `fc00::/7` (private, with the metadata service at
-/// `fd00:ec2::254`), `fe80::/10` (link-local) and `ff00::/8` (multicast) are outside.
+/// `fd00:ec2::254`), `fe80::/10` (link-local) and `ff00::/8` (multicast) are outside it.
 const V6_GLOBAL_UNICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// The IANA special-purpose registries, those entries included that are reachable from everywhere: relays and anycast
-/// services, none of them anybody's web server.
+/// The IANA special-purpose registries, including the globally reachable entries: relays and anycast services, none
+/// of them a web server.
 /// <https://www.iana.org/assignments/iana-ipv4-special-registry>,
 /// <https://www.iana.org/assignments/iana-ipv6-special-registry>
 const SPECIAL: [IpNet; 24] = [
-    v4([0, 0, 0, 0], 8),            // this network; Linux takes 0.0.0.0 for loopback
+    v4([0, 0, 0, 0], 8),            // this network; Linux treats 0.0.0.0 as loopback
     v4([10, 0, 0, 0], 8),           // private
-    v4([100, 64, 0, 0], 10),        // shared with a carrier's customers
+    v4([100, 64, 0, 0], 10),        // shared by a carrier with its customers
     v4([127, 0, 0, 0], 8),          // loopback
     v4([169, 254, 0, 0], 16),       // link-local: the metadata service, Lambda's own endpoints
     v4([172, 16, 0, 0], 12),        // private
@@ -82,7 +82,7 @@ const SPECIAL: [IpNet; 24] = [
     v6([0x2001, 0xdb8, 0], 32),     // documentation
     v6([0x2002, 0, 0], 16),         // 6to4: holds an IPv4 address
     v6([0x2620, 0x4f, 0x8000], 48), // AS112
-    v6([0x3ffe, 0, 0], 16),         // the 6bone of old, given back
+    v6([0x3ffe, 0, 0], 16),         // the former 6bone, returned
     v6([0x3fff, 0, 0], 20),         // documentation
 ];
 
@@ -135,7 +135,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// The same rule told by the standard library and by numbers.
+    /// The same rule, by the standard library and by octets.
     fn is_public_v4(ip: Ipv4Addr) -> bool {
         let special = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation();
         let block = matches!(
@@ -161,7 +161,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Addresses in and around the special blocks, which chance alone would miss.
+    /// Addresses in and around the special blocks, which random addresses would miss.
     fn near_a_special_block() -> impl Strategy<Value = IpAddr> {
         (proptest::sample::select(SPECIAL.to_vec()), any::<u128>(), -2i128..=2).prop_map(
             |(net, randomness, step)| match net {
@@ -177,7 +177,7 @@ pub(crate) mod tests {
         )
     }
 
-    pub(crate) fn is_public_told_another_way(address: IpAddr) -> bool {
+    pub(crate) fn is_public_by_oracle(address: IpAddr) -> bool {
         match address {
             IpAddr::V4(ip) => is_public_v4(ip),
             IpAddr::V6(ip) => is_public_v6(ip),
@@ -185,7 +185,7 @@ pub(crate) mod tests {
     }
 
     fn agrees(address: IpAddr) -> bool {
-        EgressPolicy::PublicOnly.permits(address) == is_public_told_another_way(address)
+        EgressPolicy::PublicOnly.permits(address) == is_public_by_oracle(address)
     }
 
     proptest! {

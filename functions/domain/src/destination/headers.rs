@@ -1,4 +1,4 @@
-//! Headers that a customer has us send along.
+//! Extra headers of a destination's requests.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::shared::invalid::Invalid;
 
-/// Headers a customer has us send along. Their values are secrets of the customer's and have no `Debug`.
+/// Extra headers that a customer adds to requests. Their values are the customer's secrets and have no `Debug`.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct ExtraHeaders(Vec<(String, String)>);
@@ -19,30 +19,27 @@ impl ExtraHeaders {
     pub const MAX_NAME_BYTES: usize = 100;
     /// Longest value, in bytes.
     pub const MAX_VALUE_BYTES: usize = 1024;
-    /// What is shown in place of a value. Given back, it means the value that it stands for.
+    /// Shown in place of a value. As input, it stands for the stored value.
     pub const MASK: &'static str = "********";
 
-    /// Puts stored values where their mask was given.
+    /// Replaces each mask with the stored value.
     ///
     /// # Errors
-    /// Names a header that has no stored value.
+    /// Names a masked header that has no stored value.
     pub fn unmask(mut self, stored: &Self) -> Result<Self, Invalid> {
         for (name, value) in &mut self.0 {
             if value == Self::MASK {
                 let kept =
                     stored.iter().find(|(stored, _)| stored == name).map(|(_, value)| value.to_owned());
                 *value = kept.ok_or_else(|| {
-                    Invalid::new(
-                        format!("headers.{name}"),
-                        "has no stored value that this mask could stand for",
-                    )
+                    Invalid::new(format!("headers.{name}"), "is masked, but no value is stored for it")
                 })?;
             }
         }
         Ok(self)
     }
 
-    /// Names in lower case, in order.
+    /// The headers in order, their names in lower case.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -53,7 +50,7 @@ impl TryFrom<BTreeMap<String, String>> for ExtraHeaders {
 
     fn try_from(given: BTreeMap<String, String>) -> Result<Self, Invalid> {
         if given.len() > Self::MAX_HEADERS {
-            return Err(Invalid::new("headers", "takes 20 headers at the most"));
+            return Err(Invalid::new("headers", "takes at most 20 headers"));
         }
         let mut headers = Vec::with_capacity(given.len());
         for (name, value) in given {
@@ -100,16 +97,16 @@ fn check_header(name: &str, value: &str) -> Result<(), &'static str> {
     // RFC 9110, 5.6.2: the characters of a token.
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || name.len() > ExtraHeaders::MAX_NAME_BYTES || !name.bytes().all(token) {
-        return Err("is no header name of 1 to 100 characters");
+        return Err("must be a header name of 1 to 100 characters");
     }
     if RESERVED_HEADERS.contains(&name) || name.starts_with("webhook-") || name.starts_with("proxy-") {
         return Err("is set by Ringback and cannot be changed");
     }
     if value.len() > ExtraHeaders::MAX_VALUE_BYTES || !value.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        return Err("takes a value of up to 1,024 printable ASCII characters");
+        return Err("must have a value of at most 1,024 printable ASCII characters");
     }
     if value.trim() != value {
-        return Err("takes a value without spaces around it");
+        return Err("must have a value without leading or trailing spaces");
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! A destination: where an account's events go, and what it must not be.
+//! Destinations: the endpoints that an account's events are sent to.
 //!
-//! [`target_url`] parses its URL and [`egress`] says which addresses are allowed. [`secrets`] are encrypted at rest;
-//! [`signature`] signs with them.
+//! [`target_url`] parses a destination's URL and [`egress`] says which addresses are allowed. [`secrets`] are encrypted
+//! at rest; [`signature`] signs with them.
 
 pub mod egress;
 pub mod headers;

@@ -1,7 +1,7 @@
-//! Where an account's events go.
+//! A destination, as a customer configures it.
 
 use serde::{Deserialize, Serialize};
-use strum::AsRefStr;
+use strum::{AsRefStr, VariantArray};
 
 use crate::destination::secrets::{DestinationSecrets, EncryptedSecrets};
 use crate::destination::target_url::TargetUrl;
@@ -10,48 +10,47 @@ use crate::shared::encryption::{Decryptor, EncryptionContext};
 use crate::shared::ids::{AccountId, DestinationId};
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
-use strum::VariantArray;
 
-/// One place that an account's events go to, as the customer set it up.
+/// One endpoint that an account's events are sent to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Destination {
-    /// Whose it is.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// Its id.
     pub id: DestinationId,
     /// Friendly label.
     pub name: DestinationName,
-    /// The https endpoint.
+    /// The HTTPS endpoint.
     pub url: TargetUrl,
-    /// How the event is sent.
+    /// How events are sent.
     pub request_type: RequestType,
     /// Whether events are delivered.
     pub status: DestinationStatus,
-    /// The events it wants.
-    pub events: EventChoice,
-    /// Extra headers, and what requests are signed with.
+    /// The events that are sent here.
+    pub events: EventFilter,
+    /// Its extra headers and signing secrets, encrypted.
     pub secrets: EncryptedSecrets,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
 impl Destination {
-    /// Whether a lifecycle event of this kind is to be sent here.
+    /// Whether lifecycle events of this kind are sent here.
     #[must_use]
     pub fn wants(&self, kind: EventKind) -> bool {
         self.events.includes(kind)
     }
 
-    /// The same, changed now. A write is told from the one before by its time, also within one millisecond.
+    /// The destination with a new `updated_at`. It always grows, because it identifies the version.
     #[must_use]
     pub fn touched(self, now: Timestamp) -> Self {
         let after = Timestamp::from_millis(self.updated_at.as_millis() + 1);
         Self { updated_at: now.max(after), ..self }
     }
 
-    /// The destination that its secrets are encrypted for.
+    /// The context in which its secrets are encrypted.
     #[must_use]
     pub fn encryption_context(&self) -> EncryptionContext<'_> {
         EncryptionContext::destination(&self.account_id, &self.id)
@@ -65,7 +64,7 @@ impl Destination {
         self.secrets.decrypt(&self.encryption_context(), decryptor).await
     }
 
-    /// Whether deliveries are on.
+    /// Whether it is enabled.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.status == DestinationStatus::Enabled
@@ -81,14 +80,14 @@ impl DestinationName {
     /// Longest label, in characters.
     pub const MAX_CHARS: usize = 100;
 
-    /// Trims and checks.
+    /// Trims and checks the text.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         let fits = (1..=Self::MAX_CHARS).contains(&text.chars().count());
         if fits && !text.chars().any(char::is_control) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Invalid::new("name", "takes 1 to 100 characters, no control characters"))
+            Err(Invalid::new("name", "must be 1 to 100 characters without control characters"))
         }
     }
 
@@ -107,7 +106,7 @@ impl TryFrom<String> for DestinationName {
     }
 }
 
-/// The HTTP method an event is sent with.
+/// The HTTP method that an event is sent with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr)]
 #[serde(rename_all = "UPPERCASE")]
 #[strum(serialize_all = "UPPERCASE")]
@@ -135,21 +134,21 @@ pub enum DestinationStatus {
 /// The events a destination wants: at least one, each once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<EventKind>")]
-pub struct EventChoice(Vec<EventKind>);
+pub struct EventFilter(Vec<EventKind>);
 
-impl EventChoice {
+impl EventFilter {
     fn includes(&self, kind: EventKind) -> bool {
         self.0.contains(&kind)
     }
 }
 
-impl Default for EventChoice {
+impl Default for EventFilter {
     fn default() -> Self {
         Self(EventKind::VARIANTS.to_vec())
     }
 }
 
-impl TryFrom<Vec<EventKind>> for EventChoice {
+impl TryFrom<Vec<EventKind>> for EventFilter {
     type Error = Invalid;
 
     fn try_from(mut kinds: Vec<EventKind>) -> Result<Self, Invalid> {

@@ -1,6 +1,6 @@
-//! The secrets of a destination: encrypted where it is stored and listed, decrypted while a request is made.
+//! The secrets of a destination: encrypted when stored and listed, decrypted to make a request.
 //!
-//! All secrets of a destination are one ciphertext, so no part can be taken out, exchanged or mixed with an older one.
+//! All secrets of a destination are one ciphertext, so no part can be removed, replaced or mixed with an older one.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// The secrets as they are stored, and what may be known without decrypting them.
+/// The encrypted secrets, and what may be known without decrypting them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncryptedSecrets {
     /// The names of its extra headers, in order.
@@ -23,13 +23,13 @@ pub struct EncryptedSecrets {
 }
 
 impl EncryptedSecrets {
-    /// Decrypts them. `of` is the destination that they were encrypted for.
+    /// Decrypts them in the context in which they were encrypted.
     pub async fn decrypt(
         &self,
-        of: &EncryptionContext<'_>,
+        context: &EncryptionContext<'_>,
         decryptor: &impl Decryptor,
     ) -> Result<DestinationSecrets> {
-        let plaintext = decryptor.decrypt(of, &self.encrypted).await?;
+        let plaintext = decryptor.decrypt(context, &self.encrypted).await?;
         DestinationSecrets::parse(&plaintext)
             .map_err(|error| Unavailable::new("read a destination's secrets", error))
     }
@@ -44,49 +44,53 @@ impl EncryptedSecrets {
 /// The secrets, decrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestinationSecrets {
-    /// Headers to send along, such as an authorization of the customer's own.
+    /// Extra headers, such as the customer's own authorization.
     pub headers: ExtraHeaders,
-    /// What requests are signed with.
+    /// The secrets that sign requests.
     pub signing: SigningSecrets,
 }
 
 /// The plaintext, as JSON.
 #[derive(Serialize, Deserialize)]
-struct Text {
+struct Plaintext {
     headers: ExtraHeaders,
     secret: String,
-    /// Those before, and until when each is good, in milliseconds.
+    /// The previous secrets and when each expires, in milliseconds since the epoch.
     previous: Vec<(String, u64)>,
 }
 
 impl DestinationSecrets {
-    /// Encrypts them for a destination, under a new key.
-    pub async fn encrypt(&self, of: &EncryptionContext<'_>, vault: &impl Vault) -> Result<EncryptedSecrets> {
+    /// Encrypts them for a destination, under a new data key.
+    pub async fn encrypt(
+        &self,
+        context: &EncryptionContext<'_>,
+        vault: &impl Vault,
+    ) -> Result<EncryptedSecrets> {
         Ok(EncryptedSecrets {
             header_names: self.headers.iter().map(|(name, _)| name.to_owned()).collect(),
             previous_until: self.signing.previous.iter().map(|(_, until)| *until).max(),
-            encrypted: vault.encrypt(of, &self.text()).await?,
+            encrypted: vault.encrypt(context, &self.plaintext()).await?,
         })
     }
 
-    fn text(&self) -> Vec<u8> {
+    fn plaintext(&self) -> Vec<u8> {
         let previous = self.signing.previous.iter();
-        let text = Text {
+        let plaintext = Plaintext {
             headers: self.headers.clone(),
             secret: self.signing.current.reveal(),
             previous: previous.map(|(secret, until)| (secret.reveal(), until.as_millis())).collect(),
         };
-        serde_json::to_vec(&text).unwrap_or_default() // our types always serialize
+        serde_json::to_vec(&plaintext).unwrap_or_default() // our types always serialize
     }
 
-    /// Reads the text.
+    /// Reads the plaintext.
     ///
     /// # Errors
     /// Names a rule, never a value.
-    fn parse(text: &[u8]) -> Result<Self, Invalid> {
-        let Text { headers, secret, previous } = serde_json::from_slice(text)
-            // An error of serde may quote a secret.
-            .map_err(|_| Invalid::new("secrets", "must be what was encrypted"))?;
+    fn parse(plaintext: &[u8]) -> Result<Self, Invalid> {
+        let Plaintext { headers, secret, previous } = serde_json::from_slice(plaintext)
+            // A serde error may quote a secret.
+            .map_err(|_| Invalid::new("secrets", "must be as Ringback encrypted them"))?;
         let previous = previous
             .into_iter()
             .map(|(secret, until)| Ok((SigningSecret::parse(&secret)?, Timestamp::from_millis(until))));

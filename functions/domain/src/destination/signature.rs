@@ -1,4 +1,4 @@
-//! Signatures after Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.payload`.
+//! Signatures according to Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.payload`.
 
 use std::fmt;
 
@@ -11,34 +11,34 @@ use crate::shared::ids::EventId;
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
 
-/// What a destination's requests are signed with: one secret, and for a while after a rotation those before it.
+/// The signing secrets of a destination: the current one and, for a while after a rotation, those before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningSecrets {
-    /// The newest.
+    /// The newest secret.
     pub current: SigningSecret,
-    /// Those before, the newest first, and until when each is good.
+    /// Previous secrets, newest first, and when each expires.
     pub previous: Vec<(SigningSecret, Timestamp)>,
 }
 
-/// A destination has as many good secrets as it can have: one of them has to run out first.
+/// The destination has the maximum of valid secrets: one must expire before the next rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManySecrets;
 
 impl SigningSecrets {
-    /// Each costs a signature in every request, and a receiver needs two while it changes over.
+    /// Most valid secrets. Each costs a signature in every request; a receiver needs two during a changeover.
     pub const MAX_SECRETS: usize = 5;
 
-    /// A first secret.
+    /// Starts with a first secret.
     #[must_use]
     pub const fn new(current: SigningSecret) -> Self {
         Self { current, previous: Vec::new() }
     }
 
-    /// A new secret; the one before stays good until then. Those before that keep their time. To rotate to the secret
-    /// that is there already changes nothing: a write whose answer was lost is made again.
+    /// Makes `new` the current secret. The one before expires at `until`; older ones keep their expiry. Rotating to the
+    /// current secret changes nothing, so a write whose response was lost can be repeated.
     ///
     /// # Errors
-    /// More than [`MAX_SECRETS`](Self::MAX_SECRETS) would be good at once.
+    /// More than [`MAX_SECRETS`](Self::MAX_SECRETS) would be valid at once.
     pub fn rotate(
         &self,
         new: SigningSecret,
@@ -50,7 +50,7 @@ impl SigningSecrets {
         }
         let mut previous = vec![(self.current.clone(), until)];
         previous.extend(self.previous.iter().cloned());
-        // One that comes back signs as the new one.
+        // A previous secret that becomes current again is listed only once.
         previous.retain(|(secret, until)| now < *until && *secret != new);
         if previous.len() < Self::MAX_SECRETS {
             Ok(Self { current: new, previous })
@@ -59,33 +59,33 @@ impl SigningSecrets {
         }
     }
 
-    /// Those that are good at that time, the newest first.
+    /// The secrets that are valid at `at`, newest first.
     pub fn active(&self, at: Timestamp) -> impl Iterator<Item = &SigningSecret> {
         let previous = self.previous.iter().filter(move |(_, until)| at < *until);
         std::iter::once(&self.current).chain(previous.map(|(secret, _)| secret))
     }
 }
 
-/// One secret. Never printed.
+/// One signing secret. Never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret(Vec<u8>);
 
 impl SigningSecret {
-    /// Marks a secret in its written form.
+    /// Starts the text form of a secret.
     const PREFIX: &'static str = "whsec_";
     /// Standard Webhooks asks for 24 to 64 bytes.
     const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-    /// What the written form has to be.
+    /// The rule for the text form.
     pub const RULE: &'static str = "must be whsec_ and the base64 of 24 to 64 bytes";
 
-    /// A new secret, from chance.
+    /// Creates a secret from random bytes.
     #[must_use]
     pub fn new(randomness: [u8; 32]) -> Self {
         Self(randomness.to_vec())
     }
 
-    /// Reads the written form, `whsec_` and base64.
+    /// Reads the text form, `whsec_` and base64.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let rule = || Invalid::new("secret", Self::RULE);
         let encoded = text.strip_prefix(Self::PREFIX).ok_or_else(rule)?;
@@ -93,7 +93,7 @@ impl SigningSecret {
         if Self::BYTES.contains(&key.len()) { Ok(Self(key)) } else { Err(rule()) }
     }
 
-    /// The written form, for the one time that it is shown and for the table.
+    /// The text form, for storage and for the one time it is shown.
     #[must_use]
     pub fn reveal(&self) -> String {
         format!("{}{}", Self::PREFIX, STANDARD.encode(&self.0))
@@ -114,7 +114,7 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// The `webhook-signature` header: one signature per secret, so that a receiver can verify with either during a
+/// The `webhook-signature` header: one signature per secret, so that a receiver can verify with any of them during a
 /// rotation.
 #[must_use]
 pub fn signatures(secrets: &SigningSecrets, event: &EventId, at: Timestamp, payload: &[u8]) -> String {
@@ -136,7 +136,7 @@ mod tests {
         }
     }
 
-    /// The example of the Standard Webhooks specification's reference libraries.
+    /// The example in the reference libraries of the Standard Webhooks specification.
     #[test]
     fn the_published_vector_is_met() {
         let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
@@ -161,7 +161,7 @@ mod tests {
         let again = twice.rotate(third.clone(), at(0), at(12_000)).unwrap();
         assert_eq!(again.previous.len(), 2, "nothing changes");
         let back = twice.rotate(first.clone(), at(15_000), at(5_000)).unwrap();
-        assert_eq!(active(&back, 5_000), [first, third, second], "one that comes back is there once");
+        assert_eq!(active(&back, 5_000), [first, third, second], "a returning secret is listed once");
     }
 
     #[test]

@@ -4,15 +4,14 @@ use std::future::Future;
 
 use crate::destination::record::Destination;
 use crate::shared::ids::{AccountId, DestinationId};
-use crate::shared::unavailable::Result;
-use crate::shared::unavailable::Saved;
+use crate::shared::unavailable::{Result, Saved};
 
 /// The destinations that an account's events go to.
 pub trait Destinations: Send + Sync {
-    /// All of them, as they are now, in the order of their ids.
+    /// All destinations of the account, as currently stored, ordered by id.
     fn of_account(&self, account: &AccountId) -> impl Future<Output = Result<Vec<Destination>>> + Send;
 
-    /// One of them.
+    /// One destination.
     fn get(
         &self,
         account: &AccountId,
@@ -20,15 +19,15 @@ pub trait Destinations: Send + Sync {
     ) -> impl Future<Output = Result<Option<Destination>>> + Send;
 }
 
-/// Keeps destinations.
+/// Stores destinations.
 pub trait DestinationStore: Destinations {
-    /// Stores a new one, or a changed one if `loaded` is still what is stored (told by its `updated_at`).
+    /// Stores a new destination, or a changed one if the stored one is still `loaded` (identified by `updated_at`).
     fn put(
         &self,
         destination: &Destination,
         loaded: Option<&Destination>,
     ) -> impl Future<Output = Result<Saved>> + Send;
 
-    /// Forgets one; false if there was none.
+    /// Deletes a destination; false if there was none.
     fn delete(&self, account: &AccountId, id: &DestinationId) -> impl Future<Output = Result<bool>> + Send;
 }

@@ -1,4 +1,4 @@
-//! The URL of a destination. Parsed once, when a customer sets it; a [`TargetUrl`] ever after.
+//! The URL of a destination, parsed and checked once, when a customer sets it.
 
 mod host;
 mod port;
@@ -17,30 +17,30 @@ use crate::shared::invalid::Invalid;
 pub struct TargetUrl(Url);
 
 impl TargetUrl {
-    /// Longest URL. RFC 9110 (4.1) asks for 8,000 bytes at least; this leaves a GET three quarters of them for the
+    /// Longest URL. RFC 9110 (4.1) asks for at least 8,000 bytes; this leaves a GET three quarters of them for the
     /// payload.
     pub const MAX_BYTES: usize = 2048;
 
-    /// Checks what a customer gave us. The result is as the WHATWG writes it: `HTTPS://0x7f.1/a b` is
+    /// Parses and checks a customer's URL. The result has the WHATWG's form: `HTTPS://0x7f.1/a b` becomes
     /// `https://127.0.0.1/a%20b`, so no spelling hides an address.
     pub fn parse(text: &str, policy: &EgressPolicy) -> Result<Self, Invalid> {
         let target = Self::from_stored(text)?;
         let url = &target.0;
         if text.len().max(url.as_str().len()) > Self::MAX_BYTES {
-            return Err(invalid("takes up to 2,048 bytes"));
+            return Err(invalid("must be at most 2,048 bytes"));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(invalid("must not have a user name or password; use the destination's headers"));
         }
         if url.fragment().is_some() {
-            return Err(invalid("must not have a fragment (#…), which no server ever sees"));
+            return Err(invalid("must not have a fragment (#…), which is never sent to a server"));
         }
         check_egress(url, policy)?;
         Ok(target)
     }
 
-    /// Takes what [`parse`](Self::parse) once let through. Where it leads is not checked here, so that a destination
-    /// from before a rule can still be read and mended: the sender checks that again, with [`check_egress`].
+    /// Parses a URL that [`parse`](Self::parse) has accepted. Does not check where it leads, so that a destination
+    /// older than a rule can still be read and corrected; the sender does, with [`check_egress`].
     pub fn from_stored(text: &str) -> Result<Self, Invalid> {
         let url = Url::parse(text).map_err(|error| invalid(format!("is not a URL: {error}")))?;
         check_https(&url)?;
@@ -66,9 +66,9 @@ impl fmt::Debug for TargetUrl {
     }
 }
 
-/// Whether a webhook may go where the URL leads, as far as the URL tells: what a name resolves to is checked
-/// when it is resolved. Asked at registration and before every request, so that a URL which came into the table some
-/// other way is blocked all the same.
+/// Checks whether a webhook may be sent where the URL leads, as far as the URL tells; the addresses of a name are
+/// checked when it is resolved. Runs at registration and before every request, so that a URL that entered the table in
+/// another way is blocked too.
 pub fn check_egress(url: &Url, policy: &EgressPolicy) -> Result<(), Invalid> {
     check_https(url)?;
     let host = url.host().ok_or_else(|| invalid("must name a host"))?;
@@ -116,7 +116,7 @@ mod tests {
             ("https://example.com/#", "must not have a fragment"),
             ("https://example.com:22", "names port 22"),
             ("https://10.0.0.1", "names 10.0.0.1"),
-            ("https://localhost.", "must name a host in full"),
+            ("https://localhost.", "must have a full host name"),
         ] {
             assert!(rule(text).starts_with(expected), "{text}: {}", rule(text));
         }
@@ -126,13 +126,16 @@ mod tests {
     fn length_is_counted_as_given_and_as_sent() {
         let url = |path: String| format!("https://example.com/{path}");
         assert_eq!(rule(&url("x".repeat(2028))), "");
-        assert_eq!(rule(&url("x".repeat(2029))), "takes up to 2,048 bytes");
+        assert_eq!(rule(&url("x".repeat(2029))), "must be at most 2,048 bytes");
         assert_eq!(
             rule(&url("ü".repeat(500))),
-            "takes up to 2,048 bytes",
+            "must be at most 2,048 bytes",
             "3,000 bytes once percent-encoded"
         );
-        assert_eq!(rule(&format!("{}{}", " ".repeat(2048), url(String::new()))), "takes up to 2,048 bytes");
+        assert_eq!(
+            rule(&format!("{}{}", " ".repeat(2048), url(String::new()))),
+            "must be at most 2,048 bytes"
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! The three ways in which a conversation ends.
+//! The kinds of lifecycle event.
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, VariantArray};
 
-/// The three ways in which a conversation ends.
+/// The kind of a lifecycle event: one for each of the three ways in which a conversation ends.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, AsRefStr, VariantArray,
 )]

@@ -1,4 +1,4 @@
-//! What happened to a conversation.
+//! The event that reports how a conversation ended.
 
 use bytes::Bytes;
 
@@ -6,12 +6,12 @@ use crate::event::kind::EventKind;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::timestamp::Timestamp;
 
-/// One lifecycle event: fixed when the conversation ends and never changed.
+/// One lifecycle event, created when its conversation ends and never changed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LifecycleEvent {
-    /// Whose it is.
+    /// The account it belongs to.
     pub account_id: AccountId,
-    /// The same in every attempt and resend.
+    /// Its id, the same in every attempt and resend.
     pub id: EventId,
     /// The conversation that ended.
     pub conversation_id: ConversationId,
@@ -19,6 +19,6 @@ pub struct LifecycleEvent {
     pub kind: EventKind,
     /// When we accepted it.
     pub accepted_at: Timestamp,
-    /// The JSON text that every request carries, to the byte. Holds transcripts and phone numbers: no `Debug`.
+    /// The exact JSON text that every request carries. Contains transcripts and phone numbers: no `Debug`.
     pub payload: Bytes,
 }

@@ -1,4 +1,4 @@
-//! The message that announces a lifecycle event. Holds ids, never a payload, a phone number or a secret.
+//! The message that announces a lifecycle event. Contains ids, never a payload, a phone number or a secret.
 
 use std::future::Future;
 
@@ -10,13 +10,13 @@ use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
-/// A lifecycle event waits to be fanned out.
+/// Announces a lifecycle event to fan-out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventMessage {
-    /// Layout of this message.
+    /// Version of the message's layout.
     pub v: Version,
-    /// Whose it is.
+    /// The account it belongs to.
     pub account_id: AccountId,
     /// The event.
     pub event_id: EventId,
@@ -41,7 +41,7 @@ impl From<&LifecycleEvent> for EventMessage {
     }
 }
 
-/// The one layout there is: 1. Another number does not parse.
+/// The only layout version: 1. Any other number fails to parse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Version;
@@ -50,12 +50,12 @@ impl TryFrom<u8> for Version {
     type Error = String;
 
     fn try_from(number: u8) -> Result<Self, String> {
-        if number == 1 { Ok(Self) } else { Err(format!("version {number} is not known here")) }
+        if number == 1 { Ok(Self) } else { Err(format!("version {number} is not supported")) }
     }
 }
 
 /// The queue from ingest to fan-out.
 pub trait EventQueue: Send + Sync {
-    /// `Ok` once the queue has it.
+    /// Sends a message; `Ok` once the queue has accepted it.
     fn send(&self, message: &EventMessage) -> impl Future<Output = Result<()>> + Send;
 }

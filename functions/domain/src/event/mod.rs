@@ -1,4 +1,4 @@
-//! A lifecycle event: what a conversation's end is called, what of it is fixed, and the message that announces it.
+//! Lifecycle events: their kinds, their fixed content, and the message that announces them.
 
 pub mod kind;
 pub mod lifecycle_event;

@@ -1,17 +1,17 @@
-//! The ports to what is stored of events.
+//! The ports to stored events.
 
 use std::future::Future;
 
 use crate::shared::ids::{AccountId, EventId};
 use crate::shared::unavailable::Result;
 
-/// What is kept of an event and of its deliveries.
-pub trait EventTraces: Send + Sync {
-    /// Forgets the event, and whether it was sent on its way.
+/// Deletes events and their deliveries.
+pub trait EventEraser: Send + Sync {
+    /// Deletes the event, and the mark that it was announced.
     fn forget_event(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<()>> + Send;
 
-    /// Forgets all records of all deliveries of an event that is forgotten itself; of one that is kept, nothing. True if
-    /// there were any. An attempt whose record goes while it is under way is not recorded after it.
+    /// Deletes all records of all deliveries of a deleted event; does nothing while the event exists. True if there
+    /// were any. An attempt in progress does not write its deleted record again.
     fn forget_deliveries(
         &self,
         account: &AccountId,
@@ -19,13 +19,13 @@ pub trait EventTraces: Send + Sync {
     ) -> impl Future<Output = Result<bool>> + Send;
 }
 
-/// Whether an event that was stored has also been sent on its way.
+/// Knows whether a stored event has been sent to the queue.
 pub trait EventOutbox: Send + Sync {
-    /// True also for an event whose retention is over: it was sent long ago.
+    /// Whether the event was sent. Also true for an event past its retention: it was sent long ago.
     fn is_announced(&self, account: &AccountId, event: &EventId)
     -> impl Future<Output = Result<bool>> + Send;
 
-    /// Remembers that the queue has taken it.
+    /// Records that the queue has accepted the event.
     fn mark_announced(&self, account: &AccountId, event: &EventId)
     -> impl Future<Output = Result<()>> + Send;
 }

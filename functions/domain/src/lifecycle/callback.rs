@@ -1,4 +1,4 @@
-//! What a provider's callback does to the conversation that it is about, once there is one.
+//! Applies a provider's callbacks to their conversations; one that comes before its conversation waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +10,18 @@ use crate::conversation::status::ConversationStatus;
 use crate::conversation::store::Conversations;
 use crate::event::message::EventQueue;
 use crate::event::store::EventOutbox;
-use crate::lifecycle::complete::{Complete, Completed, Completion};
-use crate::lifecycle::link::Link;
-use crate::lifecycle::link::References;
+use crate::lifecycle::complete::{Complete, Completion, CompletionResult};
+use crate::lifecycle::link::{Link, References};
 use crate::lifecycle::provider_callback::{CallProgress, ProviderCallback};
 use crate::shared::clock::Clock;
 use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::unavailable::{Result, Saved, Unavailable};
 
-/// How long a callback waits for the conversation that it is about.
+/// How long a callback waits for its conversation.
 pub const PARKED_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// Takes callbacks to their conversations.
+/// Applies callbacks to their conversations.
 pub struct Callbacks<C, Q, R> {
     complete: Complete<C, Q>,
     conversations: C,
@@ -30,23 +29,23 @@ pub struct Callbacks<C, Q, R> {
     clock: Arc<dyn Clock>,
 }
 
-/// What became of a callback.
+/// The result of a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallbackResult {
-    /// The conversation knows.
+    /// It was applied to its conversation.
     Applied,
-    /// No conversation of ours is called so, yet: it waits for [`PARKED_FOR`].
+    /// Its reference leads to no conversation yet: it waits for [`PARKED_FOR`].
     Parked,
 }
 
 impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, Q, R> {
-    /// Over the completion step, the record store and the store of references.
+    /// Wraps the completion step, the record store and the reference store.
     pub fn new(complete: Complete<C, Q>, conversations: C, references: R, clock: Arc<dyn Clock>) -> Self {
         Self { complete, conversations, references, clock }
     }
 
-    /// Applies a callback to the conversation that its reference leads to. The first one that names a conversation
-    /// itself makes that link.
+    /// Applies a callback to the conversation that its reference leads to. The first callback that itself names a
+    /// conversation creates the link.
     pub async fn receive(
         &self,
         account: &AccountId,
@@ -54,10 +53,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         names: Option<&ConversationId>,
     ) -> Result<CallbackResult> {
         let reference = &callback.reference;
-        let taken = match (self.references.find(account, reference).await?, names) {
-            (Some(link), _) => self.follow(account, &link, callback).await?,
+        let result = match (self.references.find(account, reference).await?, names) {
+            (Some(link), _) => self.apply_linked(account, &link, callback).await?,
             (None, Some(conversation)) => {
-                self.lead(account, reference, conversation, false).await?;
+                self.link_reference(account, reference, conversation, false).await?;
                 self.apply_parked(account, reference).await?;
                 self.apply(account, conversation, callback).await?;
                 CallbackResult::Applied
@@ -68,14 +67,14 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
             account_id = %account,
             provider = reference.provider.as_ref(),
             callback = callback.id,
-            taken = ?taken,
+            taken = ?result,
             "callback.received"
         );
-        Ok(taken)
+        Ok(result)
     }
 
-    /// Makes references lead to a conversation that was just stored, and applies the callbacks that waited for it.
-    /// True if there were any.
+    /// Links references to a conversation that was just stored, and applies the callbacks that waited for it. True if
+    /// there were any.
     pub async fn link(
         &self,
         account: &AccountId,
@@ -85,21 +84,21 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
     ) -> Result<bool> {
         let mut applied = false;
         for reference in references {
-            self.lead(account, reference, conversation, ended).await?;
+            self.link_reference(account, reference, conversation, ended).await?;
             applied |= self.apply_parked(account, reference).await?;
         }
         Ok(applied)
     }
 
-    /// To the conversation that the link meant at that time. What was parked before is told first: an end depends on
-    /// whether someone answered.
-    async fn follow(
+    /// Applies a callback to the conversation that was linked at its time. Before an end, applies the parked callbacks:
+    /// how a conversation ended depends on whether someone answered.
+    async fn apply_linked(
         &self,
         account: &AccountId,
         link: &Link,
         callback: &ProviderCallback,
     ) -> Result<CallbackResult> {
-        let Some(conversation) = self.meant(account, link, callback).await? else {
+        let Some(conversation) = self.resolve(account, link, callback).await? else {
             return self.park(account, callback).await;
         };
         if matches!(callback.progress, CallProgress::Ended(_)) {
@@ -109,9 +108,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         Ok(CallbackResult::Applied)
     }
 
-    /// Which conversation a signal is about. A room is used again and again: one that had ended before what the signal
-    /// tells of began is not meant, and the next one has perhaps not been told to us yet.
-    async fn meant(
+    /// The conversation that a callback is about. A room is used again and again: a conversation that ended before the
+    /// callback's meeting began is ruled out, and the next one may not be known yet.
+    async fn resolve(
         &self,
         account: &AccountId,
         link: &Link,
@@ -132,7 +131,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         Ok(None)
     }
 
-    /// Whoever stores a link looks for parked callbacks after, and whoever parks one looks for a link after: one of the
+    /// Parks a callback, then looks for a link. A linker stores its link, then looks for parked callbacks: one of the
     /// two sees the other.
     async fn park(&self, account: &AccountId, callback: &ProviderCallback) -> Result<CallbackResult> {
         self.references.park(account, callback, self.clock.now() + PARKED_FOR).await?;
@@ -140,17 +139,17 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         Ok(if applied { CallbackResult::Applied } else { CallbackResult::Parked })
     }
 
-    /// Those whose conversation is known by now. True if there were any.
+    /// Applies the parked callbacks whose conversation is known. True if there were any.
     async fn apply_parked(&self, account: &AccountId, reference: &Reference) -> Result<bool> {
         let Some(link) = self.references.find(account, reference).await? else { return Ok(false) };
         let mut parked = self.references.parked(account, reference).await?;
-        // What led to an end is told before the end.
+        // What led to an end is applied before the end.
         parked.sort_by_key(|callback| (matches!(callback.progress, CallProgress::Ended(_)), callback.at));
         let mut applied = false;
         for callback in &parked {
-            if let Some(conversation) = self.meant(account, &link, callback).await? {
+            if let Some(conversation) = self.resolve(account, &link, callback).await? {
                 self.apply(account, &conversation, callback).await?;
-                // Once told, it must not be told to the next conversation that takes over the reference.
+                // Once applied, it must not be applied to the next conversation that uses the reference.
                 self.references.unpark(account, callback).await?;
                 applied = true;
             }
@@ -158,8 +157,8 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         Ok(applied)
     }
 
-    /// The one that names a reference last has it; but a conversation that is over takes it from no other.
-    async fn lead(
+    /// Links a reference to a conversation and takes it from any other, unless this conversation has ended.
+    async fn link_reference(
         &self,
         account: &AccountId,
         reference: &Reference,
@@ -203,23 +202,25 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                     known: callback.known.clone(),
                 };
                 match self.complete.run(&completion).await? {
-                    // Either way a provider has nothing to mend.
-                    Completed::Accepted(_) | Completed::EndedOtherwise(_) => Ok(()),
-                    Completed::TooLarge => {
-                        Err(Unavailable::new("apply a callback", "the record is full to the brim"))
+                    // Either way, there is nothing for the provider to correct.
+                    CompletionResult::Accepted(_) | CompletionResult::EndedDifferently(_) => Ok(()),
+                    CompletionResult::TooLarge => {
+                        Err(Unavailable::new("apply a callback", "its record is full"))
                     }
                 }
             }
-            CallProgress::Placed => self.progress(account, id, callback, ConversationStatus::Pending).await,
+            CallProgress::Placed => {
+                self.apply_progress(account, id, callback, ConversationStatus::Pending).await
+            }
             CallProgress::Answered => {
-                self.progress(account, id, callback, ConversationStatus::InProgress).await
+                self.apply_progress(account, id, callback, ConversationStatus::InProgress).await
             }
         }
     }
 
-    /// What is under way: fills what the record lacks, moves its status forward, sends nothing. After the end it
-    /// changes nothing.
-    async fn progress(
+    /// Applies progress: fills what the record lacks and moves its status forward. Sends nothing, and changes nothing
+    /// after the end.
+    async fn apply_progress(
         &self,
         account: &AccountId,
         id: &ConversationId,
@@ -236,14 +237,14 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
             }
             let before = conversation.clone();
             conversation.fields.fill(callback.known.clone());
-            conversation.name(&callback.reference);
+            conversation.add_reference(&callback.reference);
             if callback.progress == CallProgress::Answered {
                 let earlier = conversation.answered_at.is_none_or(|at| callback.at < at);
                 conversation.answered_at = if earlier { Some(callback.at) } else { conversation.answered_at };
             }
             let is_ahead = match conversation.fields.status() {
                 None => true,
-                Some(stands) => stands == ConversationStatus::Pending && status != stands,
+                Some(current) => current == ConversationStatus::Pending && status != current,
             };
             if is_ahead {
                 conversation.fields.set_status(status);
@@ -252,7 +253,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                 || conversation.references != before.references
                 || conversation.answered_at != before.answered_at;
             conversation.updated_at = now;
-            // A record that is full to the brim does without.
+            // A full record goes without the change.
             let is_done = !changed || self.conversations.save(&conversation).await? != Saved::Conflict;
             Ok(is_done.then_some(()))
         })

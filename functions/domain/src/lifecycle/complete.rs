@@ -1,19 +1,17 @@
-//! A conversation ends: how one event comes to be, and never a second one.
+//! Ends a conversation and creates its event, once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::conversation::ended::CompletionFlow;
-use crate::conversation::ended::Ended;
-use crate::conversation::ended::LateSignal;
+use crate::conversation::ended::{CompletionFlow, Ended, LateSignal};
 use crate::conversation::fields::ConversationFields;
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::record::{Conversation, ENDING_RESERVE_BYTES, MAX_RECORD_BYTES, OVERDUE_GRACE};
 use crate::conversation::store::Conversations;
 use crate::event::kind::EventKind;
-use crate::event::message::{EventMessage, EventQueue};
+use crate::event::message::{EventMessage, EventQueue, Version};
 use crate::event::store::EventOutbox;
 use crate::lifecycle::provider_callback::Ending;
 use crate::shared::clock::Clock;
@@ -22,35 +20,35 @@ use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Saved, Unavailable};
 
-/// After which time the schedule sends an event whose sending was not confirmed and that nobody else sends again.
-const HEAL_AFTER: Duration = Duration::from_secs(60);
+/// How long after an end the schedule announces an unconfirmed event, if no source repeats its report.
+const ANNOUNCE_AFTER: Duration = Duration::from_secs(60);
 
-/// Says that a conversation ended.
+/// A report that a conversation ended.
 pub struct Completion {
-    /// Whose it is.
+    /// The account it belongs to.
     pub account_id: AccountId,
-    /// Which one.
+    /// The conversation.
     pub conversation_id: ConversationId,
-    /// Who says so.
+    /// The source of the report.
     pub flow: CompletionFlow,
     /// How it ended.
     pub end: Ending,
-    /// When it ended, by the clock of a provider that says so.
+    /// When it ended by the provider's clock, if a provider reports it.
     pub ended_at: Option<Timestamp>,
-    /// What the platform states of it: replaces what the record has.
+    /// What the platform states: replaces what the record has.
     pub stated: ConversationPatch,
-    /// What was seen of it: fills what the record lacks.
+    /// What a provider reports: fills what the record lacks.
     pub known: ConversationFields,
 }
 
-/// What a completion came to.
+/// The result of a completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Completed {
-    /// The event is on its way; the same answer for a repeat, and for another signal of the same end.
+pub enum CompletionResult {
+    /// The event is announced. Also returned for a repeat, and for another report of the same end.
     Accepted(Ended),
-    /// It had ended otherwise before.
-    EndedOtherwise(Ended),
-    /// With what this signal adds, the record is larger than we keep.
+    /// The conversation had already ended differently.
+    EndedDifferently(Ended),
+    /// With what this report adds, the record would exceed the limit.
     TooLarge,
 }
 
@@ -63,15 +61,14 @@ pub struct Complete<C, Q> {
 }
 
 impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
-    /// Over the record store and the queue of events.
+    /// Wraps the record store and the event queue.
     pub fn new(conversations: C, events: Q, clock: Arc<dyn Clock>) -> Self {
         Self { conversations, events, clock }
     }
 
-    /// Makes the record terminal, fixes the event with the payload as it is then, and sends word of it. The first
-    /// signal wins. Later ones send again if the first send was never confirmed, so a crash between the steps is
-    /// healed by the caller's retry.
-    pub async fn run(&self, completion: &Completion) -> Result<Completed> {
+    /// Ends the record, fixes the event with its current payload, and announces it. The first report wins. Later ones
+    /// announce the event again if that was never confirmed, so the caller's retry repairs a crash between the steps.
+    pub async fn run(&self, completion: &Completion) -> Result<CompletionResult> {
         let Completion { account_id, conversation_id, .. } = completion;
         retry_on_conflict("end a conversation", || async move {
             let now = self.clock.now();
@@ -81,15 +78,15 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 .await?
                 .unwrap_or_else(|| Conversation::new(account_id.clone(), conversation_id.clone(), now));
             match conversation.ended.clone() {
-                Some(ended) => self.later(conversation, completion, ended, now).await,
-                None => self.first(conversation, completion, now).await,
+                Some(ended) => self.record_late(conversation, completion, ended, now).await,
+                None => self.end_first(conversation, completion, now).await,
             }
         })
         .await
     }
 
-    /// What is left to do for a conversation whose time is over: to end it as failed, [`OVERDUE_GRACE`] past its expected end, or
-    /// to send the event of its end. False: there was nothing to do any more.
+    /// Handles an overdue conversation: ends it as failed, [`OVERDUE_GRACE`] past its expected end, or announces the
+    /// event of its end. False if there was nothing left to do.
     pub async fn run_overdue(
         &self,
         account_id: &AccountId,
@@ -104,14 +101,14 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 return Ok(Some(false));
             }
             if let Some(ended) = conversation.ended.clone() {
-                self.heal(&conversation, &ended).await?;
-                let settled = self.settle(&mut conversation).await?;
-                return Ok((settled != Saved::Conflict).then_some(true));
+                self.announce_unless_confirmed(&conversation, &ended).await?;
+                let unscheduled = self.unschedule(&mut conversation).await?;
+                return Ok((unscheduled != Saved::Conflict).then_some(true));
             }
             let minutes = OVERDUE_GRACE.as_secs() / 60;
             let expected = conversation.expected_end.unwrap_or_default();
             let note =
-                format!("No end was reported by {minutes} minutes after its expected end ({expected}).");
+                format!("No end was reported within {minutes} minutes after its expected end ({expected}).");
             conversation.fields.add_note(&note);
             let completion = Completion {
                 account_id: account_id.clone(),
@@ -122,10 +119,10 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 stated: ConversationPatch::default(),
                 known: ConversationFields::default(),
             };
-            match self.first(conversation, &completion, now).await? {
+            match self.end_first(conversation, &completion, now).await? {
                 None => Ok(None),
-                Some(Completed::TooLarge) => {
-                    Err(Unavailable::new("end an overdue conversation", "its record is full to the brim"))
+                Some(CompletionResult::TooLarge) => {
+                    Err(Unavailable::new("end an overdue conversation", "its record is full"))
                 }
                 Some(_) => Ok(Some(true)),
             }
@@ -133,19 +130,19 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         .await
     }
 
-    /// The event is on its way: the schedule need not look after the record any more.
-    async fn settle(&self, conversation: &mut Conversation) -> Result<Saved> {
+    /// Takes the record off the schedule, once its event is announced.
+    async fn unschedule(&self, conversation: &mut Conversation) -> Result<Saved> {
         conversation.overdue_at = None;
         self.conversations.save(conversation).await
     }
 
-    /// The one conditional write that decides which signal wins. `None`: another writer came first, read again.
-    async fn first(
+    /// Ends the conversation by the one conditional write that decides which report wins. `None` after a conflict.
+    async fn end_first(
         &self,
         mut conversation: Conversation,
         completion: &Completion,
         now: Timestamp,
-    ) -> Result<Option<Completed>> {
+    ) -> Result<Option<CompletionResult>> {
         conversation.apply(&completion.stated);
         conversation.fields.fill(completion.known.clone());
         if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
@@ -160,37 +157,37 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         if kind == EventKind::Completed {
             conversation.answered_at.get_or_insert(now);
         }
-        let needs_care = !completion.flow.is_retried();
-        conversation.overdue_at = needs_care.then_some(now + HEAL_AFTER);
+        let is_scheduled = !completion.flow.is_retried();
+        conversation.overdue_at = is_scheduled.then_some(now + ANNOUNCE_AFTER);
         conversation.updated_at = now;
         if conversation.fields.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
-            return Ok(Some(Completed::TooLarge));
+            return Ok(Some(CompletionResult::TooLarge));
         }
         let event = conversation.lifecycle_event(&ended);
         Ok(match self.conversations.end(&conversation, &event).await? {
             Saved::Yes => {
                 self.announce(&EventMessage::from(&event)).await?;
-                if needs_care {
+                if is_scheduled {
                     conversation.version += 1;
-                    // If another writer came in between, the schedule settles it.
-                    self.settle(&mut conversation).await?;
+                    // After a conflict, the schedule does this.
+                    self.unschedule(&mut conversation).await?;
                 }
-                Some(Completed::Accepted(ended))
+                Some(CompletionResult::Accepted(ended))
             }
             Saved::Conflict => None,
-            Saved::TooLarge => Some(Completed::TooLarge),
+            Saved::TooLarge => Some(CompletionResult::TooLarge),
         })
     }
 
-    /// The conversation has ended before. What this signal knows besides is kept, and one of another flow or of another
-    /// end is a note on the record, once for each however often it comes. `None`: read again.
-    async fn later(
+    /// Handles a report after the first: keeps what it adds, and notes it if it has another flow or another end, once
+    /// however often it comes. `None` after a conflict.
+    async fn record_late(
         &self,
         mut conversation: Conversation,
         completion: &Completion,
         ended: Ended,
         now: Timestamp,
-    ) -> Result<Option<Completed>> {
+    ) -> Result<Option<CompletionResult>> {
         let kind = completion.end.kind(&conversation);
         let known = |note: &LateSignal| note.event == kind && note.flow == completion.flow;
         let is_repeat = (kind, completion.flow) == (ended.kind, ended.flow)
@@ -203,29 +200,29 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         conversation.fields.fill(completion.known.clone());
         let adds = (&conversation.fields, conversation.references.len()) != (&before.0, before.1);
         if adds && conversation.fields.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
-            return Ok(Some(Completed::TooLarge));
+            return Ok(Some(CompletionResult::TooLarge));
         }
         if adds || !is_repeat {
             conversation.updated_at = now;
             match self.conversations.save(&conversation).await? {
                 Saved::Conflict => return Ok(None),
-                Saved::TooLarge if adds => return Ok(Some(Completed::TooLarge)),
-                // A record that is full to the brim keeps its end; only the note is dropped.
+                Saved::TooLarge if adds => return Ok(Some(CompletionResult::TooLarge)),
+                // A full record keeps its end; only the note is dropped.
                 Saved::Yes | Saved::TooLarge => {}
             }
         }
-        self.heal(&conversation, &ended).await?;
+        self.announce_unless_confirmed(&conversation, &ended).await?;
         Ok(Some(if kind == ended.kind {
-            Completed::Accepted(ended)
+            CompletionResult::Accepted(ended)
         } else {
-            Completed::EndedOtherwise(ended)
+            CompletionResult::EndedDifferently(ended)
         }))
     }
 
-    /// Sends the event of an end if its first send was never confirmed.
-    async fn heal(&self, conversation: &Conversation, ended: &Ended) -> Result<()> {
+    /// Announces the event of an end unless that was confirmed.
+    async fn announce_unless_confirmed(&self, conversation: &Conversation, ended: &Ended) -> Result<()> {
         let message = EventMessage {
-            v: crate::event::message::Version,
+            v: Version,
             account_id: conversation.account_id.clone(),
             event_id: ended.event_id.clone(),
             conversation_id: conversation.id.clone(),

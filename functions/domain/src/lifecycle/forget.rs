@@ -1,68 +1,69 @@
-//! A customer has a conversation forgotten: its record, its event, and what became of the event.
+//! Deletes a conversation for a customer: its record, its event, and the event's deliveries.
 
 use crate::conversation::provider::Reference;
 use crate::conversation::record::Conversation;
 use crate::conversation::store::Conversations;
-use crate::event::store::EventTraces;
-use crate::lifecycle::link::Link;
-use crate::lifecycle::link::References;
+use crate::event::store::EventEraser;
+use crate::lifecycle::link::{Link, References};
 use crate::lifecycle::provider_callback::ProviderCallback;
 use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::unavailable::{Result, Saved};
 
-/// Forgets conversations.
-pub struct Forget<C, R, T> {
+/// Deletes conversations.
+pub struct Forget<C, R, E> {
     conversations: C,
     references: R,
-    traces: T,
+    events: E,
 }
 
-impl<C: Conversations, R: References, T: EventTraces> Forget<C, R, T> {
-    /// Over the record store, the store of references and that of events and their deliveries.
-    pub const fn new(conversations: C, references: R, traces: T) -> Self {
-        Self { conversations, references, traces }
+impl<C: Conversations, R: References, E: EventEraser> Forget<C, R, E> {
+    /// Wraps the stores of records, of references, and of events with their deliveries.
+    pub const fn new(conversations: C, references: R, events: E) -> Self {
+        Self { conversations, references, events }
     }
 
-    /// True if there was anything to forget. Whatever is reported of the conversation later makes a new one.
+    /// Deletes a conversation; true if anything existed. Whatever is reported about it later creates a new one.
     ///
-    /// Deliveries that are on their way find no event and end; a request that is being sent right now is not called
-    /// back. The record goes last, so after a failure in the middle the same call finishes what it began.
+    /// Deliveries in progress find no event and end; a request that is being sent cannot be recalled. The record goes
+    /// last, so after a failure halfway, the same call finishes the deletion.
     pub async fn run(&self, account: &AccountId, id: &ConversationId) -> Result<bool> {
         let event = &EventId::of_conversation(account, id);
-        retry_on_conflict("forget a conversation", || async move {
+        retry_on_conflict("delete a conversation", || async move {
             let Some(conversation) = self.conversations.load(account, id).await? else {
-                // Whoever had the event in hand when it went may have recorded an attempt since.
-                return self.traces.forget_deliveries(account, event).await.map(Some);
+                // A worker that held the event when it was deleted may have recorded an attempt since.
+                return self.events.forget_deliveries(account, event).await.map(Some);
             };
-            // The event before its deliveries: from then on, nobody begins another one.
-            self.traces.forget_event(account, event).await?;
-            self.traces.forget_deliveries(account, event).await?;
+            // The event before its deliveries: without it, no delivery begins.
+            self.events.forget_event(account, event).await?;
+            self.events.forget_deliveries(account, event).await?;
             for reference in &conversation.references {
                 self.forget_reference(&conversation, reference).await?;
             }
             if self.conversations.delete(&conversation).await? != Saved::Yes {
-                return Ok(None); // it has ended in between, or got another reference
+                return Ok(None); // it has meanwhile ended or got another reference
             }
-            self.traces.forget_deliveries(account, event).await?;
+            self.events.forget_deliveries(account, event).await?;
             Ok(Some(true))
         })
         .await
     }
 
-    /// What a provider calls it leads here no more, and callbacks that wait under that name are forgotten unless they
-    /// tell of another conversation.
+    /// Unlinks a reference from the conversation, and deletes the callbacks that wait under it unless they are about
+    /// another conversation.
     async fn forget_reference(&self, conversation: &Conversation, reference: &Reference) -> Result<()> {
         let account = &conversation.account_id;
-        retry_on_conflict("forget a reference", || async move {
+        retry_on_conflict("unlink a reference", || async move {
             let Some(link) = self.references.find(account, reference).await? else {
                 return self.forget_parked(conversation, reference).await.map(Some);
             };
             let saved = match without(&link, &conversation.id) {
-                // Another conversation has the name by now, and what waits under it.
-                Kept::AsItIs => return Ok(Some(())),
-                Kept::Changed(kept) => self.references.put(account, reference, &kept, Some(&link)).await?,
-                Kept::Nothing => self.references.remove(account, reference, &link).await?,
+                // The reference, and what waits under it, now belongs to another conversation.
+                Remainder::Unchanged => return Ok(Some(())),
+                Remainder::Changed(remaining) => {
+                    self.references.put(account, reference, &remaining, Some(&link)).await?
+                }
+                Remainder::Nothing => self.references.remove(account, reference, &link).await?,
             };
             if saved == Saved::Yes && link.conversation_id == conversation.id {
                 return self.forget_parked(conversation, reference).await.map(Some);
@@ -75,7 +76,7 @@ impl<C: Conversations, R: References, T: EventTraces> Forget<C, R, T> {
     async fn forget_parked(&self, conversation: &Conversation, reference: &Reference) -> Result<()> {
         let account = &conversation.account_id;
         for callback in self.references.parked(account, reference).await? {
-            if !is_of_the_next(&callback, conversation) {
+            if !is_about_next(&callback, conversation) {
                 self.references.unpark(account, &callback).await?;
             }
         }
@@ -83,26 +84,26 @@ impl<C: Conversations, R: References, T: EventTraces> Forget<C, R, T> {
     }
 }
 
-/// What is left of a link.
-enum Kept {
-    AsItIs,
+/// What remains of a link.
+enum Remainder {
+    Unchanged,
     Changed(Link),
     Nothing,
 }
 
-fn without(link: &Link, id: &ConversationId) -> Kept {
+fn without(link: &Link, id: &ConversationId) -> Remainder {
     match &link.earlier {
         Some(earlier) if link.conversation_id == *id && earlier != id => {
-            Kept::Changed(Link { conversation_id: earlier.clone(), since: link.since, earlier: None })
+            Remainder::Changed(Link { conversation_id: earlier.clone(), since: link.since, earlier: None })
         }
-        _ if link.conversation_id == *id => Kept::Nothing,
-        Some(earlier) if earlier == id => Kept::Changed(Link { earlier: None, ..link.clone() }),
-        _ => Kept::AsItIs,
+        _ if link.conversation_id == *id => Remainder::Nothing,
+        Some(earlier) if earlier == id => Remainder::Changed(Link { earlier: None, ..link.clone() }),
+        _ => Remainder::Unchanged,
     }
 }
 
-/// A room is used again and again: what began after this conversation's end is about the one after it.
-fn is_of_the_next(callback: &ProviderCallback, conversation: &Conversation) -> bool {
+/// Whether a callback is about a later conversation of the same room: one that began after this one's end.
+fn is_about_next(callback: &ProviderCallback, conversation: &Conversation) -> bool {
     let ended = conversation.ended.as_ref().map(|ended| ended.at);
     ended.zip(callback.began).is_some_and(|(ended, began)| ended < began)
 }

@@ -1,4 +1,4 @@
-//! Which conversation a provider's reference leads to.
+//! Links from providers' references to conversations.
 
 use std::future::Future;
 
@@ -8,31 +8,30 @@ use crate::conversation::provider::Reference;
 use crate::lifecycle::provider_callback::ProviderCallback;
 use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::timestamp::Timestamp;
-use crate::shared::unavailable::Result;
-use crate::shared::unavailable::Saved;
+use crate::shared::unavailable::{Result, Saved};
 
 /// The conversation that a reference leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// The one that named it last.
+    /// The last conversation to use the reference.
     pub conversation_id: ConversationId,
-    /// Since when.
+    /// When it was linked.
     pub since: Timestamp,
-    /// The one before: a room is used again and again, and word of its meeting can come late.
+    /// The conversation before it: a room is used again and again, and callbacks can come late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<ConversationId>,
 }
 
-/// What providers call conversations, and the callbacks that came before their conversation.
+/// Stores links, and the callbacks that came before their conversation.
 pub trait References: Send + Sync {
-    /// Where a reference leads.
+    /// Loads the link of a reference.
     fn find(
         &self,
         account: &AccountId,
         reference: &Reference,
     ) -> impl Future<Output = Result<Option<Link>>> + Send;
 
-    /// Makes it lead elsewhere, if it still leads where it was found to.
+    /// Stores a link if the stored one is still `found`.
     fn put(
         &self,
         account: &AccountId,
@@ -41,7 +40,7 @@ pub trait References: Send + Sync {
         found: Option<&Link>,
     ) -> impl Future<Output = Result<Saved>> + Send;
 
-    /// Makes it lead nowhere, if it still leads where it was found to.
+    /// Deletes a link if the stored one is still `found`.
     fn remove(
         &self,
         account: &AccountId,
@@ -49,7 +48,7 @@ pub trait References: Send + Sync {
         found: &Link,
     ) -> impl Future<Output = Result<Saved>> + Send;
 
-    /// Keeps a callback for a while, once however often it comes.
+    /// Stores a callback until `until`; stores repeats once.
     fn park(
         &self,
         account: &AccountId,
@@ -57,14 +56,14 @@ pub trait References: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Forgets a callback that was kept.
+    /// Deletes a parked callback.
     fn unpark(
         &self,
         account: &AccountId,
         callback: &ProviderCallback,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// The callbacks that are kept for this reference, in any order.
+    /// The parked callbacks of this reference, in any order.
     fn parked(
         &self,
         account: &AccountId,

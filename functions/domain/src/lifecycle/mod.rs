@@ -1,8 +1,7 @@
-//! How an event comes to be.
+//! The lifecycle of a conversation: progress, end and deletion.
 //!
-//! [`complete`] ends a conversation, and everything else leads there: [`callback`] takes what a provider reports to its
-//! conversation, and [`overdue`] ends what nobody reports. [`update`] changes a record before and after its end;
-//! [`forget`] deletes it.
+//! [`complete`] ends a conversation and creates its event: [`callback`] calls it when a provider reports the end,
+//! [`overdue`] when nobody does. [`update`] changes a record before and after its end; [`forget`] deletes it.
 
 pub mod callback;
 pub mod complete;

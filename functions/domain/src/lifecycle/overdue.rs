@@ -1,4 +1,4 @@
-//! Conversations whose end nobody has reported: a schedule looks after them.
+//! Ends conversations whose end nobody has reported. A schedule runs it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,38 +15,38 @@ use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// How long a round may go on finding more: the schedule comes again within the minute.
+/// How long a round may go on finding more: the schedule starts the next within a minute.
 const ROUND: Duration = Duration::from_secs(5);
 
-/// Conversations that are ended at the same time.
+/// Conversations that are ended concurrently.
 const AT_ONCE: usize = 16;
 
-/// Ends what is overdue.
+/// Ends overdue conversations.
 pub struct EndOverdue<C, Q, O> {
     complete: Complete<C, Q>,
     overdue: O,
     clock: Arc<dyn Clock>,
 }
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug, Default)]
 pub struct Sweep {
-    /// Conversations that were dealt with.
+    /// Conversations that were handled.
     pub ended: usize,
-    /// Conversations that could not be.
+    /// Conversations that could not be handled.
     pub failed: usize,
-    /// Why, of one of them.
+    /// The cause of one failure.
     pub failure: Option<Unavailable>,
 }
 
 impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> EndOverdue<C, Q, O> {
-    /// Over the completion step and a way to find what is overdue.
+    /// Wraps the completion step and the port that finds overdue conversations.
     pub fn new(complete: Complete<C, Q>, overdue: O, clock: Arc<dyn Clock>) -> Self {
         Self { complete, overdue, clock }
     }
 
-    /// Deals with all of them, or with as many as a round has time for. One that fails keeps no other back, and is tried
-    /// again by the next round.
+    /// Handles all overdue conversations, or as many as a round has time for. A failure holds up no others; the next
+    /// round tries again.
     pub async fn run(&self) -> Result<Sweep> {
         let start = self.clock.now();
         let mut round = Sweep::default();
@@ -73,7 +73,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> End
 
 /// Finds the conversations whose end is overdue.
 pub trait OverdueConversations: Send + Sync {
-    /// Some of those that were overdue at that time; none only if there are none. May hold one that was just dealt
-    /// with.
+    /// Some of the conversations that were overdue at `at`; none only if there are none. May include one that was just
+    /// handled.
     fn find(&self, at: Timestamp) -> impl Future<Output = Result<Vec<(AccountId, ConversationId)>>> + Send;
 }

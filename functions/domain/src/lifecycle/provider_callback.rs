@@ -1,4 +1,4 @@
-//! What a provider's callback says of a conversation.
+//! A provider's callback, in the same form for all providers.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,24 +8,24 @@ use crate::conversation::record::Conversation;
 use crate::event::kind::EventKind;
 use crate::shared::timestamp::Timestamp;
 
-/// One callback, read. Holds phone numbers: no `Debug`.
+/// One parsed callback. Contains phone numbers: no `Debug`.
 #[derive(Clone)]
 pub struct ProviderCallback {
-    /// What the provider calls the conversation.
+    /// The provider's reference to the conversation.
     pub reference: Reference,
-    /// What the provider tells callbacks apart by: a repeat has the same.
+    /// The provider's id of the callback; a repeat has the same.
     pub id: String,
     /// When it happened, by the provider's clock.
     pub at: Timestamp,
-    /// When what it is about began, where it says so: a meeting, a participant's stay in one.
+    /// When the meeting, or a participant's stay in one, began, if the callback says so.
     pub began: Option<Timestamp>,
-    /// What happened.
+    /// The progress that it reports.
     pub progress: CallProgress,
-    /// What it knows of the conversation besides.
+    /// What else it says about the conversation.
     pub known: ConversationFields,
 }
 
-/// What happened.
+/// The progress of a call or meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallProgress {
@@ -37,18 +37,18 @@ pub enum CallProgress {
     Ended(Ending),
 }
 
-/// How a conversation ended, as far as a signal can tell.
+/// How a conversation ended, as far as a callback can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// Like this.
+    /// In this way.
     As(EventKind),
     /// Completed if someone had answered or joined, and disconnected if nobody had.
     ByAnswer,
 }
 
 impl Ending {
-    /// The event, by what the record knows.
+    /// The kind of event, depending on the record.
     #[must_use]
     pub const fn kind(self, conversation: &Conversation) -> EventKind {
         match self {

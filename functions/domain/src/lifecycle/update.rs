@@ -1,4 +1,4 @@
-//! The platform tells us of a conversation, before or after its end. Sends nothing.
+//! Updates a conversation's record for the platform, before or after its end. Sends nothing.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::invalid::Invalid;
 use crate::shared::unavailable::{Result, Saved};
 
-/// What an update came to.
-pub enum Updated {
-    /// The record as it is now.
+/// The result of an update.
+pub enum UpdateResult {
+    /// The updated record.
     Saved(Box<Conversation>),
     /// The update contradicts the record.
     Refused(Invalid),
-    /// With this update, the record is larger than we keep.
+    /// With this update, the record would exceed the limit.
     TooLarge,
 }
 
@@ -29,39 +29,39 @@ pub struct Update<C> {
 }
 
 impl<C: Conversations> Update<C> {
-    /// Over the record store.
+    /// Wraps the record store.
     pub fn new(conversations: C, clock: Arc<dyn Clock>) -> Self {
         Self { conversations, clock }
     }
 
-    /// The record as it is now.
+    /// The current record.
     pub async fn latest(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
         self.conversations.load(account, id).await
     }
 
-    /// Merges: a given value replaces, `null` clears, an absent field stays.
+    /// Merges a change: a given value replaces, `null` clears, an absent field stays.
     pub async fn run(
         &self,
         account: &AccountId,
         id: &ConversationId,
         change: &ConversationPatch,
-    ) -> Result<Updated> {
+    ) -> Result<UpdateResult> {
         retry_on_conflict("update a conversation", || async move {
             let now = self.clock.now();
             let known = self.conversations.load(account, id).await?;
             let mut conversation =
                 known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
             if let Err(refused) = check_status(change.fields.status(), &conversation) {
-                return Ok(Some(Updated::Refused(refused)));
+                return Ok(Some(UpdateResult::Refused(refused)));
             }
             conversation.apply(change);
             conversation.updated_at = now;
             if conversation.fields.len() > MAX_RECORD_BYTES {
-                return Ok(Some(Updated::TooLarge));
+                return Ok(Some(UpdateResult::TooLarge));
             }
             Ok(match self.conversations.save(&conversation).await? {
-                Saved::Yes => Some(Updated::Saved(Box::new(conversation))),
-                Saved::TooLarge => Some(Updated::TooLarge),
+                Saved::Yes => Some(UpdateResult::Saved(Box::new(conversation))),
+                Saved::TooLarge => Some(UpdateResult::TooLarge),
                 Saved::Conflict => None,
             })
         })
@@ -69,7 +69,7 @@ impl<C: Conversations> Update<C> {
     }
 }
 
-/// An update neither ends a conversation, because then nothing would say which flow did, nor reopens one.
+/// Checks that an update neither ends a conversation, because its flow would be unknown, nor reopens one.
 fn check_status(wanted: Option<ConversationStatus>, conversation: &Conversation) -> Result<(), Invalid> {
     let refuse = |rule| Err(Invalid::new("conversation_status", rule));
     match (wanted, &conversation.ended) {
@@ -77,7 +77,7 @@ fn check_status(wanted: Option<ConversationStatus>, conversation: &Conversation)
         (Some(status), Some(ended)) if status.event() == Some(ended.kind) => Ok(()),
         (Some(_), Some(_)) => refuse("cannot change once the conversation has ended"),
         (Some(status), None) if status.event().is_some() => {
-            refuse("is made terminal by a completion flow, such as POST /v1/flows/hangup, not by an update")
+            refuse("becomes final by a completion flow, such as POST /v1/flows/hangup, not by an update")
         }
         (Some(_), None) => Ok(()),
     }
@@ -120,6 +120,6 @@ mod tests {
         let id = ConversationId::parse("c-1").unwrap();
         let long = format!(r#"{{"notes":"{}"}}"#, "x".repeat(MAX_RECORD_BYTES));
         let change = ConversationPatch::parse(serde_json::from_str(&long).unwrap()).unwrap();
-        assert!(matches!(update.run(&account, &id, &change).await.unwrap(), Updated::TooLarge));
+        assert!(matches!(update.run(&account, &id, &change).await.unwrap(), UpdateResult::TooLarge));
     }
 }

@@ -154,7 +154,7 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
     }
 
     fn again(&self, delivery: &Delivery, salt: &str) -> Option<Delivery> {
-        let id = delivery.id.again(salt)?;
+        let id = delivery.id.resend_id(salt)?;
         let trigger = if delivery.trigger == Trigger::Test { Trigger::Test } else { Trigger::Resend };
         Some(Delivery { id, trigger, created_at: self.clock.now(), ..delivery.clone() })
     }

@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// Runs a step; a panic becomes an error like any other. What a step shares with others is immutable or behind ports,
-/// so nothing half-changed is left behind.
+/// Runs a step and turns a panic into an error. Steps share only immutable data and ports, so a panic leaves nothing
+/// half-changed.
 pub async fn catch_panic<T>(step: impl Future<Output = Result<T>>) -> Result<T> {
     match AssertUnwindSafe(step).catch_unwind().await {
         Ok(result) => result,

@@ -1,14 +1,14 @@
-//! The time of day.
+//! The port to the current time.
 
 use crate::shared::timestamp::Timestamp;
 
-/// The time of day.
+/// Tells the time.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// What the machine itself takes for now: what was stated by its clock is measured by it.
-    fn own(&self) -> Timestamp {
+    /// The machine's uncorrected time, for comparison with other times by the machine's clock.
+    fn local_now(&self) -> Timestamp {
         self.now()
     }
 }

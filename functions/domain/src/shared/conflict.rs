@@ -1,12 +1,11 @@
-//! Records that others write, too.
+//! Optimistic retry for records with several writers.
 
 use crate::shared::unavailable::{Result, Unavailable};
 
 /// Each conflict is another writer's success, and a conversation has few.
 const MAX_CONFLICTS: usize = 32;
 
-/// Does something to a record, again from its reading on whenever another writer comes in between: then the step says
-/// `None`.
+/// Optimistic retry: `step` loads, changes and conditionally saves a record; it runs again after a conflict (`None`).
 pub(crate) async fn retry_on_conflict<T, F>(doing: &'static str, step: impl Fn() -> F) -> Result<T>
 where
     F: Future<Output = Result<Option<T>>> + Send,
@@ -16,7 +15,7 @@ where
             return Ok(done);
         }
     }
-    Err(Unavailable::new(doing, "other writers kept getting in between"))
+    Err(Unavailable::new(doing, "other writers kept changing the record"))
 }
 
 #[cfg(test)]

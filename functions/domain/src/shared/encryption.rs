@@ -1,4 +1,4 @@
-//! What is secret of a destination or a provider as it is stored: sealed, for one thing of one account.
+//! Encryption of stored secrets. Each ciphertext is bound to one destination or provider of one account.
 
 use std::fmt;
 use std::future::Future;
@@ -8,12 +8,12 @@ use bytes::Bytes;
 use crate::shared::ids::{AccountId, DestinationId};
 use crate::shared::unavailable::Result;
 
-/// A text that nobody reads without the key it was sealed under. Where it was sealed, a new key was made for it.
+/// A secret, encrypted under a data key of its own.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Encrypted {
-    /// The key of this text alone, itself sealed.
+    /// The data key, itself encrypted.
     pub data_key: Bytes,
-    /// The text.
+    /// The ciphertext.
     pub content: Bytes,
 }
 
@@ -23,7 +23,7 @@ impl fmt::Debug for Encrypted {
     }
 }
 
-/// Whose a sealed text is. It opens for nobody else.
+/// The destination or provider that a ciphertext is bound to. It cannot be decrypted for any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncryptionContext<'a> {
     account: &'a AccountId,
@@ -36,7 +36,7 @@ impl<'a> EncryptionContext<'a> {
         Self { account, kind, id }
     }
 
-    /// A destination of an account.
+    /// The context of a destination's secrets.
     #[must_use]
     pub fn destination(account: &'a AccountId, id: &'a DestinationId) -> Self {
         Self::new(account, "destination", id.as_str())
@@ -48,13 +48,13 @@ impl<'a> EncryptionContext<'a> {
         self.account.as_str()
     }
 
-    /// What it is: `destination` or `provider`.
+    /// The kind of owner: `destination` or `provider`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// Which one.
+    /// The owner's id.
     #[must_use]
     pub const fn id(&self) -> &'a str {
         self.id
@@ -67,23 +67,23 @@ impl fmt::Display for EncryptionContext<'_> {
     }
 }
 
-/// Opens what a [`Vault`] has sealed.
+/// Decrypts what a [`Vault`] has encrypted.
 pub trait Decryptor: Send + Sync {
-    /// The text that was sealed for this holder. An error also if it was sealed for another or has been changed since:
-    /// only we write there, so that is a failure of ours, and what waits for it can go on once it is mended.
+    /// Decrypts a secret in its context. Fails if it was encrypted in another context or changed since: only we write
+    /// these secrets, so that is a failure of ours, and work that needs them can continue once it is repaired.
     fn decrypt(
         &self,
-        of: &EncryptionContext<'_>,
+        context: &EncryptionContext<'_>,
         encrypted: &Encrypted,
     ) -> impl Future<Output = Result<Vec<u8>>> + Send;
 }
 
-/// Seals what is secret before it is stored.
+/// Encrypts secrets before they are stored.
 pub trait Vault: Decryptor {
-    /// Seals a text for this holder, under a key of its own.
+    /// Encrypts a secret in its context, under a new data key.
     fn encrypt(
         &self,
-        of: &EncryptionContext<'_>,
+        context: &EncryptionContext<'_>,
         text: &[u8],
     ) -> impl Future<Output = Result<Encrypted>> + Send;
 }

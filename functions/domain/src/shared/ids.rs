@@ -1,4 +1,4 @@
-//! The names of things. An id is checked once, where it enters, and carried as its own type ever after.
+//! Ids. Each is checked once, where it enters, and has its own type from then on.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use sha2::{Digest, Sha256};
 
 use crate::shared::invalid::Invalid;
 
-/// A longer id is refused: ids are parts of table keys (1,024 bytes for a DynamoDB sort key).
+/// Longest id. Ids are parts of table keys (1,024 bytes for a DynamoDB sort key).
 pub const MAX_ID_LENGTH: usize = 128;
 
 /// Bytes in an account's and an event's id: 96 bits. Ids are short because every record repeats them, and the record of
-/// a success has to stay under 1 KB.
+/// a success must stay under 1 KB.
 const TOKEN_BYTES: usize = 12;
 
-/// Bytes of chance in a destination's id, which has to be unlike those of its own account only.
+/// Random bytes in a destination's id, which must be unique within its account only.
 const DESTINATION_BYTES: usize = 8;
 
 macro_rules! id {
@@ -25,7 +25,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes 1 to [`MAX_ID_LENGTH`] ASCII letters, digits and `-._:`; nothing else can be part of a table key.
+            /// Accepts 1 to [`MAX_ID_LENGTH`] ASCII letters, digits and `-._:`; table keys allow no others.
             ///
             /// # Errors
             /// Names the field and the rule.
@@ -34,7 +34,7 @@ macro_rules! id {
                 if is_id(&text) { Ok(Self(text)) } else { Err(Invalid::new($field, ID_RULE)) }
             }
 
-            /// The id as it is written.
+            /// The id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -63,7 +63,7 @@ macro_rules! id {
     };
 }
 
-pub(crate) const ID_RULE: &str = "takes 1 to 128 ASCII letters, digits and the characters - . _ :";
+pub(crate) const ID_RULE: &str = "must be 1 to 128 ASCII letters, digits or the characters - . _ :";
 
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=MAX_ID_LENGTH).contains(&text.len())
@@ -71,28 +71,28 @@ pub(crate) fn is_id(text: &str) -> bool {
 }
 
 id!(
-    /// A customer. Part of every key, so another account's id addresses nothing.
+    /// The id of a customer's account. Part of every table key, so ids of another account's items find nothing.
     AccountId, "account_id"
 );
 id!(
-    /// What the platform calls a conversation, and the stable key for the customer's own workflows.
+    /// The platform's id of a conversation, and the stable key for the customer's own workflows.
     ConversationId, "conversation_id"
 );
 id!(
-    /// One place an account's events go to.
+    /// The id of a destination: one endpoint for an account's events.
     DestinationId, "destination_id"
 );
 id!(
-    /// One lifecycle event. The same in every attempt and every resend; receivers use it to store an event once.
+    /// The id of a lifecycle event. The same in every attempt and resend; receivers use it to store an event once.
     EventId, "event_id"
 );
 id!(
-    /// One event on its way to one destination. Holds the event's id, so that it alone addresses the delivery.
+    /// The id of a delivery: one event to one destination. It contains the event's id, so it alone suffices.
     DeliveryId, "delivery_id"
 );
 
 impl AccountId {
-    /// A new account's id, from chance.
+    /// Creates an account's id from random bytes.
     #[must_use]
     pub fn new(randomness: [u8; TOKEN_BYTES]) -> Self {
         Self(format!("acc_{}", hex(&randomness)))
@@ -100,7 +100,7 @@ impl AccountId {
 }
 
 impl DestinationId {
-    /// A new destination's id, from chance.
+    /// Creates a destination's id from random bytes.
     #[must_use]
     pub fn new(randomness: [u8; DESTINATION_BYTES]) -> Self {
         Self(format!("dst_{}", hex(&randomness)))
@@ -108,7 +108,7 @@ impl DestinationId {
 }
 
 impl ConversationId {
-    /// A conversation that never was: one that a customer tries a destination with. From chance.
+    /// Creates the id of a fictitious conversation, for a test event, from random bytes.
     #[must_use]
     pub fn of_test(randomness: [u8; DESTINATION_BYTES]) -> Self {
         Self(format!("test-{}", hex(&randomness)))
@@ -118,7 +118,7 @@ impl ConversationId {
 impl EventId {
     const PREFIX: &'static str = "evt_";
 
-    /// A conversation ends once, so its event's id follows from its own: a repeated completion cannot make a second one.
+    /// Derives the id from the conversation's: it ends once, so a repeated completion creates no second event.
     #[must_use]
     pub fn of_conversation(account: &AccountId, conversation: &ConversationId) -> Self {
         let digest = digest(&["event", account.as_str(), conversation.as_str()]);
@@ -128,12 +128,12 @@ impl EventId {
 
 impl DeliveryId {
     const PREFIX: &'static str = "dlv_";
-    /// Hex digits of the event's id within a delivery's.
+    /// Hex digits of the event's id within a delivery's id.
     const EVENT_DIGITS: usize = 2 * TOKEN_BYTES;
     /// Hex digits that tell the deliveries of one event apart.
     const OWN_DIGITS: usize = 12;
 
-    /// Follows from event and destination, so that a fan-out can run twice without making a second delivery.
+    /// Derives the id from event and destination, so that a repeated fan-out creates no second delivery.
     #[must_use]
     pub fn of(event: &EventId, destination: &DestinationId) -> Self {
         Self::with(event, &["delivery", event.as_str(), destination.as_str()])
@@ -144,14 +144,14 @@ impl DeliveryId {
         Self(format!("{}{event}{}", Self::PREFIX, hex(&digest(own)[..Self::OWN_DIGITS / 2])))
     }
 
-    /// The delivery of the same event that is made again. Of one delivery and salt there is one, however often it is
-    /// asked for; `None` for a text that is no delivery id of ours.
+    /// Derives the id of a resend of this delivery. The same salt always gives the same id; `None` if this is not one
+    /// of our delivery ids.
     #[must_use]
-    pub fn again(&self, salt: &str) -> Option<Self> {
+    pub fn resend_id(&self, salt: &str) -> Option<Self> {
         Some(Self::with(&self.event_id()?, &["again", self.as_str(), salt]))
     }
 
-    /// The event that this delivery carries; `None` for a text that is no delivery id of ours.
+    /// The event that this delivery carries; `None` if this is not one of our delivery ids.
     #[must_use]
     pub fn event_id(&self) -> Option<EventId> {
         let digits = self.0.strip_prefix(Self::PREFIX)?;
@@ -161,7 +161,7 @@ impl DeliveryId {
     }
 }
 
-/// A digest over a list of texts that no other list has: each is preceded by its length.
+/// An unambiguous digest of a list of texts: each is preceded by its length.
 pub(crate) fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
@@ -206,10 +206,10 @@ mod tests {
         let (account, conversation, destination) = ids();
         let event = EventId::of_conversation(&account, &conversation);
         let first = DeliveryId::of(&event, &destination);
-        let again = first.again("a").unwrap();
+        let again = first.resend_id("a").unwrap();
         assert_eq!(again.event_id(), Some(event));
-        assert_eq!(first.again("a"), Some(again.clone()));
-        assert!(again != first && first.again("b") != Some(again));
+        assert_eq!(first.resend_id("a"), Some(again.clone()));
+        assert!(again != first && first.resend_id("b") != Some(again));
     }
 
     #[test]

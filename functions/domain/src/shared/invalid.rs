@@ -1,8 +1,8 @@
-//! What is wrong with something a caller gave us.
+//! The error for a caller's mistake.
 
 use std::borrow::Cow;
 
-/// A caller's mistake: the field that is wrong and the rule it breaks, as a sentence that starts after the field's name.
+/// A caller's mistake: the invalid field and the rule it breaks, which together read as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {rule}")]
 pub struct Invalid {
@@ -13,22 +13,22 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// Names the field and the rule. A caller's own name or value in them is cut where nobody would read on.
+    /// Names the field and the rule. Truncates both, because they may contain the caller's own text.
     pub fn new(field: impl Into<Cow<'static, str>>, rule: impl Into<Cow<'static, str>>) -> Self {
-        let field = cut(field.into(), MAX_FIELD_CHARS);
-        // So that an error names something also where the name is empty.
+        let field = truncate(field.into(), MAX_FIELD_CHARS);
+        // The error names something even if the field's name is empty.
         let field = if field.is_empty() { "\"\"".into() } else { field };
-        Self { field, rule: cut(rule.into(), MAX_RULE_CHARS) }
+        Self { field, rule: truncate(rule.into(), MAX_RULE_CHARS) }
     }
 }
 
-/// Longest name of a field that an error gives back; no field of ours has a longer one.
+/// Longest field name in an error, in characters; no field of ours is longer.
 const MAX_FIELD_CHARS: usize = 64;
 
-/// Longest rule: a few sentences.
+/// Longest rule in an error, in characters: a few sentences.
 const MAX_RULE_CHARS: usize = 500;
 
-fn cut(text: Cow<'static, str>, chars: usize) -> Cow<'static, str> {
+fn truncate(text: Cow<'static, str>, chars: usize) -> Cow<'static, str> {
     match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
         None => text,
@@ -45,6 +45,6 @@ mod tests {
         assert_eq!(invalid.field.chars().count(), MAX_FIELD_CHARS + 1);
         assert_eq!(invalid.rule.chars().count(), MAX_RULE_CHARS + 1);
         assert_eq!(Invalid::new("url", "must use https://").to_string(), "url must use https://");
-        assert_eq!(Invalid::new("", "is not known here").to_string(), "\"\" is not known here");
+        assert_eq!(Invalid::new("", "is not a known field").to_string(), "\"\" is not a known field");
     }
 }

@@ -1,4 +1,4 @@
-//! A JSON object as its fields, in order, each value still as text.
+//! A JSON object as an ordered list of fields, each value still as text.
 
 use std::fmt;
 
@@ -7,22 +7,22 @@ use serde_json::value::RawValue;
 
 use crate::shared::invalid::Invalid;
 
-/// Our ids, times and notes always serialize.
+/// The value as JSON text. Our ids, times and notes always serialize.
 pub(crate) fn json_of(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// Most fields of one object: several times what any of ours has. Each is compared with all before it.
+/// Most fields in one object: several times what any of ours has. Each is compared with all before it.
 const MAX_FIELDS: usize = 100;
 
-/// The fields of one JSON object; none is given twice.
+/// The fields of one JSON object; no name occurs twice.
 pub struct JsonObject(Vec<(String, Box<RawValue>)>);
 
 impl JsonObject {
-    /// A field's value, or `None` where it is absent.
+    /// A field's value, or `None` if it is absent.
     ///
     /// # Errors
-    /// It is of another type: the rule says which it has to be.
+    /// The value has the wrong type; `rule` says which it must have.
     pub fn optional<T: DeserializeOwned>(
         &self,
         name: &'static str,
@@ -35,7 +35,7 @@ impl JsonObject {
     /// A field's value.
     ///
     /// # Errors
-    /// It is absent, or of another type: the rule says which it has to be.
+    /// The field is absent, or its value has the wrong type; `rule` says which it must have.
     pub fn required<T: DeserializeOwned>(
         &self,
         name: &'static str,
@@ -44,10 +44,10 @@ impl JsonObject {
         self.optional(name, rule)?.ok_or_else(|| Invalid::new(name, "is missing"))
     }
 
-    /// Takes a field out: its value, or `None` where it is absent.
+    /// Removes a field and returns its value, or `None` if it is absent.
     ///
     /// # Errors
-    /// It is of another type: the rule says which it has to be.
+    /// The value has the wrong type; `rule` says which it must have.
     pub fn take<T: DeserializeOwned>(
         &mut self,
         name: &'static str,
@@ -58,13 +58,13 @@ impl JsonObject {
         Ok(value)
     }
 
-    /// Refuses fields that nothing would look at: a misspelt one is not silently ignored.
+    /// Refuses unknown fields, so that a misspelt one is not silently ignored.
     ///
     /// # Errors
-    /// The first field of another name.
+    /// The first unknown field.
     pub fn allow_only(&self, known: &[&str]) -> Result<(), Invalid> {
         match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-            Some((name, _)) => Err(Invalid::new(name.clone(), "is not known here")),
+            Some((name, _)) => Err(Invalid::new(name.clone(), "is not a known field")),
             None => Ok(()),
         }
     }

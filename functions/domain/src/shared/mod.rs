@@ -1,4 +1,4 @@
-//! The ground floor: what every other room builds on and what builds on none.
+//! The foundation: all other modules build on it, and it builds on none.
 
 pub mod catch_panic;
 pub mod clock;

@@ -1,13 +1,13 @@
-//! Where ids and secrets come from.
+//! The port to randomness.
 
-/// Where ids and secrets come from.
+/// The source of randomness for ids and secrets.
 pub trait Randomness: Send + Sync {
-    /// Fills the buffer with bytes that nobody can guess.
+    /// Fills the buffer with unpredictable bytes.
     fn fill(&self, buffer: &mut [u8]);
 }
 
 impl dyn Randomness + '_ {
-    /// As many such bytes.
+    /// Returns unpredictable bytes.
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

@@ -1,6 +1,6 @@
-//! How often something may be done: so many times in each window of ten seconds.
+//! Rate limits, counted in windows of ten seconds.
 //!
-//! A window has a counter that every process adds to, so the limit holds however many of them there are.
+//! All processes add to the same counter of a window, so a limit holds for all of them together.
 
 use std::fmt;
 use std::future::Future;
@@ -11,27 +11,27 @@ use crate::shared::ids::{AccountId, DestinationId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
-/// How long a window is: long enough for a burst, short enough to wait for the next.
+/// Length of a window: long enough for a burst, short enough to wait for the next.
 pub const WINDOW: Duration = Duration::from_secs(10);
 
 const WINDOW_MILLIS: u64 = 10_000;
 
-/// So many times in a window.
+/// The most that is allowed in one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit(NonZeroU64);
 
-/// One of the windows that time is cut into.
+/// One of the consecutive windows that time is divided into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window(u64);
 
-/// What is counted.
+/// What a counter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateKey<'a> {
     /// An account's requests to the API.
     Requests(&'a AccountId),
-    /// What a destination is sent.
+    /// Deliveries to a destination.
     Deliveries(&'a AccountId, &'a DestinationId),
-    /// New deliveries to a destination that hangs.
+    /// New deliveries to a destination that is not responding.
     Probes(&'a AccountId, &'a DestinationId),
 }
 
@@ -45,18 +45,18 @@ impl RateLimit {
         }
     }
 
-    /// Whether something that is the `place`th of its window, from 1 on, is one too many.
+    /// Whether the `count`th of a window, from 1, exceeds the limit.
     #[must_use]
-    pub fn is_exceeded_by(self, place: u64) -> bool {
-        place > self.0.get()
+    pub fn is_exceeded_by(self, count: u64) -> bool {
+        count > self.0.get()
     }
 
-    /// When that which is one too many would have its turn, if all that came before it in this window go first.
+    /// When the `count`th of a window may go, after all before it.
     #[must_use]
-    pub fn turn_of(self, place: u64, window: Window) -> Timestamp {
-        let (windows, rest) = ((place - 1) / self.0, (place - 1) % self.0);
+    pub fn slot_for(self, count: u64, window: Window) -> Timestamp {
+        let (windows, rest) = ((count - 1) / self.0, (count - 1) % self.0);
         let start = window.0.saturating_add(windows).saturating_mul(WINDOW_MILLIS);
-        // Spread over their window, so that they don't all come at its start.
+        // Spread over the window, so that they don't all go at its start.
         Timestamp::from_millis(start) + Duration::from_millis(rest.saturating_mul(WINDOW_MILLIS) / self.0)
     }
 }
@@ -68,29 +68,29 @@ impl fmt::Display for RateLimit {
 }
 
 impl Window {
-    /// The one that a moment lies in.
+    /// The window that contains a moment.
     #[must_use]
     pub const fn at(moment: Timestamp) -> Self {
         Self(moment.as_millis() / WINDOW_MILLIS)
     }
 
-    /// When the next one starts.
+    /// When the next window starts.
     #[must_use]
     pub const fn end(self) -> Timestamp {
         Timestamp::from_millis((self.0 + 1) * WINDOW_MILLIS)
     }
 
-    /// Its place among all of them.
+    /// Its number, counted from the epoch.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
     }
 }
 
-/// Counts how often something is done.
+/// Counts uses across all processes.
 pub trait RateCounter: Send + Sync {
-    /// Once more in this window: how often it was done in it by now, by everyone. May count one time twice, never none.
-    fn count(&self, what: RateKey<'_>, window: Window) -> impl Future<Output = Result<u64>> + Send;
+    /// Counts one use and returns all uses in this window so far. May count one twice, but misses none.
+    fn increment(&self, key: RateKey<'_>, window: Window) -> impl Future<Output = Result<u64>> + Send;
 }
 
 #[cfg(test)]
@@ -115,16 +115,16 @@ mod tests {
     #[test]
     fn the_limit_is_the_last_that_may_pass() {
         let limit = RateLimit::new(3).unwrap();
-        assert!([1, 2, 3].iter().all(|place| !limit.is_exceeded_by(*place)));
+        assert!([1, 2, 3].iter().all(|count| !limit.is_exceeded_by(*count)));
         assert!(limit.is_exceeded_by(4));
     }
 
     #[test]
     fn those_who_wait_are_spread_over_the_windows_to_come() {
         let (limit, window) = (RateLimit::new(4).unwrap(), Window::at(AT));
-        for (place, after_the_end) in [(5, 0), (6, 2500), (8, 7500), (9, 10_000), (17, 30_000)] {
-            let turn = window.end() + Duration::from_millis(after_the_end);
-            assert_eq!(limit.turn_of(place, window), turn, "{place}");
+        for (count, after_the_end) in [(5, 0), (6, 2500), (8, 7500), (9, 10_000), (17, 30_000)] {
+            let slot = window.end() + Duration::from_millis(after_the_end);
+            assert_eq!(limit.slot_for(count, window), slot, "{count}");
         }
     }
 }

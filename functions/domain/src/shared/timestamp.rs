@@ -1,4 +1,4 @@
-//! A moment, to the millisecond.
+//! Points in time, to the millisecond.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in the API, as a number in the tables; so there is none
-/// that RFC 3339 cannot write.
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z. RFC 3339 in the API, a number in the tables; every value
+/// can be written in RFC 3339.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 
@@ -16,7 +16,7 @@ impl Timestamp {
     /// 9999-12-31T23:59:59.999Z: RFC 3339, 5.6, has four digits for the year.
     const LAST: u64 = 253_402_300_799_999;
 
-    /// From milliseconds since the epoch; what would lie after the last moment is the last moment.
+    /// Converts milliseconds since the epoch; a later value becomes the last moment.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         if millis < Self::LAST { Self(millis) } else { Self(Self::LAST) }
@@ -28,25 +28,25 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds since the epoch, as `webhook-timestamp` and a table's TTL want them.
+    /// Whole seconds since the epoch, as `webhook-timestamp` and a table's TTL need them.
     #[must_use]
     pub const fn as_secs(self) -> u64 {
         self.0 / 1000
     }
 
-    /// The time from `earlier` until `self`; zero when it lies ahead.
+    /// The time from `earlier` until `self`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// The day that it falls on, in UTC.
+    /// Its day in UTC.
     #[must_use]
     pub const fn day(self) -> Day {
-        Day(self.0 / MILLIS_OF_A_DAY)
+        Day(self.0 / MILLIS_PER_DAY)
     }
 
-    /// Reads RFC 3339, any offset. With one, the last hours of 9999 are in a year that could not be written in UTC.
+    /// Reads RFC 3339 with any offset. Refuses a time that an offset puts before 1970 or after 9999 in UTC.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -92,15 +92,15 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Days are as long in UTC as Unix counts them: leap seconds have no number.
-const MILLIS_OF_A_DAY: u64 = 24 * 60 * 60 * 1000;
+/// Unix time counts no leap seconds, so all days are equally long.
+const MILLIS_PER_DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// A day in UTC, as the number of days since 1970-01-01. Written as a date in the API, as a number in the tables.
+/// A day in UTC: the number of days since 1970-01-01. A date in the API, a number in the tables.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Day(u64);
 
 impl Day {
-    /// From days since the epoch.
+    /// Converts days since the epoch.
     #[must_use]
     pub const fn from_number(days: u64) -> Self {
         Self(days)
@@ -115,7 +115,7 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let start = Timestamp::from_millis(self.0.saturating_mul(MILLIS_OF_A_DAY)).to_string();
+        let start = Timestamp::from_millis(self.0.saturating_mul(MILLIS_PER_DAY)).to_string();
         f.write_str(start.split('T').next().unwrap_or_default())
     }
 }
@@ -126,7 +126,7 @@ impl Serialize for Day {
     }
 }
 
-/// A span as a number of milliseconds.
+/// Serializes a duration as a number of milliseconds.
 pub(crate) mod millis {
     use std::time::Duration;
 
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(Timestamp::parse("2025-09-01T11:47:40.2+02:00"), Some(moment));
     }
 
-    /// One that could not be would panic where it is written, again and again if a table has it.
+    /// A time that cannot be written would panic on output, every time if it is in a table.
     #[test]
     fn whatever_moment_there_is_can_be_written() {
         let last = Timestamp::parse("9999-12-31T23:59:59.999Z").unwrap();

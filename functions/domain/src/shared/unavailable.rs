@@ -1,6 +1,6 @@
 //! Failures of our own infrastructure, and the result of a conditional write.
 
-/// Our infrastructure failed: a table, a queue, the network between. The cause is for our log, not for callers.
+/// A failure of our infrastructure: a table, a queue, the network between. The cause is for our log, not for callers.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation}")]
 pub struct Unavailable {
@@ -10,12 +10,12 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
-    /// Says what was being done and why it failed.
+    /// Names the operation and the cause.
     pub fn new(operation: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { operation, cause: cause.into() }
     }
 
-    /// Why it failed, from the nearest cause to the last.
+    /// Its causes, from the nearest to the root.
     #[must_use]
     pub fn causes(&self) -> String {
         let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
@@ -23,16 +23,16 @@ impl Unavailable {
     }
 }
 
-/// What a port's call comes to.
+/// The result of a port's call.
 pub type Result<T, E = Unavailable> = std::result::Result<T, E>;
 
-/// What a write on a condition came to.
+/// The result of a conditional write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
-    /// It is stored.
+    /// The record is stored.
     Yes,
-    /// Someone else wrote in between: read again.
+    /// Another writer changed the record: read it again.
     Conflict,
-    /// It is larger than a table item can be, even compressed.
+    /// The record is larger than a table item can be, even compressed.
     TooLarge,
 }

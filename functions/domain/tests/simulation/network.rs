@@ -101,7 +101,7 @@ impl Network {
         } else {
             self.travel()
         };
-        let (sent, answer) = (self.clock.own(), Arc::new(Mutex::new(None)));
+        let (sent, answer) = (self.clock.local_now(), Arc::new(Mutex::new(None)));
         let (effect, slot, time) = (Arc::clone(effect), Arc::clone(&answer), self.time.clone());
         self.time.after(there, move || *slot.lock().unwrap() = Some((effect(), time.now())));
         if happens(Fault::KilledAfter) {

@@ -112,7 +112,7 @@ impl Destinations for Ports {
 }
 
 impl RateCounter for Ports {
-    async fn count(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
+    async fn increment(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
         let (is_trial, account, destination) = match what {
             RateKey::Requests(_) => return Ok(0),
             RateKey::Deliveries(account, destination) => (false, account.clone(), destination.clone()),
@@ -121,7 +121,7 @@ impl RateCounter for Ports {
         let world = Arc::clone(&self.world);
         let count = move || {
             let counted = if is_trial { RateKey::Probes } else { RateKey::Deliveries };
-            at_once(world.rates.count(counted(&account, &destination), window))
+            at_once(world.rates.increment(counted(&account, &destination), window))
         };
         self.network.call(Point::Count, count).await
     }

@@ -3,7 +3,7 @@
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use domain::conversation::ended::Ended;
-use domain::lifecycle::complete::{Completed, Completion};
+use domain::lifecycle::complete::{Completion, CompletionResult};
 use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::Serialize;
@@ -18,9 +18,9 @@ pub(crate) struct EndConversation<'a> {
 
 impl EndConversation<'_> {
     /// Ends the conversation, and lets the callbacks of providers that it names find it.
-    pub(crate) async fn run(&self, completion: &Completion) -> Result<Completed, Unavailable> {
+    pub(crate) async fn run(&self, completion: &Completion) -> Result<CompletionResult, Unavailable> {
         let completed = self.complete.run(completion).await?;
-        if completed != Completed::TooLarge {
+        if completed != CompletionResult::TooLarge {
             let Completion { account_id, conversation_id, stated, .. } = completion;
             self.callbacks.link(account_id, conversation_id, &stated.references, true).await?;
         }
@@ -31,9 +31,9 @@ impl EndConversation<'_> {
     /// event that stands.
     pub(crate) async fn reply(&self, completion: &Completion) -> Result<Reply, Problem> {
         let (status, ended) = match self.run(completion).await? {
-            Completed::Accepted(ended) => (StatusCode::ACCEPTED, ended),
-            Completed::EndedOtherwise(ended) => (StatusCode::OK, ended),
-            Completed::TooLarge => return Err(Problem::too_large()),
+            CompletionResult::Accepted(ended) => (StatusCode::ACCEPTED, ended),
+            CompletionResult::EndedDifferently(ended) => (StatusCode::OK, ended),
+            CompletionResult::TooLarge => return Err(Problem::too_large()),
         };
         let Ended { event_id, kind, at, .. } = &ended;
         let body = Accepted {

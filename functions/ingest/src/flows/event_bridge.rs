@@ -7,7 +7,7 @@ use adapters::function::Error;
 use domain::account::store::Accounts;
 use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
-use domain::lifecycle::complete::Completed;
+use domain::lifecycle::complete::CompletionResult;
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::Invalid;
 use domain::shared::json::JsonObject;
@@ -71,8 +71,8 @@ async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEve
     }
     let flow = CompletionFlow::EventBridge;
     match step.run(&stated.completion(account_id, flow, kind, ConversationFields::default())).await? {
-        Completed::Accepted(_) | Completed::EndedOtherwise(_) => Ok(()),
-        Completed::TooLarge => Err("the record is larger than we keep".into()),
+        CompletionResult::Accepted(_) | CompletionResult::EndedDifferently(_) => Ok(()),
+        CompletionResult::TooLarge => Err("the record is larger than we keep".into()),
     }
 }
 

@@ -106,7 +106,7 @@ async fn each_attempt_is_a_line_with_its_delay_if_it_is_an_events_first_and_with
     }
     let mut sent_again = to("dst_1");
     sent_again.message.trigger = Trigger::Resend;
-    sent_again.message.delivery_id = sent_again.message.delivery_id.again("").unwrap();
+    sent_again.message.delivery_id = sent_again.message.delivery_id.resend_id("").unwrap();
     world.receive(&[sent_again]).await;
     let said = lines.of("delivery.attempted");
     let says = |line: &str, field: &str| format!("{line} ").contains(&format!(" {field} "));

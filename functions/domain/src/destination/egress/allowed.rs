@@ -1,4 +1,4 @@
-//! Private networks that an operator opens to destinations.
+//! Private networks in which an operator allows destinations.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,14 +8,14 @@ use ipnet::IpNet;
 
 use super::network::{v4, v6};
 
-/// Networks besides the public ones, none of which holds an address of the machine itself.
+/// Allowed private networks. None contains an address of the machine itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedNetworks(Arc<[IpNet]>);
 
 impl AllowedNetworks {
-    /// Reads networks as `10.20.0.0/16, fd12:3456::/32`. The error goes on after the name of what was read.
+    /// Reads networks such as `10.20.0.0/16, fd12:3456::/32`. The error follows the setting's name.
     pub fn parse(text: &str) -> Result<Self, String> {
-        text.split(',').map(|network| network_of(network.trim())).collect::<Result<_, _>>().map(Self)
+        text.split(',').map(|network| parse_network(network.trim())).collect::<Result<_, _>>().map(Self)
     }
 
     pub(super) fn contain(&self, address: IpAddr) -> bool {
@@ -30,24 +30,24 @@ impl fmt::Display for AllowedNetworks {
     }
 }
 
-fn network_of(text: &str) -> Result<IpNet, String> {
+fn parse_network(text: &str) -> Result<IpNet, String> {
     let network: IpNet = text.parse().map_err(|_| {
-        format!("must be networks such as 10.20.0.0/16, with commas between; {text:?} is none")
+        format!("must be networks such as 10.20.0.0/16, separated by commas; {text:?} is not a network")
     })?;
     if network != network.trunc() {
         return Err(format!("holds {network}, which is one address of the network {}", network.trunc()));
     }
-    let holds = |closed: &IpNet| network.contains(closed) || closed.contains(&network);
-    match CLOSED.iter().find(|closed| holds(closed)) {
-        Some(closed) => Err(format!("holds {network}, and no destination may ever be in {closed}")),
+    let overlaps = |forbidden: &IpNet| network.contains(forbidden) || forbidden.contains(&network);
+    match FORBIDDEN.iter().find(|forbidden| overlaps(forbidden)) {
+        Some(forbidden) => Err(format!("holds {network}, and no destination may ever be in {forbidden}")),
         None => Ok(network),
     }
 }
 
-/// What leads to the machine itself or to the services that hand it its credentials, by whatever name, and what is no
-/// host's address.
-const CLOSED: [IpNet; 11] = [
-    v4([0, 0, 0, 0], 8),        // this network; Linux takes 0.0.0.0 for loopback
+/// Networks that lead, by any name, to the machine itself or to the services that provide its credentials, and those in
+/// which no host has an address.
+const FORBIDDEN: [IpNet; 11] = [
+    v4([0, 0, 0, 0], 8),        // this network; Linux treats 0.0.0.0 as loopback
     v4([127, 0, 0, 0], 8),      // loopback: Lambda's Runtime API
     v4([169, 254, 0, 0], 16),   // link-local: the metadata service, Lambda's own endpoints
     v4([224, 0, 0, 0], 4),      // multicast
@@ -104,12 +104,12 @@ mod tests {
     #[test]
     fn what_is_no_network_is_named() {
         for (text, named) in [
-            ("", r#""" is none"#),
-            ("10.0.0.0/8,", r#""" is none"#),
-            ("10.0.0.0/8 10.1.0.0/16", "is none"),
-            ("10.0.0.1", r#""10.0.0.1" is none"#),
-            ("10.0.0.0/33", "is none"),
-            ("internal", r#""internal" is none"#),
+            ("", r#""" is not a network"#),
+            ("10.0.0.0/8,", r#""" is not a network"#),
+            ("10.0.0.0/8 10.1.0.0/16", "is not a network"),
+            ("10.0.0.1", r#""10.0.0.1" is not a network"#),
+            ("10.0.0.0/33", "is not a network"),
+            ("internal", r#""internal" is not a network"#),
             ("10.0.0.1/8", "one address of the network 10.0.0.0/8"),
         ] {
             let error = AllowedNetworks::parse(text).unwrap_err();

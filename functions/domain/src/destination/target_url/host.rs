@@ -6,33 +6,33 @@ use url::Host;
 
 use crate::destination::egress::EgressPolicy;
 
-/// Longest name and label in DNS: RFC 1035, 2.3.4; a name takes 253 characters when it is written out.
+/// Longest name and label in DNS: RFC 1035, 2.3.4; a name takes at most 253 characters as text.
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
-/// Last labels that lead nowhere, or to this machine: the special-use names of RFC 6761
+/// Top-level labels that resolve to nothing, or to this machine: the special-use names of RFC 6761
 /// (<https://www.iana.org/assignments/special-use-domain-names>; `arpa` holds the reverse zones and `home.arpa`).
-const RESERVED: [&str; 7] = ["alt", "arpa", "example", "invalid", "localhost", "onion", "test"];
+const RESERVED_TLDS: [&str; 7] = ["alt", "arpa", "example", "invalid", "localhost", "onion", "test"];
 
-/// Last labels that lead nowhere in public DNS, and somewhere private if anywhere: `internal`, which ICANN keeps for
-/// private use, and what RFC 6762, appendix G, found in private networks.
-const PRIVATE: [&str; 7] = ["corp", "home", "internal", "intranet", "lan", "local", "private"];
+/// Top-level labels that resolve in private DNS only: `internal`, which ICANN reserves for private use, and those that
+/// RFC 6762, appendix G, found in private networks.
+const PRIVATE_TLDS: [&str; 7] = ["corp", "home", "internal", "intranet", "lan", "local", "private"];
 
-/// The name of this machine on every machine.
+/// The name by which every machine reaches itself.
 const LOCALHOST: &str = "localhost";
 
-/// Addresses by the policy, names by what public DNS can hold. `url` has turned every spelling of an address
-/// (`127.1`, `2130706433`, `0x7f.1`, full-width digits) into the address.
+/// Checks an address against the policy, and a name against what public DNS can hold. `url` has already turned every
+/// spelling of an address (`127.1`, `2130706433`, `0x7f.1`, full-width digits) into the address.
 pub(super) fn check(host: &Host<&str>, policy: &EgressPolicy) -> Result<(), String> {
     match host {
         Host::Domain(LOCALHOST) if *policy == EgressPolicy::PublicAndLoopback => Ok(()),
-        Host::Domain(name) => check_name(name, policy.knows_private_names()),
+        Host::Domain(name) => check_name(name, policy.allows_private_names()),
         Host::Ipv4(ip) => check_address((*ip).into(), policy),
         Host::Ipv6(ip) => check_address((*ip).into(), policy),
     }
 }
 
-/// Whether the host is this machine by its own account.
+/// Whether the URL itself says that the host is this machine.
 pub(super) fn is_this_machine(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == LOCALHOST,
@@ -42,27 +42,27 @@ pub(super) fn is_this_machine(host: &Host<&str>) -> bool {
 }
 
 fn check_address(ip: IpAddr, policy: &EgressPolicy) -> Result<(), String> {
-    if policy.permits(ip) { Ok(()) } else { Err(format!("names {ip}, which is no public address")) }
+    if policy.permits(ip) { Ok(()) } else { Err(format!("names {ip}, which is not a public address")) }
 }
 
-fn check_name(name: &str, private_too: bool) -> Result<(), String> {
+fn check_name(name: &str, allows_private: bool) -> Result<(), String> {
     let mut labels = name.rsplit('.').peekable();
     let last = labels.peek().copied().unwrap_or_default();
-    // A dot at the end makes an empty label. It would also be in `Host` and in the certificate check, where most
-    // servers do not know their name with it.
-    let full = name.len() <= MAX_NAME && labels.all(is_label);
-    if !full || last.len() == name.len() {
+    // A trailing dot makes an empty label. It would also appear in `Host` and in the certificate check, where most
+    // servers do not recognise their name with it.
+    let is_full = name.len() <= MAX_NAME && labels.all(is_label);
+    if !is_full || last.len() == name.len() {
         return Err(
-            "must name a host in full, such as hooks.example.com, without a dot at its end".to_owned()
+            "must have a full host name, such as hooks.example.com, without a trailing dot".to_owned()
         );
     }
-    if RESERVED.contains(&last) || (PRIVATE.contains(&last) && !private_too) {
-        return Err(format!("must name a public host, and names under .{last} are reserved or private"));
+    if RESERVED_TLDS.contains(&last) || (PRIVATE_TLDS.contains(&last) && !allows_private) {
+        return Err(format!("must name a public host; names under .{last} are reserved or private"));
     }
     Ok(())
 }
 
-/// Letters, digits and inner hyphens, as host names have them; the underscore is not by the book and in use all the same.
+/// Whether a label has letters, digits and inner hyphens, as host names do. Underscores are nonstandard but in use.
 fn is_label(label: &str) -> bool {
     (1..=MAX_LABEL).contains(&label.len())
         && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')

@@ -1,15 +1,15 @@
 //! Which ports a URL may name.
 
-/// Https, and what servers beside the first one take.
+/// The port of HTTPS and its usual alternative.
 const HTTPS: [u16; 2] = [443, 8443];
 
-/// Ports below this belong to the system's services: RFC 6335, 6.
+/// First port above those of the system's services: RFC 6335, 6.
 const FIRST_USER_PORT: u16 = 1024;
 
-/// Services above [`FIRST_USER_PORT`] that no webhook should knock at: some read whatever comes as a command, and the
-/// others would have us scan for them. From the bad ports of <https://fetch.spec.whatwg.org/#port-blocking> those that
-/// are well known; the rest is databases, caches, queues and remote control.
-const SERVICES: [(u16, &str); 36] = [
+/// Services above [`FIRST_USER_PORT`] that webhooks must not reach: some execute whatever they receive, and customers
+/// could use us to scan for the others. The well-known ones among the bad ports of
+/// <https://fetch.spec.whatwg.org/#port-blocking>, and databases, caches, queues and remote control.
+const BLOCKED_SERVICES: [(u16, &str); 36] = [
     (1080, "SOCKS"),
     (1433, "SQL Server"),
     (1521, "Oracle"),
@@ -48,15 +48,15 @@ const SERVICES: [(u16, &str); 36] = [
     (27017, "MongoDB"),
 ];
 
-/// `local`: the host is this machine, where any port that a user's program can take may be a test's receiver.
+/// Checks a port. `local`: the host is this machine, where any user port may be a test's receiver.
 pub(super) fn check(port: u16, local: bool) -> Result<(), String> {
     if HTTPS.contains(&port) {
         return Ok(());
     }
     if port < FIRST_USER_PORT {
-        return Err(format!("names port {port}; it takes 443, 8443 and ports from 1024"));
+        return Err(format!("names port {port}, but only 443, 8443 and ports from 1024 are allowed"));
     }
-    match SERVICES.iter().find(|(taken, _)| *taken == port) {
+    match BLOCKED_SERVICES.iter().find(|(blocked, _)| *blocked == port) {
         Some((_, service)) if !local => Err(format!("names port {port}, which belongs to {service}")),
         _ => Ok(()),
     }

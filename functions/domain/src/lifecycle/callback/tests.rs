@@ -45,7 +45,7 @@ impl World {
         self.callbacks.receive(&sample::account(), &callback, names.map(id).as_ref()).await.unwrap()
     }
 
-    /// The platform says that the room is this conversation's.
+    /// The platform links the room to this conversation.
     async fn name(&self, conversation: &str) -> bool {
         self.callbacks.link(&sample::account(), &id(conversation), &[room()], false).await.unwrap()
     }
@@ -77,7 +77,7 @@ async fn callbacks_wait_ten_minutes_for_their_conversation_and_are_applied_in_or
     assert_eq!(world.call(CallProgress::Answered, None).await, CallbackResult::Parked);
     world.clock.advance(PARKED_FOR - Duration::from_millis(1));
     assert!(world.name("c-1").await);
-    assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed), "the answer was told first");
+    assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed), "the answer was applied first");
 
     let world = World::new();
     world.call(OVER, None).await;
@@ -104,7 +104,7 @@ async fn progress_moves_forward_only_and_is_nothing_after_the_end() {
     assert_eq!(world.events.sent().len(), 1);
 }
 
-/// Word of a meeting that began then, and has just ended.
+/// The callback of a meeting that began at `began` and has just ended.
 fn meeting(world: &World, id: &str, began: u64) -> ProviderCallback {
     ProviderCallback {
         reference: room(),
@@ -130,7 +130,7 @@ async fn a_meeting_that_outlasts_the_next_ones_preparation_ends_its_own_conversa
     receive(&world, &meeting(&world, "1", 1_000_000)).await;
     assert_eq!(world.end_of("c-1").await, Some(EventKind::Disconnected));
     assert_eq!(world.end_of("c-2").await, None);
-    // The first conversation's record is stored once more; it is over, so the room stays with the second.
+    // The first conversation's record is stored again; it has ended, so the room stays with the second.
     world.callbacks.link(&sample::account(), &id("c-1"), &[room()], true).await.unwrap();
     receive(&world, &meeting(&world, "2", 1_700_000)).await;
     assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
@@ -156,7 +156,7 @@ async fn what_waited_for_one_conversation_is_not_told_to_the_next() {
     world.clock.advance(Duration::from_secs(60));
     assert!(!world.name("c-2").await);
     assert_eq!(world.end_of("c-2").await, None);
-    // And one that comes late says when it happened.
+    // And a late callback goes by when it happened.
     let late = ProviderCallback { began: None, ..meeting(&world, "late", 0) };
     receive(&world, &ProviderCallback { at: Timestamp::from_millis(1_000_001), ..late }).await;
     assert_eq!(world.end_of("c-2").await, None);
@@ -166,8 +166,8 @@ async fn what_waited_for_one_conversation_is_not_told_to_the_next() {
 async fn an_answer_that_still_waits_is_told_before_the_end() {
     let world = World::new();
     world.call(CallProgress::Answered, None).await;
-    // The link is stored, and whoever stored it is stopped before what waits is applied.
-    world.callbacks.lead(&sample::account(), &room(), &id("c-1"), false).await.unwrap();
+    // The link is stored, but its writer stops before it applies the parked callbacks.
+    world.callbacks.link_reference(&sample::account(), &room(), &id("c-1"), false).await.unwrap();
     world.call(OVER, None).await;
     assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed));
 }

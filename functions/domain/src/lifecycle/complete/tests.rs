@@ -33,7 +33,7 @@ impl World {
         Self { complete, events, clock }
     }
 
-    async fn end(&self, end: Ending, flow: CompletionFlow) -> Completed {
+    async fn end(&self, end: Ending, flow: CompletionFlow) -> CompletionResult {
         self.complete.run(&completion(end, flow)).await.unwrap()
     }
 
@@ -65,7 +65,7 @@ async fn a_repeat_heals_a_send_that_failed() {
     let world = World::new();
     world.events.fail_next();
     world.complete.run(&completion(COMPLETED, CompletionFlow::Hangup)).await.unwrap_err();
-    assert!(matches!(world.end(COMPLETED, CompletionFlow::Twilio).await, Completed::Accepted(_)));
+    assert!(matches!(world.end(COMPLETED, CompletionFlow::Twilio).await, CompletionResult::Accepted(_)));
     assert_eq!(world.events.sent().len(), 1);
 }
 
@@ -75,9 +75,12 @@ async fn the_first_signal_wins_and_each_loser_is_one_note() {
     world.end(COMPLETED, CompletionFlow::Hangup).await;
     for _ in 0..2 {
         let same = world.end(COMPLETED, CompletionFlow::Daily).await;
-        assert!(matches!(same, Completed::Accepted(Ended { kind: EventKind::Completed, .. })));
+        assert!(matches!(same, CompletionResult::Accepted(Ended { kind: EventKind::Completed, .. })));
         let other = world.end(Ending::As(EventKind::Failed), CompletionFlow::Twilio).await;
-        assert!(matches!(other, Completed::EndedOtherwise(Ended { kind: EventKind::Completed, .. })));
+        assert!(matches!(
+            other,
+            CompletionResult::EndedDifferently(Ended { kind: EventKind::Completed, .. })
+        ));
     }
     assert_eq!(world.events.sent().len(), 1);
     let notes = world.record().await.late_signals;
@@ -87,7 +90,7 @@ async fn the_first_signal_wins_and_each_loser_is_one_note() {
         [(EventKind::Completed, CompletionFlow::Daily), (EventKind::Failed, CompletionFlow::Twilio)]
     );
     world.end(Ending::As(EventKind::Failed), CompletionFlow::Daily).await;
-    assert_eq!(world.record().await.late_signals.len(), 3, "another end of a flow that is noted, too");
+    assert_eq!(world.record().await.late_signals.len(), 3, "another end of a flow that is already noted");
 }
 
 #[tokio::test]
@@ -117,7 +120,7 @@ async fn an_end_that_depends_on_an_answer_asks_the_record() {
         conversation.answered_at = answered;
         world.complete.conversations.save(&conversation).await.unwrap();
         let ended = world.end(Ending::ByAnswer, CompletionFlow::Daily).await;
-        assert!(matches!(ended, Completed::Accepted(ended) if ended.kind == kind), "{answered:?}");
+        assert!(matches!(ended, CompletionResult::Accepted(ended) if ended.kind == kind), "{answered:?}");
     }
 }
 
@@ -146,7 +149,7 @@ async fn a_conversation_whose_end_nobody_reports_fails_ten_minutes_after_it_was_
     assert_eq!(
         record.fields.get("notes"),
         Some(
-            r#""call back\nNo end was reported by 10 minutes after its expected end (1970-01-01T00:01:01.000Z).""#
+            r#""call back\nNo end was reported within 10 minutes after its expected end (1970-01-01T00:01:01.000Z).""#
         )
     );
 }
@@ -157,23 +160,23 @@ async fn the_schedule_sends_what_nobody_else_would_send_again() {
         let world = World::new();
         world.events.fail_next();
         world.complete.run(&completion(COMPLETED, flow)).await.unwrap_err();
-        // Whatever the platform says of an expected end meanwhile.
+        // Even if the platform withdraws the expected end meanwhile.
         let mut conversation = world.record().await;
         conversation.apply(&ConversationPatch { expected_end: Some(None), ..ConversationPatch::default() });
         world.complete.conversations.save(&conversation).await.unwrap();
         let overdue = async || {
             world.complete.run_overdue(&sample::account(), &sample::conversation_id()).await.unwrap()
         };
-        assert!(!overdue().await, "not at once: the first sender may still be at it");
-        world.clock.advance(HEAL_AFTER);
+        assert!(!overdue().await, "not at once: the first sender may still be sending");
+        world.clock.advance(ANNOUNCE_AFTER);
         assert!(overdue().await);
         assert_eq!(world.events.sent().len(), 1, "{flow:?}");
         assert!(!overdue().await);
     }
     let world = World::new();
     world.end(COMPLETED, CompletionFlow::Daily).await;
-    assert_eq!(world.record().await.overdue_at, None, "nothing to look after");
-    // Whoever is told of the failure says it again, and the index of what is overdue holds nothing in vain.
+    assert_eq!(world.record().await.overdue_at, None, "nothing left for the schedule");
+    // A source that learns of the failure repeats its report, so the index of overdue conversations needs no entry.
     for flow in [
         CompletionFlow::Hangup,
         CompletionFlow::OutboundCall,
@@ -208,7 +211,7 @@ async fn a_record_that_is_full_to_the_brim_can_still_end() {
             ..ConversationPatch::default()
         })
         .await;
-    assert!(matches!(world.end(COMPLETED, CompletionFlow::Twilio).await, Completed::Accepted(_)));
+    assert!(matches!(world.end(COMPLETED, CompletionFlow::Twilio).await, CompletionResult::Accepted(_)));
 }
 
 #[tokio::test]
@@ -220,11 +223,11 @@ async fn an_end_that_brings_more_than_a_record_holds_ends_nothing() {
         ..ConversationPatch::default()
     };
     let completion = Completion { stated, ..completion(COMPLETED, CompletionFlow::Hangup) };
-    assert!(matches!(world.complete.run(&completion).await.unwrap(), Completed::TooLarge));
+    assert!(matches!(world.complete.run(&completion).await.unwrap(), CompletionResult::TooLarge));
     assert!(world.events.sent().is_empty());
 }
 
-/// Notes with which a conversation that ended as [`COMPLETED`] has so many bytes.
+/// Notes that bring a conversation that ended as [`COMPLETED`] to so many bytes.
 async fn notes_filling(bytes: usize) -> ConversationFields {
     let world = World::new();
     world.end(COMPLETED, CompletionFlow::Hangup).await;
@@ -241,7 +244,7 @@ async fn an_end_takes_a_record_up_to_its_limit() {
         let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
         with_notes.stated.fields = notes_filling(bytes).await;
         let completed = World::new().complete.run(&with_notes).await.unwrap();
-        assert_eq!(matches!(completed, Completed::Accepted(_)), is_accepted, "{bytes}: {completed:?}");
+        assert_eq!(matches!(completed, CompletionResult::Accepted(_)), is_accepted, "{bytes}: {completed:?}");
     }
 }
 
@@ -253,10 +256,10 @@ async fn what_comes_after_the_end_takes_a_record_up_to_its_limit() {
         let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
         with_notes.stated.fields = notes_filling(bytes).await;
         let completed = world.complete.run(&with_notes).await.unwrap();
-        assert_eq!(matches!(completed, Completed::Accepted(_)), is_accepted, "{bytes}: {completed:?}");
+        assert_eq!(matches!(completed, CompletionResult::Accepted(_)), is_accepted, "{bytes}: {completed:?}");
         assert_eq!(world.record().await.fields.get("notes").is_some(), is_accepted);
         let late = world.end(COMPLETED, CompletionFlow::Daily).await;
-        assert!(matches!(late, Completed::Accepted(_)), "it adds nothing but a note");
+        assert!(matches!(late, CompletionResult::Accepted(_)), "it adds nothing but a note");
         assert_eq!(world.record().await.late_signals.len(), 1);
     }
 }
@@ -267,10 +270,10 @@ async fn a_record_that_takes_no_more_refuses_what_would_be_lost_and_drops_a_note
     world.end(COMPLETED, CompletionFlow::Hangup).await;
     world.complete.conversations.take_no_more();
     let late = world.end(Ending::As(EventKind::Failed), CompletionFlow::Daily).await;
-    assert!(matches!(late, Completed::EndedOtherwise(_)), "{late:?}");
+    assert!(matches!(late, CompletionResult::EndedDifferently(_)), "{late:?}");
     let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);
     with_notes.stated.fields = fields(r#"{"notes":"call back"}"#);
-    assert_eq!(world.complete.run(&with_notes).await.unwrap(), Completed::TooLarge);
+    assert_eq!(world.complete.run(&with_notes).await.unwrap(), CompletionResult::TooLarge);
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ async fn an_end_that_gets_in_between_is_forgotten_too() {
         .save(&Conversation::new(sample::account(), sample::conversation_id(), scene.clock.now()))
         .await
         .unwrap();
-    // The store ends it after the first look at it.
+    // The store ends the conversation after it is first loaded.
     scene.conversations.end_after_next_load(EventKind::Failed);
     assert!(scene.forget().await);
     assert!(!scene.conversations.has_event(&sample::event_message().event_id));

@@ -9,7 +9,7 @@ use crate::conversation::record::Conversation;
 use crate::conversation::store::{ConversationLookup, Conversations};
 use crate::event::kind::EventKind;
 use crate::event::lifecycle_event::LifecycleEvent;
-use crate::event::store::{EventOutbox, EventTraces};
+use crate::event::store::{EventEraser, EventOutbox};
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::unavailable::{Result, Saved};
 
@@ -102,7 +102,7 @@ impl Conversations for MemoryConversations {
     }
 }
 
-impl EventTraces for MemoryConversations {
+impl EventEraser for MemoryConversations {
     async fn forget_event(&self, _account: &AccountId, event: &EventId) -> Result<()> {
         let mut state = lock(&self.0);
         state.events.remove(event);

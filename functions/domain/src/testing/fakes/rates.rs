@@ -32,7 +32,7 @@ impl MemoryRates {
 }
 
 impl RateCounter for MemoryRates {
-    async fn count(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
+    async fn increment(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
         let mut state = lock(&self.0);
         if std::mem::take(&mut state.fails) {
             return Err(Unavailable::new("count", "told to fail"));

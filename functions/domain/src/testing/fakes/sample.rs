@@ -7,7 +7,7 @@ use super::plaintext_vault::PlaintextVault;
 use crate::delivery::message::DeliveryMessage;
 use crate::delivery::record::{Delivery, Trigger};
 use crate::destination::headers::ExtraHeaders;
-use crate::destination::record::{Destination, DestinationName, DestinationStatus, EventChoice, RequestType};
+use crate::destination::record::{Destination, DestinationName, DestinationStatus, EventFilter, RequestType};
 use crate::destination::secrets::DestinationSecrets;
 use crate::destination::signature::{SigningSecret, SigningSecrets};
 use crate::destination::target_url::TargetUrl;
@@ -52,7 +52,7 @@ pub fn destination(id: &str) -> Destination {
         url: TargetUrl::from_stored("https://example.com/hooks?tenant=7").unwrap(),
         request_type: RequestType::Post,
         status: DestinationStatus::Enabled,
-        events: EventChoice::default(),
+        events: EventFilter::default(),
         secrets: secrets.unwrap().unwrap(),
         created_at: Timestamp::from_millis(1),
         updated_at: Timestamp::from_millis(1),
