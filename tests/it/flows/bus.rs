@@ -75,7 +75,7 @@ async fn what_cannot_be_taken_is_tried_three_times_and_handed_to_the_failure_des
         "conversation_duration must be",
         "conversation_status must be",
         "invoked by",
-        "account_id names no account",
+        "account_id must be an existing account",
     ] {
         assert_eq!(reasons.iter().filter(|reason| reason.contains(says)).count(), 1, "{says}: {reasons:?}");
     }
