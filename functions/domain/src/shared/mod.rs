@@ -1,8 +1,8 @@
 //! The ground floor: what every other room builds on and what builds on none.
 
 pub mod catch_panic;
-pub(crate) mod conflict;
 pub mod clock;
+pub(crate) mod conflict;
 pub mod encryption;
 pub mod ids;
 pub mod invalid;
