@@ -1,4 +1,4 @@
-//! Accounts, API keys and the secrets of providers, by direct invocation: `{"create_account": …}`,
+//! Manages accounts, API keys and provider secrets by direct invocation: `{"create_account": …}`,
 //! `{"create_api_key": …}`, `{"list_api_keys": …}`, `{"revoke_api_key": …}`, `{"set_provider_secret": …}`.
 
 use adapters::function::Error;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::Manage;
 use strum::VariantArray;
 
-/// What a direct invocation asks for.
+/// The command in a direct invocation.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Command {
@@ -52,18 +52,18 @@ struct ListApiKeys {
 #[serde(deny_unknown_fields)]
 struct RevokeApiKey {
     account_id: AccountId,
-    /// `vk_` and the key's id part.
+    /// `vk_` followed by the key's id.
     key_id: String,
 }
 
-/// A key as an operator reads it: nothing of its secret.
+/// A key as operators see it, without its secret.
 #[derive(Serialize)]
 struct KeyView<'a> {
     key_id: &'a KeyId,
     name: &'a str,
     scopes: &'a [Scope],
     created_at: Timestamp,
-    /// A day. The function Query writes nothing, so a key that only reads shows none.
+    /// Only the day is recorded.
     last_used_at: Option<Day>,
     revoked_at: Option<Timestamp>,
 }
@@ -95,7 +95,7 @@ fn all_scopes() -> Vec<Scope> {
 }
 
 impl Manage {
-    /// An error reaches the invoker as Lambda's own function error, and the log.
+    /// Runs a command. An error reaches the invoker as a Lambda function error, and the log.
     pub(crate) async fn direct(&self, event: &RawValue) -> Result<Value, Error> {
         match read(event)? {
             Command::CreateAccount(command) => self.create_account(command).await,
@@ -117,7 +117,7 @@ impl Manage {
         Ok(json!({"account_id": account.id, "name": account.name, "created_at": account.created_at}))
     }
 
-    /// The key is shown here and never again.
+    /// Creates a key and shows it, this once.
     async fn create_api_key(&self, command: CreateApiKey) -> Result<Value, Error> {
         let CreateApiKey { account_id, name, mut scopes } = command;
         scopes.sort_unstable();
@@ -156,7 +156,7 @@ impl Manage {
         Ok(json!({ "api_keys": keys }))
     }
 
-    /// From its next request on, the key is answered like one that never was. Revoking twice changes nothing.
+    /// Revokes a key, which from its next request on is treated as unknown. Revoking it twice changes nothing.
     async fn revoke_api_key(&self, command: RevokeApiKey) -> Result<Value, Error> {
         let RevokeApiKey { account_id, key_id } = command;
         let id = KeyId::parse(&key_id)?;
@@ -172,17 +172,17 @@ impl Manage {
         Ok(serde_json::to_value(self.keep_provider_secret(&account_id, provider, &secret).await?)?)
     }
 
-    /// The cursor secret of an account that there is.
+    /// The cursor secret of an account; fails if the account does not exist.
     async fn existing(&self, account: &AccountId) -> Result<[u8; 32], Error> {
         Ok(self.accounts.cursor_secret(account).await?.ok_or("there is no such account")?)
     }
 }
 
-/// The parser's own words quote values, and a value may be a secret: an error of an invocation is logged.
+/// Parses a command. The parser's own message quotes values, which may be secrets, and an invocation's error is logged.
 fn read(event: &RawValue) -> Result<Command, Error> {
     serde_json::from_str(event.get()).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        format!("this is no command, or has a field too many, too few or of the wrong type (line {line}, column {column})")
+        format!("this is not a command, or a field is unknown, missing or of the wrong type (line {line}, column {column})")
             .into()
     })
 }

@@ -1,4 +1,4 @@
-//! What a caller says of a destination. Each field is checked by itself, so that an error names it.
+//! Parses the fields of a destination. Each is checked separately, so that an error names it.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const FIELDS: [&str; 6] = ["name", "url", "request_type", "status", "events", "h
 
 const HEADERS: &str = "must be an object of header names, each given once, and string values";
 
-/// The fields that are given. `null` is a wrong value for all of them.
+/// The fields that the caller gave. None of them accepts `null`.
 pub(crate) struct Form {
     name: Option<DestinationName>,
     url: Option<TargetUrl>,
@@ -53,7 +53,7 @@ impl Form {
         })
     }
 
-    /// A new destination; name and URL have to be given.
+    /// Creates a destination; name and URL are required.
     pub(crate) async fn create(
         self,
         account_id: AccountId,
@@ -79,7 +79,7 @@ impl Form {
         })
     }
 
-    /// The destination with what is given changed. Its secrets are opened only for other headers.
+    /// Changes the given fields of a destination. Its secrets are decrypted only to change headers.
     pub(crate) async fn change(
         self,
         loaded: Destination,

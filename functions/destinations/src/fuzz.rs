@@ -1,4 +1,4 @@
-//! What must hold of whatever a caller says of a destination.
+//! Fuzz tests of the fields of a destination.
 
 use domain::destination::egress::EgressPolicy;
 use domain::destination::signature::SigningSecret;
@@ -11,9 +11,9 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue};
 
 use crate::form::Form;
-use crate::view::View;
+use crate::view::DestinationView;
 
-/// What headers and names are made of.
+/// Fragments of headers and names.
 const WORDS: [&str; 10] = [
     "\"webhook-signature\":\"",
     "\"content-length\":\"1\",",
@@ -27,8 +27,8 @@ const WORDS: [&str; 10] = [
     "********",
 ];
 
-/// What frames and routes a request.
-const OURS: [&str; 4] = ["host", "content-length", "content-type", "transfer-encoding"];
+/// Headers that frame and route a request.
+const RESERVED: [&str; 4] = ["host", "content-length", "content-type", "transfer-encoding"];
 
 #[test]
 fn a_form_is_a_destination_or_a_field_is_named() {
@@ -48,13 +48,13 @@ fn a_form_is_a_destination_or_a_field_is_named() {
             Ok(made) => {
                 let secrets = made.decrypt_secrets(&PlaintextVault).now_or_never().unwrap().unwrap();
                 for (name, value) in secrets.headers.iter() {
-                    assert!(!name.starts_with("webhook-") && !OURS.contains(&name), "{name} is ours");
+                    assert!(!name.starts_with("webhook-") && !RESERVED.contains(&name), "{name} is reserved");
                     assert!(
                         HeaderName::from_bytes(name.as_bytes()).is_ok()
                             && HeaderValue::from_str(value).is_ok()
                     );
                 }
-                let shown = serde_json::to_value(View::new(&made, Timestamp::default()));
+                let shown = serde_json::to_value(DestinationView::new(&made, Timestamp::default()));
                 assert!(shown.unwrap()["url"].as_str().unwrap().starts_with("https://"));
             }
             Err(problem) => {

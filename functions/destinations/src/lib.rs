@@ -1,6 +1,6 @@
-//! HTTP to destinations and the secrets of providers; direct invocation to accounts and API keys.
+//! Manages destinations and provider secrets over HTTP, accounts and API keys by direct invocation.
 //!
-//! Accounts are made by whoever may invoke the function (IAM), never over HTTP.
+//! Accounts are created only by principals that IAM allows to invoke the function, never over HTTP.
 
 mod accounts;
 mod form;
@@ -30,18 +30,18 @@ use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
-/// What the function's environment says.
+/// Configuration from the function's environment.
 pub struct Config {
     destinations_table: String,
     delivery_log_table: String,
     secrets_key_arn: String,
     rate_limit: Option<RateLimit>,
-    /// Where destinations may be.
+    /// The addresses that destinations may have.
     pub addresses: EgressPolicy,
 }
 
 impl Config {
-    /// Reads all of it, or names the variable that is missing.
+    /// Reads the environment; an error names the variable that is missing or wrong.
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
@@ -53,7 +53,7 @@ impl Config {
     }
 }
 
-/// The function.
+/// The Lambda function.
 pub struct Manage {
     accounts: AccountTable,
     callers: Callers,
@@ -91,7 +91,7 @@ impl Manage {
         }
     }
 
-    /// One invocation.
+    /// Handles one invocation.
     pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Value, Error> {
         if is_http(&event.payload) {
             answer(&event.payload, |request| self.route(request)).await

@@ -1,4 +1,4 @@
-//! The secrets that providers sign their callbacks with. What is set is never shown again.
+//! Routes for the secrets that providers sign their callbacks with. A secret is never shown again.
 
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
@@ -14,21 +14,21 @@ use serde::Serialize;
 
 use crate::Manage;
 
-/// A provider that an account takes callbacks from.
+/// A provider whose callbacks an account accepts.
 #[derive(Serialize)]
-pub(crate) struct View {
+pub(crate) struct ProviderView {
     provider: Provider,
-    /// Where the provider has to send its callbacks, below the API's own URL.
+    /// Where the provider must send its callbacks, relative to the API's URL.
     callback_path: String,
     updated_at: Timestamp,
 }
 
 #[derive(Serialize)]
-struct List {
-    providers: Vec<View>,
+struct ProviderList {
+    providers: Vec<ProviderView>,
 }
 
-impl View {
+impl ProviderView {
     fn new(account: &AccountId, (provider, updated_at): (Provider, Timestamp)) -> Self {
         let callback_path = format!("/v1/flows/{}/{account}", provider.as_ref());
         Self { provider, callback_path, updated_at }
@@ -38,8 +38,8 @@ impl View {
 impl Manage {
     pub(crate) async fn list_providers(&self, account: &AccountId) -> Result<Reply, Problem> {
         let providers = self.providers.list(account).await?;
-        let providers = providers.into_iter().map(|provider| View::new(account, provider)).collect();
-        Ok(Reply::json(StatusCode::OK, &List { providers }))
+        let providers = providers.into_iter().map(|provider| ProviderView::new(account, provider)).collect();
+        Ok(Reply::json(StatusCode::OK, &ProviderList { providers }))
     }
 
     pub(crate) async fn set_provider(
@@ -72,10 +72,10 @@ impl Manage {
         account: &AccountId,
         provider: Provider,
         secret: &ProviderSecret,
-    ) -> Result<View> {
+    ) -> Result<ProviderView> {
         let now = self.clock.now();
         self.providers.put(account, provider, secret, now).await?;
-        Ok(View::new(account, (provider, now)))
+        Ok(ProviderView::new(account, (provider, now)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The routes of destinations.
+//! Routes for destinations.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use http::StatusCode;
 
 use crate::Manage;
 use crate::form::Form;
-use crate::view::{List, View};
+use crate::view::{DestinationList, DestinationView};
 
-/// Destinations of one account: a fan-out reads all of them, and has to be done within its function's timeout.
+/// Most destinations of one account: a fan-out reads every one and must finish within its function's timeout.
 const MAX_DESTINATIONS: usize = 100;
 
-/// How long both secrets are good after a rotation, unless the caller says otherwise.
+/// How long both secrets stay valid after a rotation, unless the caller says otherwise.
 const DEFAULT_GRACE_HOURS: u64 = 24;
 
-/// A week: longer, and the old secret was not rotated at all.
+/// A week: any longer would not be a rotation.
 const MAX_GRACE_HOURS: u64 = 7 * 24;
 
-/// Writers of one destination that may get in between a read and its write before the caller has to try again.
+/// Conflicting writes of one destination until the caller is told to try again.
 const MAX_CONFLICTS: usize = 8;
 
 impl Manage {
@@ -36,48 +36,54 @@ impl Manage {
         let secret = self.secret(&mut fields)?;
         let form = Form::parse(&fields, &self.addresses)?;
         if self.destinations.of_account(account).await?.len() >= MAX_DESTINATIONS {
-            let detail = "An account has 100 destinations at the most.";
+            let detail = "An account can have at most 100 destinations.";
             return Err(Problem::new(StatusCode::CONFLICT, "too_many_destinations", detail));
         }
         let id = DestinationId::new(self.randomness.bytes());
         let now = self.clock.now();
         let destination = form.create(account.clone(), id, secret.clone(), now, &self.vault).await?;
         let saved = self.destinations.put(&destination, None).await?;
-        // Refused, although chance gives no id out twice: our own write, made again because its answer was lost.
+        // A random id is never in use, so a refused write is our own, repeated because its answer was lost.
         if saved == Saved::Yes || self.is_stored(&destination).await? {
-            Ok(Reply::json(StatusCode::CREATED, &View::new(&destination, now).with_secret(&secret)))
+            Ok(Reply::json(
+                StatusCode::CREATED,
+                &DestinationView::new(&destination, now).with_secret(&secret),
+            ))
         } else {
-            Err(contended())
+            Err(conflict())
         }
     }
 
     pub(crate) async fn list(&self, account: &AccountId) -> Result<Reply, Problem> {
         let destinations = self.destinations.of_account(account).await?;
-        Ok(Reply::json(StatusCode::OK, &List::new(&destinations, self.clock.now())))
+        Ok(Reply::json(StatusCode::OK, &DestinationList::new(&destinations, self.clock.now())))
     }
 
     pub(crate) async fn show(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let destination = self.find(account, request).await?;
-        Ok(Reply::json(StatusCode::OK, &View::new(&destination, self.clock.now())))
+        Ok(Reply::json(StatusCode::OK, &DestinationView::new(&destination, self.clock.now())))
     }
 
     pub(crate) async fn change(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let fields: JsonObject = request.json()?;
         let changed = self.write(account, request, &Update::Fields(fields)).await?;
-        Ok(Reply::json(StatusCode::OK, &View::new(&changed, self.clock.now())))
+        Ok(Reply::json(StatusCode::OK, &DestinationView::new(&changed, self.clock.now())))
     }
 
-    /// A new secret, shown once. The one before stays good for a while, so that a receiver can take its time.
+    /// Sets a new secret, shown once. The previous one stays valid for a while, so that receivers have time to change.
     pub(crate) async fn rotate(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let mut fields: JsonObject = request.json_or_empty()?;
         let secret = self.secret(&mut fields)?;
         let grace = grace(&fields)?;
         let change = Update::Secret { new: secret.clone(), grace };
         let changed = self.write(account, request, &change).await?;
-        Ok(Reply::json(StatusCode::OK, &View::new(&changed, self.clock.now()).with_secret(&secret)))
+        Ok(Reply::json(
+            StatusCode::OK,
+            &DestinationView::new(&changed, self.clock.now()).with_secret(&secret),
+        ))
     }
 
-    /// The caller's own secret, taken out of the fields, or else a new one.
+    /// Takes the caller's own secret out of the fields, or generates one.
     fn secret(&self, fields: &mut JsonObject) -> Result<SigningSecret, Invalid> {
         let given: Option<String> = fields.take("secret", SigningSecret::RULE)?;
         given.map_or_else(
@@ -86,13 +92,13 @@ impl Manage {
         )
     }
 
-    /// Whether it is stored just like this.
+    /// Whether the store holds exactly this destination.
     async fn is_stored(&self, destination: &Destination) -> Result<bool, Problem> {
         let stored = self.destinations.get(&destination.account_id, &destination.id).await?;
         Ok(stored.as_ref() == Some(destination))
     }
 
-    /// Stores what a change makes of a destination. Others may write in between: then it is made of what they left.
+    /// Optimistic retry: loads, changes and conditionally saves a destination; starts again after a conflict.
     async fn write(
         &self,
         account: &AccountId,
@@ -104,12 +110,12 @@ impl Manage {
             let changed = self.apply(change, loaded.clone()).await?;
             match self.destinations.put(&changed, Some(&loaded)).await? {
                 Saved::Yes => return Ok(changed),
-                // Our own write, made again because its answer was lost.
+                // Our own write, repeated because its answer was lost.
                 Saved::Conflict | Saved::TooLarge if self.is_stored(&changed).await? => return Ok(changed),
-                Saved::Conflict | Saved::TooLarge => {} // changed or deleted in between: look again
+                Saved::Conflict | Saved::TooLarge => {} // changed or deleted concurrently: load again
             }
         }
-        Err(contended())
+        Err(conflict())
     }
 
     async fn apply(&self, change: &Update, loaded: Destination) -> Result<Destination, Problem> {
@@ -143,15 +149,15 @@ impl Manage {
     }
 }
 
-/// What a destination becomes.
+/// A change to a destination.
 enum Update {
-    /// What these fields say.
+    /// Sets these fields.
     Fields(JsonObject),
-    /// One that signs with another secret, and for a while with the one before.
+    /// Signs with a new secret, and during `grace` with the previous one as well.
     Secret { new: SigningSecret, grace: Duration },
 }
 
-/// How long the secret before stays good: `grace_hours`, a day if it is not given.
+/// How long the previous secret stays valid: `grace_hours`, a day by default.
 fn grace(fields: &JsonObject) -> Result<Duration, Invalid> {
     let rule = "must be a whole number of hours, 0 to 168";
     fields.allow_only(&["grace_hours"])?;
@@ -162,7 +168,7 @@ fn grace(fields: &JsonObject) -> Result<Duration, Invalid> {
     Ok(Duration::from_secs(hours * 60 * 60))
 }
 
-/// A text that is no id names nothing, as does an id that nobody has.
+/// The id in the path. A malformed id gets the same answer as an unknown one.
 fn id_of(request: &Request) -> Result<DestinationId, Problem> {
     DestinationId::parse(request.path("destination_id")).map_err(|_| not_found())
 }
@@ -172,15 +178,15 @@ fn not_found() -> Problem {
 }
 
 fn too_many_secrets() -> Problem {
-    let detail = "A destination has five secrets at the most that are good at once; rotate with \"grace_hours\": 0, or wait \
-                  until one of them runs out.";
+    let detail = "A destination can have at most five valid secrets at once; rotate with \"grace_hours\": 0, or wait \
+                  until one of them expires.";
     Problem::new(StatusCode::CONFLICT, "too_many_secrets", detail)
 }
 
-fn contended() -> Problem {
+fn conflict() -> Problem {
     Problem::new(
         StatusCode::CONFLICT,
         "conflict",
-        "The destination is being changed by others; please try again.",
+        "The destination is being changed by other requests; try again.",
     )
 }

@@ -1,4 +1,4 @@
-//! A destination as the API shows it: everything but its secrets.
+//! Destinations as the API shows them: everything but their secrets.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use serde::Serialize;
 
 /// All destinations of an account.
 #[derive(Serialize)]
-pub(crate) struct List<'a> {
-    destinations: Vec<View<'a>>,
+pub(crate) struct DestinationList<'a> {
+    destinations: Vec<DestinationView<'a>>,
 }
 
 /// One destination.
 #[derive(Serialize)]
-pub(crate) struct View<'a> {
+pub(crate) struct DestinationView<'a> {
     id: &'a DestinationId,
     name: &'a DestinationName,
     url: &'a str,
@@ -29,21 +29,22 @@ pub(crate) struct View<'a> {
     headers: BTreeMap<&'a str, &'static str>,
     created_at: Timestamp,
     updated_at: Timestamp,
-    /// Until when requests are signed with the secret before as well.
+    /// Until this time, requests are signed with the previous secret as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_secret_expires_at: Option<Timestamp>,
-    /// Shown once, when it is made.
+    /// Shown only when the secret is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
 }
 
-impl<'a> List<'a> {
+impl<'a> DestinationList<'a> {
     pub(crate) fn new(destinations: &'a [Destination], now: Timestamp) -> Self {
-        Self { destinations: destinations.iter().map(|destination| View::new(destination, now)).collect() }
+        let view = |destination| DestinationView::new(destination, now);
+        Self { destinations: destinations.iter().map(view).collect() }
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> DestinationView<'a> {
     pub(crate) fn new(destination: &'a Destination, now: Timestamp) -> Self {
         let headers = &destination.secrets.header_names;
         Self {

@@ -1,4 +1,4 @@
-//! A batch as SQS hands it over, and the answer that says what of it is to be handed out again.
+//! A batch from SQS, and the answer that says which of its messages SQS delivers again.
 
 use std::collections::HashSet;
 
@@ -11,13 +11,13 @@ use domain::delivery::received::Receipt;
 pub(crate) struct Batch {
     /// The queue's ARN.
     pub(crate) source: String,
-    /// The messages that are ours.
+    /// The messages that could be parsed.
     pub(crate) messages: Vec<Item>,
-    /// The ids of all messages, also of those that cannot be read.
+    /// The ids of all messages, including those that could not be parsed.
     ids: Vec<String>,
 }
 
-/// One message of ours.
+/// One parsed message.
 pub(crate) struct Item {
     pub(crate) id: String,
     pub(crate) receipt: Receipt,
@@ -26,8 +26,8 @@ pub(crate) struct Item {
 }
 
 impl Batch {
-    /// Reads each body by itself, so that one that is not ours fails alone. A message without an id could not be
-    /// reported, so it fails the invocation.
+    /// Parses each body separately, so that a poison message fails alone. A message without an id could not be reported
+    /// as failed, so it fails the invocation.
     pub(crate) fn read(event: SqsEvent) -> Result<Self, Error> {
         let source =
             event.records.first().and_then(|record| record.event_source_arn.clone()).unwrap_or_default();
@@ -37,14 +37,14 @@ impl Batch {
             batch.ids.push(id.clone());
             match read(id, record) {
                 Ok(item) => batch.messages.push(item),
-                // The body can hold anything, so it is not shown.
+                // The body can hold anything, so it is not logged.
                 Err((id, error)) => tracing::error!(message_id = id, error, "message.poison"),
             }
         }
         Ok(batch)
     }
 
-    /// Failures are all ids minus proven successes: what nobody vouches for is handed out again.
+    /// Failures are all ids minus proven successes, so SQS delivers again whatever is not proven done.
     pub(crate) fn answer(&self, done: &HashSet<&str>) -> SqsBatchResponse {
         let mut answer = SqsBatchResponse::default();
         answer.batch_item_failures = self
@@ -64,7 +64,7 @@ impl Batch {
 fn read(id: String, record: SqsMessage) -> Result<Item, (String, String)> {
     let message = match Message::parse(record.body.as_deref().unwrap_or_default()) {
         Ok(message) => message,
-        Err(error) => return Err((id, format!("not a message of ours: {:?}", error.classify()))),
+        Err(error) => return Err((id, format!("not a Ringback message: {:?}", error.classify()))),
     };
     Ok(Item {
         id,

@@ -1,4 +1,4 @@
-//! When an invocation is killed.
+//! The time at which Lambda kills an invocation.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use domain::shared::clock::Clock;
 use domain::shared::timestamp::Timestamp;
 use lambda_runtime::Context;
 
-/// Lambda states the deadline by the sandbox's own clock, which may be wrong, so what counts is how far it lies ahead of
-/// that clock. `cargo lambda watch` states a constant that lies long past; then the configured timeout begins now.
+/// Converts Lambda's deadline to `clock`. Lambda states it by the sandbox's own clock, which may be wrong, so only its
+/// distance from that clock counts. `cargo lambda watch` states a constant in the past; then `timeout` starts now.
 pub(crate) fn of(context: &Context, timeout: Duration, clock: &dyn Clock) -> Timestamp {
     let stated = Timestamp::from_millis(context.deadline).since(clock.local_now());
     clock.now() + if stated.is_zero() { timeout } else { stated.min(timeout) }

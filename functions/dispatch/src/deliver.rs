@@ -1,4 +1,4 @@
-//! A batch of the queue `deliveries`.
+//! Handles a batch of the queue `deliveries`.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use domain::delivery::received::Received;
 
 use crate::batch::{Batch, Item};
 
-/// The ids of the messages that are done with.
+/// Attempts the deliveries that are not deferred. Returns the ids of the messages that are done.
 pub(crate) async fn run<'a>(
     rate_limiter: &RateLimiter<RateTable, Queue>,
     deliver: &Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue>,
@@ -21,11 +21,11 @@ pub(crate) async fn run<'a>(
     invocation: &Invocation,
 ) -> HashSet<&'a str> {
     let (ids, received): (Vec<_>, Vec<_>) = batch.messages.iter().filter_map(received).unzip();
-    let turns = rate_limiter.run(&received).await;
+    let admissions = rate_limiter.run(&received).await;
     let mut done = HashSet::new();
     let (mut due_ids, mut due) = (Vec::new(), Vec::new());
-    for ((id, received), turn) in ids.into_iter().zip(received).zip(turns) {
-        match turn {
+    for ((id, received), admission) in ids.into_iter().zip(received).zip(admissions) {
+        match admission {
             Admission::Now => {
                 due_ids.push(id);
                 due.push(received);
@@ -42,7 +42,7 @@ pub(crate) async fn run<'a>(
     done
 }
 
-/// An event in the queue of deliveries was put there by hand: it fails like any body that is not ours.
+/// `None` for an event: someone has put it into this queue by hand, and it fails like any poison message.
 fn received(item: &Item) -> Option<(&str, Received)> {
     let Message::Delivery(message) = &item.message else { return None };
     let received = Received {

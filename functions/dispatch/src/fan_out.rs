@@ -1,4 +1,4 @@
-//! A batch of the queue `events`.
+//! Handles a batch of the queue `events`.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 
 use crate::batch::{Batch, Item};
 
-/// The ids of the messages that are done with.
+/// Fans each event out. Returns the ids of the messages that are done.
 pub(crate) async fn run<'a>(
     step: &FanOut<DestinationTable, Queue, LedgerTable, ContextTables>,
     queue: &Queue,
@@ -29,13 +29,13 @@ async fn one<'a>(
     queue: &Queue,
     item: &'a Item,
 ) -> Option<&'a str> {
-    // A delivery in the queue of events was put there by hand: it fails like any body that is not ours.
+    // Someone has put a delivery into this queue by hand: it fails like any poison message.
     let Message::Event(event) = &item.message else { return None };
     match catch_panic(step.run(event)).await {
         Ok(()) => Some(&item.id),
         Err(error) => {
             log_unavailable(&error);
-            // Best effort: without it, the message comes back at the queue's own visibility timeout.
+            // Best effort: if it fails, the message returns after the queue's own visibility timeout.
             if let Err(error) = queue.postpone(&item.receipt, RETRY_AFTER).await {
                 log_unavailable(&error);
             }

@@ -1,6 +1,6 @@
-//! SQS to fan-out, delivery attempts and reconciled dead letters.
+//! Fans events out, attempts deliveries and reconciles dead letters, from batches of SQS.
 //!
-//! One function for three queues: a batch is told apart by the queue that it came from. [`batch`] is what they share.
+//! One function serves three queues and chooses the step by a batch's source queue. All three share [`batch`].
 
 mod batch;
 mod deadline;
@@ -32,7 +32,7 @@ use lambda_runtime::LambdaEvent;
 
 use crate::batch::Batch;
 
-/// What the function's environment says.
+/// Configuration from the function's environment.
 pub struct Config {
     events_queue_url: String,
     deliveries_queue_url: String,
@@ -43,14 +43,14 @@ pub struct Config {
     retention: Retention,
     timeout: Duration,
     rate_limit: Option<RateLimit>,
-    /// Where destinations may be.
+    /// The addresses that destinations may have.
     pub addresses: EgressPolicy,
-    /// Who may vouch for them besides the public authorities.
+    /// Certificates of authorities that are trusted besides the public ones.
     pub trusted_certificates: Vec<CertificateDer<'static>>,
 }
 
 impl Config {
-    /// Reads all of it, or names the variable that is missing.
+    /// Reads the environment; an error names the variable that is missing or wrong.
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             events_queue_url: vars.text("EVENTS_QUEUE_URL")?,
@@ -68,7 +68,7 @@ impl Config {
     }
 }
 
-/// The function.
+/// The Lambda function.
 pub struct Dispatch {
     events: Queue,
     deliveries: Queue,
@@ -88,7 +88,7 @@ impl Dispatch {
         Ok(Self::with_sender(config, clients, clock, sender))
     }
 
-    /// The same with a sender that knows by itself where destinations may be, and who may vouch for them.
+    /// Wires the function with `sender`, whose own addresses and certificates apply instead of those of `config`.
     pub fn with_sender(config: Config, clients: Clients, clock: Arc<dyn Clock>, sender: HttpSender) -> Self {
         let Clients { dynamodb, sqs, kms } = clients;
         let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
@@ -134,7 +134,7 @@ impl Dispatch {
         }
     }
 
-    /// One invocation: a batch of one queue. What is not named in the answer is deleted from it.
+    /// Handles one invocation: a batch of one queue. SQS deletes every message that the answer does not name.
     pub async fn handle(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
         let batch = Batch::read(event.payload)?;
         let deadline = deadline::of(&event.context, self.timeout, &*self.clock);
@@ -145,7 +145,7 @@ impl Dispatch {
             }
             arn if self.events.is_source(arn) => fan_out::run(&self.fan_out, &self.events, &batch).await,
             arn if self.dead_letters.is_source(arn) => reconcile::run(&self.reconcile, &batch).await,
-            arn => return Err(format!("a batch came from {arn}, which is none of our queues").into()),
+            arn => return Err(format!("a batch came from an unknown queue: {arn}").into()),
         };
         Ok(batch.answer(&done))
     }

@@ -1,4 +1,4 @@
-//! A batch of the dead-letter queue. What fails here stays there, and alarms.
+//! Handles a batch of the dead-letter queue. A message that fails stays in the queue, which raises an alarm.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 
 use crate::batch::Batch;
 
-/// The ids of the letters that are done with.
+/// Reconciles each message. Returns the ids of those that are done.
 pub(crate) async fn run<'a>(
     step: &Reconcile<LedgerTable, Queue, Queue>,
     batch: &'a Batch,

@@ -1,4 +1,4 @@
-//! The platform keeps a conversation's record up to date, and a customer has one forgotten.
+//! Routes that update a conversation's record and delete a conversation.
 
 use adapters::caller::Caller;
 use adapters::dynamodb::{ConversationTables, DeliveryLogTable, ReferenceTable};
@@ -15,11 +15,11 @@ use http::StatusCode;
 
 use crate::steps::Callbacks;
 
-/// Forgetting over the tables.
-pub(crate) type Forgetting = Forget<ConversationTables, ReferenceTable, DeliveryLogTable>;
+/// Deletes conversations from the DynamoDB tables.
+pub(crate) type ForgetConversation = Forget<ConversationTables, ReferenceTable, DeliveryLogTable>;
 
-/// `PUT /v1/conversations/{conversation_id}`: a given value replaces, `null` clears, an absent field stays. Callbacks
-/// that were here before the conversation are applied to it now.
+/// `PUT /v1/conversations/{conversation_id}`: a value replaces a field, `null` clears it, an absent field is unchanged.
+/// Then applies the callbacks that arrived before the conversation.
 pub(crate) async fn put(
     update: &Update<ConversationTables>,
     callbacks: &Callbacks,
@@ -32,7 +32,7 @@ pub(crate) async fn put(
     if let Some(stated) = fields.optional::<String>("conversation_id", "must be a string")?
         && stated != id.as_str()
     {
-        return Err(Invalid::new("conversation_id", "must be the one in the path, or left out").into());
+        return Err(Invalid::new("conversation_id", "must match the one in the path, or be left out").into());
     }
     let change = ConversationPatch::parse(fields)?;
     let mut conversation = match update.run(account, &id, &change).await? {
@@ -48,10 +48,14 @@ pub(crate) async fn put(
     Ok(Reply::raw_json(StatusCode::OK, conversation.public_json()))
 }
 
-/// `DELETE /v1/conversations/{conversation_id}`: nothing of it is kept. Asks for the scope `manage`, because it cannot be
-/// undone: a key that sits in the platform's own programs to report conversations must not be able to erase their traces.
-pub(crate) async fn delete(forget: &Forgetting, caller: Caller, request: &Request) -> Result<Reply, Problem> {
-    // A text that is no id names nothing, as does an id that nobody has.
+/// `DELETE /v1/conversations/{conversation_id}`: deletes all data of a conversation. Requires the scope `manage`, as it
+/// cannot be undone: a key with which the platform's programs report conversations must not be able to erase them.
+pub(crate) async fn delete(
+    forget: &ForgetConversation,
+    caller: Caller,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    // A malformed id gets the same answer as an unknown one.
     let none = || Problem::not_found("conversation");
     let id = ConversationId::parse(request.path("conversation_id")).map_err(|_| none())?;
     if forget.run(&caller.account_id, &id).await? {

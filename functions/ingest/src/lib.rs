@@ -1,6 +1,7 @@
-//! HTTP, EventBridge and a schedule to one lifecycle event in the `events` queue.
+//! Turns reports from HTTP, EventBridge and a schedule into one lifecycle event per
+//! conversation in the `events` queue.
 //!
-//! A flow in [`flows`] reads what its caller sends; the shared completion step of the domain does the rest.
+//! A flow in [`flows`] parses what its caller sends; the domain's shared completion step does the rest.
 
 mod conversations;
 mod flows;
@@ -36,14 +37,14 @@ use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::conversations::Forgetting;
+use crate::conversations::ForgetConversation;
 use crate::flows::end::EndConversation;
 use crate::flows::provider::CallbackFlow;
 use crate::public_url::PublicUrl;
 use crate::redelivery::Redelivery;
 use crate::steps::{Callbacks, Complete};
 
-/// What the function's environment says.
+/// Configuration from the function's environment.
 pub struct Config {
     events_queue_url: String,
     deliveries_queue_url: String,
@@ -57,7 +58,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads all of it, or names the variable that is missing.
+    /// Reads the environment; an error names the variable that is missing or wrong.
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             events_queue_url: vars.text("EVENTS_QUEUE_URL")?,
@@ -76,17 +77,17 @@ impl Config {
     }
 }
 
-/// The variable that says where Twilio reaches us; empty where nobody has said.
+/// The variable with the URL at which Twilio reaches the API; empty if not configured.
 const PUBLIC_URL: &str = "PUBLIC_URL";
 
-/// What the schedule sends.
+/// The command that the schedule sends.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Command {
     EndOverdueConversations {},
 }
 
-/// The function.
+/// The Lambda function.
 pub struct Ingest {
     accounts: AccountTable,
     callers: Callers,
@@ -94,7 +95,7 @@ pub struct Ingest {
     complete: Complete,
     callbacks: Callbacks,
     update: Update<ConversationTables>,
-    forget: Forgetting,
+    forget: ForgetConversation,
     end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
     resend: Resend<DeliveryLogTable, DestinationTable, Queue>,
     send_test: SendTest<ConversationTables, Queue>,
@@ -152,7 +153,7 @@ impl Ingest {
         }
     }
 
-    /// One invocation.
+    /// Handles one invocation.
     pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Value, Error> {
         let event = event.payload;
         if is_http(&event) {
@@ -165,14 +166,13 @@ impl Ingest {
         match serde_json::from_str(event.get()) {
             Ok(Command::EndOverdueConversations {}) => Ok(self.end_overdue().await),
             Err(_) => {
-                Err("this function is invoked by the HTTP API, by events of EventBridge and by its schedule"
-                    .into())
+                Err("this invocation is not from the HTTP API, EventBridge or the function's schedule".into())
             }
         }
     }
 
-    /// A failure is no error of the invocation: Lambda would try again and then hand it to a person, and the next minute
-    /// does as much.
+    /// Logs a failure instead of failing the invocation: Lambda would retry it and then keep it for a person, although
+    /// the schedule tries again within a minute.
     async fn end_overdue(&self) -> Value {
         match self.end_overdue.run().await {
             Ok(Sweep { ended, failed, failure }) => {
@@ -229,12 +229,12 @@ impl Ingest {
         EndConversation { complete: &self.complete, callbacks: &self.callbacks }
     }
 
-    /// Who reports conversations.
+    /// Admits a caller that may report conversations.
     async fn reporter(&self, request: &Request) -> Result<Caller, Problem> {
         self.caller(request, Scope::Ingest).await
     }
 
-    /// Who manages destinations, and what is kept.
+    /// Admits a caller that may manage destinations and stored data.
     async fn manager(&self, request: &Request) -> Result<Caller, Problem> {
         self.caller(request, Scope::Manage).await
     }

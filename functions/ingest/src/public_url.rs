@@ -1,27 +1,27 @@
-//! The URL that callers reach the API at. Twilio signs the URL that it calls, so this must be the URL that Twilio knows.
+//! The API's public URL. Twilio signs the URL that it calls, so this must be the URL configured there.
 
 use url::{Position, Url};
 
-/// The API's URL as the world knows it. Never rebuilt from a request, whose host and path differ behind a gateway.
+/// The API's public URL. Never rebuilt from a request, whose host and path differ behind a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PublicUrl(Url);
 
 impl PublicUrl {
-    /// Reads `https://api.example.com`, with or without a port and a path before ours.
+    /// Parses `https://api.example.com`, with an optional port and path prefix.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
         if !["https", "http"].contains(&url.scheme()) {
             return Err("must start with https:// or http://".to_owned());
         }
-        // The parser takes all of this and drops or moves it, and Twilio would sign what was written.
+        // The parser accepts these and drops or moves them, but Twilio signs the URL as it was written.
         let host = text.split_once("://").map_or("", |(_, rest)| rest);
         if host.is_empty() || host.starts_with('/') || text.contains(['?', '#', '@', ' ']) {
-            return Err("must be a host, with a port and a path at most".to_owned());
+            return Err("must be a host with an optional port and path, and nothing else".to_owned());
         }
         Ok(Self(url))
     }
 
-    /// The URL of a path of ours, which may have a query, in all its spellings: with the port and without it.
+    /// Every spelling of the URL for a path, which may have a query: without the port and with it.
     pub(crate) fn spellings(&self, path: &str) -> [String; 2] {
         let Self(url) = self;
         let port = url.port_or_known_default().map(|port| format!(":{port}"));

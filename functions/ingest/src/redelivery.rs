@@ -1,4 +1,4 @@
-//! A customer has an event sent again, or tries a destination.
+//! Routes that resend events and test a destination.
 
 use adapters::caller::Caller;
 use adapters::dynamodb::{ConversationTables, DeliveryLogTable, DestinationTable};
@@ -18,32 +18,32 @@ use domain::shared::randomness::Randomness;
 use http::StatusCode;
 use serde::Serialize;
 
-/// What the three routes work with.
+/// Dependencies of the three routes.
 pub(crate) struct Redelivery<'a> {
     pub(crate) resend: &'a Resend<DeliveryLogTable, DestinationTable, Queue>,
     pub(crate) send_test: &'a SendTest<ConversationTables, Queue>,
     pub(crate) randomness: &'a dyn Randomness,
 }
 
-/// What a caller reads of a delivery that is on its way.
+/// A delivery that was queued, as callers see it.
 #[derive(Serialize)]
-struct Sent<'a> {
+struct SentView<'a> {
     delivery_id: &'a DeliveryId,
     event_id: Option<EventId>,
     conversation_id: &'a ConversationId,
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct RecoveryView {
     deliveries: usize,
     complete: bool,
-    /// Where to go on.
+    /// Where the next call continues.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
 impl Redelivery<'_> {
-    /// `POST /v1/deliveries/{delivery_id}/resend`: a new delivery of the same event.
+    /// `POST /v1/deliveries/{delivery_id}/resend`: sends the same event in a new delivery.
     pub(crate) async fn resend(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let none = || Problem::not_found("delivery");
         let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
@@ -52,11 +52,11 @@ impl Redelivery<'_> {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),
             Resent::UnderWay => {
-                let detail = "This delivery has not ended: its next attempt follows by itself.";
+                let detail = "This delivery has not ended: its next attempt follows automatically.";
                 Err(Problem::new(StatusCode::CONFLICT, "under_way", detail))
             }
             Resent::NoEvent => {
-                let detail = "The event of this delivery is no longer kept, so it cannot be sent again.";
+                let detail = "The event of this delivery is no longer stored, so it cannot be sent again.";
                 Err(Problem::new(StatusCode::CONFLICT, "event_expired", detail))
             }
             Resent::Refused(NoDestination::Missing) => {
@@ -67,7 +67,7 @@ impl Redelivery<'_> {
         }
     }
 
-    /// `POST /v1/destinations/{destination_id}/test`: an event that is marked as a test, to this destination alone.
+    /// `POST /v1/destinations/{destination_id}/test`: sends an event marked as a test to this destination only.
     pub(crate) async fn test(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let id = destination_of(request)?;
         let fields: JsonObject = request.json_or_empty()?;
@@ -83,12 +83,13 @@ impl Redelivery<'_> {
         }
     }
 
-    /// `POST /v1/destinations/{destination_id}/recover`: everything again that ended without success `since` then.
+    /// `POST /v1/destinations/{destination_id}/recover`: resends every delivery created since `since` that ended
+    /// without success.
     pub(crate) async fn recover(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let id = destination_of(request)?;
         let fields: JsonObject = request.json_or_empty()?;
         fields.allow_only(&["since", "cursor", "dry_run"])?;
-        let since = fields.required("since", "must be a time such as 2026-09-01T10:00:00Z")?;
+        let since = fields.required("since", "must be an RFC 3339 time such as 2026-09-01T10:00:00Z")?;
         let cursor: Option<String> = fields.optional("cursor", "must be a string")?;
         let dry_run: bool = fields.optional("dry_run", "must be true or false")?.unwrap_or_default();
         let Caller { account_id, cursor_secret, .. } = caller;
@@ -104,13 +105,13 @@ impl Redelivery<'_> {
             self.resend.all(account_id, filter.clone(), after, dry_run).await?;
         let next_cursor = next.map(|next| encode(&next, account_id, &filter, cursor_secret));
         let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
-        Ok(Reply::json(status, &Answer { deliveries, complete: next_cursor.is_none(), next_cursor }))
+        Ok(Reply::json(status, &RecoveryView { deliveries, complete: next_cursor.is_none(), next_cursor }))
     }
 }
 
 fn sent(delivery: &Delivery) -> Reply {
     let Delivery { id, conversation_id, .. } = delivery;
-    Reply::json(StatusCode::ACCEPTED, &Sent { delivery_id: id, event_id: id.event_id(), conversation_id })
+    Reply::json(StatusCode::ACCEPTED, &SentView { delivery_id: id, event_id: id.event_id(), conversation_id })
 }
 
 fn destination_of(request: &Request) -> Result<DestinationId, Problem> {

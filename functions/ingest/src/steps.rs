@@ -1,4 +1,4 @@
-//! The steps that several routes share, over the tables and the queue.
+//! The domain's steps that several routes share, with their tables and queues.
 
 use adapters::dynamodb::{ConversationTables, ReferenceTable};
 use adapters::sqs::Queue;
@@ -6,5 +6,5 @@ use adapters::sqs::Queue;
 /// Ends a conversation.
 pub(crate) type Complete = domain::lifecycle::complete::Complete<ConversationTables, Queue>;
 
-/// Takes providers' callbacks to their conversations.
+/// Applies provider callbacks to their conversations.
 pub(crate) type Callbacks = domain::lifecycle::callback::Callbacks<ConversationTables, Queue, ReferenceTable>;

@@ -1,13 +1,13 @@
-// Calls to Ringback's API. Whatever goes wrong becomes a Problem with a sentence fit to be shown.
+// Calls to Ringback's API. Every failure becomes a Problem with a sentence for the user.
 
 import { storedKey } from "./key.js";
 import { deliveryPath } from "./links.js";
 
-/** Fired on `window` when a key that was good is no longer accepted. */
+/** Fired on `window` when the stored key is no longer accepted. */
 export const KEY_REFUSED = "ringback-key-refused";
 
 export class Problem extends Error {
-  /** `errors`: the rules that single fields broke, `[{field, rule}]`. */
+  /** `errors`: the fields that broke a rule, `[{field, rule}]`. */
   constructor(status, code, detail, errors = []) {
     super(detail);
     this.status = status;
@@ -16,7 +16,7 @@ export class Problem extends Error {
   }
 }
 
-/** Answers the parsed body (null for 204). `key` is given only by the sign-in, which tries a key before it is kept. */
+/** Returns the parsed body (null for 204). Only the sign-in passes `key`, to check a key before storing it. */
 export async function call(method, path, { query, body, signal, key } = {}) {
   const headers = { "X-API-Key": key ?? storedKey() ?? "", Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -43,7 +43,7 @@ function problemFrom(response, text) {
     // A proxy's error page is not JSON; the status says enough.
   }
   const detail = response.status === 403 && !body.detail
-    ? "Your API key may not do this. Sign in with a key that has the scope for it."
+    ? "Your API key does not have the scope for this. Sign in with a key that does."
     : body.detail ?? `Ringback answered with HTTP ${response.status}. Try again in a moment.`;
   return new Problem(response.status, body.code ?? "error", detail, body.errors ?? []);
 }
@@ -57,7 +57,7 @@ export async function listDestinations(signal) {
   return (await call("GET", "/v1/destinations", { signal })).destinations;
 }
 
-/** The delivery, or null while its first attempt has not begun. */
+/** The delivery, or null before its first attempt starts. */
 export async function findDelivery(id, signal) {
   try {
     return await call("GET", deliveryPath(id), { signal });

@@ -1,4 +1,4 @@
-// The Webhooks page. Start here: the session decides between the sign-in form and the views below.
+// The Webhooks page. Start here: the session shows either the sign-in form or a view.
 // A view is a function that fills `root`; router.js chooses it by the URL's hash.
 
 import { showLog } from "./deliveries.js";

@@ -1,10 +1,10 @@
-// One attempt: what was sent, what came back.
+// One attempt: its request and its response.
 
 import { el } from "./dom.js";
 import { duration, time } from "./format.js";
 import { attemptBadge } from "./words.js";
 
-/** Result, duration, start and what follows, for one line. */
+/** Result, duration, start and next attempt, as one line. */
 export function attemptFacts(attempt) {
   return [
     attemptBadge(attempt),
@@ -21,7 +21,7 @@ export function attemptBody(attempt) {
     attempt.payload_trimmed?.length > 0 && el("p", { class: "notice wait" }, "Shortened for this attempt: ", el("code", {}, attempt.payload_trimmed.join(", ")), "."),
     attempt.response && responsePart(attempt.response),
     attempt.outcome !== null && !attempt.response && el("p", { class: "muted" }, "No response was received."),
-    attempt.request ? requestPart(attempt.request) : el("p", { class: "muted small" }, "The request is not shown: its destination was changed or deleted since, or your key does not manage destinations."));
+    attempt.request ? requestPart(attempt.request) : el("p", { class: "muted small" }, "The request is not shown: its destination has been changed or deleted since, or your key lacks the scope manage."));
 }
 
 function requestPart(request) {
@@ -34,7 +34,7 @@ function responsePart(response) {
     ? el("p", { class: "muted" }, "The body was empty.")
     : el("pre", { tabindex: 0, "aria-label": "Response body", role: "group", "data-testid": "response-body" }, response.body);
   return el("section", {}, el("h3", {}, "Response"), body,
-    response.body_truncated && el("p", { class: "muted small" }, "Only the beginning of the body is kept."), headerList(response.headers));
+    response.body_truncated && el("p", { class: "muted small" }, "Only the beginning of the body is stored."), headerList(response.headers));
 }
 
 function headerList(headers) {

@@ -3,11 +3,11 @@
 import { count } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-/** The bars are drawn in these units and stretched to the space there is. */
+/** The bars are drawn in these units and stretched to the available space. */
 const BAR = 10;
 const HEIGHT = 100;
-/** A single attempt beside thousands is still seen. */
-const LEAST = 3;
+/** Smallest height of a bar: a single attempt beside thousands stays visible. */
+const MIN_HEIGHT = 3;
 
 function svg(tag, attributes, ...children) {
   const element = document.createElementNS(SVG, tag);
@@ -16,11 +16,11 @@ function svg(tag, attributes, ...children) {
   return element;
 }
 
-/** Decoration beside a text that says the same; each bar tells its numbers to the mouse through `titleOf(bucket)`. */
+/** Decoration beside a text with the same content; each bar has the tooltip `titleOf(bucket)`. */
 export function attemptChart(buckets, titleOf = null) {
   const most = { up: maximum(buckets, "succeeded"), down: maximum(buckets, "failed") };
-  const scale = (HEIGHT - 2 * LEAST) / Math.max(1, most.up + most.down);
-  const line = most.up + most.down === 0 ? HEIGHT - LEAST : LEAST + most.up * scale;
+  const scale = (HEIGHT - 2 * MIN_HEIGHT) / Math.max(1, most.up + most.down);
+  const line = most.up + most.down === 0 ? HEIGHT - MIN_HEIGHT : MIN_HEIGHT + most.up * scale;
   const bars = buckets.map((bucket, index) => bar(bucket, index * BAR, line, scale, titleOf));
   const width = Math.max(1, buckets.length) * BAR;
   return svg("svg", { class: "chart", viewBox: `0 0 ${width} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
@@ -37,7 +37,7 @@ function bar(bucket, x, line, scale, titleOf) {
   return group;
 }
 
-const height = (n, scale) => (n === 0 ? 0 : Math.max(LEAST, n * scale));
+const height = (n, scale) => (n === 0 ? 0 : Math.max(MIN_HEIGHT, n * scale));
 const maximum = (buckets, side) => Math.max(0, ...buckets.map((bucket) => bucket[side]));
 
 export const bucketText = (bucket) => `${count(bucket.succeeded)} succeeded, ${count(bucket.failed)} failed`;

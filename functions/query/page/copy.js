@@ -1,4 +1,4 @@
-// Buttons that copy. `text` is a function, so that what is copied is what is true at that moment.
+// Copy buttons. `text` is a function, so that the current text is copied.
 
 import { announce, button, say } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// Delivery Logs: filters, the chart and the live, endless list.
+// Delivery Logs: the filters, the chart and the live list, which loads more as it is scrolled.
 
 import { listDestinations } from "./api.js";
 import { DeliveryList } from "./delivery-list.js";
@@ -10,10 +10,10 @@ import { poll } from "./poll.js";
 
 const REFRESH_EVERY = 2000;
 const REFRESH_CHART_EVERY = 10_000;
-/** Pages may be empty although more follow; after so many of them the user decides whether to go on. */
+/** A page may be empty although more follow; after this many empty pages, the user decides whether to continue. */
 const EMPTY_PAGES = 10;
-/** News is spoken no more often than this, or a screen reader would speak of nothing else. */
-const SPEAK_EVERY = 15_000;
+/** Shortest time between announcements of new deliveries, so that a screen reader is not kept busy with them. */
+const ANNOUNCE_EVERY = 15_000;
 
 export async function showLog(root, { query, signal }) {
   const destinations = await listDestinations(signal);
@@ -21,20 +21,20 @@ export async function showLog(root, { query, signal }) {
   const chart = logChart();
   const live = el("p", { class: "live muted small", "data-testid": "live" });
   const area = el("div", { class: "log-area" });
-  let endRun = () => {};
+  let stopRun = () => {};
 
   const run = (filter) => {
-    endRun();
+    stopRun();
     rememberLog(filter);
     const ending = new AbortController();
-    endRun = () => ending.abort();
+    stopRun = () => ending.abort();
     showFiltered(area, live, chart, filter, names, ending.signal, () => run(filter));
   };
-  signal.addEventListener("abort", () => endRun());
+  signal.addEventListener("abort", () => stopRun());
 
   const filter = filterFrom(query);
   const form = filterForm(filter, destinations, (changed) => {
-    // Not a new view: the form keeps its focus, and Back leaves the log instead of undoing filters one by one.
+    // Replaces the URL without a new view: the form keeps its focus, and Back leaves the log at once.
     history.replaceState(null, "", hashOf(changed));
     run(changed);
   });
@@ -42,11 +42,11 @@ export async function showLog(root, { query, signal }) {
   run(filter);
 }
 
-/** One filter's log, until `signal`. `restart` begins it anew. */
+/** Shows the log for one filter until `signal` is aborted. `restart` starts it again. */
 async function showFiltered(area, live, chart, filter, names, signal, restart) {
   const range = rangeOf(filter);
   const list = new DeliveryList(apiQuery(filter, range), names, signal);
-  // A named range moves on with the clock; the list keeps the one its cursors belong to.
+  // A named range moves with the clock; the list keeps its first range, because its cursors belong to it.
   const refreshChart = () => chart.refresh(filter, rangeOf(filter), signal);
   const foot = el("div", { class: "log-foot" });
   const place = el("div", {});
@@ -70,8 +70,8 @@ async function showFiltered(area, live, chart, filter, names, signal, restart) {
 
   fill(live, "Live");
   live.classList.remove("stopped");
-  let spokenAt = 0;
-  let unspoken = 0;
+  let announcedAt = 0;
+  let unannounced = 0;
   poll(REFRESH_EVERY, async () => {
     const added = await list.refresh();
     if (signal.aborted) return;
@@ -80,11 +80,11 @@ async function showFiltered(area, live, chart, filter, names, signal, restart) {
       return;
     }
     showList();
-    unspoken += added;
-    if (unspoken > 0 && Date.now() - spokenAt > SPEAK_EVERY) {
-      say(plural(unspoken, "new delivery", "new deliveries"));
-      spokenAt = Date.now();
-      unspoken = 0;
+    unannounced += added;
+    if (unannounced > 0 && Date.now() - announcedAt > ANNOUNCE_EVERY) {
+      say(plural(unannounced, "new delivery", "new deliveries"));
+      announcedAt = Date.now();
+      unannounced = 0;
     }
   }, signal, (problem) => {
     fill(live, problem ? `Not live: ${problem.message}` : "Live");
@@ -95,18 +95,18 @@ async function showFiltered(area, live, chart, filter, names, signal, restart) {
 
 function nothing(filter, names) {
   if (names.size === 0) {
-    return emptyState("No deliveries yet", "Add a destination first; then every conversation that ends shows up here.",
+    return emptyState("No deliveries yet", "Add a destination first. Then every conversation that ends appears here.",
       el("a", { class: "button primary", href: "#/destinations/new" }, "Add destination"));
   }
   if (isNarrowed(filter)) {
-    return emptyState("No delivery matches", "Choose a longer time or fewer filters. New deliveries that match appear here by themselves.",
+    return emptyState("No delivery matches", "Choose a longer time or fewer filters. New matching deliveries appear here automatically.",
       el("a", { class: "button", href: "#/deliveries" }, "Clear filters"));
   }
-  return emptyState("No deliveries in this time", "Choose a longer time, or send a test event to one of your destinations. It appears here by itself.",
+  return emptyState("No deliveries in this time", "Choose a longer time, or send a test event to one of your destinations. It appears here automatically.",
     el("a", { class: "button", href: "#/destinations" }, "Destinations"));
 }
 
-/** Loads pages as the end of the list comes into sight, or with the button where nothing scrolls. */
+/** Loads the next page when the end of the list becomes visible, or on a click of the button. */
 function endlessPager(list, foot, showList, signal) {
   let loading = false;
   const more = button("Load more", () => load(), { "data-testid": "load-more" });
@@ -120,7 +120,7 @@ function endlessPager(list, foot, showList, signal) {
     fill(foot, text && el("p", { class: "muted small", role: "status" }, text), more);
   };
 
-  /** Answers whether it worked; a failure is said in the foot, with the button to try again. */
+  /** Returns whether it succeeded; a failure is shown in the foot, with a button to try again. */
   async function load() {
     if (loading) return true;
     loading = true;
@@ -131,7 +131,7 @@ function endlessPager(list, foot, showList, signal) {
       more.textContent = "Load more";
       showList();
       showFoot(footText(added));
-      // The observer only speaks when something changes; after a short page the end is still in sight.
+      // The observer fires only on a change; after a short page, the end is still visible.
       if (added > 0) watch();
       return true;
     } catch (error) {
@@ -146,8 +146,8 @@ function endlessPager(list, foot, showList, signal) {
   }
 
   function footText(added) {
-    if (list.hasMore) return added === 0 ? "Nothing found so far. There are older deliveries to look through." : null;
-    return list.size > 0 ? `${plural(list.size, "delivery", "deliveries")}, the end of this time.` : null;
+    if (list.hasMore) return added === 0 ? "Nothing found so far. Older deliveries have not been searched yet." : null;
+    return list.size > 0 ? `${plural(list.size, "delivery", "deliveries")} in total.` : null;
   }
 
   function watch() {

@@ -1,13 +1,13 @@
-// The rows of the log: pages appended at the end, news put in at the top, changes made in place.
+// The rows of the log: appends pages at the end, inserts new deliveries at the top, updates rows in place.
 
 import { call } from "./api.js";
 import { COLUMNS, DeliveryRow } from "./delivery-row.js";
 import { el } from "./dom.js";
 
 const PAGE = 50;
-/** So many pages of news are caught up on; after a longer absence the log starts anew. */
+/** Most pages of new deliveries that a refresh inserts; if there are more, the log is reloaded. */
 const CATCH_UP_PAGES = 5;
-/** Rows below the first page that may still change are asked for one by one, so many at a time. */
+/** Rows below the first page that may still change are requested individually, this many per refresh. */
 const SINGLE_LOOKUPS = 5;
 
 export class DeliveryList {
@@ -18,7 +18,7 @@ export class DeliveryList {
   #cursor = null;
   #lookedUp = 0;
 
-  /** `query` is the filter as the API takes it; it stays the same for all pages, because cursors belong to it. */
+  /** `query` is the filter as the API takes it; it is the same for every page, because cursors belong to it. */
   constructor(query, destinationNames, signal) {
     this.#query = query;
     this.#names = destinationNames;
@@ -37,7 +37,7 @@ export class DeliveryList {
     return this.#cursor !== null;
   }
 
-  /** Appends the next page and answers how many deliveries it had, which may be none although more follow. */
+  /** Appends the next page and returns the number of its deliveries, which may be 0 although more follow. */
   async loadPage() {
     const page = await this.#fetch(this.#cursor);
     this.#cursor = page.next_cursor;
@@ -46,24 +46,24 @@ export class DeliveryList {
     return rows.length;
   }
 
-  /** Brings in what happened since. Answers the number of new rows, or null if there are too many to put in. */
+  /** Adds new deliveries and updates known ones. Returns the number of new rows, or null if there are too many. */
   async refresh() {
-    const { deliveries, caughtUp } = await this.#news();
+    const { deliveries, caughtUp } = await this.#newest();
     if (!caughtUp) return null;
     const added = await this.#merge(deliveries);
     await this.#refreshOthers(new Set(deliveries.map(({ id }) => id)));
     return added;
   }
 
-  /** The newest pages, down to one with a delivery that is already on screen. */
-  async #news() {
+  /** The newest pages, up to one with a delivery that is already shown. */
+  async #newest() {
     const deliveries = [];
     let cursor = null;
     for (let pages = 0; pages < CATCH_UP_PAGES; pages += 1) {
       const page = await this.#fetch(cursor);
       deliveries.push(...page.deliveries);
       cursor = page.next_cursor;
-      // A page that is not full is no burst: the API looked through all it looks through at once.
+      // A page that is not full has nothing to catch up on: the API has searched as far as one request goes.
       if (page.deliveries.length < PAGE || page.deliveries.some(({ id }) => this.#rows.has(id))) return { deliveries, caughtUp: true };
     }
     return { deliveries, caughtUp: false };
@@ -91,7 +91,7 @@ export class DeliveryList {
 
   async #refreshOthers(seen) {
     const others = [...this.#rows.values()].filter((row) => row.mayChange && !seen.has(row.id));
-    // In turns, so that each is asked for some time however many there are.
+    // Round-robin, so that each is requested eventually, however many there are.
     const turn = Array.from({ length: Math.min(SINGLE_LOOKUPS, others.length) }, (_, index) => others[(this.#lookedUp + index) % others.length]);
     this.#lookedUp += turn.length;
     await Promise.all(turn.map((row) => row.refresh()));

@@ -1,4 +1,4 @@
-// A delivery in the log: one row that changes in place and opens to its attempts.
+// A delivery in the log: one row that is updated in place and opens to show its attempts.
 
 import { findDelivery } from "./api.js";
 import { attemptsTable } from "./attempts-table.js";
@@ -19,7 +19,7 @@ export class DeliveryRow {
   #shownVersion = null;
   #shownLog = null;
 
-  /** `destinationNames` maps ids to names; a deleted destination is not in it. */
+  /** `destinationNames` maps ids to names; it does not contain deleted destinations. */
   constructor(summary, destinationNames, signal) {
     this.#signal = signal;
     const attemptsId = uniqueId("attempts");
@@ -52,13 +52,13 @@ export class DeliveryRow {
     return this.#summary.id;
   }
 
-  /** Takes what the API says now; nothing on screen is touched that has not changed. */
+  /** Shows the API's current summary; leaves unchanged elements alone. */
   async update(summary) {
     if (summary.updated_at !== this.#summary.updated_at) this.#show(summary);
     await this.#showAttempts();
   }
 
-  /** Asks for this one delivery, which is not on the page that is polled. */
+  /** Requests this single delivery, which is not on the polled page. */
   async refresh() {
     const delivery = await findDelivery(this.id, this.#signal);
     if (delivery) await this.update(delivery);
@@ -80,7 +80,7 @@ export class DeliveryRow {
   }
 
   #clicked(event) {
-    // Text can be selected and links followed without opening the row.
+    // Selecting text and following links must not open the row.
     if (event.target.closest("a, button") || !getSelection().isCollapsed) return;
     this.toggle();
   }
@@ -95,7 +95,7 @@ export class DeliveryRow {
     else this.#changing.result.removeAttribute("title");
   }
 
-  /** An attempt under way changes the log of attempts but not the summary, so an open delivery is always asked for. */
+  /** An attempt in progress changes the attempt log but not the summary, so an open delivery is always requested. */
   async #showAttempts() {
     if (this.#toggle.getAttribute("aria-expanded") !== "true") return;
     if (this.#shownVersion === this.#summary.updated_at && !this.mayChange) return;

@@ -1,4 +1,4 @@
-// One delivery: its facts, every attempt, the exact payload, and sending it again. Live until it has ended.
+// One delivery: its facts, every attempt, the exact payload and a button to resend it. Live until it has ended.
 
 import { Problem, call, findDelivery, listDestinations } from "./api.js";
 import { attemptBody, attemptFacts } from "./attempt.js";
@@ -15,14 +15,14 @@ import { pause, poll } from "./poll.js";
 import { isOpen, resultText, statusBadge, triggerText } from "./words.js";
 
 const REFRESH_EVERY = 1000;
-const ASK_EVERY = 250;
-const ASK_FOR = 15_000;
+const POLL_EVERY = 250;
+const POLL_FOR = 15_000;
 
 export async function showDelivery(root, { id, query, signal }) {
-  // A delivery just resent is there only when its first attempt begins.
+  // A resent delivery exists only from the start of its first attempt.
   const awaited = query.has("sent");
   if (awaited) fill(root, el("h1", {}, "Delivery"), el("p", { class: "waiting" }, "Waiting for the first attempt…"));
-  const [destinations, first] = await Promise.all([listDestinations(signal), awaited ? comingDelivery(id, signal) : findDelivery(id, signal)]);
+  const [destinations, first] = await Promise.all([listDestinations(signal), awaited ? awaitDelivery(id, signal) : findDelivery(id, signal)]);
   if (!first) throw missing(awaited);
   const names = new Map(destinations.map((destination) => [destination.id, destination.name]));
 
@@ -60,20 +60,20 @@ export async function showDelivery(root, { id, query, signal }) {
   }, signal, (problem) => (problem ? stale.show(problem, signal) : stale.hide()));
 }
 
-async function comingDelivery(id, signal) {
-  const until = Date.now() + ASK_FOR;
+async function awaitDelivery(id, signal) {
+  const until = Date.now() + POLL_FOR;
   while (Date.now() < until) {
     const delivery = await findDelivery(id, signal);
     if (delivery) return delivery;
-    await pause(ASK_EVERY);
+    await pause(POLL_EVERY);
   }
   return null;
 }
 
 function missing(awaited) {
   return new Problem(404, "not_found", awaited
-    ? "The first attempt has not begun yet. Try again in a moment."
-    : "This delivery does not exist. It may be too old: the log keeps deliveries for a limited time.");
+    ? "The first attempt has not started yet. Try again in a moment."
+    : "This delivery does not exist. It may have expired: the log keeps deliveries for a limited time.");
 }
 
 function factsOf(delivery, names) {
@@ -87,18 +87,18 @@ function factsOf(delivery, names) {
     ["Trigger", triggerText(delivery.trigger)],
     ["Created", fullTime(delivery.created_at)],
     ["Next attempt", delivery.next_attempt_at ? fullTime(delivery.next_attempt_at) : "None"],
-    // An attempt tells its own error; a delivery that was skipped or cancelled has only this one.
+    // An attempt shows its own error; a delivery that was skipped or cancelled has only this one.
     ["skipped", "cancelled"].includes(delivery.status) && delivery.error && ["Reason", delivery.error],
   ].filter(Boolean);
   return rows.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value)));
 }
 
-/** Attempts that change in place: what the reader has opened stays open. */
+/** Attempts that are updated in place: those that the user has opened stay open. */
 function attemptList() {
   const element = el("div", { class: "attempt-list" });
   const shown = new Map();
   const show = (attempts) => {
-    // The newest is open at first; what comes later arrives folded and moves nothing.
+    // The newest starts open; later ones are added closed, so that nothing moves.
     const isFirstShow = shown.size === 0;
     if (attempts.length === 0) fill(element, el("p", { class: "muted" }, NO_ATTEMPT));
     else if (isFirstShow) fill(element);
@@ -137,20 +137,20 @@ function resendPart(id) {
   return { button: resend, note: fault.element, show };
 }
 
-/** The payload and the curl command; they come with the first attempt and do not change after it. */
+/** The payload and the curl command; they appear with the first attempt and do not change afterwards. */
 function payloadPart(delivery) {
   const element = el("section", { "aria-labelledby": "payload-title" });
   let shown = null;
   const show = () => {
     const { payload, attempt_log: log, event } = delivery();
-    // A payload that was trimmed for a GET is not the one here, so there is no command that repeats it.
+    // An attempt that trimmed the payload for a GET sent another one, so no command can repeat it.
     const request = log.findLast((attempt) => attempt.request && !attempt.payload_trimmed)?.request ?? null;
     const now = JSON.stringify([payload, request !== null]);
     if (now === shown) return;
     shown = now;
     const title = el("h2", { id: "payload-title" }, "Payload");
     if (payload === null) {
-      fill(element, title, el("p", { class: "muted" }, "There is no payload to show: nothing was sent, its event is no longer kept, or it is too large for this page."));
+      fill(element, title, el("p", { class: "muted" }, "There is no payload to show: nothing was sent, the event has expired, or the payload is too large for this page."));
       return;
     }
     const command = request && curlCommand(request, event, payload);
@@ -160,7 +160,7 @@ function payloadPart(delivery) {
         command && copyButton("Copy as curl", () => command, { "data-testid": "copy-curl" }))),
       el("div", { class: "panel" }, ...payloadViews(payload)),
       command && el("details", { class: "panel" }, el("summary", {}, "As a curl command"),
-        el("p", { class: "muted small" }, "Hidden values stand as REPLACE_ME."),
+        el("p", { class: "muted small" }, "Replace REPLACE_ME with the hidden values."),
         el("pre", { tabindex: 0, role: "group", "aria-label": "curl command", "data-testid": "curl" }, command)));
   };
   return { element, show };

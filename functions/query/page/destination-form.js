@@ -1,4 +1,4 @@
-// The form that adds or edits a destination. The server validates; the form shows what it says where it belongs.
+// The form that adds or edits a destination. The server validates; the form shows each error at its field.
 
 import { el } from "./dom.js";
 import { faultLine, whileBusy } from "./dialog.js";
@@ -9,7 +9,7 @@ import { EVENTS, REQUEST_TYPES } from "./words.js";
 const LABELS = { name: "Name", url: "URL", request_type: "Request type", status: "Status", events: "Events", headers: "Headers" };
 const NEW = { name: "", url: "", request_type: "POST", status: "enabled", events: EVENTS, headers: {} };
 
-/** `save(fields)` gets every field for a new destination, and only the changed ones for an existing `destination`. */
+/** `save(fields)` gets every field of a new destination, but only the changed fields of an existing `destination`. */
 export function destinationForm(destination, save) {
   const before = destination ?? NEW;
   const name = el("input", { value: before.name, autocomplete: "off", "aria-required": "true", "data-testid": "field-name" });
@@ -33,7 +33,7 @@ export function destinationForm(destination, save) {
 
   const form = el("form", { class: "panel form", novalidate: true, "data-testid": "destination-form", onsubmit: send },
     fault.element,
-    field("Name", name, { name: "name", hint: "How you and your team recognise it." }),
+    field("Name", name, { name: "name", hint: "A name that your team recognises." }),
     field("URL", url, { name: "url", hint: "Must use https://." }),
     field("Request type", requestType, { name: "request_type", hint: "GET sends event and payload as query parameters; the others send them as multipart form data." }),
     fieldset("Status", "status", null, el("label", { class: "check" }, enabled, " Enabled: deliver events to this destination")),
@@ -71,7 +71,7 @@ function headerLabels(errors) {
   return Object.fromEntries(named.map((error) => [error.field, `Header ${error.field.slice("headers.".length)}`]));
 }
 
-/** Only what differs, so that saving a name does not undo what a colleague did to the headers. */
+/** Only the changed fields, so that saving a name does not undo a colleague's change of the headers. */
 function changes(before, after) {
   return Object.fromEntries(Object.entries(after).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
 }

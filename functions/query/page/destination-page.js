@@ -1,4 +1,4 @@
-// Adding a destination, and the page of one: its form, its signing secret and its end.
+// The pages to add a destination and to edit one: its form, its signing secret and its deletion.
 
 import { Problem, call } from "./api.js";
 import { announce, button, el, fill } from "./dom.js";
@@ -22,7 +22,7 @@ export async function showNewDestination(root) {
 }
 
 export async function showDestination(root, { id, signal }) {
-  // The API lists destinations; there are at most a hundred, so no route answers a single one.
+  // The list is enough: an account has at most a hundred destinations.
   const { destinations } = await call("GET", "/v1/destinations", { signal });
   const destination = destinations.find((candidate) => candidate.id === id);
   if (!destination) throw new Problem(404, "not_found", "This destination does not exist. It may have been deleted.");
@@ -40,23 +40,23 @@ export async function showDestination(root, { id, signal }) {
 
 function secretPanel(destination) {
   const grace = el("p", { class: "muted" });
-  const showGrace = (expires) => fill(grace, expires && ["Requests carry a signature of the previous secret as well until ", fullTime(expires), "."]);
+  const showGrace = (expires) => fill(grace, expires && ["Requests are also signed with the previous secret until ", fullTime(expires), "."]);
   showGrace(destination.previous_secret_expires_at);
   return el("section", { class: "panel" }, el("h2", {}, "Signing secret"),
-    el("p", {}, "Every request is signed. The secret was shown once and cannot be shown again; rotating it makes a new one."), grace,
+    el("p", {}, "Every request is signed. The secret cannot be shown again; rotate it to get a new one."), grace,
     el("p", { class: "actions" }, button("Rotate secret", () => rotateSecret(destination, (rotated) => showGrace(rotated.previous_secret_expires_at)), { "data-testid": "rotate" })));
 }
 
 function deletePanel(destination) {
   const remove = async () => {
     const deleted = await confirmThat(`Delete ${destination.name}?`,
-      "No more events are sent to it and pending retries end. Its deliveries stay in the log. This cannot be undone; to stop for a while, disable it.",
+      "It receives no more events, and pending retries are cancelled. Its deliveries stay in the log. This cannot be undone; to pause it, disable it instead.",
       "Delete destination", () => call("DELETE", destinationPath(destination.id)));
     if (!deleted) return;
     announce(`Deleted ${destination.name}.`);
     toList();
   };
   return el("section", { class: "panel" }, el("h2", {}, "Delete destination"),
-    el("p", {}, "Ends delivery to this URL for good."),
+    el("p", {}, "Permanently stops delivery to this URL."),
     el("p", { class: "actions" }, button("Delete destination", remove, { class: "danger", "data-testid": "delete" })));
 }

@@ -1,4 +1,4 @@
-// The list of destinations with their health, switches and actions.
+// The list of destinations with their health, status switches and actions.
 
 import { call, listDestinations } from "./api.js";
 import { button, el, emptyState, fill, say } from "./dom.js";
@@ -8,16 +8,16 @@ import { openRecover } from "./recover.js";
 import { openTest } from "./test-event.js";
 import { EVENTS, badge } from "./words.js";
 
-/** The API keeps at most this many destinations. */
-const MOST = 100;
+/** Most destinations that an account can have. */
+const MAX_DESTINATIONS = 100;
 
 export async function showDestinations(root, { signal }) {
   const destinations = await listDestinations(signal);
   const add = el("a", { class: "button primary", href: "#/destinations/new", "data-testid": "add-destination" }, "Add destination");
-  const title = el("div", { class: "title-row" }, el("h1", {}, "Destinations"), destinations.length < MOST && add);
+  const title = el("div", { class: "title-row" }, el("h1", {}, "Destinations"), destinations.length < MAX_DESTINATIONS && add);
   if (destinations.length === 0) {
     fill(root, title, emptyState("No destinations yet",
-      "A destination is an HTTPS endpoint of yours. Add one, send it a test event, and every conversation that ends is delivered to it."));
+      "A destination is your own HTTPS endpoint. Add one and send it a test event. Then every conversation that ends is delivered to it."));
     return;
   }
   const rows = destinations.map((destination) => destinationRow(destination, signal));
@@ -60,7 +60,7 @@ function statusSwitch(destination, fault) {
   input.addEventListener("change", async () => {
     const status = input.checked ? "enabled" : "disabled";
     fault.hidden = true;
-    // Not `disabled`, which would take the focus away.
+    // Not `disabled`, which would lose the focus.
     input.setAttribute("aria-busy", "true");
     try {
       const changed = await call("PATCH", destinationPath(destination.id), { body: { status } });

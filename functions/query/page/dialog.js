@@ -1,10 +1,10 @@
-// Modal dialogs. <dialog> itself keeps the focus inside, closes on Escape and gives the focus back.
+// Modal dialogs. The <dialog> element keeps the focus inside, closes on Escape and restores the focus.
 
 import { button, el, uniqueId } from "./dom.js";
 
 /**
  * Opens a dialog and resolves when it is closed.
- * `content(close, signal)` answers its children; `signal` is aborted on closing, which ends requests under way.
+ * `content(close, signal)` returns its children; closing aborts `signal`, which cancels requests in progress.
  */
 export function openDialog(title, content, attributes = {}) {
   const titleId = uniqueId("dialog-title");
@@ -14,20 +14,20 @@ export function openDialog(title, content, attributes = {}) {
   dialog.append(...content(() => dialog.close(), ending.signal).filter(Boolean));
   document.body.append(dialog);
   dialog.showModal();
-  // A link inside leads to another view, which the dialog would cover.
+  // A link in the dialog opens another view, which the dialog would cover.
   window.addEventListener("hashchange", () => dialog.close(), { signal: ending.signal });
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       ending.abort();
       dialog.remove();
-      // Safari forgets who had the focus when the dialog is removed at once.
+      // Safari does not restore the focus when the dialog is removed at once.
       opener?.focus?.();
       resolve();
     });
   });
 }
 
-/** Asks before something that cannot be undone. `act` does it; its failure is shown in the dialog, which stays open. */
+/** Asks before an action that cannot be undone. If `act` fails, the dialog stays open and shows the error. */
 export async function confirmThat(title, text, actionText, act) {
   let done = false;
   await openDialog(title, (close, signal) => {
@@ -43,7 +43,7 @@ export async function confirmThat(title, text, actionText, act) {
   return done;
 }
 
-/** A line that is empty until something fails. */
+/** An error message that is hidden until something fails. */
 export function faultLine() {
   const element = el("p", { class: "notice bad", role: "alert", hidden: true, "data-testid": "form-error" });
   const hide = () => {
@@ -51,7 +51,7 @@ export function faultLine() {
     element.textContent = "";
   };
   const show = (error, signal) => {
-    // The user closed the dialog or left the view: nobody waits for the answer.
+    // The user has closed the dialog or left the view.
     if (signal?.aborted) return;
     element.textContent = error.message;
     element.hidden = false;
@@ -61,7 +61,7 @@ export function faultLine() {
 
 /**
  * Runs `act` for a click on `clicked`; a second click while it runs does nothing, and a failure is shown in `fault`.
- * The button is not `disabled`, which would take the focus away from it.
+ * The button is not `disabled`, because it would lose the focus.
  */
 export async function whileBusy(clicked, fault, signal, act) {
   fault.hide();

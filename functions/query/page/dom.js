@@ -1,8 +1,8 @@
-// Building elements, and telling the user that something happened.
+// Builds elements and announces messages to the user.
 
 /**
  * An element with attributes, listeners (`onclick: fn`) and children.
- * Children that are null, undefined or false are left out; text is always text, never markup.
+ * Children that are null, undefined or false are omitted; text is never parsed as markup.
  */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -15,7 +15,7 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Replaces everything inside `parent`. */
+/** Replaces the children of `parent`. */
 export function fill(parent, ...children) {
   parent.replaceChildren(...present(children));
 }
@@ -28,7 +28,7 @@ export function button(text, onclick, attributes = {}) {
   return el("button", { type: "button", onclick, ...attributes }, text);
 }
 
-/** A box that stands where the content would: nothing here yet, or what went wrong. */
+/** A placeholder for missing content. */
 export function emptyState(title, text, ...actions) {
   return el("div", { class: "empty", "data-testid": "empty" },
     el("p", { class: "empty-title" }, title), el("p", { class: "muted" }, text),
@@ -37,7 +37,7 @@ export function emptyState(title, text, ...actions) {
 
 let toastTimer;
 
-/** Shows a sentence for some seconds, and screen readers say it: for what the view itself no longer shows. */
+/** Shows a sentence for six seconds and announces it to screen readers, for results that the view does not show. */
 export function announce(sentence) {
   const toast = document.getElementById("toast");
   toast.textContent = sentence;
@@ -45,14 +45,14 @@ export function announce(sentence) {
   toastTimer = setTimeout(() => { toast.textContent = ""; }, 6000);
 }
 
-/** Only for screen readers: what everybody else sees happen. */
+/** Announces a change to screen readers only, for changes that are visible. */
 export function say(sentence) {
   document.getElementById("speech").textContent = sentence;
 }
 
 let lastId = 0;
 
-/** An id for `for`, `aria-controls` and the like; unique on the page. */
+/** A unique id for `for`, `aria-controls` and similar attributes. */
 export function uniqueId(prefix) {
   lastId += 1;
   return `${prefix}-${lastId}`;

@@ -1,8 +1,8 @@
-// Form fields with room for the server's word about them.
+// Form fields with a place for the server's error about them.
 
 import { el, uniqueId } from "./dom.js";
 
-/** A labelled control. `control` is an input, select or the like. */
+/** A labelled control, such as an input or a select. */
 export function field(label, control, { hint, name } = {}) {
   control.id = uniqueId(name ?? "field");
   const hintId = `${control.id}-hint`;
@@ -34,17 +34,17 @@ export function clearErrors(form) {
 
 /**
  * Shows each error at its field and moves the focus to the first.
- * `labels` says how a field is called. `placeOf(field)` answers the element of a nested field, such as one header.
- * Answers the errors that belong to no field on the form.
+ * `labels` maps fields to labels. `placeOf(field)` returns the element of a nested field, such as one header.
+ * Returns the errors that belong to no field of the form.
  */
 export function showErrors(form, errors, labels, placeOf = () => null) {
-  const homeless = [];
+  const unplaced = [];
   for (const error of errors) {
     const root = error.field.split(/[.[]/)[0];
     const place = placeOf(error.field) ?? form.querySelector(`[data-field="${CSS.escape(root)}"]`);
     const line = place?.querySelector(".field-error");
     if (!line) {
-      homeless.push(error);
+      unplaced.push(error);
       continue;
     }
     const sentence = `${labels[error.field] ?? labels[root] ?? error.field} ${error.rule.replace(/\.$/, "")}.`;
@@ -53,12 +53,12 @@ export function showErrors(form, errors, labels, placeOf = () => null) {
     for (const control of place.querySelectorAll("input, select")) control.setAttribute("aria-invalid", "true");
   }
   form.querySelector("[aria-invalid]")?.focus();
-  return homeless;
+  return unplaced;
 }
 
-/** Shows what belongs to fields; a problem that says more than that is thrown on. */
+/** Shows the errors of fields; rethrows a problem that has any other error, or none. */
 export function throwUnlessShown(problem, form, labels, placeOf) {
   const errors = problem.errors ?? [];
-  const homeless = showErrors(form, errors, labels, placeOf);
-  if (errors.length === 0 || homeless.length > 0) throw problem;
+  const unplaced = showErrors(form, errors, labels, placeOf);
+  if (errors.length === 0 || unplaced.length > 0) throw problem;
 }

@@ -1,4 +1,4 @@
-// What of the log is shown: the form, the URL's hash and the API's query are three forms of one filter.
+// The filter of the log in its three representations: the form, the URL's hash and the API's query.
 
 import { el } from "./dom.js";
 import { field } from "./field-errors.js";
@@ -7,27 +7,27 @@ import { EVENTS, STATUSES } from "./words.js";
 
 const HOUR = 3600 * 1000;
 const RANGES = { "1h": ["Last hour", HOUR], "24h": ["Last 24 hours", 24 * HOUR], "7d": ["Last 7 days", 7 * 24 * HOUR], "30d": ["Last 30 days", 30 * 24 * HOUR] };
-const USUAL_RANGE = "24h";
+const DEFAULT_RANGE = "24h";
 const CUSTOM = "custom";
 const NAMES = ["destination", "event", "status", "range", "from", "to", "conversation"];
 
-/** From the hash's parameters. Unknown words are passed on: the API says what is wrong with them. */
+/** Reads a filter from the hash's parameters. Passes unknown values on: the API explains what is wrong with them. */
 export function filterFrom(params) {
   const filter = Object.fromEntries(NAMES.map((name) => [name, params.get(name) ?? ""]));
   if (filter.from || filter.to) filter.range = CUSTOM;
-  else if (!(filter.range in RANGES)) filter.range = USUAL_RANGE;
+  else if (!(filter.range in RANGES)) filter.range = DEFAULT_RANGE;
   return filter;
 }
 
 export function hashOf(filter) {
-  const said = NAMES.filter((name) => filter[name] && !(name === "range" && [USUAL_RANGE, CUSTOM].includes(filter.range)));
-  const params = new URLSearchParams(said.map((name) => [name, filter[name]]));
-  return said.length === 0 ? "#/deliveries" : `#/deliveries?${params}`;
+  const given = NAMES.filter((name) => filter[name] && !(name === "range" && [DEFAULT_RANGE, CUSTOM].includes(filter.range)));
+  const params = new URLSearchParams(given.map((name) => [name, filter[name]]));
+  return given.length === 0 ? "#/deliveries" : `#/deliveries?${params}`;
 }
 
 let lastHash = "#/deliveries";
 
-/** Where a delivery's page leads back to: the log as it was filtered last. */
+/** The link back from a delivery's page: the log with its latest filter. */
 export const lastLog = () => lastHash;
 export const rememberLog = (filter) => { lastHash = hashOf(filter); };
 
@@ -36,16 +36,16 @@ export const isNarrowed = (filter) => Boolean(filter.destination || filter.event
 /** `{from, to}` as the API takes them; a named range ends now, so it has no `to`. */
 export function rangeOf(filter) {
   if (filter.range !== CUSTOM) return { from: new Date(Date.now() - RANGES[filter.range][1]).toISOString() };
-  // The chart needs a beginning even where only an end was given.
+  // The chart needs a start even if only an end was given.
   const end = filter.to ? new Date(filter.to) : new Date();
-  return { from: filter.from || new Date(end - RANGES[USUAL_RANGE][1]).toISOString(), to: filter.to || undefined };
+  return { from: filter.from || new Date(end - RANGES[DEFAULT_RANGE][1]).toISOString(), to: filter.to || undefined };
 }
 
 export function apiQuery(filter, range) {
   return { destination_id: filter.destination, event: filter.event, status: filter.status, conversation_id: filter.conversation, ...range };
 }
 
-/** The form; `onChange(filter)` is called with every choice. */
+/** The form; calls `onChange(filter)` on every change. */
 export function filterForm(filter, destinations, onChange) {
   const select = (name, options) => el("select", { name, "data-testid": `filter-${name}` },
     ...options.map(([value, text]) => el("option", { value, selected: value === filter[name] }, text)));
@@ -77,7 +77,7 @@ export function filterForm(filter, destinations, onChange) {
   return form;
 }
 
-/** Keeps a value from the URL that is no longer on offer, such as a deleted destination. */
+/** Keeps a value from the URL that is no longer an option, such as a deleted destination. */
 function knownOr(options, value) {
   return value === "" || options.some(([known]) => known === value) ? options : [...options, [value, value]];
 }

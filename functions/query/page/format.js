@@ -1,4 +1,4 @@
-// Times, durations and numbers as the viewer reads them.
+// Formats times, durations and numbers.
 
 import { el } from "./dom.js";
 
@@ -13,17 +13,17 @@ const numbers = new Intl.NumberFormat("en-GB");
 export const count = (n) => numbers.format(n);
 export const plural = (n, noun, many = `${noun}s`) => `${count(n)} ${n === 1 ? noun : many}`;
 
-/** The time in the viewer's zone (without the date if it is today's); the title has the exact UTC time. */
+/** The time in the viewer's zone, without the date if it is today; the title has the exact UTC time. */
 export function time(iso) {
   const date = new Date(iso);
   const today = date.toDateString() === new Date().toDateString();
   return timeElement(iso, (today ? sameDay : otherDay).format(date));
 }
 
-/** Date and time in full, for where there is one of them. */
+/** Date and time in full, for a single time. */
 export const fullTime = (iso) => timeElement(iso, whole.format(new Date(iso)));
 
-/** "2 min ago"; right when it is drawn, so only for what is drawn again. */
+/** "2 min ago". Goes stale, so only for views that refresh. */
 export function timeAgo(iso) {
   const seconds = (new Date(iso) - Date.now()) / 1000;
   const [size, unit] = [[86400, "day"], [3600, "hour"], [60, "minute"]].find(([s]) => -seconds >= s) ?? [1, "second"];
@@ -36,7 +36,7 @@ function timeElement(iso, text) {
 
 const utc = (iso) => `${new Date(iso).toISOString().replace("T", " ").replace("Z", "")} UTC`;
 
-/** For chart labels: no seconds, always with the day. */
+/** For chart labels: always with the day, without seconds. */
 export const shortTime = (iso) => short.format(new Date(iso));
 
 export function duration(milliseconds) {
@@ -44,13 +44,13 @@ export function duration(milliseconds) {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
-/** One decimal, and never "100 %" while anything failed. */
+/** One decimal, rounded down: never "100 %" if anything failed. */
 export function percent(part, all) {
   if (part === all) return "100 %";
   return `${(Math.floor((part / all) * 1000) / 10).toFixed(1)} %`;
 }
 
-/** What `<input type="datetime-local">` takes: the viewer's zone, without one. */
+/** The value for `<input type="datetime-local">`: local time without a zone. */
 export function localInputValue(date) {
   return new Date(date.getTime() - date.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
 }

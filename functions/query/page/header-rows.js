@@ -1,11 +1,11 @@
-// The extra headers of a destination: rows of a name and a value.
+// The extra headers of a destination: rows with a name and a value.
 
 import { button, el, fill, uniqueId } from "./dom.js";
 
-/** What the API shows for a stored value, and takes as "keep it". */
+/** The API's mask for a stored value; sent back, it keeps the value. */
 const STORED = "********";
 
-/** Rows for `stored` (`{name: "********"}`) with a button that adds one. */
+/** Rows for `stored` (`{name: "********"}`), with a button that adds a row. */
 export function headerRows(stored) {
   const rows = el("div", { class: "header-rows" });
   const none = el("p", { class: "muted" });
@@ -28,7 +28,7 @@ export function headerRows(stored) {
     elements: [none, rows, el("p", {}, addButton)],
     /** `{name: value}` as the API takes it. */
     value: () => Object.fromEntries(filledRows(rows).map(({ name, value }) => [name, value])),
-    /** Faults that the API cannot see, because an object of headers no longer has them. */
+    /** Errors that the API cannot detect, because an object of headers cannot hold them. */
     faults: () => faultsOf(filledRows(rows), stored),
     rowOf: (fieldName) => rowOf(rows, fieldName),
   };
@@ -63,14 +63,14 @@ function faultsOf(rows, stored) {
     const lower = name.toLowerCase();
     if (name === "") faults.push({ row, rule: "needs a name" });
     else if (seen.has(lower)) faults.push({ row, rule: "is given twice" });
-    // Only the value stored under this very name can be kept.
-    else if (value === STORED && !(name in stored)) faults.push({ row, rule: "needs its value again, because its name changed" });
+    // Only the value stored under this exact name can be kept.
+    else if (value === STORED && !(name in stored)) faults.push({ row, rule: "needs its value again because its name changed" });
     seen.add(lower);
   }
   return faults;
 }
 
-/** The row a server error such as `headers.X-Token` speaks of. */
+/** The row of a server error's field, such as `headers.X-Token`. */
 function rowOf(rows, fieldName) {
   const name = fieldName.startsWith("headers.") ? fieldName.slice("headers.".length).toLowerCase() : null;
   return name === null ? null : filledRows(rows).find((row) => row.name.toLowerCase() === name)?.row ?? null;

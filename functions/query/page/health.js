@@ -1,4 +1,4 @@
-// How well the last 24 hours went for a destination.
+// The health of a destination: its attempts in the last 24 hours.
 
 import { call } from "./api.js";
 import { attemptChart } from "./chart.js";
@@ -8,11 +8,11 @@ import { poll } from "./poll.js";
 import { resultText } from "./words.js";
 
 const DAY = 24 * 3600 * 1000;
-/** One bar for each hour. */
+/** One bar per hour. */
 const BUCKETS = 24;
 const REFRESH_EVERY = 30_000;
-/** A page of a hundred destinations shall not ask a hundred questions at once. */
-const AT_ONCE = 4;
+/** Most requests at once: a page can show a hundred destinations. */
+const MAX_CONCURRENT = 4;
 
 export function healthPanel(destination) {
   const element = el("div", { class: "health", "data-testid": "health" }, el("p", { class: "muted small" }, "Loading health…"));
@@ -28,14 +28,14 @@ export function healthPanel(destination) {
   return { element, refresh };
 }
 
-/** Loads the health of all rows and keeps it fresh until `signal`. */
+/** Loads the health of all rows and refreshes it until `signal` is aborted. */
 export function keepHealth(rows, signal) {
   const refreshAll = async () => {
     const waiting = [...rows];
     const worker = async () => {
       while (waiting.length > 0 && !signal.aborted) await waiting.shift().refresh(signal);
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    await Promise.all(Array.from({ length: MAX_CONCURRENT }, worker));
   };
   refreshAll();
   poll(REFRESH_EVERY, refreshAll, signal);
@@ -47,7 +47,7 @@ function show(element, stats) {
     fill(element, el("p", { class: "rate muted" }, "–"), el("p", { class: "muted small" }, "No attempts in the last 24 hours."));
     return;
   }
-  // With more deliveries than the statistics count, the newest are counted.
+  // If there are more deliveries than the statistics count, only the newest are counted.
   const of = stats.complete ? plural(attempts, "attempt") : `the newest ${count(attempts)}`;
   fill(element,
     el("p", { class: "rate" }, percent(stats.succeeded, attempts), el("span", { class: "muted small" }, ` of ${of}, 24 h`)),

@@ -1,4 +1,4 @@
-// The API key of this tab. sessionStorage ends with the tab; the key never enters a URL, a cookie or the log.
+// The API key of this tab. sessionStorage ends with the tab; the key never enters a URL, a cookie or a log.
 
 const NAME = "ringback-api-key";
 

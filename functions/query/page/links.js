@@ -1,4 +1,4 @@
-// Where things are: hashes of this page and paths of the API.
+// Links: hashes of this page and paths of the API.
 
 export const toDestination = (id) => `#/destinations/${encodeURIComponent(id)}`;
 export const toLogOf = (destinationId) => `#/deliveries?destination=${encodeURIComponent(destinationId)}`;

@@ -1,4 +1,4 @@
-// The chart above the log, with the same in words and in a table for those who cannot see it.
+// The chart above the log, with its content as text and as a table for screen readers.
 
 import { call } from "./api.js";
 import { attemptChart, bucketText } from "./chart.js";
@@ -29,7 +29,7 @@ function show(figure, stats, filter) {
 
 function summary({ succeeded, failed }) {
   const attempts = succeeded + failed;
-  if (attempts === 0) return el("span", { class: "summary" }, "No attempts in this time.");
+  if (attempts === 0) return el("span", { class: "summary" }, "No attempts in this period.");
   return el("span", { class: "summary" }, el("strong", {}, `${count(attempts)} attempts`), `: ${count(succeeded)} succeeded, ${count(failed)} failed (${percent(succeeded, attempts)} success).`);
 }
 
@@ -40,14 +40,14 @@ function legend() {
 
 function note(stats, filter) {
   const notes = [];
-  if (!stats.complete) notes.push("There are more deliveries than the chart counts; it shows the newest.");
-  if (filter.event || filter.status || filter.conversation) notes.push("The chart follows the destination and the time range, not the other filters.");
+  if (!stats.complete) notes.push("There are more deliveries than the chart can count; it shows only the newest.");
+  if (filter.event || filter.status || filter.conversation) notes.push("The chart uses only the filters for destination and time.");
   return notes.length > 0 && el("span", { class: "muted small" }, notes.join(" "));
 }
 
 function table(buckets) {
   const busy = buckets.filter((bucket) => bucket.succeeded + bucket.failed > 0);
-  return el("div", { class: "visually-hidden" }, el("table", {}, el("caption", {}, "Attempts over time; times without attempts are left out"),
+  return el("div", { class: "visually-hidden" }, el("table", {}, el("caption", {}, "Attempts over time; periods without attempts are omitted"),
     el("thead", {}, el("tr", {}, ...["From", "Succeeded", "Failed"].map((heading) => el("th", { scope: "col" }, heading)))),
     el("tbody", {}, ...busy.map((bucket) => el("tr", {}, el("th", { scope: "row" }, shortTime(bucket.start)), el("td", {}, count(bucket.succeeded)), el("td", {}, count(bucket.failed)))))));
 }

@@ -1,18 +1,18 @@
-// The payload: pretty and foldable to read, raw to be exact.
+// The payload: formatted and foldable, or raw and exact.
 
 import { button, el, fill } from "./dom.js";
 
-/** Deeper than this, objects and arrays start folded. */
+/** Objects and arrays deeper than this start folded. */
 const OPEN_DEPTH = 1;
 
-/** `text` is the JSON exactly as it was sent. */
+/** `text` is the exact JSON that was sent. */
 export function payloadViews(text) {
   const pretty = el("div", { class: "json mono", "data-testid": "payload" });
   const raw = el("pre", { hidden: true, tabindex: 0, role: "group", "aria-label": "Raw payload", "data-testid": "payload-raw" }, text);
   try {
     fill(pretty, node(null, parseExactly(text), 0));
   } catch {
-    // Not JSON: then only the raw view is true.
+    // Not JSON: show only the raw view.
     pretty.hidden = true;
     raw.hidden = false;
     return [raw];
@@ -31,7 +31,7 @@ export function payloadViews(text) {
   return [el("div", { class: "actions" }, ...folds, showRaw), pretty, raw];
 }
 
-/** A number as it was written: parsing 12345678901234567890 would show another one. */
+/** A number as written: parsing 12345678901234567890 would change it. */
 class NumberText {
   constructor(text) {
     this.text = text;

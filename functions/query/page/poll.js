@@ -1,9 +1,9 @@
-// Doing something again and again, but only while somebody can see it.
+// Repeats a task while the page is visible.
 
 /**
- * Runs `task` every `milliseconds`, never twice at once, until `signal` ends it.
- * A hidden tab pauses; coming back runs the task at once.
- * `onProblem(error)` hears of a failed run, `onProblem(null)` of the first good one after it.
+ * Runs `task` every `milliseconds`, never twice at once, until `signal` is aborted.
+ * Pauses while the tab is hidden, and runs the task at once when it is visible again.
+ * Calls `onProblem(error)` after a failed run, and `onProblem(null)` after the first success that follows.
  */
 export function poll(milliseconds, task, signal, onProblem = () => {}) {
   let timer;

@@ -1,4 +1,4 @@
-// Sending again everything that ended without success since a time: counted first, sent after a yes.
+// Resends every delivery since a given time that ended without success: counts first, sends after confirmation.
 
 import { call } from "./api.js";
 import { button, el, fill } from "./dom.js";
@@ -12,7 +12,7 @@ const SINCE = [["Last hour", HOUR], ["Last 24 hours", 24 * HOUR], ["Last 7 days"
 const CUSTOM = "custom";
 
 export function openRecover(destination) {
-  const ask = (body, signal) => call("POST", `${destinationPath(destination.id)}/recover`, { body, signal });
+  const recover = (body, signal) => call("POST", `${destinationPath(destination.id)}/recover`, { body, signal });
 
   return openDialog(`Recover deliveries to ${destination.name}`, (close, signal) => {
     const fault = faultLine();
@@ -23,15 +23,15 @@ export function openRecover(destination) {
     const momentField = field("Since", moment, { name: "since", hint: "In your time zone." });
     momentField.hidden = true;
     const submit = el("button", { type: "submit", class: "primary", "data-testid": "recover-count" }, "Count deliveries");
-    // The next step's button; nothing once all is sent.
+    // The button for the next step; empty once everything is sent.
     const next = el("span", {}, submit);
     const closing = button("Close", close, { "data-testid": "close" });
     const steps = el("p", { class: "actions end" }, closing, next);
     const form = el("form", { novalidate: true, onsubmit: countThem },
       el("p", {}, "Sends again every delivery that ended without success, for example after your endpoint was down. Nothing is sent before you confirm."),
-      field("Made since", choice, { name: "choice" }), momentField, fault.element, result, steps);
+      field("Created since", choice, { name: "choice" }), momentField, fault.element, result, steps);
 
-    // A count for another time would be confirmed by mistake.
+    // Discards the count, which is for another time.
     form.addEventListener("change", () => {
       momentField.hidden = choice.value !== CUSTOM;
       fill(result);
@@ -45,19 +45,19 @@ export function openRecover(destination) {
         fault.show(new Error("Enter a date and a time."));
         return;
       }
-      await whileBusy(submit, fault, signal, async () => offer(since.toISOString(), await all({ since: since.toISOString(), dry_run: true })));
+      await whileBusy(submit, fault, signal, async () => offer(since.toISOString(), await recoverAll({ since: since.toISOString(), dry_run: true })));
     }
 
-    /** Asks until all are looked at; `said` hears of the sum so far. */
-    async function all(body, said = () => {}) {
+    /** Repeats the request until it is complete; calls `onProgress` with each subtotal. */
+    async function recoverAll(body, onProgress = () => {}) {
       let sum = 0;
       let cursor;
       for (;;) {
-        const part = await ask({ ...body, cursor }, signal);
+        const part = await recover({ ...body, cursor }, signal);
         sum += part.deliveries;
         if (part.complete) return sum;
         cursor = part.next_cursor;
-        said(sum);
+        onProgress(sum);
       }
     }
 
@@ -74,10 +74,10 @@ export function openRecover(destination) {
     }
 
     async function sendAll(since) {
-      // Another time must not be chosen under a recovery that is running.
+      // The time must not change during a recovery.
       choice.disabled = moment.disabled = true;
       try {
-        const sent = await all({ since }, (sum) => fill(result, el("p", { class: "notice" }, `${count(sum)} sent again so far…`)));
+        const sent = await recoverAll({ since }, (sum) => fill(result, el("p", { class: "notice" }, `${count(sum)} sent again so far…`)));
         fill(result, el("p", { class: "notice good" }, `${plural(sent, "delivery", "deliveries")} sent again. Watch them in the Delivery Logs.`));
         fill(next);
         closing.focus();

@@ -1,10 +1,10 @@
-// The view on screen follows the URL's hash: #/deliveries/dlv_1?sent=1
+// Shows the view for the URL's hash, such as #/deliveries/dlv_1?sent=1
 
 import { button, el, fill } from "./dom.js";
 
 let leaveView = () => {};
 
-/** Ends the view on screen: its requests, its polls and its listeners. */
+/** Ends the current view: its requests, polls and listeners. */
 export function stopView() {
   leaveView();
   leaveView = () => {};
@@ -22,7 +22,7 @@ export async function showView(routes, root) {
   const ending = new AbortController();
   leaveView = () => ending.abort();
   markCurrent(path);
-  // The old view stays until the new one has something to show, so nothing jumps.
+  // The old view stays until the new one has content, so that nothing jumps.
   root.setAttribute("aria-busy", "true");
   if (root.childElementCount === 0) fill(root, el("p", { class: "loading" }, "Loading…"));
   try {
@@ -56,7 +56,7 @@ function titleAndFocus(root) {
   const heading = root.querySelector("h1");
   document.title = `${heading.textContent} · Ringback Webhooks`;
   heading.tabIndex = -1;
-  // Keyboard and screen reader start at the new view, as after loading a page.
+  // Keyboard and screen reader start at the new view, as they do after a page load.
   heading.focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }

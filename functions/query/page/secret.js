@@ -1,4 +1,4 @@
-// The signing secret: shown once after it was made, and rotated with a time of grace.
+// The signing secret: shown once after its creation, and rotated with a grace period.
 
 import { call } from "./api.js";
 import { button, el } from "./dom.js";
@@ -7,17 +7,17 @@ import { faultLine, openDialog, whileBusy } from "./dialog.js";
 import { clearErrors, field, throwUnlessShown } from "./field-errors.js";
 import { destinationPath } from "./links.js";
 
-/** The API's default and limit for how long the previous secret keeps signing. */
+/** The API's default and limit for the grace period of the previous secret. */
 const GRACE_HOURS = 24;
 const MAX_GRACE_HOURS = 168;
 
-/** Resolves when the user has closed the dialog. */
+/** Resolves when the user closes the dialog. */
 export function showSecret(destination, title) {
   return openDialog(title, (close) => {
     const secret = el("input", { readonly: true, value: destination.secret, class: "mono", "data-testid": "secret" });
     secret.addEventListener("focus", () => secret.select());
     return [
-      el("p", {}, "Your endpoint checks with this secret that a request to ", el("strong", {}, destination.name), " comes from Ringback."),
+      el("p", {}, "Your endpoint uses this secret to verify that a request to ", el("strong", {}, destination.name), " comes from Ringback."),
       field("Signing secret", secret, { name: "secret" }),
       el("p", { class: "notice wait" }, "Copy it now: it will not be shown again."),
       el("p", { class: "actions end" }, copyButton("Copy secret", () => destination.secret, { "data-testid": "copy-secret" }),
@@ -33,9 +33,9 @@ export async function rotateSecret(destination, onRotated) {
     const fault = faultLine();
     const submit = el("button", { type: "submit", class: "primary", "data-testid": "confirm" }, "Rotate secret");
     const form = el("form", { novalidate: true, onsubmit: rotate },
-      el("p", {}, "A new secret is made. Meanwhile requests carry both signatures, so that nothing is refused while you change your endpoint."),
+      el("p", {}, "Creates a new secret. During the grace period, requests carry both signatures, so that your endpoint refuses nothing while you change it."),
       fault.element,
-      field("Sign with the previous secret for (hours)", hours, { name: "grace_hours", hint: `0 to ${MAX_GRACE_HOURS}. With 0 the previous secret ends at once.` }),
+      field("Sign with the previous secret for (hours)", hours, { name: "grace_hours", hint: `0 to ${MAX_GRACE_HOURS}. With 0, the previous secret expires at once.` }),
       el("p", { class: "actions end" }, button("Cancel", close), submit));
 
     async function rotate(event) {
@@ -46,7 +46,7 @@ export async function rotateSecret(destination, onRotated) {
           rotated = await call("POST", `${destinationPath(destination.id)}/secret/rotate`, { body: { grace_hours: hours.value === "" ? GRACE_HOURS : Number(hours.value) } });
           close();
         } catch (problem) {
-          throwUnlessShown(problem, form, { grace_hours: "Grace time" });
+          throwUnlessShown(problem, form, { grace_hours: "Grace period" });
         }
       });
     }

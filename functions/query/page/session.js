@@ -1,11 +1,11 @@
-// Signing in and out. The form is part of index.html, so it is there before any script runs.
+// Signs in and out. The form is part of index.html, so it exists before any script runs.
 
 import { KEY_REFUSED, call } from "./api.js";
 import { forgetKey, keepKey, storedKey } from "./key.js";
 
 const byId = (id) => document.getElementById(id);
 
-/** Calls `onSignedIn` and `onSignedOut` whenever that changes, and once for how the tab starts. */
+/** Calls `onSignedIn` or `onSignedOut` on every change, and once at the start. */
 export function startSession({ onSignedIn, onSignedOut }) {
   const show = (signedIn, notice = "") => {
     byId("sign-in").hidden = signedIn;
@@ -26,7 +26,7 @@ export function startSession({ onSignedIn, onSignedOut }) {
 
   byId("sign-out").addEventListener("click", () => leave("You are signed out."));
   window.addEventListener(KEY_REFUSED, () => {
-    if (storedKey()) leave("Your API key is no longer accepted. Sign in again to go on where you were.");
+    if (storedKey()) leave("Your API key is no longer accepted. Sign in again to continue where you were.");
   });
   byId("sign-in-form").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -44,16 +44,16 @@ export function startSession({ onSignedIn, onSignedOut }) {
   show(storedKey() !== null);
 }
 
-/** Why this key does not open the page, or null. */
+/** Why this key cannot sign in, or null. */
 async function faultOf(key) {
   if (key === "") return "Enter your API key.";
-  // A header cannot carry anything else, and no key does.
-  if (!/^[\x21-\x7e]+$/.test(key)) return "This is not an API key: keys have no spaces and no special letters.";
+  // A header cannot carry other characters, and keys have none.
+  if (!/^[\x21-\x7e]+$/.test(key)) return "This is not an API key: keys have no spaces and no special characters.";
   try {
     await call("GET", "/v1/destinations", { key });
     return null;
   } catch (problem) {
-    return problem.status === 401 ? "This API key is not known. Check it for missing characters." : problem.message;
+    return problem.status === 401 ? "This API key is unknown. Check it for missing characters." : problem.message;
   }
 }
 

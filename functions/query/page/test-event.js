@@ -1,4 +1,4 @@
-// Sending a test event and showing what came of it.
+// Sends a test event and shows its result.
 
 import { Problem, call, findDelivery } from "./api.js";
 import { attemptBody, attemptFacts } from "./attempt.js";
@@ -9,8 +9,8 @@ import { destinationPath, toDelivery } from "./links.js";
 import { pause } from "./poll.js";
 import { EVENTS } from "./words.js";
 
-const ASK_EVERY = 250;
-const ASK_FOR = 15_000;
+const POLL_EVERY = 250;
+const POLL_FOR = 15_000;
 
 export function openTest(destination) {
   return openDialog(`Send test event to ${destination.name}`, (close, signal) => {
@@ -19,7 +19,7 @@ export function openTest(destination) {
     const result = el("div", { "aria-live": "polite", "data-testid": "test-result", class: "test-result" });
     const submit = el("button", { type: "submit", class: "primary", "data-testid": "send-test" }, "Send test event");
     const form = el("form", { onsubmit: send },
-      el("p", {}, "Sends an invented conversation, marked ", el("code", {}, "is_test_call: true"), ", to ", el("code", {}, destination.url), "."),
+      el("p", {}, "Sends a made-up conversation, marked ", el("code", {}, "is_test_call: true"), ", to ", el("code", {}, destination.url), "."),
       destination.status === "disabled" && el("p", { class: "notice wait" }, "This destination is disabled. Enable it to send a test event."),
       field("Event", event, { name: "event" }), fault.element, result,
       el("p", { class: "actions end" }, button("Close", close, { "data-testid": "close" }), submit));
@@ -27,7 +27,7 @@ export function openTest(destination) {
     async function send(submission) {
       submission.preventDefault();
       await whileBusy(submit, fault, signal, async () => {
-        fill(result, el("p", { class: "waiting" }, "Waiting for the destination’s answer…"));
+        fill(result, el("p", { class: "waiting" }, "Waiting for the destination’s response…"));
         try {
           const { delivery_id: id } = await call("POST", `${destinationPath(destination.id)}/test`, { body: { event: event.value }, signal });
           show(result, await firstAttempt(id, signal), id);
@@ -45,14 +45,14 @@ export function openTest(destination) {
 
 /** The first attempt of a new delivery, once it has ended. */
 async function firstAttempt(id, signal) {
-  const until = Date.now() + ASK_FOR;
+  const until = Date.now() + POLL_FOR;
   while (Date.now() < until) {
     const attempt = (await findDelivery(id, signal))?.attempt_log[0];
     if (attempt && attempt.outcome !== null) return attempt;
-    await pause(ASK_EVERY);
+    await pause(POLL_EVERY);
     signal.throwIfAborted();
   }
-  throw new Problem(0, "waiting", "The destination has not answered yet. Look in the Delivery Logs in a moment.");
+  throw new Problem(0, "waiting", "The destination has not responded yet. Check the Delivery Logs in a moment.");
 }
 
 function show(result, attempt, id) {

@@ -1,18 +1,18 @@
-// The API's words, and how the page says them.
+// The API's terms and their texts on the page.
 
 import { el } from "./dom.js";
 
 export const EVENTS = ["conversation.completed", "conversation.disconnected", "conversation.failed"];
 export const REQUEST_TYPES = ["POST", "GET", "PUT", "PATCH"];
 
-/** Each delivery status with the tone of its badge and what it means. */
+/** Each delivery status with its badge's tone, its text and its meaning. */
 export const STATUSES = {
-  pending: ["wait", "Pending", "The first attempt is under way."],
+  pending: ["wait", "Pending", "The first attempt is in progress."],
   retrying: ["wait", "Retrying", "The last attempt failed; another follows."],
   delivered: ["good", "Delivered", "The destination answered with a 2xx status."],
-  exhausted: ["bad", "Exhausted", "Every attempt failed; no other follows."],
-  skipped: ["none", "Skipped", "Nothing was sent, because the destination was disabled."],
-  cancelled: ["none", "Cancelled", "Ended before it succeeded, because the destination was disabled or deleted."],
+  exhausted: ["bad", "Exhausted", "Every attempt failed; no more follow."],
+  skipped: ["none", "Skipped", "Nothing was sent because the destination was disabled."],
+  cancelled: ["none", "Cancelled", "Ended without success because the destination was disabled or deleted."],
 };
 
 const OUTCOMES = {
@@ -32,12 +32,12 @@ const OUTCOMES = {
 
 const TRIGGERS = { lifecycle: "Conversation ended", resend: "Resent", test: "Test event" };
 
-/** More attempts may follow, so the delivery is worth asking for again. */
+/** Whether more attempts may follow, so that the delivery is worth polling. */
 export const isOpen = (delivery) => delivery.status === "pending" || delivery.status === "retrying";
 
 export const triggerText = (trigger) => TRIGGERS[trigger] ?? trigger;
 
-/** "HTTP 500", "Timed out", or a dash where nothing came back. */
+/** "HTTP 500", "Timed out", or a dash if there is no result yet. */
 export function resultText({ outcome, http_status: httpStatus }) {
   if (httpStatus) return `HTTP ${httpStatus}`;
   return outcome ? OUTCOMES[outcome] ?? outcome : "–";
@@ -53,6 +53,6 @@ export function statusBadge(status) {
 }
 
 export function attemptBadge(attempt) {
-  if (attempt.outcome === null) return badge("wait", "Under way");
+  if (attempt.outcome === null) return badge("wait", "In progress");
   return badge(attempt.outcome === "success" ? "good" : "bad", resultText(attempt));
 }

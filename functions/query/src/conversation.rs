@@ -1,4 +1,4 @@
-//! The latest full record of one conversation.
+//! Route for the latest full record of one conversation.
 
 use adapters::caller::Caller;
 use adapters::http::problem::Problem;
@@ -14,7 +14,7 @@ pub(crate) async fn show(
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Problem> {
-    // A text that is no id names nothing, as does an id that nobody has.
+    // A malformed id gets the same answer as an unknown one.
     let none = || Problem::not_found("conversation");
     let id = ConversationId::parse(request.path("conversation_id")).map_err(|_| none())?;
     let conversation = conversations.load(&caller.account_id, &id).await?.ok_or_else(none)?;

@@ -1,4 +1,4 @@
-//! The Delivery Logs.
+//! Routes for the Delivery Logs.
 
 use adapters::caller::Caller;
 use adapters::http::problem::Problem;
@@ -16,18 +16,18 @@ use http::StatusCode;
 use crate::view;
 use strum::VariantArray;
 
-/// Lambda answers with 6 MB at the most, of which the envelope takes a little. A payload that does not fit is left out.
+/// Lambda answers with at most 6 MB, of which the envelope takes a little. A payload that does not fit is left out.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_ANSWER_BYTES: usize = 6_000_000;
 
-/// `GET /v1/deliveries`: newest first.
+/// `GET /v1/deliveries`: deliveries, newest first.
 pub(crate) async fn list(
     log: &impl DeliveryLog,
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Problem> {
     let Caller { account_id, cursor_secret, .. } = caller;
-    let Asked { filter, cursor, limit } = Asked::read(request.query())?;
+    let SearchParameters { filter, cursor, limit } = SearchParameters::read(request.query())?;
     let after = cursor.map(|cursor| decode(&cursor, account_id, &filter, cursor_secret)).transpose();
     let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
     let search = Search { filter, after, limit };
@@ -58,7 +58,7 @@ pub(crate) async fn show(
     };
     let detail = |event| json_of(&view::Detail::new(&summary, &records, event, destination.as_ref()));
     let mut body = detail(event.as_ref());
-    // A body is a text within Lambda's own JSON, so what is escaped in it is escaped once more.
+    // The body is a string in Lambda's own JSON, so every escaped character is escaped once more.
     if body.len() + body.matches(['"', '\\']).count() > MAX_ANSWER_BYTES {
         body = detail(None);
     }
@@ -69,17 +69,17 @@ fn json_of(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default() // our types always serialize
 }
 
-/// What the query asks for.
-pub(crate) struct Asked {
+/// The parameters of a search.
+pub(crate) struct SearchParameters {
     pub(crate) filter: Filter,
     pub(crate) cursor: Option<String>,
     pub(crate) limit: usize,
 }
 
-impl Asked {
+impl SearchParameters {
     pub(crate) fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
-        let mut asked = Self { filter: Filter::default(), cursor: None, limit: DEFAULT_PAGE };
-        let filter = &mut asked.filter;
+        let mut parameters = Self { filter: Filter::default(), cursor: None, limit: DEFAULT_PAGE };
+        let filter = &mut parameters.filter;
         for (name, value) in query {
             match name.as_str() {
                 "destination_id" => filter.destination = Some(DestinationId::parse(value)?),
@@ -93,16 +93,16 @@ impl Asked {
                 }
                 "from" => filter.from = Some(time("from", value)?),
                 "to" => filter.to = Some(time("to", value)?),
-                "cursor" => asked.cursor = Some(value.clone()),
-                "limit" => asked.limit = limit(value)?,
-                _ => return Err(Invalid::new(name.clone(), "is no parameter of this search")),
+                "cursor" => parameters.cursor = Some(value.clone()),
+                "limit" => parameters.limit = limit(value)?,
+                _ => return Err(Invalid::new(name.clone(), "is not a parameter of this search")),
             }
         }
-        Ok(asked)
+        Ok(parameters)
     }
 }
 
-/// The value of that name, or an error that lists all of them.
+/// The value with the given name; an error lists every name.
 fn one_of<T: AsRef<str> + Copy + VariantArray>(field: &'static str, given: &str) -> Result<T, Invalid> {
     T::VARIANTS.iter().copied().find(|value| value.as_ref() == given).ok_or_else(|| {
         let names: Vec<&str> = T::VARIANTS.iter().map(AsRef::as_ref).collect();
@@ -127,8 +127,8 @@ mod tests {
 
     use super::*;
 
-    fn read(name: &str, value: &str) -> Result<Asked, Invalid> {
-        Asked::read(&[(name.to_owned(), value.to_owned())])
+    fn read(name: &str, value: &str) -> Result<SearchParameters, Invalid> {
+        SearchParameters::read(&[(name.to_owned(), value.to_owned())])
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What must hold of any query.
+//! Fuzz tests of query strings.
 
 use adapters::http::request::Request;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -10,7 +10,7 @@ use domain::testing::fakes::{Fuzz, assert_readable, sample};
 
 use crate::{deliveries, stats};
 
-/// What queries are made of.
+/// Fragments of query strings.
 const WORDS: [&str; 14] = [
     "&",
     "=",
@@ -45,13 +45,13 @@ fn a_query_is_a_search_that_can_be_gone_on_with_or_a_parameter_is_named() {
     let (account, secret) = (sample::account(), [7; 32]);
     fuzz().run(|input| {
         let pairs = pairs(input);
-        let asked = match deliveries::Asked::read(&pairs) {
-            Ok(asked) => asked,
+        let parameters = match deliveries::SearchParameters::read(&pairs) {
+            Ok(parameters) => parameters,
             Err(error) => return assert_readable(&error),
         };
-        assert!((1..=MAX_PAGE).contains(&asked.limit));
-        let cursor = encode(&position, &account, &asked.filter, &secret);
-        let again = deliveries::Asked::read(&pairs).unwrap().filter;
+        assert!((1..=MAX_PAGE).contains(&parameters.limit));
+        let cursor = encode(&position, &account, &parameters.filter, &secret);
+        let again = deliveries::SearchParameters::read(&pairs).unwrap().filter;
         assert_eq!(decode(&cursor, &account, &again, &secret).as_ref(), Ok(&position));
     });
 }
@@ -59,10 +59,11 @@ fn a_query_is_a_search_that_can_be_gone_on_with_or_a_parameter_is_named() {
 #[test]
 fn a_query_is_a_count_over_time_or_a_parameter_is_named() {
     fuzz().run(|input| {
-        let stats::Asked { from, to, buckets, .. } = match stats::Asked::read(&pairs(input)) {
-            Ok(asked) => asked,
-            Err(error) => return assert_readable(&error),
-        };
+        let stats::StatsParameters { from, to, buckets, .. } =
+            match stats::StatsParameters::read(&pairs(input)) {
+                Ok(parameters) => parameters,
+                Err(error) => return assert_readable(&error),
+            };
         let starts: Vec<_> =
             attempts_over_time(&[], from, to, buckets).iter().map(|bucket| bucket.start).collect();
         assert!(starts.len() == buckets && starts[0] == from && starts.is_sorted(), "{starts:?}");

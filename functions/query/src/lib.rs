@@ -1,4 +1,5 @@
-//! HTTP to Delivery Logs, conversations and the Webhooks page. Writes nothing but what it counts and notes of callers.
+//! Serves Delivery Logs, conversations and the Webhooks page over HTTP. Writes only request counts and the last use of
+//! keys.
 
 mod conversation;
 mod deliveries;
@@ -25,7 +26,7 @@ use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
-/// What the function's environment says.
+/// Configuration from the function's environment.
 pub struct Config {
     destinations_table: String,
     conversations_table: String,
@@ -34,7 +35,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads all of it, or names the variable that is missing.
+    /// Reads the environment; an error names the variable that is missing or wrong.
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
@@ -45,7 +46,7 @@ impl Config {
     }
 }
 
-/// The function.
+/// The Lambda function.
 pub struct Query {
     callers: Callers,
     conversations: ConversationTable,
@@ -68,17 +69,17 @@ impl Query {
         }
     }
 
-    /// One invocation.
+    /// Handles one invocation.
     pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Value, Error> {
         if !is_http(&event.payload) {
-            return Err("this function is invoked by the HTTP API".into());
+            return Err("this invocation is not from the HTTP API".into());
         }
         answer(&event.payload, |request| self.route(request)).await
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
         match request.route() {
-            // The same for everyone; what the page shows is asked for with a key.
+            // Public: the page requests its data with a key.
             "GET /" => return Ok(page::index()),
             "GET /assets/{version}/{name}" => return page::asset(&request),
             "GET /openapi.json" => return Ok(openapi::show()),

@@ -1,4 +1,4 @@
-//! The function as Lambda runs it.
+//! Entry point of the Lambda function.
 
 use std::sync::Arc;
 

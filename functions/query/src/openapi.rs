@@ -1,9 +1,9 @@
-//! The API as programs read it.
+//! Route for the OpenAPI description of the API.
 
 use adapters::http::reply::Reply;
 use http::StatusCode;
 
-/// Held against what the tests send and are answered.
+/// The tests check their requests and answers against it.
 const DESCRIPTION: &str = include_str!("../openapi.json");
 
 /// `GET /openapi.json`.

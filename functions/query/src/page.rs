@@ -1,7 +1,7 @@
-//! The Webhooks page: files that are part of this program.
+//! Serves the Webhooks page from files that are compiled in.
 //!
-//! The page comes with its style in one answer. Its modules are kept by browsers for good, each version at a path of its
-//! own: so a visit costs one invocation, and files of two versions never meet.
+//! The page and its style are one answer. Browsers cache its modules forever, each version under its own path: so a
+//! visit costs one invocation, and files of two versions never mix.
 
 use std::sync::LazyLock;
 
@@ -17,10 +17,10 @@ use sha2::{Digest, Sha256};
 const INDEX: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/page.css");
 
-/// Where the page asks for its style, which it is given instead.
+/// The page's link to its style, which is replaced by the style itself.
 const STYLE_LINK: &str = r#"<link rel="stylesheet" href="/assets/page.css">"#;
 
-/// Where the page has its modules, before the version is put in.
+/// The path of the page's modules, before the version is inserted.
 const ASSETS: &str = "/assets/";
 
 /// One module of the page.
@@ -70,7 +70,7 @@ const MODULES: &[Module] = &modules![
     "words.js",
 ];
 
-/// Names this set of modules.
+/// The version: a hash of all modules.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
     for Module { name, text } in MODULES {
@@ -86,7 +86,7 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
         .replace(ASSETS, &format!("{ASSETS}{}/", *VERSION))
 });
 
-/// Nothing from anywhere else, nothing inline but the style that comes with the page, in nobody's frame.
+/// Allows nothing from other origins, nothing inline but the page's own style, and no framing.
 static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
     let style = STANDARD.encode(Sha256::digest(STYLE));
     format!(
@@ -97,18 +97,19 @@ static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// `GET /`.
 pub(crate) fn index() -> Reply {
-    guarded(PAGE.clone(), "text/html; charset=utf-8").with_header("cache-control", "no-cache")
+    with_security_headers(PAGE.clone(), "text/html; charset=utf-8").with_header("cache-control", "no-cache")
 }
 
 /// `GET /assets/{version}/{name}`.
 pub(crate) fn asset(request: &Request) -> Result<Reply, Problem> {
-    let asked = |module: &&Module| request.path("version") == *VERSION && request.path("name") == module.name;
-    let module = MODULES.iter().find(asked).ok_or_else(|| Problem::not_found("file"))?;
-    let reply = guarded(module.text.to_owned(), "text/javascript; charset=utf-8");
+    let requested =
+        |module: &&Module| request.path("version") == *VERSION && request.path("name") == module.name;
+    let module = MODULES.iter().find(requested).ok_or_else(|| Problem::not_found("file"))?;
+    let reply = with_security_headers(module.text.to_owned(), "text/javascript; charset=utf-8");
     Ok(reply.with_header("cache-control", "public, max-age=31536000, immutable"))
 }
 
-fn guarded(text: String, media_type: &'static str) -> Reply {
+fn with_security_headers(text: String, media_type: &'static str) -> Reply {
     Reply::text(StatusCode::OK, text)
         .with_header("content-type", media_type)
         .with_header("content-security-policy", &CONTENT_SECURITY_POLICY)
@@ -123,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// What a browser downloads before anything is cached.
+    /// Limit for what a browser downloads before anything is cached.
     const MAX_BYTES: usize = 150_000;
 
     #[test]

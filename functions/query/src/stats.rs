@@ -1,4 +1,4 @@
-//! Attempts over time.
+//! Route for the number of attempts over time.
 
 use adapters::caller::Caller;
 use adapters::http::problem::Problem;
@@ -17,47 +17,47 @@ use serde::Serialize;
 
 use crate::deliveries::time;
 
-/// Stretches that a caller can ask for.
+/// Most buckets that a caller can request.
 const MAX_BUCKETS: usize = 200;
 
 #[derive(Serialize)]
-struct Stats {
+struct StatsView {
     from: Timestamp,
     to: Timestamp,
     succeeded: usize,
     failed: usize,
-    /// The latest attempt of those deliveries.
-    last: Option<Last>,
-    /// False: there were more deliveries, and the newest are counted.
+    /// The latest attempt of the counted deliveries.
+    last: Option<LastAttemptView>,
+    /// False if there were more deliveries, of which only the newest are counted.
     complete: bool,
-    buckets: Vec<View>,
+    buckets: Vec<BucketView>,
 }
 
 #[derive(Serialize)]
-struct Last {
+struct LastAttemptView {
     at: Timestamp,
     outcome: Option<OutcomeClass>,
     http_status: Option<u16>,
 }
 
 #[derive(Serialize)]
-struct View {
+struct BucketView {
     start: Timestamp,
     succeeded: usize,
     failed: usize,
 }
 
-/// `GET /v1/stats`: of an account or of one destination.
+/// `GET /v1/stats`: for an account or for one destination.
 pub(crate) async fn show(
     log: &impl DeliveryLog,
     caller: &Caller,
     request: &Request,
 ) -> Result<Reply, Problem> {
-    let Asked { destination, from, to, buckets } = Asked::read(request.query())?;
+    let StatsParameters { destination, from, to, buckets } = StatsParameters::read(request.query())?;
     let filter = Filter { destination, from: Some(from), to: Some(to), ..Filter::default() };
     let page = log.search(&caller.account_id, &Search { filter, after: None, limit: MAX_COUNTED }).await?;
     let counted = attempts_over_time(&page.deliveries, from, to, buckets);
-    let stats = Stats {
+    let stats = StatsView {
         from,
         to,
         succeeded: counted.iter().map(|bucket| bucket.succeeded).sum(),
@@ -68,7 +68,7 @@ pub(crate) async fn show(
             .map(|summary| &summary.state)
             .filter(|state| state.attempts > 0)
             .max_by_key(|state| state.updated_at)
-            .map(|DeliveryState { updated_at, outcome, http_status, .. }| Last {
+            .map(|DeliveryState { updated_at, outcome, http_status, .. }| LastAttemptView {
                 at: *updated_at,
                 outcome: *outcome,
                 http_status: *http_status,
@@ -76,20 +76,20 @@ pub(crate) async fn show(
         complete: page.next.is_none(),
         buckets: counted
             .into_iter()
-            .map(|Bucket { start, succeeded, failed }| View { start, succeeded, failed })
+            .map(|Bucket { start, succeeded, failed }| BucketView { start, succeeded, failed })
             .collect(),
     };
     Ok(Reply::json(StatusCode::OK, &stats).with_header("cache-control", "no-store"))
 }
 
-pub(crate) struct Asked {
+pub(crate) struct StatsParameters {
     pub(crate) destination: Option<DestinationId>,
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) buckets: usize,
 }
 
-impl Asked {
+impl StatsParameters {
     pub(crate) fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
         let (mut destination, mut from, mut to, mut buckets) = (None, None, None, 1);
         for (name, value) in query {
@@ -102,7 +102,7 @@ impl Asked {
                     buckets =
                         number.ok_or_else(|| Invalid::new("buckets", "must be a number from 1 to 200"))?;
                 }
-                _ => return Err(Invalid::new(name.clone(), "is no parameter of this count")),
+                _ => return Err(Invalid::new(name.clone(), "is not a parameter of these statistics")),
             }
         }
         let missing = |name| Invalid::new(name, "is missing");
@@ -123,7 +123,7 @@ mod tests {
         let day = [("from", "2026-09-01T00:00:00Z"), ("to", "2026-09-02T00:00:00Z")];
         let read = |pairs: &[(&str, &str)]| {
             let pairs: Vec<_> = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-            Asked::read(&pairs)
+            StatsParameters::read(&pairs)
         };
         assert!(read(&day).is_ok());
         for (more, field) in [

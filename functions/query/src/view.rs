@@ -14,7 +14,7 @@ use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::timestamp::Timestamp;
 use serde::Serialize;
 
-/// A page of the log.
+/// One page of the Delivery Logs.
 #[derive(Serialize)]
 pub(crate) struct Page<'a> {
     deliveries: Vec<Delivery<'a>>,
@@ -27,7 +27,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// A delivery and where it stands.
+/// A delivery and its state.
 #[derive(Serialize)]
 struct Delivery<'a> {
     id: &'a DeliveryId,
@@ -74,13 +74,13 @@ impl<'a> Delivery<'a> {
 pub(crate) struct Detail<'a> {
     #[serde(flatten)]
     delivery: Delivery<'a>,
-    /// The JSON text that is sent, to the byte; `null` once the event is no longer kept, or where it does not fit.
+    /// The exact JSON text that is sent; `null` once the event is no longer stored, or if it does not fit.
     payload: Option<&'a str>,
     attempt_log: Vec<Attempt<'a>>,
 }
 
 impl<'a> Detail<'a> {
-    /// A request is made once more to be shown, which is the truth as long as its destination has not been changed since.
+    /// Rebuilds each attempt's request for display. That is only accurate if its destination has not changed since.
     pub(crate) fn new(
         summary: &'a Summary,
         records: &'a [Record],
@@ -102,7 +102,7 @@ impl<'a> Detail<'a> {
     }
 }
 
-/// What was sent, without what is secret.
+/// The request that was sent, without its secrets.
 #[derive(Serialize)]
 struct Request {
     method: RequestType,
@@ -116,7 +116,7 @@ impl From<Preview> for Request {
     }
 }
 
-/// One HTTP request. While it is under way, nothing is known but its start.
+/// One attempt. While it is in progress, only its start is known.
 #[derive(Serialize)]
 struct Attempt<'a> {
     number: u8,
@@ -154,7 +154,7 @@ impl<'a> Attempt<'a> {
             response: None,
         };
         match &record.entry {
-            Entry::Closed { .. } => None, // says why there is no request
+            Entry::Closed { .. } => None, // not an attempt: says why there is none
             Entry::Inflight { .. } => Some(empty),
             Entry::Attempted(Attempted { outcome, next_at, trimmed }) => Some(Self {
                 outcome: Some(outcome.class),

@@ -258,8 +258,8 @@ fn each_opens_only_the_secrets_that_it_uses(template: &Template) -> Vec<String> 
 #[tokio::test]
 async fn dispatch_opens_no_provider_ingest_no_destination_and_query_nothing() {
     let Some(template) = Template::expanded().await else { return };
-    let dispatch = place_of(template, "DispatchRole", "OpenSecretsOfDestinations");
-    let destinations = place_of(template, "DestinationsRole", "SealAndOpenSecrets");
+    let dispatch = place_of(template, "DispatchRole", "DecryptDestinationSecrets");
+    let destinations = place_of(template, "DestinationsRole", "EncryptAndDecryptSecrets");
     let query = place_of(template, "QueryRole", "ReadConversations");
     let open = json!({"Sid": "OpenSecrets", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "x"});
     let names = "Condition/ForAllValues:StringEquals/kms:EncryptionContextKeys";

@@ -74,8 +74,8 @@ async fn what_cannot_be_taken_is_tried_three_times_and_handed_to_the_failure_des
     for says in [
         "conversation_duration must be",
         "conversation_status must be",
-        "invoked by",
-        "account_id names no account",
+        "not from the HTTP API",
+        "account_id must be an existing account",
     ] {
         assert_eq!(reasons.iter().filter(|reason| reason.contains(says)).count(), 1, "{says}: {reasons:?}");
     }

@@ -2,7 +2,7 @@ use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Five minutes behind, and told so.
+/// A clock that corrects the sandbox's own, which is five minutes behind.
 struct Behind;
 
 impl Clock for Behind {

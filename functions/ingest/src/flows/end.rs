@@ -1,4 +1,4 @@
-//! What the platform's flows share: ending a conversation.
+//! Ends a conversation: the step that the platform's flows share.
 
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use crate::steps::{Callbacks, Complete};
 
-/// What the platform's flows share.
+/// Ends conversations that the platform reports.
 pub(crate) struct EndConversation<'a> {
     pub(crate) complete: &'a Complete,
     pub(crate) callbacks: &'a Callbacks,
 }
 
 impl EndConversation<'_> {
-    /// Ends the conversation, and lets the callbacks of providers that it names find it.
+    /// Ends the conversation and links it to provider callbacks by the references in its record.
     pub(crate) async fn run(&self, completion: &Completion) -> Result<CompletionResult, Unavailable> {
         let completed = self.complete.run(completion).await?;
         if completed != CompletionResult::TooLarge {
@@ -27,8 +27,8 @@ impl EndConversation<'_> {
         Ok(completed)
     }
 
-    /// The same over HTTP: 202 with the event, for a repeat as well; 200 where it had ended otherwise before, with the
-    /// event that stands.
+    /// Ends the conversation and answers over HTTP: 202 with the event, also for a repeat; 200 with the first event if
+    /// the conversation had already ended differently.
     pub(crate) async fn reply(&self, completion: &Completion) -> Result<Reply, Problem> {
         let (status, ended) = match self.run(completion).await? {
             CompletionResult::Accepted(ended) => (StatusCode::ACCEPTED, ended),
@@ -46,7 +46,7 @@ impl EndConversation<'_> {
     }
 }
 
-/// What a caller reads of the event.
+/// The event as callers see it.
 #[derive(Serialize)]
 struct Accepted<'a> {
     event_id: &'a str,

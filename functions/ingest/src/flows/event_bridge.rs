@@ -1,7 +1,7 @@
 //! The platform's event bus: `conversation.ended`, with the record as `detail`.
 //!
-//! A bus has nobody to answer. What fails is an error of the invocation: Lambda tries again, and then hands the event to
-//! the function's failure destination.
+//! A bus waits for no answer, so a failure is an error of the invocation: Lambda retries it, then sends the event to the
+//! function's failure destination.
 
 use adapters::function::Error;
 use domain::account::store::Accounts;
@@ -18,10 +18,10 @@ use super::end::EndConversation;
 use super::stated::Stated;
 use super::unreadable::unreadable;
 
-/// The one kind of event that a rule sends here.
+/// The only detail type that the EventBridge rule forwards.
 const DETAIL_TYPE: &str = "conversation.ended";
 
-/// What EventBridge wraps around an event.
+/// EventBridge's envelope of an event.
 #[derive(Deserialize)]
 pub(crate) struct BusEvent<'a> {
     id: String,
@@ -31,7 +31,7 @@ pub(crate) struct BusEvent<'a> {
     detail: &'a RawValue,
 }
 
-/// The events of an invocation, if it is the bus's: one, or the array of them that a pipe sends.
+/// Parses an invocation by the bus: one event, or an array as a pipe sends it. `None` for any other invocation.
 pub(crate) fn read(event: &RawValue) -> Option<Vec<BusEvent<'_>>> {
     let is_array = event.get().trim_start().starts_with('[');
     if is_array {
@@ -41,8 +41,8 @@ pub(crate) fn read(event: &RawValue) -> Option<Vec<BusEvent<'_>>> {
     }
 }
 
-/// Ends the conversation of each. All are tried; the first failure is the invocation's, and a second try repeats the
-/// others without an effect.
+/// Ends each event's conversation. Tries every event and returns the first failure; a retry of the invocation has no
+/// effect on the events that succeeded.
 pub(crate) async fn run(
     step: &EndConversation<'_>,
     accounts: &impl Accounts,
@@ -61,24 +61,24 @@ pub(crate) async fn run(
 
 async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEvent<'_>) -> Result<(), Error> {
     if event.detail_type != DETAIL_TYPE {
-        return Err(format!("the detail-type is not {DETAIL_TYPE}").into());
+        return Err(format!("detail-type must be {DETAIL_TYPE}").into());
     }
     let (account_id, stated) = parse(event.detail)?;
     let kind = stated.required_kind()?;
-    // Nobody would ever see the events of an account that is none.
+    // Nobody could ever read the events of an unknown account.
     if accounts.cursor_secret(&account_id).await?.is_none() {
-        return Err(Invalid::new("detail.account_id", "names no account").into());
+        return Err(Invalid::new("detail.account_id", "must be an existing account").into());
     }
     let flow = CompletionFlow::EventBridge;
     match step.run(&stated.completion(account_id, flow, kind, ConversationFields::default())).await? {
         CompletionResult::Accepted(_) | CompletionResult::EndedDifferently(_) => Ok(()),
-        CompletionResult::TooLarge => Err("the record is larger than we keep".into()),
+        CompletionResult::TooLarge => Err("the record takes more than 2 MiB of JSON, or 400 KB compressed".into()),
     }
 }
 
 pub(super) fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Error> {
     let mut fields: JsonObject = serde_json::from_str(detail.get())
-        .map_err(|error| unreadable("detail is no JSON object, or gives a field twice", &error))?;
+        .map_err(|error| unreadable("detail is not a JSON object, or has a duplicate field", &error))?;
     let rule = "must be a string";
     let account_id: String =
         fields.take("account_id", rule)?.ok_or_else(|| Invalid::new("account_id", "is missing"))?;
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_malformed_detail_is_named() {
         for (detail, says) in [
-            ("[]", "no JSON object"),
+            ("[]", "not a JSON object"),
             ("{}", "account_id is missing"),
             (r#"{"account_id":"a"}"#, "conversation_id is missing"),
             (r#"{"account_id":5}"#, "account_id must be a string"),

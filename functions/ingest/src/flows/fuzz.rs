@@ -1,4 +1,4 @@
-//! What must hold of any body that a flow is sent.
+//! Fuzz tests of bodies sent to the platform's flows.
 
 use domain::testing::fakes::{Fuzz, assert_readable};
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::stated::Stated;
 use super::{event_bridge, outbound_call};
 
-/// What ends are made of.
+/// Fragments of reports that a conversation ended.
 const WORDS: [&str; 8] = [
     "\"account_id\":\"acc_1\",",
     "\"conversation_id\":\"c-1\",",
@@ -37,7 +37,7 @@ fn what_the_platform_says_is_taken_or_a_field_is_named() {
     });
 }
 
-/// Its errors go into the failure destination, and the log.
+/// The errors end up in the failure destination and the log, so they must be short.
 #[test]
 fn what_the_bus_says_is_taken_or_told_in_a_few_words() {
     let fuzz = Fuzz::of("bodies")

@@ -1,4 +1,4 @@
-//! Standard hangup handling: the platform states the conversation's final record.
+//! Standard hangup handling: the platform reports the conversation's final record.
 
 use adapters::caller::Caller;
 use adapters::http::problem::Problem;

@@ -1,7 +1,8 @@
-//! The places that an end is reported from. A flow reads and checks what comes in.
+//! The completion flows: each parses and checks one source's report that a conversation ended.
 //!
-//! The platform's own ([`hangup`], [`outbound_call`], [`event_bridge`]) state a record as [`stated::Stated`] and end it by
-//! [`end`]. Providers' callbacks ([`twilio`], [`daily`]) become [`ProviderCallback`](domain::lifecycle::provider_callback::ProviderCallback)s.
+//! The platform's own flows ([`hangup`], [`outbound_call`], [`event_bridge`]) parse a record as [`stated::Stated`] and
+//! end its conversation through [`end`]. Callbacks of providers ([`twilio`], [`daily`]) become
+//! [`ProviderCallback`](domain::lifecycle::provider_callback::ProviderCallback)s.
 
 pub(crate) mod daily;
 pub(crate) mod end;

@@ -1,4 +1,4 @@
-//! The platform's dialer: a call that it placed is over, answered or not.
+//! The platform's dialer reports that an outbound call is over, answered or not.
 
 use adapters::caller::Caller;
 use adapters::http::problem::Problem;
@@ -24,8 +24,8 @@ pub(crate) async fn run(
     step.reply(&parse(caller.account_id, request.json()?)?).await
 }
 
-/// The record's fields, and whether the call was `answered`. A status that is stated decides; where none is, a call that
-/// nobody answered is disconnected.
+/// Parses the record's fields and `answered`. A given `conversation_status` decides; without one, an unanswered call is
+/// disconnected.
 pub(super) fn parse(account_id: AccountId, mut fields: JsonObject) -> Result<Completion, Invalid> {
     let answered: Option<bool> = fields.take("answered", "must be true or false")?;
     let stated = Stated::parse(fields)?;
@@ -34,7 +34,7 @@ pub(super) fn parse(account_id: AccountId, mut fields: JsonObject) -> Result<Com
         (None, Some(true)) => EventKind::Completed,
         (None, Some(false)) => EventKind::Disconnected,
         (None, None) => {
-            return Err(Invalid::new("answered", "must be given where no conversation_status is"));
+            return Err(Invalid::new("answered", "must be given unless conversation_status is"));
         }
     };
     let known = ConversationFields::of([("calling_type", Some(json!("OUTBOUND")))]);

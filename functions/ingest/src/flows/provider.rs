@@ -1,4 +1,4 @@
-//! What the callbacks of providers share: whose they are, whether they are genuine, and what becomes of them.
+//! What all provider callbacks share: the account and its secret, failures, and the answer.
 
 use adapters::dynamodb::ProviderTable;
 use adapters::http::problem::Problem;
@@ -18,30 +18,30 @@ use serde::Serialize;
 
 use crate::steps::Callbacks;
 
-/// Why a callback is not believed. Its sender gets one answer for all of them; the log says which.
+/// Why a callback is not trusted. Its sender gets the same answer for every reason; the log names the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Refusal {
-    /// The path names no account that could have a secret.
+    /// The account id in the path is malformed.
     NoAccount,
-    /// The account has set no secret for this provider.
+    /// The account has no secret for this provider.
     NoSecret,
     /// A header of the signature is missing.
     NoSignature,
-    /// The signature is not over this URL and body.
+    /// The signature does not match this URL and body.
     WrongSignature,
-    /// It was signed long ago: a copy, sent again.
+    /// The timestamp is too far from our clock: the callback is a replay.
     OldTimestamp,
-    /// Nothing that is signed covers the body.
+    /// The signature does not cover the body.
     UnsignedBody,
 }
 
 /// Why a callback has no effect.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// It is not genuine.
+    /// The callback is not genuine.
     Refused(Refusal),
-    /// It is genuine and cannot be read.
+    /// The callback is genuine but cannot be parsed.
     Invalid(Invalid),
     /// Our infrastructure failed.
     Unavailable(Unavailable),
@@ -71,23 +71,23 @@ impl From<Failure> for Problem {
             Failure::Invalid(invalid) => invalid.into(),
             Failure::Unavailable(error) => error.into(),
             Failure::Refused(_) => {
-                let detail = "This callback is not signed with the secret that the account has set for this provider, \
-                              or not for this URL and body.";
+                let detail = "The signature does not match this URL, this body and the secret that the account has set \
+                              for this provider.";
                 Self::new(StatusCode::FORBIDDEN, "bad_signature", detail)
             }
         }
     }
 }
 
-/// What a provider reads of its callback, and a person in the provider's debugger.
+/// The result of a callback: the answer to the provider, which its debugger shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Effect {
-    /// The conversation knows.
+    /// Applied to its conversation.
     Applied,
-    /// It waits for its conversation.
+    /// Waiting for its conversation.
     Parked,
-    /// It says nothing that matters here.
+    /// Not relevant to any conversation.
     Ignored,
 }
 
@@ -110,14 +110,14 @@ impl Effect {
     }
 }
 
-/// What the flows of providers work with.
+/// Dependencies of the provider flows.
 pub(crate) struct CallbackFlow<'a> {
     pub(crate) callbacks: &'a Callbacks,
     pub(crate) secrets: &'a ProviderTable<KmsDecryptor>,
 }
 
 impl CallbackFlow<'_> {
-    /// The account in the path, and what its callbacks are signed with.
+    /// The account in the path, and the secret that `provider` signs its callbacks with.
     pub(crate) async fn account(
         &self,
         provider: Provider,
@@ -128,19 +128,19 @@ impl CallbackFlow<'_> {
         Ok((account, secret))
     }
 
-    /// Takes a genuine callback to its conversation.
+    /// Applies a genuine callback to its conversation, or stores it until there is one.
     pub(crate) async fn receive(
         &self,
         account: &AccountId,
         callback: Option<&ProviderCallback>,
-        names: Option<&ConversationId>,
+        conversation: Option<&ConversationId>,
     ) -> Result<Effect, Failure> {
         let Some(callback) = callback else { return Ok(Effect::Ignored) };
-        Ok(self.callbacks.receive(account, callback, names).await?.into())
+        Ok(self.callbacks.receive(account, callback, conversation).await?.into())
     }
 }
 
-/// One line for a callback that had no effect. The account is what the path says, so nothing else of the request is shown.
+/// Logs a callback that had no effect. The account is taken from the path; nothing else of the request is logged.
 pub(crate) fn log_failure(provider: Provider, request: &Request, failure: &Failure) {
     let account = AccountId::parse(request.path("account_id")).ok();
     let account = account.as_ref().map(tracing::field::display);

@@ -1,4 +1,4 @@
-//! A record with its id, as the platform's flows send it.
+//! A conversation's final record, as the platform's flows send it.
 
 use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
@@ -10,37 +10,37 @@ use domain::shared::ids::{AccountId, ConversationId};
 use domain::shared::invalid::Invalid;
 use domain::shared::json::JsonObject;
 
-/// What the platform states of a conversation that ended.
+/// The final record of a conversation that ended, as stated by the platform.
 pub(crate) struct Stated {
     conversation_id: ConversationId,
     change: ConversationPatch,
 }
 
 impl Stated {
-    /// The record's fields, of which `conversation_id` has to be there.
+    /// Parses the record's fields; `conversation_id` is required.
     pub(crate) fn parse(fields: JsonObject) -> Result<Self, Invalid> {
         let conversation_id: String = fields.required("conversation_id", "must be a string")?;
         let conversation_id = ConversationId::parse(conversation_id)?;
         let change = ConversationPatch::parse(fields).map_err(|invalid| match &*invalid.field {
-            // One that an update takes would not do here.
+            // The patch's own error would list statuses that do not end a conversation.
             "conversation_status" => not_terminal(),
             _ => invalid,
         })?;
         Ok(Self { conversation_id, change })
     }
 
-    /// The event that the stated status means; `None` where none is stated.
+    /// The kind of event for the stated status; `None` without a status.
     pub(crate) fn kind(&self) -> Result<Option<EventKind>, Invalid> {
         let Some(status) = self.change.fields.status() else { return Ok(None) };
         status.event().map(Some).ok_or_else(not_terminal)
     }
 
-    /// The same where a flow has no other way to know.
+    /// The kind of event, for flows that require a status.
     pub(crate) fn required_kind(&self) -> Result<EventKind, Invalid> {
         self.kind()?.ok_or_else(not_terminal)
     }
 
-    /// How the record ends.
+    /// Builds the completion that ends the conversation.
     pub(crate) fn completion(
         self,
         account_id: AccountId,

@@ -1,6 +1,6 @@
-//! How unreadable JSON is described.
+//! Error texts for unreadable JSON.
 
-/// Where JSON stops being what it should be. The parser's own words quote values, which do not belong into a log.
+/// Adds the position of a JSON error to `problem`. The parser's own message quotes values, which must not be logged.
 pub(in crate::flows) fn unreadable(problem: &str, error: &serde_json::Error) -> String {
     format!("{problem} (line {}, column {})", error.line(), error.column())
 }

@@ -1,4 +1,4 @@
-//! What a webhook of Daily says.
+//! Parses Daily's webhooks.
 
 use std::time::Duration;
 
@@ -13,32 +13,32 @@ use serde_json::{Map, Value, json};
 
 use crate::flows::unreadable::unreadable;
 
-/// What Daily sends when a webhook is registered, before it has been told any secret.
+/// Whether the body is the test request that Daily sends when a webhook is registered, before a secret is set.
 pub(super) fn is_probe(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body).is_ok_and(|body| body == json!({"test": "test"}))
 }
 
-/// What all webhooks of Daily are wrapped in.
+/// The envelope of every Daily webhook.
 #[derive(Deserialize)]
 struct Envelope {
     #[serde(rename = "type")]
     kind: String,
     id: String,
     payload: Map<String, Value>,
-    /// When it was sent, in seconds.
+    /// When the webhook was sent, in seconds since the epoch.
     event_ts: f64,
 }
 
-/// Reads a webhook; `None` for one of the many types that say nothing of a conversation's course.
+/// Parses a webhook. `None` for the many types that say nothing about a call's progress.
 pub(super) fn read(body: &[u8]) -> Result<Option<ProviderCallback>, Invalid> {
     let envelope: Envelope = serde_json::from_slice(body)
-        .map_err(|error| Invalid::new("body", unreadable("is no webhook of Daily", &error)))?;
+        .map_err(|error| Invalid::new("body", unreadable("is not a Daily webhook", &error)))?;
     let payload = Payload(&envelope.payload);
     let Some(progress) = progress(&envelope.kind, &payload) else { return Ok(None) };
     let room = payload.text("room").ok_or_else(|| Invalid::new("payload.room", "is missing"))?;
     Ok(Some(ProviderCallback {
         reference: Reference::parse(Provider::Daily, room, "payload.room")?,
-        // Their documented key: duplicates happen, and have the same.
+        // Daily's documented deduplication key: duplicates happen, and share it.
         id: format!("{}/{}", envelope.kind, envelope.id),
         at: ["end_ts", "joined_at", "timestamp"]
             .iter()
@@ -57,7 +57,7 @@ impl<'a> Payload<'a> {
         self.0.get(name)?.as_str()
     }
 
-    /// A number of seconds, which `timestamp` has as a text.
+    /// A number of seconds; the field `timestamp` holds it as a string.
     fn seconds(&self, name: &str) -> Option<f64> {
         let value = self.0.get(name)?;
         value.as_f64().or_else(|| value.as_str()?.parse().ok())
@@ -67,7 +67,7 @@ impl<'a> Payload<'a> {
 fn progress(kind: &str, payload: &Payload<'_>) -> Option<CallProgress> {
     match kind {
         "dialout.answered" | "dialin.connected" => Some(CallProgress::Answered),
-        // The agent joins as an owner of the room; it has nobody to talk to until someone else comes.
+        // The agent joins as an owner of the room and has nobody to talk to until someone else joins.
         "participant.joined" | "participant.left" => {
             let is_owner = payload.0.get("owner").and_then(Value::as_bool).unwrap_or_default();
             (!is_owner).then_some(CallProgress::Answered)
@@ -100,13 +100,13 @@ fn known(kind: &str, payload: &Payload<'_>) -> ConversationFields {
     }
 }
 
-/// A meeting's, which Daily states by its start and end.
+/// Duration of a meeting, which Daily reports as start and end.
 fn duration(payload: &Payload<'_>) -> Option<Duration> {
     let seconds = payload.seconds("end_ts")? - payload.seconds("start_ts")?;
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// A number of seconds since the epoch. One that is none is the epoch itself: long ago.
+/// Converts seconds since the epoch. An invalid number becomes the epoch itself, which is long ago.
 fn moment(seconds: f64) -> Timestamp {
     Timestamp::default() + Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
@@ -154,7 +154,7 @@ mod tests {
         let call = json!({"room": "r1", "destination": "+12098888888", "origin": "sip:room@example.com"});
         let known = webhook("dialout.answered", &call).unwrap().unwrap().known;
         assert_eq!(known.get("to_mobile_number"), Some("\"+12098888888\""));
-        assert_eq!(known.get("from_mobile_number"), None, "an address of the room is no number");
+        assert_eq!(known.get("from_mobile_number"), None, "a room's address is not a phone number");
         assert_eq!(known.get("calling_type"), Some("\"OUTBOUND\""));
     }
 

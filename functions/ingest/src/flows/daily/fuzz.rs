@@ -1,4 +1,4 @@
-//! What must hold of any webhook that comes in Daily's name.
+//! Fuzz tests of requests to the Daily route.
 
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
@@ -8,7 +8,7 @@ use domain::testing::fakes::{Fuzz, assert_readable};
 use super::callback::{is_probe, read};
 use super::signature::verify;
 
-/// What webhooks are made of.
+/// Fragments of webhooks.
 const WORDS: [&str; 8] = [
     "\"type\":\"dialin.error\",",
     "\"type\":\"participant.left\",",
@@ -27,7 +27,7 @@ fn a_webhook_is_a_signal_or_a_field_is_named() {
     });
     fuzz.run(|input| match read(input) {
         Ok(callback) => {
-            assert!(!is_probe(input), "a probe is no webhook");
+            assert!(!is_probe(input), "a probe is not a webhook");
             let moments = callback.iter().flat_map(|callback| [Some(callback.at), callback.began]).flatten();
             for moment in moments {
                 assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
@@ -37,7 +37,7 @@ fn a_webhook_is_a_signal_or_a_field_is_named() {
     });
 }
 
-/// A line each: the timestamp, the body, the signature.
+/// Input lines: timestamp, body, signature.
 #[test]
 fn only_what_daily_has_signed_is_verified() {
     let secret =

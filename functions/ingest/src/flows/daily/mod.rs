@@ -1,5 +1,5 @@
-//! Daily's webhooks. One webhook serves a whole domain, and three failures in a row silence it: so everything is
-//! answered 200 but what is not Daily's.
+//! Daily's webhooks. One webhook serves a whole domain, and three failures in a row disable it: so the answer is always
+//! 200, unless the request is not from Daily.
 //! <https://docs.daily.co/reference/rest-api/webhooks>
 
 mod callback;
@@ -18,8 +18,8 @@ use domain::shared::unavailable::Unavailable;
 
 use super::provider::{CallbackFlow, Effect, Failure, log_failure};
 
-/// How long a webhook may wait for us. A call that hangs must not cost an answer.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Time within which a webhook is answered, even if a call of ours hangs.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// `POST /v1/flows/daily/{account_id}`.
 pub(crate) async fn run(
@@ -30,8 +30,8 @@ pub(crate) async fn run(
     if callback::is_probe(request.body()) {
         return Ok(Effect::Ignored.reply());
     }
-    let received = tokio::time::timeout(PATIENCE, receive(flow, request, now)).await;
-    match received.unwrap_or_else(|_| Err(Unavailable::new("take a callback", "it took too long").into())) {
+    let received = tokio::time::timeout(ANSWER_TIMEOUT, receive(flow, request, now)).await;
+    match received.unwrap_or_else(|_| Err(Unavailable::new("receive a callback", "timed out").into())) {
         Ok(effect) => Ok(effect.reply()),
         Err(failure) => {
             log_failure(Provider::Daily, request, &failure);
@@ -47,6 +47,6 @@ async fn receive(flow: &CallbackFlow<'_>, request: &Request, now: Timestamp) -> 
     let (account, secret) = flow.account(Provider::Daily, request).await?;
     let signature = request.header("x-webhook-signature");
     signature::verify(&secret, request.header("x-webhook-timestamp"), signature, request.body(), now)?;
-    // The URL is not signed, so it names no conversation.
+    // The URL is not signed, so a conversation id in it is not trusted.
     flow.receive(&account, callback::read(request.body())?.as_ref(), None).await
 }

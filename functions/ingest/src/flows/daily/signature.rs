@@ -1,4 +1,4 @@
-//! What Daily signs of a webhook: its timestamp and its body.
+//! Verifies Daily's signature, which covers a webhook's timestamp and body.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use crate::flows::provider::Refusal;
 
-/// An older webhook is a copy that somebody kept; one from further ahead is from no clock we trust.
+/// Largest accepted distance from our clock: an older webhook is a replay, one from further ahead has a wrong clock.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn verify(

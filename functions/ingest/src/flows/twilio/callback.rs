@@ -1,4 +1,4 @@
-//! What a status callback says.
+//! Parses Twilio's status callbacks.
 
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::{Provider, Reference};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::flows::unreadable::unreadable;
 
-/// The callback's parameters, decoded, in the order in which they came. They hold phone numbers: no `Debug`.
+/// The callback's decoded parameters in their original order. No `Debug`, because they hold phone numbers.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Parameters(pub(super) Vec<(String, String)>);
 
@@ -19,7 +19,7 @@ impl Parameters {
         Self(form_urlencoded::parse(body).into_owned().collect())
     }
 
-    /// A JSON object with the same names.
+    /// Parses a JSON object with the same parameter names.
     pub(super) fn of_json(body: &[u8]) -> Result<Self, Invalid> {
         let object: Map<String, Value> = serde_json::from_slice(body)
             .map_err(|error| Invalid::new("body", unreadable("is not a JSON object", &error)))?;
@@ -37,7 +37,7 @@ impl Parameters {
     }
 }
 
-/// Reads a callback; `None` for a status that Twilio may add one day.
+/// Parses a callback. `None` for an unknown status, which Twilio may add one day.
 pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<Option<ProviderCallback>, Invalid> {
     let required = |name| parameters.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
     let reference = Reference::parse(Provider::Twilio, required("CallSid")?, "CallSid")?;
@@ -52,7 +52,7 @@ fn progress(status: &str) -> Option<CallProgress> {
     match status {
         "queued" | "initiated" | "ringing" => Some(CallProgress::Placed),
         "in-progress" => Some(CallProgress::Answered),
-        // Twilio calls a call completed that was answered and has ended.
+        // Twilio's `completed` means that the call was answered and has ended.
         "completed" => ended(EventKind::Completed),
         "busy" | "no-answer" | "canceled" => ended(EventKind::Disconnected),
         "failed" => ended(EventKind::Failed),
@@ -67,7 +67,7 @@ fn known(parameters: &Parameters, progress: CallProgress) -> ConversationFields 
         Some("outbound-api" | "outbound-dial") => Some(json!("OUTBOUND")),
         _ => None,
     };
-    // `CallDuration` is in seconds; `Duration`, which comes beside it, in minutes.
+    // `CallDuration` is in seconds; `Duration`, which is sent with it, in minutes.
     let seconds = parameters.get("CallDuration").and_then(|seconds| seconds.parse::<u64>().ok());
     ConversationFields::of([
         ("conversation_type", Some(json!("TELEPHONY"))),

@@ -1,4 +1,4 @@
-//! What must hold of any callback that comes in Twilio's name.
+//! Fuzz tests of requests to the Twilio route.
 
 use adapters::http::request::Request;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -34,7 +34,7 @@ fn a_callback_is_a_signal_or_a_field_is_named() {
     });
 }
 
-/// A line each: the URL, the form, the signature.
+/// Input lines: URL, form, signature.
 #[test]
 fn only_what_twilio_has_signed_is_verified() {
     let token = ProviderSecret::parse(Provider::Twilio, "12345").unwrap();
@@ -46,8 +46,10 @@ fn only_what_twilio_has_signed_is_verified() {
     let genuine = split(&genuine).unwrap();
     Fuzz::of("signatures").run(|input| {
         let Some((url, form, signature)) = std::str::from_utf8(input).ok().and_then(split) else { return };
-        // What is signed is the URL with the parameters after it, in order, each once: another form can be the same.
-        let content = |url: &str, form: &Parameters| format!("{url}{}", super::signature::in_order(&form.0));
+        // Twilio signs the URL followed by the sorted parameters, each once: two forms can have the same signature.
+        let content = |url: &str, form: &Parameters| {
+            format!("{url}{}", super::signature::canonical_parameters(&form.0))
+        };
         let same = content(&url, &form) == content(&genuine.0, &genuine.1) && signature == genuine.2;
         let verified = Signed::Form(form).verify(&token, &[url], Some(&signature)).is_ok();
         assert_eq!(verified, same);
@@ -63,7 +65,7 @@ fn sign(query: &str) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// Whether it is believed, readable or not; `None` for what is no request.
+/// Whether the request is trusted, even if it cannot be parsed; `None` if these parts do not make a request.
 fn is_believed(method: &str, [query, content_type, signature, body]: [&str; 4]) -> Option<bool> {
     let mut event = ApiGatewayV2httpRequest::default();
     event.route_key = Some(format!("{method} /v1/flows/twilio/{{account_id}}"));
@@ -78,8 +80,8 @@ fn is_believed(method: &str, [query, content_type, signature, body]: [&str; 4]) 
     Some(!matches!(verified, Err(Failure::Refused(_))))
 }
 
-/// A line each: the query, the content type, the signature; the rest is the body. Of a request that is signed by its
-/// query alone, and by the hash of its body in it.
+/// Input lines: query, content type, signature; the rest is the body. The two genuine requests are signed by the query
+/// alone, and by the query with the hash of the body in it.
 #[test]
 fn only_a_request_whose_query_is_signed_and_holds_the_bodys_hash_is_believed() {
     let body = r#"{"CallSid":"CA1","CallStatus":"completed"}"#;
@@ -89,7 +91,7 @@ fn only_a_request_whose_query_is_signed_and_holds_the_bodys_hash_is_believed() {
         ("POST", [&of_body, "application/json", &sign(&of_body), body]),
         ("GET", [of_nothing, "", &sign(of_nothing), ""]),
     ];
-    // A query that is signed, and a body that whoever has seen it has put there.
+    // A signed query with a body that an eavesdropper has added.
     let foreign = [of_nothing, "application/json", &sign(of_nothing), body].join("\n");
     for (method, genuine) in genuine {
         let fuzz = Fuzz::of("signatures").with_seed(genuine.join("\n")).with_seed(foreign.clone());

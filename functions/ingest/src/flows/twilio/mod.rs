@@ -1,4 +1,4 @@
-//! Twilio's status callbacks of a call.
+//! Twilio's status callbacks for calls.
 //! <https://www.twilio.com/docs/voice/api/call-resource#statuscallback>
 
 mod callback;
@@ -26,7 +26,7 @@ pub(crate) async fn run(
     now: Timestamp,
 ) -> Result<Reply, Problem> {
     let Some(public_url) = public_url else {
-        let detail = "Callbacks of Twilio cannot be verified: the stack's parameter PublicUrl is not set.";
+        let detail = "Twilio's callbacks cannot be verified: the stack's parameter PublicUrl is not set.";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_configured", detail));
     };
     let effect = receive(flow, public_url, request, now).await;
@@ -44,13 +44,13 @@ async fn receive(
 ) -> Result<Effect, Failure> {
     let (account, token) = flow.account(Provider::Twilio, request).await?;
     let parameters = verify(public_url, &account, &token, request)?;
-    // Twilio signs the URL, so its query can be relied on too.
-    let names = request.query_value("conversation_id").map(ConversationId::parse).transpose()?;
+    // Twilio signs the URL, so its query can be trusted.
+    let conversation = request.query_value("conversation_id").map(ConversationId::parse).transpose()?;
     let callback = callback::read(&parameters, now)?;
-    flow.receive(&account, callback.as_ref(), names.as_ref()).await
+    flow.receive(&account, callback.as_ref(), conversation.as_ref()).await
 }
 
-/// The callback's parameters, once they are known to be Twilio's.
+/// Verifies the signature, and returns the callback's parameters.
 fn verify(
     public_url: &PublicUrl,
     account: &AccountId,
@@ -60,7 +60,7 @@ fn verify(
     let body = signature::Signed::of(request)?;
     let query = request.raw_query();
     let mark = if query.is_empty() { "" } else { "?" };
-    // Not the request's own path: behind a stage it is another.
+    // Not the request's own path, which has another prefix behind a stage.
     let urls = public_url.spellings(&format!("/v1/flows/twilio/{account}{mark}{query}"));
     body.verify(token, &urls, request.header("x-twilio-signature"))?;
     Ok(body.parameters()?)

@@ -1,4 +1,4 @@
-//! What Twilio signs of a callback: the URL, and the body by way of its parameters or of its hash in the URL.
+//! Verifies Twilio's signature, which covers the URL, and the body by its parameters or by its hash in the URL.
 //! <https://www.twilio.com/docs/usage/security#validating-requests>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,21 +17,21 @@ use subtle::ConstantTimeEq;
 use super::callback::Parameters;
 use crate::flows::provider::Refusal;
 
-/// The query's parameter that holds the hash of a body which is no form.
+/// The query parameter with the hash of a body that is not a form.
 const BODY_HASH: &str = "bodySHA256";
 
-/// A callback by the way in which its content is signed.
+/// The content of a callback, by how it is signed.
 pub(super) enum Signed<'a> {
-    /// A GET: all of it is in the URL.
+    /// A GET: the signed URL holds everything.
     Query(Parameters),
-    /// A form: its parameters are signed after the URL.
+    /// A form: the signature covers its parameters after the URL.
     Form(Parameters),
-    /// Its hash is in the URL, and right.
+    /// A body whose hash is in the URL and matches.
     Hashed { body: &'a [u8], is_form: bool },
 }
 
 impl<'a> Signed<'a> {
-    /// Tells what is signed, and refuses a body that is not.
+    /// Determines how the content is signed, and refuses a body that is not.
     pub(super) fn of(request: &'a Request) -> Result<Self, Refusal> {
         if request.route().starts_with("GET ") {
             return Ok(Self::Query(Parameters(request.query().to_vec())));
@@ -41,8 +41,8 @@ impl<'a> Signed<'a> {
         let is_form = content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded");
         match request.query_value(BODY_HASH) {
             Some(stated) => {
-                let is = hex(&Sha256::digest(body));
-                let same: bool = is.as_bytes().ct_eq(stated.as_bytes()).into();
+                let actual = hex(&Sha256::digest(body));
+                let same: bool = actual.as_bytes().ct_eq(stated.as_bytes()).into();
                 if same { Ok(Self::Hashed { body, is_form }) } else { Err(Refusal::WrongSignature) }
             }
             None if is_form => Ok(Self::Form(Parameters::of_form(body))),
@@ -50,7 +50,7 @@ impl<'a> Signed<'a> {
         }
     }
 
-    /// Whether the header's signature is over one of these URLs and the content.
+    /// Checks that the header's signature matches one of these URLs and the content.
     pub(super) fn verify(
         &self,
         token: &ProviderSecret,
@@ -60,14 +60,14 @@ impl<'a> Signed<'a> {
         let stated = header.ok_or(Refusal::NoSignature)?;
         let stated = STANDARD.decode(stated).map_err(|_| Refusal::WrongSignature)?;
         let content = match self {
-            Self::Form(Parameters(pairs)) => in_order(pairs),
+            Self::Form(Parameters(pairs)) => canonical_parameters(pairs),
             Self::Query(_) | Self::Hashed { .. } => String::new(),
         };
         let matches = |url: &String| mac(token, url, &content).verify_slice(&stated).is_ok();
         if urls.iter().any(matches) { Ok(()) } else { Err(Refusal::WrongSignature) }
     }
 
-    /// What the callback says.
+    /// The callback's parameters.
     pub(super) fn parameters(self) -> Result<Parameters, Invalid> {
         match self {
             Self::Query(parameters) | Self::Form(parameters) => Ok(parameters),
@@ -85,8 +85,8 @@ fn mac(token: &ProviderSecret, url: &str, content: &str) -> Hmac<Sha1> {
     mac
 }
 
-/// Names in the order of their bytes, each with its values in theirs; a value that is repeated counts once.
-pub(super) fn in_order(pairs: &[(String, String)]) -> String {
+/// Concatenates names and values as Twilio signs them: names and their values in byte order, duplicates once.
+pub(super) fn canonical_parameters(pairs: &[(String, String)]) -> String {
     let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in pairs {
         sorted.entry(name).or_default().insert(value);
@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    /// Three callbacks as Twilio signs them: token, URL, form, signature.
+    /// Three callbacks with Twilio's signature: token, URL, form, signature.
     const VECTORS: [(&str, &str, &str, &str); 3] = [
         (
             "12345",
@@ -174,7 +174,7 @@ mod tests {
         let decoded = Parameters::of_form(form.as_bytes());
         for (at, bit) in sample(form) {
             let Some(form) = flipped(form, at, bit) else { continue };
-            // `%2b` for `%2B` is another body and the same parameters, which are what Twilio signs.
+            // `%2b` and `%2B` make different bodies with the same parameters, which are what Twilio signs.
             if Parameters::of_form(form.as_bytes()) != decoded {
                 assert!(!verify(token, url, form.as_bytes(), signature), "{form}");
             }

@@ -2,7 +2,7 @@ use domain::conversation::provider::Provider;
 
 use super::*;
 
-/// A webhook as Daily signs it.
+/// A webhook with Daily's signature.
 const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const TIMESTAMP: &str = "1756720062";
 const BODY: &str = r#"{"version":"1.0.0","type":"meeting.ended","id":"m-1","payload":{"start_ts":1756720000.1,"end_ts":1756720060.2,"meeting_id":"m-1","room":"r1"},"event_ts":1756720061.5}"#;
