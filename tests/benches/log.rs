@@ -6,7 +6,7 @@ use adapters::config::{Retention, Vars};
 use adapters::dynamodb::LedgerTable;
 use domain::delivery::history::Owner;
 use domain::delivery::ledger::Ledger;
-use domain::delivery::ledger::{Claim, Closing};
+use domain::delivery::ledger::{Claim, CompletedAttempt};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::delivery::record::{Delivery, Trigger};
 use domain::event::kind::EventKind;
@@ -79,7 +79,7 @@ async fn record(ledger: &LedgerTable, account: &AccountId, number: u64, millis: 
         duration: Duration::from_millis(12),
         response: None,
     };
-    assert!(ledger.complete(&Closing::new(claim, outcome, &[], at)).await.unwrap());
+    assert!(ledger.complete(&CompletedAttempt::new(claim, outcome, &[], at)).await.unwrap());
 }
 
 /// The times of all pages, and how many deliveries were on them.

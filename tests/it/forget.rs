@@ -7,7 +7,7 @@ use adapters::dynamodb::{DeliveryLogTable, LedgerTable};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::history::Owner;
 use domain::delivery::ledger::Ledger;
-use domain::delivery::ledger::{Claim, Claimed, Closing};
+use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::event::kind::EventKind;
 use domain::event::message::EventMessage;
@@ -211,7 +211,7 @@ async fn an_attempt_that_ends_after_its_conversation_was_deleted_brings_no_recor
     };
     let failed = |number| {
         let outcome = Outcome::failed(OutcomeClass::Timeout, "It hangs.", Duration::from_secs(10));
-        Closing::new(claim(number), outcome, &[], clock.now())
+        CompletedAttempt::new(claim(number), outcome, &[], clock.now())
     };
     let claim_all = async |number| {
         let claimed = ledger.claim(&[claim(number)]).await;

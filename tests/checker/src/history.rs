@@ -1,4 +1,4 @@
-//! Everything that a test saw of a system, and the promises that it is checked for.
+//! Everything that a test observed of a system, and the promises it is checked against.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,45 +7,45 @@ use domain::delivery::history::Record;
 use domain::shared::ids::DeliveryId;
 use domain::shared::timestamp::Timestamp;
 
-/// Everything that was seen of a system that is quiet now.
+/// Everything that a test observed of a system that is now idle.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    /// The deliveries that have to be: one for each accepted event and each destination that it was for.
+    /// The deliveries that must exist: one for each accepted event and each destination it was meant for.
     pub expected: BTreeSet<DeliveryId>,
     /// The Delivery Logs: every record of every delivery, in order.
     pub records: BTreeMap<DeliveryId, Vec<Record>>,
-    /// What the destinations saw, in any order.
+    /// The requests that the destinations received, in any order.
     pub requests: Vec<Request>,
-    /// What is left in the queues.
-    pub left: Vec<Left>,
-    /// What nobody may find in [`traces`](Self::traces).
+    /// The messages left in the queues.
+    pub left: Vec<RemainingMessage>,
+    /// Secret texts that must not appear in [`traces`](Self::traces).
     pub canaries: Vec<String>,
-    /// What was logged, answered and put into queues.
+    /// Log lines, responses and queue messages.
     pub traces: Vec<Trace>,
-    /// The most memory that a process of ours took, and what it may take.
+    /// The peak memory of our processes, and its limit.
     pub memory: Option<Memory>,
-    /// How far the clocks of those who wrote the records may be from the destinations' own.
+    /// How far the clocks of the record writers may differ from the destinations' clock.
     pub clocks_differ_by: Duration,
-    /// How much longer than usual an attempt may take, where the machine has more to do than it can.
+    /// How much longer than usual an attempt may take on an overloaded machine.
     pub slowed_by: Duration,
-    /// Nothing held the system up: a retry comes when it is due.
+    /// Whether the system had no backlog, so that retries are made when due.
     pub is_idle: bool,
-    /// What a test knows besides, for the story of a delivery that went wrong.
+    /// Further facts that a test knows, for the story of a delivery that broke a promise.
     pub notes: Vec<(Timestamp, DeliveryId, String)>,
 }
 
-/// One request as a destination saw it.
+/// One request as a destination received it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// When it arrived.
     pub at: Timestamp,
-    /// When the destination was done with it: with its answer, or with waiting.
+    /// When the destination had answered it or stopped waiting.
     pub ended_at: Timestamp,
     /// The delivery.
     pub delivery: DeliveryId,
-    /// What its header `webhook-attempt` says.
+    /// The value of its header `webhook-attempt`.
     pub attempt: u8,
-    /// Stands for the bytes of its payload.
+    /// A hash of its payload's bytes.
     pub digest: u64,
     /// The status it was answered with, if any.
     pub answered: Option<u16>,
@@ -53,48 +53,48 @@ pub struct Request {
 
 /// A message that is left in a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct RemainingMessage {
     /// The queue.
     pub queue: String,
-    /// It is the queue of dead letters, where what cannot be read stays.
+    /// Whether it is the dead-letter queue, where unreadable messages stay.
     pub is_dead: bool,
-    /// What it says.
+    /// Its body.
     pub body: String,
 }
 
-/// Something that people or programs can read.
+/// A text that people or programs can read.
 #[derive(Debug, Clone)]
 pub struct Trace {
-    /// What it is.
+    /// Where it was found.
     pub name: String,
-    /// What it says.
+    /// The text.
     pub text: String,
 }
 
 /// Memory in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
-    /// The most that was taken.
+    /// The most memory used.
     pub peak: u64,
-    /// What may be taken.
+    /// The most memory allowed.
     pub limit: u64,
 }
 
 /// One of the promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
-    /// I1: every expected delivery is there, has ended, and no message is left.
+    /// I1: every expected delivery exists and has ended, and no message is left.
     NoLoss,
     /// I2: requests ≤ attempts ≤ 4, and no number is used twice.
     Bound,
-    /// I3: attempts are numbered without a gap, and records and requests say the same.
+    /// I3: attempts are numbered without a gap, and records agree with requests.
     CompleteRecord,
     /// I4: no request after a recorded success.
     SilenceAfterSuccess,
-    /// I5: ten seconds between the requests of a delivery.
+    /// I5: requests of a delivery are ten seconds apart.
     Spacing,
     /// I7: no secret, phone number or transcript where it does not belong.
     Secrecy,
-    /// I8: no attempt takes longer, and no process takes more memory, than it may.
+    /// I8: no attempt exceeds its time limit, and no process its memory limit.
     Bounds,
 }

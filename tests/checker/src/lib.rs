@@ -1,6 +1,6 @@
-//! What Ringback promises of its deliveries, as one function over everything that was seen.
+//! Checks Ringback's promises for its deliveries against everything that a test observed.
 //!
-//! Nothing is lost, nothing is sent more often than allowed, every attempt is recorded. A test of faults ends with
+//! Nothing is lost, nothing is sent more often than allowed, every attempt is recorded. Every fault test ends with
 //! [`check`]; [`rules`] has a function for each [`Invariant`].
 
 pub mod history;
@@ -13,16 +13,16 @@ use domain::shared::ids::DeliveryId;
 
 use crate::history::{History, Invariant};
 
-/// A promise that was not kept.
+/// A broken promise.
 #[derive(Debug, Clone)]
 pub struct Breach {
-    /// Which one.
+    /// The promise.
     pub invariant: Invariant,
-    /// Of which delivery, if it is one delivery's.
+    /// The delivery, if the breach concerns one.
     pub delivery: Option<DeliveryId>,
-    /// How.
+    /// How the promise was broken.
     pub what: String,
-    /// All that is known of the delivery, in order.
+    /// Everything known about the delivery, in order.
     pub story: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Breach {
     }
 }
 
-/// The promises that were not kept.
+/// Returns every broken promise.
 #[must_use]
 pub fn check(history: &History) -> Vec<Breach> {
     rules::all(history)
@@ -45,16 +45,16 @@ pub fn check(history: &History) -> Vec<Breach> {
         .collect()
 }
 
-/// Ends a test: panics with every breach and its story.
+/// Asserts that every promise was kept; panics with every breach and its story.
 ///
 /// # Panics
-/// If a promise was not kept.
-#[expect(clippy::panic, reason = "it is how a test fails")]
+/// If a promise was broken.
+#[expect(clippy::panic, reason = "a panic is how a test fails")]
 pub fn assert_kept(history: &History) {
     let breaches = check(history);
     if !breaches.is_empty() {
         let breaches: Vec<_> = breaches.iter().map(ToString::to_string).collect();
-        panic!("{} promises were not kept\n{}", breaches.len(), breaches.join("\n"));
+        panic!("{} promises were broken\n{}", breaches.len(), breaches.join("\n"));
     }
 }
 

@@ -13,27 +13,27 @@ use domain::delivery::state::DeliveryState;
 use domain::shared::ids::DeliveryId;
 use domain::shared::timestamp::Timestamp;
 
-/// Requests may come this much closer to each other than they were sent.
+/// Requests may arrive this much closer together than they were sent.
 const JITTER: Duration = Duration::from_millis(200);
 
-/// On an idle system, the next request comes this long after the end of the one before.
+/// On an idle system, the next request arrives within this time after the end of the previous one.
 const LATEST_RETRY: Duration = Duration::from_secs(11);
 
-/// How much longer than its limit an attempt may take.
+/// How far an attempt may exceed its limit.
 const OVERTIME: Duration = Duration::from_millis(500);
 
-/// What is wrong, and with which delivery.
-type Found<'a> = (Invariant, Option<&'a DeliveryId>, String);
+/// A broken promise, the delivery it concerns, and how it was broken.
+type Finding<'a> = (Invariant, Option<&'a DeliveryId>, String);
 
-/// Of one delivery.
+/// The records and requests of one delivery.
 struct Case<'a> {
     id: &'a DeliveryId,
     records: &'a [Record],
-    /// In the order of their arrival.
+    /// In order of arrival.
     requests: Vec<&'a Request>,
 }
 
-pub(crate) fn all(history: &History) -> Vec<Found<'_>> {
+pub(crate) fn all(history: &History) -> Vec<Finding<'_>> {
     let mut found = no_loss(history);
     for case in cases(history) {
         let rules = [
@@ -69,20 +69,21 @@ fn cases(history: &History) -> Vec<Case<'_>> {
         .collect()
 }
 
-fn no_loss(history: &History) -> Vec<Found<'_>> {
+fn no_loss(history: &History) -> Vec<Finding<'_>> {
     let missing = history.expected.iter().filter(|&id| history.records.get(id).is_none_or(Vec::is_empty));
-    let unasked = history.records.keys().filter(|id| !history.expected.contains(id));
+    let unexpected = history.records.keys().filter(|id| !history.expected.contains(id));
     let left = history.left.iter().filter(|left| !left.is_dead || Message::parse(&left.body).is_ok());
     let missing = missing.map(|id| (Invariant::NoLoss, Some(id), "the delivery is lost".to_owned()));
-    let unasked = unasked.map(|id| (Invariant::NoLoss, Some(id), "nobody asked for it".to_owned()));
+    let unexpected =
+        unexpected.map(|id| (Invariant::NoLoss, Some(id), "the delivery is not expected".to_owned()));
     let left = left
         .map(|left| (Invariant::NoLoss, None, format!("a message is left in {}: {}", left.queue, left.body)));
-    missing.chain(unasked).chain(left).collect()
+    missing.chain(unexpected).chain(left).collect()
 }
 
 fn has_ended(case: &Case<'_>) -> Option<String> {
     if let Some(open) = case.records.iter().find(|record| matches!(record.entry, Entry::Inflight { .. })) {
-        return Some(format!("the record {} is in flight for ever", open.number));
+        return Some(format!("record {} is still in flight", open.number));
     }
     let status = DeliveryState::of(case.records)?.status;
     (!status.is_final()).then(|| format!("the delivery has not ended: {}", status.as_ref()))
@@ -105,25 +106,25 @@ fn complete_record(case: &Case<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (record, number) in case.records.iter().zip(1u8..) {
         if record.number != number {
-            wrong.push(format!("the record {number} is numbered {}", record.number));
+            wrong.push(format!("record {number} is numbered {}", record.number));
         }
     }
     for request in &case.requests {
         let record = case.records.iter().find(|record| record.number == request.attempt);
         if record.is_none_or(|record| matches!(record.entry, Entry::Closed { .. })) {
-            wrong.push(format!("the request {} has no record", request.attempt));
+            wrong.push(format!("request {} has no record", request.attempt));
         }
     }
     for record in case.records {
         let Entry::Attempted(Attempted { outcome, .. }) = &record.entry else { continue };
         let request = case.requests.iter().find(|request| request.attempt == record.number);
         match request {
-            None if reaches_the_destination(outcome.class) => {
-                wrong.push(format!("nobody saw the request of the record {}", record.number));
+            None if proves_arrival(outcome.class) => {
+                wrong.push(format!("the request of record {} never arrived", record.number));
             }
             Some(request) if outcome.http_status.is_some() && outcome.http_status != request.answered => {
                 let (says, was) = (outcome.http_status, request.answered);
-                wrong.push(format!("the record {} says {says:?}, the answer was {was:?}", record.number));
+                wrong.push(format!("record {} says {says:?}, but the answer was {was:?}", record.number));
             }
             _ => {}
         }
@@ -134,8 +135,8 @@ fn complete_record(case: &Case<'_>) -> Vec<String> {
     wrong
 }
 
-/// Whether a destination saw the request of an attempt that ended so.
-fn reaches_the_destination(class: OutcomeClass) -> bool {
+/// Whether an attempt with this outcome proves that the destination received the request.
+fn proves_arrival(class: OutcomeClass) -> bool {
     use OutcomeClass::{
         Blocked, Connect, Dns, HttpError, NoResponse, Protocol, Success, Timeout, Tls, TooLarge, Unknown,
         UrlTooLong,
@@ -161,12 +162,12 @@ fn silence_after_success(case: &Case<'_>, clocks_differ_by: Duration) -> Vec<Str
             request.attempt > number
                 || request.attempt < number && request.at > recorded_at + clocks_differ_by
         })
-        .map(|request| format!("the request {} follows the success of {number}", request.attempt))
+        .map(|request| format!("request {} follows the success of attempt {number}", request.attempt))
         .collect();
     let more = case.records.iter().filter(|record| record.number > number);
     after
         .into_iter()
-        .chain(more.map(|more| format!("the record {} follows the success of {number}", more.number)))
+        .chain(more.map(|more| format!("record {} follows the success of attempt {number}", more.number)))
         .collect()
 }
 
@@ -176,7 +177,7 @@ fn spacing(case: &Case<'_>, history: &History) -> Vec<String> {
     let mut wrong = Vec::new();
     for (before, after) in pairs {
         let from = |earlier: Timestamp| after.at.since(earlier);
-        let names = format!("from the request {} to {}", before.attempt, after.attempt);
+        let names = format!("from request {} to {}", before.attempt, after.attempt);
         if from(before.at) < nearest {
             wrong.push(format!("{:?} {names}", from(before.at)));
         }
@@ -194,20 +195,20 @@ fn wall_time(case: &Case<'_>, slowed_by: Duration) -> Vec<String> {
     });
     durations
         .filter(|(_, duration)| *duration > ATTEMPT_LIMIT + OVERTIME + slowed_by)
-        .map(|(number, duration)| format!("the attempt {number} took {duration:?}"))
+        .map(|(number, duration)| format!("attempt {number} took {duration:?}"))
         .collect()
 }
 
-fn secrecy(history: &History) -> Vec<Found<'_>> {
+fn secrecy(history: &History) -> Vec<Finding<'_>> {
     let leaks = history.traces.iter().flat_map(|trace| {
         let held = history.canaries.iter().filter(|canary| trace.text.contains(canary.as_str()));
-        held.map(|canary| (Invariant::Secrecy, None, format!("{} holds {canary:?}", trace.name)))
+        held.map(|canary| (Invariant::Secrecy, None, format!("{} contains {canary:?}", trace.name)))
     });
     leaks.collect()
 }
 
-fn memory(history: &History) -> Option<Found<'_>> {
+fn memory(history: &History) -> Option<Finding<'_>> {
     let memory = history.memory.filter(|memory| memory.peak > memory.limit)?;
-    let what = format!("{} bytes of memory, where {} are allowed", memory.peak, memory.limit);
+    let what = format!("{} bytes of memory, but {} are allowed", memory.peak, memory.limit);
     Some((Invariant::Bounds, None, what))
 }

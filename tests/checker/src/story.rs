@@ -1,11 +1,11 @@
-//! All that is known of one delivery, in order.
+//! Everything known about one delivery, in order.
 
 use crate::history::History;
 use domain::delivery::history::{Attempted, Entry};
 use domain::shared::ids::DeliveryId;
 use domain::shared::timestamp::Timestamp;
 
-/// A line for each thing that happened.
+/// Returns one line for each record, request and note, in time order.
 pub(crate) fn of(history: &History, delivery: &DeliveryId) -> Vec<String> {
     let records = history.records.get(delivery).into_iter().flatten().map(|record| {
         let entry = match &record.entry {

@@ -1,13 +1,11 @@
-//! That it bites: a history in which all is well, and what becomes of it when one thing is not.
+//! The checker detects every breach: a history without one, and mutations that each break a promise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::*;
 use crate::history::*;
-use domain::delivery::history::Owner;
-use domain::delivery::history::Record;
-use domain::delivery::history::{Attempted, Entry};
+use domain::delivery::history::{Attempted, Entry, Owner, Record};
 use domain::delivery::message::Message;
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::delivery::record::DeliveryStatus;
@@ -35,8 +33,8 @@ fn request(attempt: u8, at: Timestamp, status: u16) -> Request {
     Request { at, ended_at, delivery: id(), attempt, digest: 7, answered: Some(status) }
 }
 
-/// One delivery: a failure, and a success ten seconds after it.
-fn well() -> History {
+/// A history without a breach: one delivery with a failure and a success ten seconds after its end.
+fn intact() -> History {
     let records = vec![record(1, second(0), 500, Some(second(11))), record(2, second(11), 200, None)];
     History {
         expected: BTreeSet::from([id()]),
@@ -61,8 +59,8 @@ fn outcome(record: &mut Record) -> &mut Outcome {
     }
 }
 
-fn left(is_dead: bool, body: &str) -> Left {
-    Left { queue: "deliveries".to_owned(), is_dead, body: body.to_owned() }
+fn left(is_dead: bool, body: &str) -> RemainingMessage {
+    RemainingMessage { queue: "deliveries".to_owned(), is_dead, body: body.to_owned() }
 }
 
 /// A way to break a history.
@@ -70,8 +68,8 @@ type Mutation = fn(&mut History);
 
 #[test]
 fn a_history_in_which_all_is_well_has_no_breach() {
-    assert_kept(&well());
-    let mut poison = well();
+    assert_kept(&intact());
+    let mut poison = intact();
     poison.left.push(left(true, "not ours"));
     assert_kept(&poison);
 }
@@ -83,12 +81,12 @@ fn every_invariant_has_histories_that_break_it() {
         (NoLoss, "the delivery is lost", |h| {
             *h = History { expected: h.expected.clone(), ..History::default() }
         }),
-        (NoLoss, "nobody asked for it", |h| h.expected.clear()),
+        (NoLoss, "the delivery is not expected", |h| h.expected.clear()),
         (NoLoss, "has not ended: retrying", |h| {
             records(h).pop();
             h.requests.pop();
         }),
-        (NoLoss, "the record 2 is in flight for ever", |h| {
+        (NoLoss, "record 2 is still in flight", |h| {
             let entry = Entry::Inflight { owner: Owner::new("dead", 0), lease_until: second(30) };
             records(h)[1].entry = entry;
         }),
@@ -107,48 +105,48 @@ fn every_invariant_has_histories_that_break_it() {
         }),
         (Bound, "3 requests for 2 attempts", |h| h.requests.push(request(3, second(30), 200))),
         (Bound, "2 requests with 1 numbers", |h| h.requests[1].attempt = 1),
-        (CompleteRecord, "the record 2 is numbered 3", |h| records(h)[1].number = 3),
-        (CompleteRecord, "the request 3 has no record", |h| h.requests[1].attempt = 3),
-        (CompleteRecord, "the request 2 has no record", |h| {
+        (CompleteRecord, "record 2 is numbered 3", |h| records(h)[1].number = 3),
+        (CompleteRecord, "request 3 has no record", |h| h.requests[1].attempt = 3),
+        (CompleteRecord, "request 2 has no record", |h| {
             let (status, reason) = (DeliveryStatus::Cancelled, String::new());
             records(h)[1].entry = Entry::Closed { status, reason };
         }),
-        (CompleteRecord, "nobody saw the request of the record 2", |h| {
+        (CompleteRecord, "the request of record 2 never arrived", |h| {
             h.requests.pop();
         }),
         (CompleteRecord, "the answer was Some(503)", |h| h.requests[0].answered = Some(503)),
         (CompleteRecord, "different payloads", |h| h.requests[1].digest = 8),
-        (SilenceAfterSuccess, "the request 2 follows the success of 1", |h| {
+        (SilenceAfterSuccess, "request 2 follows the success of attempt 1", |h| {
             *outcome(&mut records(h)[0]) = outcome(&mut records(h)[1]).clone();
         }),
-        (SilenceAfterSuccess, "the request 1 follows the success of 2", |h| {
+        (SilenceAfterSuccess, "request 1 follows the success of attempt 2", |h| {
             h.requests[0].at = second(25);
         }),
-        (Spacing, "9s from the request 1 to 2", |h| h.requests[1].at = second(9)),
-        (Spacing, "12s from the request 1 to 2, on an idle system", |h| h.requests[1].at = second(13)),
-        (Secrecy, "the log holds \"hunter2\"", |h| h.traces[0].text.push_str(", hunter2")),
-        (Bounds, "the attempt 1 took 10.501s", |h| {
+        (Spacing, "9s from request 1 to 2", |h| h.requests[1].at = second(9)),
+        (Spacing, "12s from request 1 to 2, on an idle system", |h| h.requests[1].at = second(13)),
+        (Secrecy, "the log contains \"hunter2\"", |h| h.traces[0].text.push_str(", hunter2")),
+        (Bounds, "attempt 1 took 10.501s", |h| {
             outcome(&mut records(h)[0]).duration = Duration::from_millis(10_501);
         }),
         (Bounds, "2 bytes of memory", |h| h.memory = Some(Memory { peak: 2, limit: 1 })),
     ];
     for (invariant, what, mutate) in mutations {
-        let mut history = well();
+        let mut history = intact();
         mutate(&mut history);
         let breaches = check(&history);
-        let bites = |breach: &Breach| breach.invariant == invariant && breach.what.contains(what);
-        assert!(breaches.iter().any(bites), "{what}: {breaches:?}");
+        let matches = |breach: &Breach| breach.invariant == invariant && breach.what.contains(what);
+        assert!(breaches.iter().any(matches), "{what}: {breaches:?}");
     }
 }
 
 #[test]
 fn a_breach_tells_the_story_of_its_delivery_in_order() {
-    let mut history = well();
+    let mut history = intact();
     history.notes.push((second(5), id(), "the worker was killed".to_owned()));
     history.requests[1].at = second(9);
     let breach = check(&history).remove(0).to_string();
     let lines: Vec<_> = breach.lines().map(str::trim).collect();
-    assert_eq!(lines[0], "Spacing: 9s from the request 1 to 2");
+    assert_eq!(lines[0], "Spacing: 9s from request 1 to 2");
     assert_eq!(lines[1], id().to_string());
     let starts = ["record 1", "request 1", "the worker", "request 2", "record 2"];
     for (line, start) in lines[2..].iter().zip(starts) {

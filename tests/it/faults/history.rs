@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use adapters::config::Retention;
 use adapters::dynamodb::LedgerTable;
-use checker::history::{History, Left, Memory, Request, Trace};
+use checker::history::{History, Memory, RemainingMessage, Request, Trace};
 use domain::delivery::deliver::ATTEMPT_LIMIT;
 use domain::delivery::history::{Entry, Record};
 use domain::delivery::ledger::Ledger as _;
@@ -143,7 +143,7 @@ impl Site {
     }
 
     /// What is left in the queues: what can be received, and a line for what cannot.
-    async fn left(&self) -> Vec<Left> {
+    async fn left(&self) -> Vec<RemainingMessage> {
         let mut all = Vec::new();
         for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
             let count = self.world.messages_in(queue).await;
@@ -154,7 +154,11 @@ impl Site {
             let hidden = usize::try_from(count).unwrap().saturating_sub(bodies.len());
             bodies.extend(std::iter::repeat_n("a message that is in flight or delayed".to_owned(), hidden));
             let (queue, is_dead) = (queue.to_owned(), queue == DEAD_LETTERS);
-            all.extend(bodies.into_iter().map(|body| Left { queue: queue.clone(), is_dead, body }));
+            all.extend(bodies.into_iter().map(|body| RemainingMessage {
+                queue: queue.clone(),
+                is_dead,
+                body,
+            }));
         }
         all
     }

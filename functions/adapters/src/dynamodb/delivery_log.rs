@@ -137,7 +137,7 @@ impl DeliveryLogTable {
             }
             examined += 1;
             last = Some(position(&summary));
-            if search.filter.admits(&summary) {
+            if search.filter.matches(&summary) {
                 page.deliveries.push(summary);
             }
         }
@@ -147,7 +147,7 @@ impl DeliveryLogTable {
     async fn of_event(&self, account: &AccountId, event: &EventId, search: &Search) -> Result<Page> {
         let mut found: Vec<_> = summaries(&self.history.of_event(account, event).await?)
             .into_iter()
-            .filter(|summary| search.filter.admits(summary))
+            .filter(|summary| search.filter.matches(summary))
             .filter(|summary| search.after.as_ref().is_none_or(|after| position(summary) < *after))
             .collect();
         found.sort_unstable_by_key(|summary| std::cmp::Reverse(position(summary)));

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::delivery::history::{Entry, Record};
 use domain::delivery::ledger::Ledger;
-use domain::delivery::ledger::{Claim, Claimed, Closing};
+use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt};
 use domain::delivery::record::{Delivery, DeliveryStatus};
 use domain::delivery::state::DeliveryState;
 use domain::shared::ids::{AccountId, DeliveryId};
@@ -72,7 +72,7 @@ impl LedgerTable {
     }
 
     /// The completion of an attempt's record, on the condition that it is in flight and its owner's.
-    fn completion(&self, closing: &Closing, besides: Item) -> Result<Update> {
+    fn completion(&self, closing: &CompletedAttempt, besides: Item) -> Result<Update> {
         let mut set =
             Item::from([("attempt".to_owned(), to_attribute(&AttemptMap::from(closing.attempted.clone()))?)]);
         set.extend(besides);
@@ -174,7 +174,7 @@ impl Ledger for LedgerTable {
         Ok(history.into_iter().map(|(_, record)| record).collect())
     }
 
-    async fn complete(&self, closing: &Closing) -> Result<bool> {
+    async fn complete(&self, closing: &CompletedAttempt) -> Result<bool> {
         let (state, unset) = StandingRow::from(closing.state()).into_update()?;
         let written = if closing.number == 1 {
             // The one write that lists a delivery: not before, so that a first-try success costs four write units.
@@ -240,7 +240,7 @@ fn claimed(response: BatchStatementResponse) -> Result<Claimed> {
 
 /// A completion that was refused because it had been applied before and its answer lost. Compared as stored: there,
 /// durations are whole milliseconds.
-fn is_applied(closing: &Closing, stored: &Item) -> Result<bool> {
+fn is_applied(closing: &CompletedAttempt, stored: &Item) -> Result<bool> {
     let ours = to_attribute(&AttemptMap::from(closing.attempted.clone()))?;
     Ok(stored.get("attempt") == Some(&ours))
 }

@@ -1,10 +1,11 @@
-//! A circuit breaker: a destination that hangs is tried less often, so that it does not hold the workers of all others.
+//! A circuit breaker: a destination that is not responding is tried less often, so that it does not occupy the workers
+//! of the others.
 //!
-//! A delivery to it holds a worker for ten seconds in each of its attempts. So a worker's process that has seen it time
-//! out again and again lets no more than [`HALF_OPEN_PROBES`] new deliveries through in a [`window`](crate::shared::rate), counted over all
-//! processes that know of it; [`RateLimiter`](crate::delivery::rate_limiter::RateLimiter) puts off the rest. Retries come when they are due. What a
-//! process knows is not shared, so a request with an answer costs nothing, and each process learns by itself: from three
-//! timeouts, or a batch of them, and from as little as one a minute after that.
+//! Each attempt at such a destination holds a worker for ten seconds. So a process that has seen it time out repeatedly
+//! lets only [`HALF_OPEN_PROBES`] new deliveries through in a [`window`](crate::shared::rate), counted over all
+//! processes whose circuit is open; [`RateLimiter`](crate::delivery::rate_limiter::RateLimiter) defers the rest.
+//! Retries are made when due. Processes do not share what they have seen, so an answered request costs nothing. Each
+//! process learns by itself: from three timeouts, or a batch of them, and after that from as little as one a minute.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,24 +16,25 @@ use crate::shared::ids::DestinationId;
 use crate::shared::rate::RateLimit;
 use crate::shared::timestamp::Timestamp;
 
-/// New deliveries to a destination that hangs in a window. With their retries they hold twelve workers at the most.
+/// New deliveries per window to a destination that is not responding. With their retries they hold at most twelve
+/// workers.
 pub const HALF_OPEN_PROBES: RateLimit = RateLimit::new(3).unwrap();
 
-/// Timeouts in a row, and no answer, that open it: fewer can be anybody's.
-const OPENED_BY: u32 = 3;
+/// Consecutive timeouts, without an answer, that open the circuit: fewer can happen to any destination.
+const OPEN_AFTER: u32 = 3;
 
-/// How long it is open after a timeout. Then the next request closes it, or opens it again.
+/// How long the circuit stays open after a timeout. Then the next request closes it or opens it again.
 const OPEN_FOR: Duration = Duration::from_secs(60);
 
-/// Who has not timed out for so long is forgotten.
-const KNOWN_FOR: Duration = Duration::from_secs(600);
+/// A destination without a timeout for this long is forgotten.
+const FORGET_AFTER: Duration = Duration::from_secs(600);
 
-/// What a process has seen of destinations that time out.
+/// The recent timeouts that one process has seen, by destination.
 #[derive(Default)]
 pub struct CircuitBreaker(Mutex<HashMap<DestinationId, Timeouts>>);
 
 struct Timeouts {
-    in_a_row: u32,
+    consecutive: u32,
     last: Timestamp,
 }
 
@@ -41,8 +43,8 @@ impl CircuitBreaker {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The requests of a batch have ended. They were sent together: a timeout beside an answer, which came long before it,
-    /// is no sign that nothing is answered any more.
+    /// Records the outcomes of a batch, whose requests were sent together. A timeout beside an answer from the same
+    /// destination does not count: the answer shows that it still responds.
     pub fn record(&self, batch: &[(&DestinationId, OutcomeClass)], now: Timestamp) {
         let mut timeouts = self.timeouts();
         let is_answer = |outcome| matches!(outcome, OutcomeClass::Success | OutcomeClass::HttpError);
@@ -51,24 +53,26 @@ impl CircuitBreaker {
             .filter(|(_, outcome)| is_answer(*outcome))
             .map(|(destination, _)| *destination)
             .collect();
-        timeouts
-            .retain(|destination, seen| !answered.contains(destination) && now.since(seen.last) < KNOWN_FOR);
+        timeouts.retain(|destination, seen| {
+            !answered.contains(destination) && now.since(seen.last) < FORGET_AFTER
+        });
         let timed_out = batch.iter().filter(|(_, outcome)| *outcome == OutcomeClass::Timeout);
         for (destination, _) in timed_out.filter(|(destination, _)| !answered.contains(destination)) {
-            let seen = timeouts.entry((*destination).clone()).or_insert(Timeouts { in_a_row: 0, last: now });
-            seen.in_a_row += 1;
+            let seen =
+                timeouts.entry((*destination).clone()).or_insert(Timeouts { consecutive: 0, last: now });
+            seen.consecutive += 1;
             seen.last = now;
-            if seen.in_a_row == OPENED_BY {
+            if seen.consecutive == OPEN_AFTER {
                 tracing::warn!(destination_id = %destination, "circuit_breaker.opened");
             }
         }
     }
 
-    /// Whether its new deliveries have to wait for their turn.
+    /// Whether new deliveries to the destination have to wait for their turn.
     pub fn is_open(&self, destination: &DestinationId, now: Timestamp) -> bool {
         let timeouts = self.timeouts();
         let seen = timeouts.get(destination);
-        seen.is_some_and(|seen| seen.in_a_row >= OPENED_BY && now.since(seen.last) < OPEN_FOR)
+        seen.is_some_and(|seen| seen.consecutive >= OPEN_AFTER && now.since(seen.last) < OPEN_FOR)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a delivery needs besides its ids.
+//! The event and the destination of a delivery.
 
 use std::future::Future;
 
@@ -7,17 +7,17 @@ use crate::destination::record::Destination;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::unavailable::Result;
 
-/// What a delivery needs besides its ids. Either part may be gone.
+/// The event and the destination of a delivery. Either may no longer exist.
 #[derive(Clone, Default)]
 pub struct Context {
-    /// The event; `None` once its retention is over.
+    /// The event; `None` after its retention.
     pub event: Option<LifecycleEvent>,
-    /// The destination as it is now; `None` once it is deleted.
+    /// The destination's current settings; `None` after its deletion.
     pub destination: Option<Destination>,
 }
 
-/// Events and destinations for a batch of deliveries.
+/// Loads events and destinations for a batch of deliveries.
 pub trait Contexts: Send + Sync {
-    /// In the order of the deliveries, in one read.
+    /// Loads one context for each delivery, in order and in one read.
     fn load(&self, deliveries: &[&DeliveryMessage]) -> impl Future<Output = Result<Vec<Context>>> + Send;
 }

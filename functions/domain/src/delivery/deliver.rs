@@ -1,4 +1,7 @@
 //! One batch of deliveries: claim, send, complete. This is what Ringback is for.
+//!
+//! [`Deliver::run`] claims the next attempt of each delivery, sends its request and completes its record. The records
+//! in the [ledger](crate::delivery::ledger) decide each step; the queue decides nothing.
 
 mod item;
 
@@ -12,7 +15,9 @@ use crate::delivery::circuit_breaker::CircuitBreaker;
 use crate::delivery::context::{Context, Contexts};
 use crate::delivery::deliver::item::{Content, Item, Sendable, Unsendable, parts};
 use crate::delivery::history::Owner;
-use crate::delivery::ledger::{Claimed, Closing, LEASE_MARGIN, Ledger, RETRY_AFTER, Step, next_step};
+use crate::delivery::ledger::{
+    Claim, Claimed, CompletedAttempt, LEASE_MARGIN, Ledger, RETRY_AFTER, Step, next_step,
+};
 use crate::delivery::outcome::{Outcome, OutcomeClass};
 use crate::delivery::received::{Receipt, Received, Visibility};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
@@ -23,13 +28,13 @@ use crate::shared::encryption::Decryptor;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// One limit over a whole attempt: name resolution, connection, TLS, headers and body.
+/// The time limit of a whole attempt: name resolution, connection, TLS, headers and body.
 pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 
-/// What an invocation must have left to start its batch: an attempt, and the table calls around it.
+/// The time an invocation needs to start a batch: one attempt and the table calls around it.
 pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 3);
 
-/// What an invocation must have left to claim an attempt: the attempt, and a try of completing its record.
+/// The time an invocation needs to claim an attempt: the attempt and one try at completing its record.
 const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
 
 /// Steps that one delivery may take in one invocation. Each but the last follows from another worker's write, so more
@@ -47,33 +52,33 @@ pub struct Deliver<L, C, D, S, V> {
     clock: Arc<dyn Clock>,
 }
 
-/// The invocation that a batch came with.
+/// The invocation that processes a batch.
 pub struct Invocation {
-    /// Its id; no other has it.
+    /// Its unique id.
     pub id: String,
-    /// When it is killed.
+    /// When Lambda kills it.
     pub deadline: Timestamp,
 }
 
-/// Whether a message is done with.
+/// What the queue does with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It can be deleted.
+    /// Delete it.
     Done,
-    /// It must be handed out again.
-    Again,
+    /// Keep it and deliver it again.
+    Keep,
 }
 
 /// How far a delivery gets in this invocation.
 enum Progress {
-    /// It has ended.
+    /// The delivery has ended.
     Ended,
-    /// There is nothing to do before then.
+    /// The next step is due at this time.
     WaitUntil(Timestamp),
 }
 
 impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deliver<L, C, D, S, V> {
-    /// Over the ports and the process's circuit breaker.
+    /// Creates the step from its ports and the process's circuit breaker.
     pub fn new(
         ledger: L,
         contexts: C,
@@ -86,36 +91,36 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         Self { ledger, contexts, decryptor, sender, visibility, circuit_breaker, clock }
     }
 
-    /// One verdict for each message, in order. None can take another down.
+    /// Returns one verdict for each message, in order. A failure of one item never affects the others.
     pub async fn run(&self, batch: &[Received], invocation: &Invocation) -> Vec<Verdict> {
         if batch.is_empty() {
-            return Vec::new(); // none of its messages is ours, and the tables refuse an empty read
+            return Vec::new(); // nothing to deliver, and the tables reject an empty read
         }
         if invocation.deadline.since(self.clock.now()) < TIME_NEEDED {
             tracing::warn!(items = batch.len(), "batch.handed_back");
             join_all(batch.iter().map(|received| self.postpone(&received.receipt, Duration::ZERO))).await;
-            return vec![Verdict::Again; batch.len()];
+            return vec![Verdict::Keep; batch.len()];
         }
         let messages: Vec<_> = batch.iter().map(|received| &received.message).collect();
         match self.contexts.load(&messages).await {
             Ok(contexts) => self.deliver_all(batch, &contexts, invocation).await,
-            Err(error) => join_all(batch.iter().map(|received| self.failed(received, &error))).await,
+            Err(error) => join_all(batch.iter().map(|received| self.fail(received, &error))).await,
         }
     }
 
-    /// Prepares, claims, and sends what is claimed.
+    /// Prepares every item, claims all first attempts in one call, then delivers the items concurrently.
     async fn deliver_all(
         &self,
         batch: &[Received],
         contexts: &[Context],
         invocation: &Invocation,
     ) -> Vec<Verdict> {
-        // Before the claims: a claim that no request follows holds its delivery up until the lease expires.
+        // Before the claims: a claim without a request blocks its delivery until the lease expires.
         let items = self.prepare(batch, contexts, invocation).await;
-        let first_claims = self.claim_first_receives(&items, invocation).await;
-        let progress = items.iter().zip(first_claims).map(|(item, claimed)| self.conclude(item, claimed));
-        let verdicts = join_all(progress).await;
-        self.tell_the_circuit_breaker(&items);
+        let first_claims = self.claim_first_attempts(&items, invocation).await;
+        let deliveries = items.iter().zip(first_claims).map(|(item, claimed)| self.deliver(item, claimed));
+        let verdicts = join_all(deliveries).await;
+        self.record_in_circuit_breaker(&items);
         verdicts
     }
 
@@ -149,10 +154,10 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         })
     }
 
-    /// Claims the first attempt of each item that is received for the first time, all in one call and without a read.
-    /// The receive count proves nothing; the condition of the claim decides. One result for each item, in order, and
-    /// `None` for those that were not claimed.
-    async fn claim_first_receives(
+    /// Claims attempt 1 of every item that is received for the first time, in one call and without a read. The receive
+    /// count is only a hint; the claim's condition decides. Returns one result for each item, in order, and `None` for
+    /// items that were not claimed.
+    async fn claim_first_attempts(
         &self,
         items: &[Item<'_>],
         invocation: &Invocation,
@@ -162,7 +167,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         if invocation.deadline.since(now) < TIME_TO_CLAIM {
             return results;
         }
-        // One table call refuses two writes of one item; a second copy of a message follows the first one's record.
+        // One table call cannot write an item twice; a second copy of a message follows the record of the first.
         let mut seen = HashSet::new();
         let first: Vec<usize> = (0..items.len())
             .filter(|&index| {
@@ -182,23 +187,24 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         results
     }
 
-    /// Delivers one item and sets when its message is seen again.
-    async fn conclude(&self, item: &Item<'_>, first_claim: Option<Result<Claimed>>) -> Verdict {
+    /// Delivers one item and sets when its message becomes visible again.
+    async fn deliver(&self, item: &Item<'_>, first_claim: Option<Result<Claimed>>) -> Verdict {
         let content = match &item.content {
             Ok(content) => content,
-            Err(error) => return self.failed(item.received, error).await,
+            Err(error) => return self.fail(item.received, error).await,
         };
-        match catch_panic(self.progress(item, content, first_claim)).await {
+        match catch_panic(self.advance(item, content, first_claim)).await {
             Ok(Progress::Ended) => Verdict::Done,
             Ok(Progress::WaitUntil(until)) => {
                 self.postpone(&item.received.receipt, until.since(self.clock.now())).await;
-                Verdict::Again
+                Verdict::Keep
             }
-            Err(error) => self.failed(item.received, &error).await,
+            Err(error) => self.fail(item.received, &error).await,
         }
     }
 
-    async fn progress(
+    /// Makes attempt 1 if its claim was granted; otherwise the records say what to do.
+    async fn advance(
         &self,
         item: &Item<'_>,
         content: &Content<'_>,
@@ -206,12 +212,12 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
     ) -> Result<Progress> {
         match (first_claim.transpose()?, content) {
             (Some(Claimed::Granted), Content::Sendable(sendable)) => self.attempt(item, sendable, 1).await,
-            _ => self.follow_the_records(item, content).await,
+            _ => self.follow_records(item, content).await,
         }
     }
 
-    /// Another worker was here before, or there is nothing to send: the records say what to do.
-    async fn follow_the_records(&self, item: &Item<'_>, content: &Content<'_>) -> Result<Progress> {
+    /// Reads the records and takes the step they call for, until an attempt is made or there is nothing to do now.
+    async fn follow_records(&self, item: &Item<'_>, content: &Content<'_>) -> Result<Progress> {
         for _ in 0..MAX_STEPS {
             let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
             let now = self.clock.now();
@@ -222,13 +228,14 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             match (next_step(&records, Some(&item.owner), now), content) {
                 (Step::Acknowledge, _) => return Ok(Progress::Ended),
                 (Step::Wait { until }, _) => return Ok(Progress::WaitUntil(until)),
-                (Step::CloseUnknown { number, owner, claimed_at }, _) => {
-                    let closing = Closing::unknown(item.delivery.clone(), number, owner, claimed_at, now);
-                    if self.ledger.complete(&closing).await? {
-                        log_attempt(&closing, None, None);
+                (Step::CompleteAsUnknown { number, owner, claimed_at }, _) => {
+                    let unknown =
+                        CompletedAttempt::unknown(item.delivery.clone(), number, owner, claimed_at, now);
+                    if self.ledger.complete(&unknown).await? {
+                        log_attempt(&unknown, None, None);
                     }
                 }
-                // Slow tables used the time up, and the deadline would cut an attempt short: another invocation has more.
+                // Slow tables used up the time, and the deadline would cut an attempt short: leave it for later.
                 (Step::Claim { .. }, Content::Sendable(_))
                     if item.lease_until.since(now) < TIME_TO_CLAIM + LEASE_MARGIN =>
                 {
@@ -251,49 +258,62 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
                 }
             }
         }
-        Err(Unavailable::new("follow a delivery's records", "they kept changing"))
+        Err(Unavailable::new("follow a delivery's records", "the records kept changing"))
     }
 
-    /// One HTTP request, between a claim that is ours and the completion of its record.
+    /// Makes one attempt that this item has claimed: sends the request, then completes the record.
     async fn attempt(&self, item: &Item<'_>, sendable: &Sendable<'_>, number: u8) -> Result<Progress> {
-        let Sendable { event, destination, secrets } = sendable;
         let claim = item.claim(number, self.clock.now());
-        let (outcome, trimmed) =
-            match request(event, destination, secrets, &claim.delivery.id, number, claim.at) {
-                Ok(request) => {
-                    let trimmed = request.trimmed;
-                    let outcome = self.sender.send(request).await;
-                    let _ = item.outcome.set(outcome.class); // an item makes one request
-                    (outcome, trimmed)
-                }
-                Err(too_long) => {
-                    (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[][..])
-                }
-            };
+        let (outcome, trimmed) = self.send(item, sendable, &claim).await;
         // From the event, not from the message: a resend is made long after its event.
         let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
-        let delay = is_first.then(|| claim.at.since(event.accepted_at));
-        let closing = Closing::new(claim, outcome, trimmed, self.clock.now());
-        log_attempt(&closing, delay, item.receives_without_attempt(number));
-        if !self.ledger.complete(&closing).await? {
-            // The lease expired during the request, and the record says `unknown` by now.
-            tracing::warn!(delivery_id = %closing.delivery.id, attempt = number, "attempt.lost");
+        let delay = is_first.then(|| claim.at.since(sendable.event.accepted_at));
+        let completed = CompletedAttempt::new(claim, outcome, trimmed, self.clock.now());
+        log_attempt(&completed, delay, item.receives_without_attempt(number));
+        self.complete(&completed).await
+    }
+
+    /// Sends the attempt's request. Returns its outcome and the payload fields that were trimmed.
+    async fn send(
+        &self,
+        item: &Item<'_>,
+        sendable: &Sendable<'_>,
+        claim: &Claim,
+    ) -> (Outcome, &'static [&'static str]) {
+        let Sendable { event, destination, secrets } = sendable;
+        match request(event, destination, secrets, &claim.delivery.id, claim.number, claim.at) {
+            Ok(request) => {
+                let trimmed = request.trimmed;
+                let outcome = self.sender.send(request).await;
+                let _ = item.outcome.set(outcome.class); // an item makes one request
+                (outcome, trimmed)
+            }
+            Err(too_long) => {
+                (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[])
+            }
+        }
+    }
+
+    /// Completes the attempt's record, which decides when the delivery continues.
+    async fn complete(&self, completed: &CompletedAttempt) -> Result<Progress> {
+        if !self.ledger.complete(completed).await? {
+            // The lease expired during the request, and another worker recorded the attempt as `unknown`.
+            tracing::warn!(
+                delivery_id = %completed.delivery.id,
+                attempt = completed.number,
+                "attempt.lost"
+            );
             return Ok(Progress::WaitUntil(self.clock.now() + RETRY_AFTER));
         }
-        Ok(match (closing.status, closing.attempted.next_at) {
+        Ok(match (completed.status, completed.attempted.next_at) {
             (_, Some(next_at)) => Progress::WaitUntil(next_at),
             (DeliveryStatus::Delivered, None) => Progress::Ended,
             // Exhausted. Not acknowledged: it becomes a dead letter, which is counted and then reconciled.
-            (_, None) => Progress::WaitUntil(closing.at),
+            (_, None) => Progress::WaitUntil(completed.at),
         })
     }
 
-    fn tell_the_circuit_breaker(&self, items: &[Item<'_>]) {
-        let outcomes =
-            items.iter().filter_map(|item| Some((&item.delivery.destination_id, *item.outcome.get()?)));
-        self.circuit_breaker.record(&outcomes.collect::<Vec<_>>(), self.clock.now());
-    }
-
+    /// Closes a delivery that has nothing to send any more.
     async fn cancel(&self, item: &Item<'_>, number: u8, why: Unsendable, now: Timestamp) -> Result<()> {
         let (delivery, status) = (&item.delivery, DeliveryStatus::Cancelled);
         if self.ledger.close(delivery, number, status, why.reason(), now).await? == Claimed::Granted {
@@ -302,7 +322,8 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         Ok(())
     }
 
-    async fn failed(&self, received: &Received, error: &Unavailable) -> Verdict {
+    /// Keeps the message of an item that failed because of our infrastructure.
+    async fn fail(&self, received: &Received, error: &Unavailable) -> Verdict {
         tracing::error!(
             delivery_id = %received.message.delivery_id,
             destination_id = %received.message.destination_id,
@@ -311,14 +332,20 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             "delivery.failed"
         );
         self.postpone(&received.receipt, RETRY_AFTER).await;
-        Verdict::Again
+        Verdict::Keep
     }
 
-    /// Best effort: without it, the message comes back at the queue's own visibility timeout.
+    /// Best effort: if it fails, the message returns after the queue's own visibility timeout.
     async fn postpone(&self, receipt: &Receipt, delay: Duration) {
         if let Err(error) = self.visibility.postpone(receipt, delay).await {
             tracing::warn!(error = %error, "visibility.unchanged");
         }
+    }
+
+    fn record_in_circuit_breaker(&self, items: &[Item<'_>]) {
+        let outcomes =
+            items.iter().filter_map(|item| Some((&item.delivery.destination_id, *item.outcome.get()?)));
+        self.circuit_breaker.record(&outcomes.collect::<Vec<_>>(), self.clock.now());
     }
 }
 
@@ -327,14 +354,14 @@ fn log_cancelled(delivery: &Delivery, why: Unsendable) {
     tracing::info!(delivery_id = %delivery.id, status, reason, "delivery.cancelled");
 }
 
-/// One wide line for each attempt: ids and numbers, never a URL, a header or a payload.
+/// Logs one wide line for each attempt: ids and numbers, never a URL, a header or a payload.
 fn log_attempt(
-    closing: &Closing,
+    completed: &CompletedAttempt,
     first_attempt_delay: Option<Duration>,
     receives_without_attempt: Option<u32>,
 ) {
     let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let Closing { delivery, number, attempted, status, .. } = closing;
+    let CompletedAttempt { delivery, number, attempted, status, .. } = completed;
     tracing::info!(
         account_id = %delivery.account_id,
         delivery_id = %delivery.id,
@@ -348,7 +375,7 @@ fn log_attempt(
         duration_ms = milliseconds(attempted.outcome.duration),
         first_attempt_delay_ms = first_attempt_delay.map(milliseconds),
         receives_without_attempt,
-        ended_at = %closing.at,
+        ended_at = %completed.at,
         next_at = attempted.next_at.map(tracing::field::display),
         status = status.as_ref(),
         "delivery.attempted"

@@ -1,13 +1,11 @@
-//! One event becomes one delivery for each destination that wants it.
+//! Fan-out: one event becomes one delivery for each destination that wants it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::context::Contexts;
-use crate::delivery::ledger::Claimed;
-use crate::delivery::ledger::Ledger;
-use crate::delivery::message::DeliveryMessage;
-use crate::delivery::message::DeliveryQueue;
+use crate::delivery::ledger::{Claimed, Ledger};
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::record::Destination;
 use crate::destination::store::Destinations;
@@ -16,7 +14,7 @@ use crate::shared::clock::Clock;
 use crate::shared::ids::DeliveryId;
 use crate::shared::unavailable::Result;
 
-/// Sends an event's deliveries on their way.
+/// Queues one delivery of an event for each destination.
 pub struct FanOut<D, Q, L, C> {
     destinations: D,
     deliveries: Q,
@@ -26,25 +24,25 @@ pub struct FanOut<D, Q, L, C> {
 }
 
 impl<D: Destinations, Q: DeliveryQueue, L: Ledger, C: Contexts> FanOut<D, Q, L, C> {
-    /// Over the destinations, the queue of deliveries, the ledger and the store of events.
+    /// Creates the step from its ports.
     pub fn new(destinations: D, deliveries: Q, ledger: L, contexts: C, clock: Arc<dyn Clock>) -> Self {
         Self { destinations, deliveries, ledger, contexts, clock }
     }
 
-    /// Delivery ids follow from event and destination, so this can run any number of times.
+    /// Fans one event out. Delivery ids derive from event and destination, so repeating it creates no second delivery.
     pub async fn run(&self, event: &EventMessage) -> Result<()> {
         let mut destinations = self.destinations.of_account(&event.account_id).await?;
         destinations.retain(|destination| destination.wants(event.event));
         let (active, disabled): (Vec<_>, Vec<_>) = destinations.iter().partition(|d| d.is_active());
         if let Some(first) = disabled.first()
-            && !self.is_kept(&delivery(event, first).into()).await?
+            && !self.event_exists(&delivery(event, first).into()).await?
         {
             tracing::info!(account_id = %event.account_id, event_id = %event.event_id, "event.forgotten");
             return Ok(());
         }
         for destination in &disabled {
             let delivery = delivery(event, destination);
-            let reason = "The destination was disabled when the event came.";
+            let reason = "The destination was disabled when the event arrived.";
             let status = DeliveryStatus::Skipped;
             if self.ledger.close(&delivery, 1, status, reason, self.clock.now()).await? == Claimed::Granted {
                 tracing::info!(delivery_id = %delivery.id, status = status.as_ref(), reason, "delivery.skipped");
@@ -62,9 +60,9 @@ impl<D: Destinations, Q: DeliveryQueue, L: Ledger, C: Contexts> FanOut<D, Q, L, 
         Ok(())
     }
 
-    /// Whether there still is an event. Asked only where something is to be recorded of it: a delivery that is sent asks
-    /// for itself. Of a conversation that was deleted, nothing is to be written again.
-    async fn is_kept(&self, delivery: &DeliveryMessage) -> Result<bool> {
+    /// Whether the event still exists: no record may be written for a deleted conversation. Only skipped deliveries
+    /// need this check; [`Deliver`](crate::delivery::deliver::Deliver) makes its own.
+    async fn event_exists(&self, delivery: &DeliveryMessage) -> Result<bool> {
         let contexts = self.contexts.load(&[delivery]).await?;
         Ok(contexts.iter().any(|context| context.event.is_some()))
     }
@@ -98,7 +96,7 @@ mod tests {
     }
 
     impl Scene {
-        /// A destination that is on, one that is off, and one that wants other events.
+        /// An enabled destination, a disabled one, and one that wants other events.
         fn set() -> Self {
             let destinations = MemoryDestinations::default();
             destinations.put_event(sample::event("{}"));
@@ -134,13 +132,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_active_get_a_message_the_disabled_a_record_and_the_unwilling_nothing() {
-        let (scene, lines) = (Scene::set(), CapturedLog::captured());
+        let (scene, lines) = (Scene::set(), CapturedLog::start());
         for _ in 0..2 {
             scene.run().await;
             assert_eq!(lines.of("delivery.skipped").len(), 1, "a second run skips nothing");
         }
         let sent: Vec<_> = scene.queue.sent().into_iter().map(|message| message.delivery_id).collect();
-        assert_eq!(sent[0], sent[1], "a second run makes the same delivery");
+        assert_eq!(sent[0], sent[1], "a second run creates the same delivery");
         assert_eq!(sent.len(), 2);
         assert_eq!(scene.skipped(), 1);
     }

@@ -1,4 +1,4 @@
-//! The records that are kept of a delivery.
+//! The records of a delivery.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,18 +6,18 @@ use crate::delivery::outcome::Outcome;
 use crate::delivery::record::DeliveryStatus;
 use crate::shared::timestamp::Timestamp;
 
-/// Who holds a claim: one message of one invocation.
+/// The holder of a claim: one message of one invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner(String);
 
 impl Owner {
-    /// The batch index tells two copies of a message in one batch apart.
+    /// Names an owner. The batch index distinguishes two copies of a message in one batch.
     #[must_use]
     pub fn new(invocation: &str, index: usize) -> Self {
         Self(format!("{invocation}/{index}"))
     }
 
-    /// As it is stored.
+    /// Returns the owner as stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -30,30 +30,30 @@ impl From<String> for Owner {
     }
 }
 
-/// One line of a delivery's history. Lines are numbered from 1 without a gap, and a number is written once.
+/// One record of a delivery's history. Records are numbered from 1 without a gap, and a number is written once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its place in the history.
+    /// The record's place in the history.
     pub number: u8,
-    /// When it was written; of an attempt, its start.
+    /// When the record was written; for an attempt, when it started.
     pub at: Timestamp,
-    /// What it says.
+    /// Its content.
     pub entry: Entry,
 }
 
-/// What a record says.
+/// The content of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// A claim: its owner may be sending right now.
     Inflight {
-        /// Who claimed it.
+        /// The worker that claimed the attempt.
         owner: Owner,
-        /// From then on the owner is certainly dead.
+        /// After this time the owner is certainly dead.
         lease_until: Timestamp,
     },
-    /// One HTTP request and what it came to.
+    /// One HTTP request and its outcome.
     Attempted(Attempted),
-    /// There will be no request, or no more of them.
+    /// The delivery makes no request, or no further one.
     Closed {
         /// Skipped or cancelled.
         status: DeliveryStatus,
@@ -62,13 +62,13 @@ pub enum Entry {
     },
 }
 
-/// One HTTP request and what it came to.
+/// One HTTP request and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempted {
-    /// What it came to.
+    /// The outcome.
     pub outcome: Outcome,
     /// When the next attempt is due; `None` if this was the last.
     pub next_at: Option<Timestamp>,
-    /// The payload's fields that were emptied to make a GET's URL short enough.
+    /// The payload fields that were emptied to make a GET's URL short enough.
     pub trimmed: Vec<String>,
 }

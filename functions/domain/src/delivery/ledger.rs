@@ -1,14 +1,13 @@
 //! Why the counts are exact: the record of an attempt is its claim.
 //!
-//! A queue may hand a message to two workers, and a worker may die at any step. So a worker writes the record of an
-//! attempt *before* the request, on the condition that no record of that number exists, and completes it after. At
+//! A queue may deliver a message to two workers, and a worker may die at any step. So a worker writes an attempt's
+//! record *before* the request, on the condition that no record of that number exists, and completes it afterwards. At
 //! most four such records can exist; each request has its own; and after a success there is nothing left to claim.
 
 use std::future::Future;
 use std::time::Duration;
 
-use crate::delivery::history::Owner;
-use crate::delivery::history::{Attempted, Entry, Record};
+use crate::delivery::history::{Attempted, Entry, Owner, Record};
 use crate::delivery::outcome::{Outcome, OutcomeClass};
 use crate::delivery::record::{Delivery, DeliveryStatus};
 use crate::delivery::state::DeliveryState;
@@ -16,14 +15,15 @@ use crate::shared::ids::{AccountId, DeliveryId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
-/// Attempts of one delivery, the first included.
+/// The number of attempts of one delivery, the first included.
 pub const MAX_ATTEMPTS: u8 = 4;
 
-/// From the end of one attempt to the start of the next.
+/// The time from the end of one attempt to the start of the next.
 pub const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// How long a lease outlives its owner's deadline. Each of two clocks that a [`SkewCorrectedClock`](crate::shared::skew_corrected_clock::SkewCorrectedClock)
-/// keeps right may be off by a second and the way of an answer.
+/// How long a lease outlives its owner's deadline. Each of the two clocks involved is a
+/// [`SkewCorrectedClock`](crate::shared::skew_corrected_clock::SkewCorrectedClock), which may be off by a second and
+/// the travel time of a response.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(3);
 
 /// The intent to make one attempt.
@@ -33,48 +33,49 @@ pub struct Claim {
     pub delivery: Delivery,
     /// The attempt's number.
     pub number: u8,
-    /// Who claims it.
+    /// The worker that claims it.
     pub owner: Owner,
-    /// Now.
+    /// The time of the claim.
     pub at: Timestamp,
-    /// The owner's deadline and [`LEASE_MARGIN`].
+    /// The owner's deadline plus [`LEASE_MARGIN`].
     pub lease_until: Timestamp,
 }
 
-/// What a claim came to.
+/// The result of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
-    /// The attempt is ours to make.
+    /// The caller may make the attempt.
     Granted,
-    /// A record of that number exists.
+    /// A record of that number already exists.
     Taken,
 }
 
-/// What an attempt came to, on its way into its record.
+/// An attempt that has ended, ready to complete its record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closing {
+pub struct CompletedAttempt {
     /// The delivery.
     pub delivery: Delivery,
     /// The attempt's number.
     pub number: u8,
-    /// Whose claim is completed.
+    /// The owner of the claim.
     pub owner: Owner,
     /// When the attempt ended.
     pub at: Timestamp,
-    /// What it came to.
+    /// The request and its outcome.
     pub attempted: Attempted,
-    /// Where that leaves the delivery.
+    /// The delivery's status after this attempt.
     pub status: DeliveryStatus,
 }
 
-impl Closing {
-    /// Decides what follows from an outcome.
+impl CompletedAttempt {
+    /// Decides from the outcome whether and when another attempt follows.
     #[must_use]
     pub fn new(claim: Claim, outcome: Outcome, trimmed: &[&str], at: Timestamp) -> Self {
         let Claim { delivery, number, owner, .. } = claim;
         let (status, next_at) = match outcome.class {
             OutcomeClass::Success => (DeliveryStatus::Delivered, None),
-            // The owner's end is not known, only that it lies before the lease's: waiting 10 s more would be a guess.
+            // When the owner ended is unknown, only that it was before the lease's end: waiting 10 s more would be a
+            // guess.
             OutcomeClass::Unknown if number < MAX_ATTEMPTS => (DeliveryStatus::Retrying, Some(at)),
             class if class.is_worth_retrying() && number < MAX_ATTEMPTS => {
                 (DeliveryStatus::Retrying, Some(at + RETRY_AFTER))
@@ -85,7 +86,7 @@ impl Closing {
         Self { delivery, number, owner, at, attempted: Attempted { outcome, next_at, trimmed }, status }
     }
 
-    /// Where that leaves the delivery, for the lists.
+    /// Returns the delivery's state after this attempt, for the lists.
     #[must_use]
     pub fn state(&self) -> DeliveryState {
         let Attempted { outcome, next_at, .. } = &self.attempted;
@@ -100,7 +101,7 @@ impl Closing {
         }
     }
 
-    /// Closes the attempt of an owner who died: its number is used, and its request may have been seen.
+    /// Ends the attempt of a dead owner: its number is used, and its request may have arrived.
     #[must_use]
     pub fn unknown(
         delivery: Delivery,
@@ -116,38 +117,38 @@ impl Closing {
     }
 }
 
-/// What a worker does next with a delivery.
+/// A worker's next step for a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// The delivery has ended.
+    /// The delivery has ended: acknowledge its message.
     Acknowledge,
-    /// Not before then.
+    /// There is nothing to do yet.
     Wait {
-        /// When there is something to do again.
+        /// When the next step is due.
         until: Timestamp,
     },
-    /// The owner of this attempt is dead.
-    CloseUnknown {
+    /// The owner of this attempt is dead: complete its record with the outcome `unknown`.
+    CompleteAsUnknown {
         /// The attempt's number.
         number: u8,
         /// The dead owner.
         owner: Owner,
-        /// When it claimed.
+        /// When that owner claimed it.
         claimed_at: Timestamp,
     },
-    /// The next attempt is free.
+    /// The next attempt is free to claim.
     Claim {
-        /// Its number.
+        /// The attempt's number.
         number: u8,
     },
-    /// The claim is ours already: its write was applied and the answer lost.
+    /// The caller already holds the claim: the write was applied, but its response was lost.
     Send {
         /// The attempt's number.
         number: u8,
     },
 }
 
-/// Reads the next step off a delivery's records, which are in order.
+/// Derives the next step from a delivery's records, which are in order.
 #[must_use]
 pub fn next_step(records: &[Record], me: Option<&Owner>, now: Timestamp) -> Step {
     let Some(last) = records.last() else {
@@ -162,31 +163,31 @@ pub fn next_step(records: &[Record], me: Option<&Owner>, now: Timestamp) -> Step
         Entry::Attempted(_) => Step::Claim { number: number + 1 },
         Entry::Inflight { owner, .. } if me == Some(owner) => Step::Send { number },
         Entry::Inflight { lease_until, .. } if now < *lease_until => Step::Wait { until: *lease_until },
-        // Lambda kills our work at the deadline, so an expired lease proves that the owner cannot still send.
+        // Lambda kills a worker at its deadline, so an expired lease proves that the owner can no longer send.
         Entry::Inflight { owner, .. } => {
-            Step::CloseUnknown { number, owner: owner.clone(), claimed_at: last.at }
+            Step::CompleteAsUnknown { number, owner: owner.clone(), claimed_at: last.at }
         }
     }
 }
 
-/// The records of attempts, which are also the claims to make them.
+/// The records of attempts, which are also the claims on them.
 pub trait Ledger: Send + Sync {
-    /// Writes the records of several attempts, each on the condition that no record of its number exists. In one call;
-    /// the answers are in the order of the claims and independent of each other.
+    /// Writes the records of several attempts in one call, each on the condition that no record of its number exists.
+    /// Returns independent results in the order of the claims.
     fn claim(&self, claims: &[Claim]) -> impl Future<Output = Vec<Result<Claimed>>> + Send;
 
-    /// A delivery's records in order, none missing.
+    /// Returns every record of a delivery, in order.
     fn records(
         &self,
         account: &AccountId,
         delivery: &DeliveryId,
     ) -> impl Future<Output = Result<Vec<Record>>> + Send;
 
-    /// Completes an attempt's record if it is still in flight and its owner's. True also for a completion that was
-    /// applied before. False: neither, and nothing was changed.
-    fn complete(&self, closing: &Closing) -> impl Future<Output = Result<bool>> + Send;
+    /// Completes an attempt's record if it is still in flight and has the same owner. Returns true also if the same
+    /// completion was applied before, and false if nothing was changed.
+    fn complete(&self, completed: &CompletedAttempt) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Writes the last record of a delivery that will see no (further) request, if no record of that number exists.
+    /// Writes the last record of a delivery that makes no (further) request, if no record of that number exists.
     fn close(
         &self,
         delivery: &Delivery,
@@ -240,7 +241,7 @@ mod tests {
             (failed(Some(NOW)), Step::Claim { number: 3 }),
             (inflight("me/0", later), Step::Send { number: 2 }),
             (inflight("other/0", later), Step::Wait { until: later }),
-            (inflight("dead/0", NOW), Step::CloseUnknown { number: 2, owner: dead, claimed_at: NOW }),
+            (inflight("dead/0", NOW), Step::CompleteAsUnknown { number: 2, owner: dead, claimed_at: NOW }),
         ] {
             let records = [record(1, failed(Some(NOW))), record(2, entry)];
             assert_eq!(next_step(&records, Some(&me), NOW), step, "{records:?}");
@@ -248,7 +249,7 @@ mod tests {
         assert_eq!(next_step(&[], Some(&me), NOW), Step::Claim { number: 1 });
     }
 
-    fn closing(number: u8, class: OutcomeClass) -> Closing {
+    fn completed(number: u8, class: OutcomeClass) -> CompletedAttempt {
         let claim = Claim {
             delivery: sample::delivery(),
             number,
@@ -256,7 +257,7 @@ mod tests {
             at: NOW,
             lease_until: NOW,
         };
-        Closing::new(claim, Outcome::failed(class, "", Duration::ZERO), &[], NOW)
+        CompletedAttempt::new(claim, Outcome::failed(class, "", Duration::ZERO), &[], NOW)
     }
 
     #[test]
@@ -273,13 +274,17 @@ mod tests {
             (2, OutcomeClass::Unknown, Retrying, Some(NOW)),
             (4, OutcomeClass::Unknown, Exhausted, None),
         ] {
-            let closing = closing(number, class);
-            assert_eq!((closing.status, closing.attempted.next_at), (status, next_at), "{number} {class:?}");
+            let completed = completed(number, class);
+            assert_eq!(
+                (completed.status, completed.attempted.next_at),
+                (status, next_at),
+                "{number} {class:?}"
+            );
         }
     }
 
     proptest! {
-        /// Whatever the outcomes, following the steps makes one to four attempts, numbered without a gap, and stops.
+        /// For any outcomes, the steps make one to four attempts, numbered without a gap, and stop.
         #[test]
         fn following_the_steps_ends_within_four_attempts(classes in prop::collection::vec(0usize..12, 4)) {
             use OutcomeClass as C;
@@ -293,14 +298,14 @@ mod tests {
                         prop_assert_eq!(usize::from(number), records.len() + 1);
                         prop_assert!(number <= MAX_ATTEMPTS);
                         let class = C::VARIANTS[classes[records.len()]];
-                        let entry = Entry::Attempted(closing(number, class).attempted);
+                        let entry = Entry::Attempted(completed(number, class).attempted);
                         records.push(Record { number, at: now, entry });
                     }
-                    step @ (Step::CloseUnknown { .. } | Step::Send { .. }) => prop_assert!(false, "{step:?}"),
+                    step @ (Step::CompleteAsUnknown { .. } | Step::Send { .. }) => prop_assert!(false, "{step:?}"),
                 }
             }
             let first_success = records.iter().position(|r| matches!(&r.entry, Entry::Attempted(a) if a.outcome.class == C::Success));
-            prop_assert!(first_success.is_none_or(|at| at + 1 == records.len()), "a request after a success");
+            prop_assert!(first_success.is_none_or(|at| at + 1 == records.len()), "an attempt follows a success");
         }
     }
 }

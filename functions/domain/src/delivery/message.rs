@@ -1,4 +1,4 @@
-//! What travels through the queues: ids, never a payload, a phone number or a secret.
+//! The messages in the queues: ids, never a payload, a phone number or a secret.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,41 +7,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::record::{Delivery, Trigger};
 use crate::event::kind::EventKind;
-use crate::event::message::EventMessage;
-use crate::event::message::Version;
+use crate::event::message::{EventMessage, Version};
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
-/// One message of ours. A body of another shape or version is not ours and is never guessed at.
+/// A message in one of our queues. A body of another shape or version is rejected, never guessed at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Message {
-    /// On the way from ingest to fan-out.
+    /// From ingest to fan-out.
     Event(EventMessage),
-    /// On the way from fan-out to a destination.
+    /// From fan-out to a destination.
     Delivery(DeliveryMessage),
 }
 
-/// A delivery waits for its next attempt.
+/// A delivery that waits for its next attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryMessage {
-    /// Layout of this message.
+    /// The version of this layout.
     pub v: Version,
-    /// Whose it is.
+    /// The account that owns the delivery.
     pub account_id: AccountId,
-    /// The delivery; its id holds the event's.
+    /// The delivery's id, which contains the event's.
     pub delivery_id: DeliveryId,
-    /// Where it goes.
+    /// The destination it goes to.
     pub destination_id: DestinationId,
     /// The conversation that ended.
     pub conversation_id: ConversationId,
-    /// How it ended.
+    /// How the conversation ended.
     pub event: EventKind,
-    /// What made it.
+    /// What created the delivery.
     pub trigger: Trigger,
-    /// When it was made.
+    /// When the delivery was created.
     pub created_at: Timestamp,
 }
 
@@ -69,7 +68,7 @@ impl From<Delivery> for DeliveryMessage {
 }
 
 impl DeliveryMessage {
-    /// The delivery that waits.
+    /// Returns the delivery that waits.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         Delivery {
@@ -85,31 +84,32 @@ impl DeliveryMessage {
 }
 
 impl Message {
-    /// Reads a message's body.
+    /// Parses a message's body.
     ///
     /// # Errors
-    /// Why it is not one of ours; without its content, which may be anything.
+    /// Why the body is not one of our messages; without its content, which may be anything.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
-        // serde takes a list too: the values in the fields' order, with nothing that says which is which.
+        // serde also accepts a list of the values in the fields' order, with nothing that says which is which.
         if !body.trim_start().starts_with('{') {
-            return Err(serde::de::Error::custom("a message is a JSON object"));
+            return Err(serde::de::Error::custom("a message must be a JSON object"));
         }
         serde_json::from_str(body)
     }
 
-    /// The body to send.
+    /// Serializes the message as a body to send.
     #[must_use]
     pub fn body(&self) -> String {
         serde_json::to_string(self).unwrap_or_default() // ids and numbers always serialize
     }
 }
 
-/// A queue can delay a message for so long.
+/// The longest delay that a queue gives a message.
 pub const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// The queue from fan-out to delivery.
 pub trait DeliveryQueue: Send + Sync {
-    /// `Ok` once the queue has all of them; after an error some may have been sent. None is seen before `delay`.
+    /// Sends the messages, none visible before `delay`. `Ok` means that the queue has every message; after an error,
+    /// some may have been sent.
     fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> impl Future<Output = Result<()>> + Send;
 }
 

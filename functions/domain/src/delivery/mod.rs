@@ -1,8 +1,8 @@
-//! How an event gets to its destinations.
+//! How an event reaches its destinations.
 //!
-//! [`fan_out`] makes deliveries of an event, [`deliver`] makes their attempts, [`reconcile`] looks after dead letters.
-//! [`ledger`] is why the counts are exact. [`rate_limiter`] and [`circuit_breaker`] defer what a destination cannot
-//! take yet; [`request`] is an attempt to the byte.
+//! [`fan_out`] turns an event into deliveries, [`deliver`] makes their attempts, [`reconcile`] handles dead letters.
+//! [`ledger`] keeps the counts exact. [`rate_limiter`] and [`circuit_breaker`] defer deliveries that a destination
+//! cannot take yet; [`request`] builds an attempt's HTTP request to the byte.
 
 pub mod circuit_breaker;
 pub mod context;

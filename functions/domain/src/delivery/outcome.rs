@@ -1,15 +1,15 @@
-//! What an attempt came to. A destination that refuses is data, never an error of ours.
+//! The outcome of an attempt. Whatever a destination does is an outcome, never an error of ours.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, IntoStaticStr, VariantArray};
 
-/// Bytes of a failed response's body that are kept: enough to read an error page's message.
+/// The excerpt kept of a failed response's body, in bytes: enough to read an error page's message.
 pub const FAILURE_EXCERPT_BYTES: usize = 2048;
 
-/// Bytes of a successful response's body that are kept, so that the record of a first-try success stays under 1 KB:
-/// one write unit.
+/// The excerpt kept of a successful response's body, in bytes, so that the record of a first-try success stays under
+/// 1 KB: one write unit.
 pub const SUCCESS_EXCERPT_BYTES: usize = 256;
 
 /// How one HTTP request ended.
@@ -23,25 +23,25 @@ pub enum OutcomeClass {
     Success,
     /// Any other status, redirects included.
     HttpError,
-    /// The limit over the whole attempt was reached.
+    /// The time limit of the whole attempt was reached.
     Timeout,
     /// The host name could not be resolved.
     Dns,
-    /// No connection: refused, unreachable, or not there within the connect limit.
+    /// No connection: refused, unreachable, or not established within the connect limit.
     Connect,
-    /// The handshake failed, or the certificate is not good for this host.
+    /// The TLS handshake failed, or the certificate is not valid for this host.
     Tls,
-    /// The address policy forbids the address; nothing was sent.
+    /// The egress policy forbids the address; nothing was sent.
     Blocked,
     /// The connection ended before a response began.
     NoResponse,
-    /// What came back is not HTTP.
+    /// The response is not HTTP.
     Protocol,
-    /// The response's head is larger than we read.
+    /// The response's head exceeds the limit that we read.
     TooLarge,
     /// A GET whose URL is too long even without transcript and analysis; nothing was sent.
     UrlTooLong,
-    /// The sender died between claim and record: the request may or may not have left.
+    /// The sender died between claim and completion: the request may or may not have been sent.
     Unknown,
 }
 
@@ -53,7 +53,7 @@ impl OutcomeClass {
     }
 }
 
-/// What one HTTP request came to, as it is recorded.
+/// The outcome of one HTTP request, as recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// How it ended.
@@ -67,12 +67,12 @@ pub struct Outcome {
     /// From the start of the request to the end of reading its response.
     #[serde(rename = "duration_ms", with = "crate::shared::timestamp::millis")]
     pub duration: Duration,
-    /// What came back, when a response began.
+    /// An excerpt of the response, when one began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<ResponseExcerpt>,
 }
 
-/// The part of a response that is kept.
+/// The part of a response that the record keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ResponseExcerpt {
     /// Headers from the allow-list, names in lower case.
@@ -82,13 +82,13 @@ pub struct ResponseExcerpt {
     /// escaped as `\xNN`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub body: String,
-    /// The body is longer than what was kept.
+    /// Whether the body is longer than the excerpt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
 }
 
 impl Outcome {
-    /// A failure before any response.
+    /// Creates a failure before any response.
     #[must_use]
     pub fn failed(class: OutcomeClass, error: impl Into<String>, duration: Duration) -> Self {
         Self { class, http_status: None, error: Some(error.into()), duration, response: None }

@@ -1,22 +1,19 @@
-//! A destination that is to be sent so much at a time, because that was asked for or because it hangs: the rest of its
-//! deliveries is put off.
+//! Defers deliveries to a destination that is rate-limited or not responding.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
 use crate::delivery::circuit_breaker::{CircuitBreaker, HALF_OPEN_PROBES};
-use crate::delivery::message::DeliveryMessage;
-use crate::delivery::message::{DeliveryQueue, MAX_DELAY};
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue, MAX_DELAY};
 use crate::delivery::received::Received;
 use crate::delivery::record::Trigger;
 use crate::shared::clock::Clock;
-use crate::shared::rate::RateCounter;
-use crate::shared::rate::{RateKey, RateLimit, WINDOW, Window};
+use crate::shared::rate::{RateCounter, RateKey, RateLimit, WINDOW, Window};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
-/// Puts off what a destination is not to be sent yet.
+/// Admits deliveries or defers them to a later window.
 pub struct RateLimiter<R, D> {
     counter: R,
     queue: D,
@@ -25,18 +22,18 @@ pub struct RateLimiter<R, D> {
     clock: Arc<dyn Clock>,
 }
 
-/// Whether it is a delivery's turn.
+/// Whether a delivery may be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It can be made.
+    /// The delivery may be made.
     Now,
-    /// A copy of its message waits in the queue; this one can be deleted. It has used no attempt, and the copy none of
-    /// the receives that a message has.
+    /// A copy of the message waits in the queue, and this one can be deleted. No attempt was used, and the copy's
+    /// receive count starts at zero.
     Deferred,
 }
 
 impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
-    /// Over the counters and the queue of deliveries. Without a limit, only what goes to a destination that hangs is
+    /// Creates the step from its ports. Without a limit, only deliveries to a destination that is not responding are
     /// counted.
     pub fn new(
         counter: R,
@@ -48,28 +45,29 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         Self { counter, queue, limit, circuit_breaker, clock }
     }
 
-    /// One answer for each message, in order.
+    /// Returns one admission for each message, in order.
     pub async fn run(&self, batch: &[Received]) -> Vec<Admission> {
-        join_all(batch.iter().map(|received| self.turn(received))).await
+        join_all(batch.iter().map(|received| self.admit(received))).await
     }
 
-    /// A limit that cannot be kept must not keep a delivery from being made.
-    async fn turn(&self, received: &Received) -> Admission {
-        self.counted(received).await.unwrap_or_else(|error| {
+    /// Admits the delivery if the counter or the queue fails: a limit that cannot be enforced must not block
+    /// deliveries.
+    async fn admit(&self, received: &Received) -> Admission {
+        self.try_admit(received).await.unwrap_or_else(|error| {
             tracing::warn!(error = %error, cause = error.causes(), "rate_limit.unavailable");
             Admission::Now
         })
     }
 
-    async fn counted(&self, received: &Received) -> Result<Admission> {
+    async fn try_admit(&self, received: &Received) -> Result<Admission> {
         let message = &received.message;
         let (account, destination) = (&message.account_id, &message.destination_id);
         let now = self.clock.now();
         let window = Window::at(now);
-        if self.has_to_wait(received, now) {
+        if self.is_probe(received, now) {
             let place = self.counter.increment(RateKey::Probes(account, destination), window).await?;
             if HALF_OPEN_PROBES.is_exceeded_by(place) {
-                // It need not hang for as long as that would take: what has not waited for long looks again soon.
+                // The destination may recover before that turn: a delivery that has not waited long checks again soon.
                 let soon = now + now.since(message.created_at).max(WINDOW);
                 return self.defer(message, HALF_OPEN_PROBES.slot_for(place, window).min(soon), now).await;
             }
@@ -83,12 +81,12 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         Ok(Admission::Now)
     }
 
-    /// A retry comes when it is due, and who tests a destination is looking at it. A message that was handed out in vain
-    /// passes for a retry.
-    fn has_to_wait(&self, received: &Received, now: Timestamp) -> bool {
+    /// Whether the delivery probes a destination whose circuit is open. Retries are made when due, and a customer who
+    /// sends a test is waiting for it. A message that was received before without an attempt counts as a retry.
+    fn is_probe(&self, received: &Received, now: Timestamp) -> bool {
         let message = &received.message;
-        let can_wait = received.is_first() && message.trigger != Trigger::Test;
-        can_wait && self.circuit_breaker.is_open(&message.destination_id, now)
+        let is_deferrable = received.is_first() && message.trigger != Trigger::Test;
+        is_deferrable && self.circuit_breaker.is_open(&message.destination_id, now)
     }
 
     async fn defer(&self, message: &DeliveryMessage, turn: Timestamp, now: Timestamp) -> Result<Admission> {
@@ -134,7 +132,10 @@ mod tests {
         )
     }
 
-    fn hang(rate_limiter: &RateLimiter<MemoryRates, MemoryQueue<DeliveryMessage>>, clock: &ManualClock) {
+    fn open_circuit(
+        rate_limiter: &RateLimiter<MemoryRates, MemoryQueue<DeliveryMessage>>,
+        clock: &ManualClock,
+    ) {
         let message = received().message;
         rate_limiter
             .circuit_breaker
@@ -164,22 +165,22 @@ mod tests {
     #[tokio::test]
     async fn of_what_goes_to_a_destination_that_hangs_new_deliveries_wait_and_no_retry_and_no_test() {
         use Admission::{Deferred, Now};
-        let turns_with = async |limit| {
+        let admissions_with = async |limit| {
             let (rate_limiter, clock) = rate_limiter(&MemoryRates::default(), &MemoryQueue::default(), limit);
-            hang(&rate_limiter, &clock);
+            open_circuit(&rate_limiter, &clock);
             let retry = Received { receive_count: Some(2), ..received() };
             let mut test = received();
             test.message.trigger = Trigger::Test;
             rate_limiter.run(&[received(), received(), received(), received(), retry, test]).await
         };
-        assert_eq!(turns_with(0).await, [Now, Now, Now, Deferred, Now, Now]);
-        // A limit that was asked for is one for all that is sent.
-        assert_eq!(turns_with(5).await, [Now, Now, Now, Deferred, Now, Now]);
-        assert_eq!(turns_with(4).await, [Now, Now, Now, Deferred, Now, Deferred]);
-        assert_eq!(turns_with(2).await, [Now, Now, Deferred, Deferred, Deferred, Deferred]);
+        assert_eq!(admissions_with(0).await, [Now, Now, Now, Deferred, Now, Now]);
+        // A configured limit applies to every delivery.
+        assert_eq!(admissions_with(5).await, [Now, Now, Now, Deferred, Now, Now]);
+        assert_eq!(admissions_with(4).await, [Now, Now, Now, Deferred, Now, Deferred]);
+        assert_eq!(admissions_with(2).await, [Now, Now, Deferred, Deferred, Deferred, Deferred]);
     }
 
-    /// Beside a limit that was asked for, which knows no such mercy.
+    /// A configured limit makes no such exception.
     #[tokio::test]
     async fn what_waits_for_a_destination_that_hangs_waits_at_most_as_long_again_as_it_has_waited() {
         for (limit, age, delay) in [(0, 0, 10), (0, 25, 25), (0, 3_000, 200), (50, 0, 10), (2, 0, 10)] {
@@ -188,7 +189,7 @@ mod tests {
             let mut last = received();
             last.message.created_at = clock.now();
             clock.advance(Duration::from_secs(age));
-            hang(&rate_limiter, &clock);
+            open_circuit(&rate_limiter, &clock);
             for _ in 0..60 {
                 rate_limiter.run(&[received()]).await;
             }
@@ -203,9 +204,9 @@ mod tests {
         let (rate_limiter, _) = rate_limiter(&rates, &queue, 1);
         assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now]);
         queue.fail_next();
-        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now], "the queue took no copy");
+        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now], "the queue rejected the copy");
         rates.fail_next();
-        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now], "nobody counted");
+        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now], "the counter failed");
         assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Deferred]);
     }
 }

@@ -1,4 +1,4 @@
-//! A delivery's message as the queue hands it over.
+//! A delivery's message as received from the queue.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,29 +6,30 @@ use std::time::Duration;
 use crate::delivery::message::DeliveryMessage;
 use crate::shared::unavailable::Result;
 
-/// A delivery's message as the queue handed it over.
+/// A delivery's message as received from the queue.
 pub struct Received {
     /// The message.
     pub message: DeliveryMessage,
-    /// What the queue knows it by.
+    /// The queue's handle of this receive.
     pub receipt: Receipt,
-    /// How often it was handed out, this time included, where the queue said so. Counts receives, not requests.
+    /// How often the message was received, this time included; `None` if the queue did not say. Counts receives, not
+    /// requests.
     pub receive_count: Option<u32>,
 }
 
 impl Received {
-    /// Whether the queue says that it was not handed out before. A count that is not there proves nothing.
+    /// Whether the queue says that this is the first receive. A missing count proves nothing.
     pub(crate) fn is_first(&self) -> bool {
         self.receive_count.is_some_and(|count| count <= 1)
     }
 }
 
-/// What the queue knows a received message by.
+/// The queue's handle of a received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt(pub String);
 
-/// When a received message is seen again.
+/// Sets when a received message becomes visible again.
 pub trait Visibility: Send + Sync {
-    /// Not before `delay`.
+    /// Hides the message for `delay`.
     fn postpone(&self, receipt: &Receipt, delay: Duration) -> impl Future<Output = Result<()>> + Send;
 }

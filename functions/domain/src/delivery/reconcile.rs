@@ -1,17 +1,15 @@
-//! Dead letters: messages whose receives ran out. The log, not the count of receives, says whether they are done.
+//! Dead letters: messages whose receives ran out. The ledger, not the receive count, says whether they are done.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::ledger::Ledger;
-use crate::delivery::ledger::{Step, next_step};
-use crate::delivery::message::DeliveryQueue;
-use crate::delivery::message::{DeliveryMessage, Message};
+use crate::delivery::ledger::{Ledger, Step, next_step};
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
 use crate::event::message::EventQueue;
 use crate::shared::clock::Clock;
 use crate::shared::unavailable::Result;
 
-/// Gives dead letters back to life, or to rest.
+/// Returns unfinished dead letters to their queue and discards the others.
 pub struct Reconcile<L, D, E> {
     ledger: L,
     deliveries: D,
@@ -19,30 +17,30 @@ pub struct Reconcile<L, D, E> {
     clock: Arc<dyn Clock>,
 }
 
-/// What became of a dead letter. Either way it can be deleted.
+/// The result for a dead letter. Either way the letter can be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reconciled {
-    /// The delivery has ended: nothing is missing.
+    /// The delivery has ended: nothing is left to do.
     Finished,
-    /// Receives were burned by throttling or crashes: it went back to its queue.
+    /// Throttling or crashes used up the receives: the message went back to its queue.
     Returned,
 }
 
 impl<L: Ledger, D: DeliveryQueue, E: EventQueue> Reconcile<L, D, E> {
-    /// Over the ledger and the queues that letters go back to.
+    /// Creates the step from the ledger and the queues that letters return to.
     pub fn new(ledger: L, deliveries: D, events: E, clock: Arc<dyn Clock>) -> Self {
         Self { ledger, deliveries, events, clock }
     }
 
-    /// Looks one letter up and acts on it. It may be deleted only after this has succeeded.
+    /// Reconciles one letter with the ledger. The letter may be deleted only after this has succeeded.
     pub async fn run(&self, letter: &Message) -> Result<Reconciled> {
         let reconciled = match letter {
-            // Fan-out can run any number of times, so an event that never got through it starts over.
+            // Fan-out can run any number of times, so an event that did not complete it starts over.
             Message::Event(event) => {
                 self.events.send(event).await?;
                 Reconciled::Returned
             }
-            Message::Delivery(delivery) => self.delivery(delivery).await?,
+            Message::Delivery(delivery) => self.reconcile_delivery(delivery).await?,
         };
         let (kind, id) = match letter {
             Message::Event(event) => ("event", event.event_id.as_str()),
@@ -52,13 +50,13 @@ impl<L: Ledger, D: DeliveryQueue, E: EventQueue> Reconcile<L, D, E> {
         Ok(reconciled)
     }
 
-    async fn delivery(&self, message: &DeliveryMessage) -> Result<Reconciled> {
+    async fn reconcile_delivery(&self, message: &DeliveryMessage) -> Result<Reconciled> {
         let records = self.ledger.records(&message.account_id, &message.delivery_id).await?;
         let now = self.clock.now();
         let delay = match next_step(&records, None, now) {
             Step::Acknowledge => return Ok(Reconciled::Finished),
             Step::Wait { until } => until.since(now),
-            Step::Claim { .. } | Step::CloseUnknown { .. } | Step::Send { .. } => Duration::ZERO,
+            Step::Claim { .. } | Step::CompleteAsUnknown { .. } | Step::Send { .. } => Duration::ZERO,
         };
         self.deliveries.send(std::slice::from_ref(message), delay).await?;
         Ok(Reconciled::Returned)

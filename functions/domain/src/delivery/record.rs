@@ -1,4 +1,4 @@
-//! One event on its way to one destination, and the records that are kept of it.
+//! One event on its way to one destination.
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, IntoStaticStr, VariantArray};
@@ -7,26 +7,26 @@ use crate::event::kind::EventKind;
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId};
 use crate::shared::timestamp::Timestamp;
 
-/// What every record of a delivery says of it.
+/// The facts that every record of a delivery repeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Whose it is.
+    /// The account that owns it.
     pub account_id: AccountId,
     /// Its id.
     pub id: DeliveryId,
-    /// Where it goes.
+    /// The destination it goes to.
     pub destination_id: DestinationId,
     /// The conversation that ended.
     pub conversation_id: ConversationId,
-    /// How it ended.
+    /// How the conversation ended.
     pub event: EventKind,
-    /// What made it.
+    /// What created it.
     pub trigger: Trigger,
-    /// When it was made; deliveries are listed by it.
+    /// When it was created; deliveries are listed in this order.
     pub created_at: Timestamp,
 }
 
-/// What makes a delivery.
+/// What created a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
@@ -34,18 +34,18 @@ pub enum Trigger {
     Lifecycle,
     /// A customer asked for the same event again.
     Resend,
-    /// A customer tries a destination.
+    /// A customer tested a destination.
     Test,
 }
 
-/// Where a delivery stands.
+/// The status of a delivery.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, IntoStaticStr, VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum DeliveryStatus {
-    /// Its first attempt is under way.
+    /// The first attempt is in progress.
     Pending,
     /// An attempt failed and another will follow.
     Retrying,
@@ -53,7 +53,7 @@ pub enum DeliveryStatus {
     Delivered,
     /// The last attempt failed.
     Exhausted,
-    /// The destination was disabled when the event came.
+    /// The destination was disabled when the event arrived.
     Skipped,
     /// The destination was disabled or deleted, or the event was no longer kept, before an attempt succeeded.
     Cancelled,

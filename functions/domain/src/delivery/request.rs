@@ -1,5 +1,5 @@
-//! One attempt as an HTTP request, to the byte. Attempts of one delivery differ in their timestamp, number and
-//! signature only.
+//! The HTTP request of one attempt, to the byte. Attempts of one delivery differ only in their timestamp, number and
+//! signature.
 
 use std::future::Future;
 
@@ -16,7 +16,7 @@ use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::ids::{DeliveryId, digest, hex};
 use crate::shared::timestamp::Timestamp;
 
-/// Longest URL that is sent: what common servers and proxies take (nginx and Apache read 8 KiB of request line).
+/// The longest URL that is sent: what common servers and proxies accept (nginx and Apache read 8 KiB of request line).
 pub const MAX_URL_BYTES: usize = 8000;
 
 const USER_AGENT: &str = concat!("Ringback/", env!("CARGO_PKG_VERSION"));
@@ -26,30 +26,28 @@ const USER_AGENT: &str = concat!("Ringback/", env!("CARGO_PKG_VERSION"));
 pub struct WebhookRequest {
     /// The method.
     pub method: RequestType,
-    /// Where to, with the query of a GET.
+    /// The URL, with the query of a GET.
     pub url: Url,
-    /// Names in lower case.
+    /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
     /// The form of a POST, PATCH or PUT; empty for a GET.
     pub body: Bytes,
-    /// The payload's fields that were emptied to make a GET's URL short enough.
+    /// The payload fields that were emptied to make a GET's URL short enough.
     pub trimmed: &'static [&'static str],
 }
 
 /// A GET's URL is longer than [`MAX_URL_BYTES`] even without transcript and analysis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the URL with its query is {bytes} bytes long and 8,000 are sent at the most: use POST, PUT or PATCH"
-)]
+#[error("The URL with its query is {bytes} bytes long; the limit is 8,000. Use POST, PUT or PATCH.")]
 pub struct UrlTooLong {
-    /// The length it has.
+    /// Its length.
     pub bytes: usize,
 }
 
-/// Makes the request of one attempt.
+/// Builds the request of one attempt.
 ///
 /// # Errors
-/// For a GET only: the URL is too long even after trimming.
+/// Only for a GET: the URL is too long even after trimming.
 pub fn request(
     event: &LifecycleEvent,
     destination: &Destination,
@@ -62,7 +60,7 @@ pub fn request(
     compose(event, destination, delivery, attempt, now, sign, secrets.headers.iter())
 }
 
-/// The same with any signature and any extra headers.
+/// Builds a request with the given signature and extra headers.
 fn compose<'a>(
     event: &LifecycleEvent,
     destination: &Destination,
@@ -72,7 +70,7 @@ fn compose<'a>(
     sign: impl FnOnce(&[u8]) -> String,
     extra: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<WebhookRequest, UrlTooLong> {
-    let Carrier { url, body, content_type, payload, trimmed } = match destination.request_type {
+    let EncodedPayload { url, body, content_type, payload, trimmed } = match destination.request_type {
         RequestType::Get => in_query(event, destination.url.as_url())?,
         RequestType::Post | RequestType::Patch | RequestType::Put => in_form(event, delivery, destination),
     };
@@ -88,26 +86,26 @@ fn compose<'a>(
     if let Some(content_type) = content_type {
         set("content-type", content_type);
     }
-    let ours = headers.len();
+    let standard = headers.len();
     headers.extend(extra.map(|(name, value)| (name.to_owned(), value.to_owned())));
     if !headers.iter().any(|(name, _)| name == "user-agent") {
-        headers.insert(ours, ("user-agent".to_owned(), USER_AGENT.to_owned()));
+        headers.insert(standard, ("user-agent".to_owned(), USER_AGENT.to_owned()));
     }
     Ok(WebhookRequest { method: destination.request_type, url, headers, body, trimmed })
 }
 
-/// What an attempt's request looked like, without what is secret: for people.
+/// An attempt's request without its secrets, to show to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
     /// The method.
     pub method: RequestType,
-    /// Where to, without the query that a GET adds.
+    /// The URL, without the query that a GET adds.
     pub url: Url,
-    /// Names in lower case, values of secrets masked.
+    /// The headers, names in lower case, secret values masked.
     pub headers: Vec<(String, String)>,
 }
 
-/// Makes the request of one attempt once more without its secrets, which stay closed; `None` where there was none.
+/// Rebuilds the request of one attempt without decrypting its secrets; `None` if the attempt made no request.
 #[must_use]
 pub fn preview(
     event: &LifecycleEvent,
@@ -123,21 +121,27 @@ pub fn preview(
     Some(Preview { method, url: destination.url.as_url().clone(), headers })
 }
 
-/// How a payload travels.
-struct Carrier {
+/// A payload encoded for a request: in the query of a GET, in the form of any other.
+struct EncodedPayload {
     url: Url,
     body: Bytes,
     content_type: Option<String>,
-    /// As it is sent, and so as it is signed.
+    /// The payload as sent, which is what is signed.
     payload: Bytes,
     trimmed: &'static [&'static str],
 }
 
-fn in_query(event: &LifecycleEvent, target: &Url) -> Result<Carrier, UrlTooLong> {
+fn in_query(event: &LifecycleEvent, target: &Url) -> Result<EncodedPayload, UrlTooLong> {
     let whole = with_query(target, event, &event.payload);
     if whole.as_str().len() <= MAX_URL_BYTES {
         let payload = event.payload.clone();
-        return Ok(Carrier { url: whole, body: Bytes::new(), content_type: None, payload, trimmed: &[] });
+        return Ok(EncodedPayload {
+            url: whole,
+            body: Bytes::new(),
+            content_type: None,
+            payload,
+            trimmed: &[],
+        });
     }
     let payload = trim::trim(&event.payload);
     let url = with_query(target, event, &payload);
@@ -145,10 +149,10 @@ fn in_query(event: &LifecycleEvent, target: &Url) -> Result<Carrier, UrlTooLong>
     if bytes > MAX_URL_BYTES {
         return Err(UrlTooLong { bytes });
     }
-    Ok(Carrier { url, body: Bytes::new(), content_type: None, payload, trimmed: &trim::TRIMMABLE })
+    Ok(EncodedPayload { url, body: Bytes::new(), content_type: None, payload, trimmed: &trim::TRIMMABLE })
 }
 
-/// Appends to whatever query the URL has; `query_pairs_mut` would write the customer's own part anew.
+/// Appends to the URL's existing query; `query_pairs_mut` would re-encode the customer's own part.
 fn with_query(target: &Url, event: &LifecycleEvent, payload: &[u8]) -> Url {
     let mut query = String::with_capacity(payload.len() * 3 / 2);
     if let Some(own) = target.query().filter(|own| !own.is_empty()) {
@@ -164,7 +168,7 @@ fn with_query(target: &Url, event: &LifecycleEvent, payload: &[u8]) -> Url {
     url
 }
 
-fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destination) -> Carrier {
+fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destination) -> EncodedPayload {
     let boundary = boundary(event, delivery);
     let mut body = Vec::with_capacity(event.payload.len() + 512);
     for (name, value) in [("event", event.kind.as_ref().as_bytes()), ("payload", &event.payload)] {
@@ -175,7 +179,7 @@ fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destinat
         body.extend_from_slice(b"\r\n");
     }
     body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    Carrier {
+    EncodedPayload {
         url: destination.url.as_url().clone(),
         body: body.into(),
         content_type: Some(format!("multipart/form-data; boundary={boundary}")),
@@ -184,8 +188,8 @@ fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destinat
     }
 }
 
-/// Follows from the ids, so that attempts are byte-identical, and is not in the payload: a payload that holds it, by
-/// chance or on purpose, gets the next one.
+/// Derives the form's boundary from the ids, so that attempts are byte-identical. A payload that contains a boundary,
+/// by chance or on purpose, gets the next one.
 fn boundary(event: &LifecycleEvent, delivery: &DeliveryId) -> String {
     (0u32..)
         .map(|salt| {
@@ -193,16 +197,16 @@ fn boundary(event: &LifecycleEvent, delivery: &DeliveryId) -> String {
             format!("ringback-{}", hex(&digest[..16]))
         })
         .find(|boundary| !contains(&event.payload, boundary.as_bytes()))
-        .unwrap_or_default() // the search is endless, so it does not end empty-handed
+        .unwrap_or_default() // an endless search always finds one
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// Sends one request, and only one: no retry, no redirect.
+/// Sends exactly one request: no retry, no redirect.
 pub trait WebhookSender: Send + Sync {
-    /// Sends it and reads what comes back, within the limits of an attempt.
+    /// Sends the request and reads the response, within the limits of an attempt.
     fn send(&self, request: WebhookRequest) -> impl Future<Output = Outcome> + Send;
 }
 

@@ -1,11 +1,8 @@
-//! Where a delivery stands.
+//! The current state of a delivery.
 
-use crate::delivery::history::Attempted;
-use crate::delivery::history::Entry;
-use crate::delivery::history::Record;
+use crate::delivery::history::{Attempted, Entry, Record};
 use crate::delivery::outcome::OutcomeClass;
-use crate::delivery::record::Delivery;
-use crate::delivery::record::DeliveryStatus;
+use crate::delivery::record::{Delivery, DeliveryStatus};
 use crate::shared::timestamp::Timestamp;
 
 /// A delivery as the Delivery Logs list it.
@@ -13,18 +10,18 @@ use crate::shared::timestamp::Timestamp;
 pub struct Summary {
     /// The delivery.
     pub delivery: Delivery,
-    /// Where it stands.
+    /// Its current state.
     pub state: DeliveryState,
 }
 
-/// Where a delivery stands, after its latest record.
+/// The state of a delivery after its latest record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryState {
     /// The status.
     pub status: DeliveryStatus,
-    /// Attempts so far.
+    /// The number of attempts so far.
     pub attempts: u8,
-    /// What the latest attempt came to.
+    /// How the latest attempt ended.
     pub outcome: Option<OutcomeClass>,
     /// The status code of the latest attempt.
     pub http_status: Option<u16>,
@@ -37,7 +34,7 @@ pub struct DeliveryState {
 }
 
 impl DeliveryState {
-    /// Read off a history.
+    /// Derives the state from a history.
     #[must_use]
     pub fn of(records: &[Record]) -> Option<Self> {
         let last = records.last()?;

@@ -1,17 +1,17 @@
-//! Making a payload shorter where it has to fit into a URL.
+//! Shortens a payload that has to fit into a URL.
 
 use bytes::Bytes;
 
 use crate::shared::json::JsonObject;
 
-/// What is emptied, in this order, where the whole payload does not fit into a URL.
+/// The fields that are emptied, in this order, if the whole payload does not fit into a URL.
 pub const TRIMMABLE: [&str; 2] = ["conversation_transcript", "conversation_analysis"];
 
-/// The same payload with transcript and analysis emptied to `[]`.
+/// Returns the payload with transcript and analysis emptied to `[]`.
 #[must_use]
 pub fn trim(payload: &Bytes) -> Bytes {
     let Ok(fields) = serde_json::from_slice::<JsonObject>(payload) else {
-        return payload.clone(); // not made by `payload`: nothing we could empty
+        return payload.clone(); // not built by `payload`: no fields to empty
     };
     let fields: Vec<_> = fields
         .into_iter()

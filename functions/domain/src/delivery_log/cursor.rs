@@ -1,48 +1,47 @@
-//! Where a page of the Delivery Logs ends, as a caller carries it to the next page.
+//! Cursors: the end of a page of the Delivery Logs, as the caller sends it back for the next page.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::delivery_log::search::Filter;
-use crate::delivery_log::search::Position;
+use crate::delivery_log::search::{Filter, Position};
 use crate::shared::ids::{AccountId, DeliveryId};
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
 
-/// Bytes of a position's authentication code: half of SHA-256, as RFC 2104 allows.
-const CODE_BYTES: usize = 16;
+/// The length of a cursor's authentication code (MAC): half of SHA-256, as RFC 2104 allows.
+const MAC_BYTES: usize = 16;
 
-/// A position as a caller carries it to the next page. It holds the position only; the account comes from the caller's
-/// key, and the code binds it to that account and to the same filter.
+/// Encodes a position as a cursor. The cursor holds only the position; its MAC binds it to the caller's account, which
+/// comes from the API key, and to the filter.
 #[must_use]
 pub fn encode(position: &Position, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> String {
     let body = position.sort_key();
-    let code = code(&body, account, filter, secret);
-    URL_SAFE_NO_PAD.encode([&code[..CODE_BYTES], body.as_bytes()].concat())
+    let mac = mac(&body, account, filter, secret);
+    URL_SAFE_NO_PAD.encode([&mac[..MAC_BYTES], body.as_bytes()].concat())
 }
 
-/// Reads a position back. Every way of being wrong gets the same answer.
+/// Decodes a cursor. Every error has the same text.
 ///
 /// # Errors
-/// It was changed, or was given out for another account or filter.
+/// The cursor was changed, or was returned for another account or filter.
 pub fn decode(
     cursor: &str,
     account: &AccountId,
     filter: &Filter,
     secret: &[u8; 32],
 ) -> Result<Position, Invalid> {
-    open(cursor, account, filter, secret)
-        .ok_or_else(|| Invalid::new("cursor", "is not one that was given out for this search"))
+    verified(cursor, account, filter, secret)
+        .ok_or_else(|| Invalid::new("cursor", "must be a next_cursor that this search returned"))
 }
 
-fn open(cursor: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> Option<Position> {
-    let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let (given, body) = sealed.split_at_checked(CODE_BYTES)?;
+fn verified(cursor: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> Option<Position> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (given, body) = bytes.split_at_checked(MAC_BYTES)?;
     let body = std::str::from_utf8(body).ok()?;
-    let expected = code(body, account, filter, secret);
-    if !bool::from(subtle::ConstantTimeEq::ct_eq(given, &expected[..CODE_BYTES])) {
+    let expected = mac(body, account, filter, secret);
+    if !bool::from(subtle::ConstantTimeEq::ct_eq(given, &expected[..MAC_BYTES])) {
         return None;
     }
     let (millis, id) = body.split_once('#')?;
@@ -50,10 +49,10 @@ fn open(cursor: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -
     Some(Position { created_at, delivery_id: DeliveryId::parse(id).ok()? })
 }
 
-fn code(body: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> [u8; 32] {
+fn mac(body: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> [u8; 32] {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any key");
-    // `Debug` of a filter names all of its fields; that it may change between versions ends old cursors, no more.
+    // A filter's `Debug` names every field. If it changes between versions, old cursors become invalid, nothing more.
     let bound = crate::shared::ids::digest(&[account.as_str(), &format!("{filter:?}"), body]);
     mac.update(&bound);
     mac.finalize().into_bytes().into()

@@ -1,4 +1,4 @@
-//! How deliveries are read back: search, cursors and statistics.
+//! Reading deliveries back: search, cursors and statistics.
 
 pub mod cursor;
 pub mod search;

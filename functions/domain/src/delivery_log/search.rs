@@ -1,4 +1,4 @@
-//! Reading the Delivery Logs: what to look for, and where a page ends.
+//! Searching the Delivery Logs: filters, positions and pages.
 
 use std::future::Future;
 
@@ -12,13 +12,13 @@ use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, E
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
-/// Rows of a page, unless the caller asks for another number.
+/// Rows of a page, if the caller sets no limit.
 pub const DEFAULT_PAGE: usize = 50;
 
-/// Rows that a caller can ask for.
+/// The most rows that a caller can ask for.
 pub const MAX_PAGE: usize = 100;
 
-/// Which deliveries a caller wants to see.
+/// The deliveries that a caller wants to see.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
     /// To this destination.
@@ -27,20 +27,20 @@ pub struct Filter {
     pub conversation: Option<ConversationId>,
     /// Of this event.
     pub event: Option<EventKind>,
-    /// Standing like this.
+    /// With this status.
     pub status: Option<DeliveryStatus>,
-    /// Whose latest attempt came to this.
+    /// Whose latest attempt had this outcome.
     pub outcome: Option<OutcomeClass>,
-    /// Made at this time or later.
+    /// Created at this time or later.
     pub from: Option<Timestamp>,
-    /// Made before this time.
+    /// Created before this time.
     pub to: Option<Timestamp>,
 }
 
 impl Filter {
-    /// Whether a delivery is one of those.
+    /// Whether a delivery matches every condition.
     #[must_use]
-    pub fn admits(&self, Summary { delivery, state }: &Summary) -> bool {
+    pub fn matches(&self, Summary { delivery, state }: &Summary) -> bool {
         fn agrees<T: PartialEq>(wanted: Option<&T>, is: &T) -> bool {
             wanted.is_none_or(|wanted| wanted == is)
         }
@@ -54,25 +54,25 @@ impl Filter {
     }
 }
 
-/// Where a delivery stands in the log's order: by time, then by id.
+/// The place of a delivery in the log's order: by time, then by id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// When it was made.
+    /// When the delivery was created.
     pub created_at: Timestamp,
-    /// Which one.
+    /// The delivery.
     pub delivery_id: DeliveryId,
 }
 
 impl Position {
-    /// As a table's sort key, which orders as the position does.
+    /// Formats the position as a table's sort key, which has the same order.
     #[must_use]
     pub fn sort_key(&self) -> String {
         format!("{}#{}", sort_prefix(self.created_at), self.delivery_id)
     }
 }
 
-/// The start of the sort keys of that moment: the number of milliseconds to 13 digits, which lasts until 2286. A later
-/// moment sorts as the last of them, so that a search may end in any year.
+/// Returns the prefix of the sort keys at a time: milliseconds as 13 digits, which lasts until 2286. Later times share
+/// the last prefix, so that a search may end in any year.
 #[must_use]
 pub fn sort_prefix(at: Timestamp) -> String {
     format!("{:013}", at.as_millis().min(9_999_999_999_999))
@@ -85,33 +85,33 @@ pub struct Search {
     pub filter: Filter,
     /// Only those older than this one.
     pub after: Option<Position>,
-    /// How many at the most.
+    /// At most this many.
     pub limit: usize,
 }
 
 /// A page of deliveries, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
-    /// The deliveries. A page may hold fewer than asked for although more follow: a search reads a bounded number of
+    /// The deliveries. A page may hold fewer than the limit although more follow: a search reads a bounded number of
     /// rows.
     pub deliveries: Vec<Summary>,
-    /// Where the search goes on; `None` at its end.
+    /// Where the next page continues; `None` on the last page.
     pub next: Option<Position>,
 }
 
 /// The Delivery Logs.
 pub trait DeliveryLog: Send + Sync {
-    /// A page of deliveries, newest first.
+    /// Returns a page of deliveries, newest first.
     fn search(&self, account: &AccountId, search: &Search) -> impl Future<Output = Result<Page>> + Send;
 
-    /// One delivery with its records in order.
+    /// Returns one delivery with its records, in order.
     fn history(
         &self,
         account: &AccountId,
         delivery: &DeliveryId,
     ) -> impl Future<Output = Result<Option<(Summary, Vec<Record>)>>> + Send;
 
-    /// The event that deliveries carry, while it is kept.
+    /// Returns an event, while it is retained.
     fn event(
         &self,
         account: &AccountId,

@@ -1,16 +1,16 @@
-//! Attempts counted over time, for a chart.
+//! Counts attempts over time, for a chart.
 
 use crate::delivery::record::DeliveryStatus;
 use crate::delivery::state::Summary;
 use crate::shared::timestamp::Timestamp;
 
-/// Deliveries that are counted at the most: the newest.
+/// At most this many deliveries are counted: the newest.
 pub const MAX_COUNTED: usize = 2_000;
 
-/// Attempts of one stretch of time.
+/// The attempts of one interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
-    /// Where the stretch begins.
+    /// The start of the interval.
     pub start: Timestamp,
     /// Attempts that succeeded.
     pub succeeded: usize,
@@ -18,8 +18,8 @@ pub struct Bucket {
     pub failed: usize,
 }
 
-/// Counts the attempts of deliveries in as many equal stretches. A delivery's attempts count where it was made, which is
-/// where the log lists it.
+/// Counts the attempts of deliveries in `buckets` equal intervals. A delivery's attempts count in the interval in which
+/// it was created, which is where the log lists it.
 #[must_use]
 pub fn attempts_over_time(
     deliveries: &[Summary],

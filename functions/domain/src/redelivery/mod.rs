@@ -1,4 +1,4 @@
-//! What a customer sends by hand: an event again, all that a destination missed, or a test event.
+//! Deliveries that a customer requests: an event again, every event that a destination missed, or a test event.
 
 pub mod resend;
 pub mod send_test;

@@ -1,16 +1,14 @@
-//! A customer wants an event sent again: one delivery, or everything that ended without success.
+//! Sends events again: one delivery, or every delivery that ended without success.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use crate::delivery::message::DeliveryMessage;
-use crate::delivery::message::DeliveryQueue;
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::delivery::state::Summary;
-use crate::delivery_log::search::DeliveryLog;
-use crate::delivery_log::search::{Filter, Position, Search};
+use crate::delivery_log::search::{DeliveryLog, Filter, Position, Search};
 use crate::destination::record::Destination;
 use crate::destination::store::Destinations;
 use crate::shared::clock::Clock;
@@ -18,16 +16,16 @@ use crate::shared::ids::{AccountId, DeliveryId, DestinationId, hex};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// Deliveries that one recovery looks at. A larger one goes on where it stopped.
+/// Deliveries that one recovery call examines. A larger recovery continues with the next call.
 const PAGE: usize = 500;
 
-/// Events whose deliveries are looked at at the same time.
-const AT_ONCE: usize = 16;
+/// Events whose deliveries are examined concurrently.
+const CONCURRENCY: usize = 16;
 
-/// Deliveries of one event to one destination: a first one, and as many as customers have asked for since.
+/// The most deliveries of one event to one destination: the first, and those that customers have requested since.
 const MAX_OF_EVENT: usize = 1_000;
 
-/// Makes deliveries of events that were delivered before, or were not.
+/// Creates further deliveries of earlier events.
 pub struct Resend<L, D, Q> {
     log: L,
     destinations: D,
@@ -35,46 +33,46 @@ pub struct Resend<L, D, Q> {
     clock: Arc<dyn Clock>,
 }
 
-/// What a wish to send one delivery again came to.
+/// The result of a request to send one delivery again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resent {
-    /// A new delivery of the same event is on its way.
+    /// A new delivery of the same event was queued.
     Sent(Box<Delivery>),
-    /// There is no such delivery.
+    /// The delivery does not exist.
     NoDelivery,
-    /// It has not ended: it will be sent again anyhow.
+    /// The delivery has not ended: its own attempts continue.
     UnderWay,
     /// The event is no longer kept.
     NoEvent,
-    /// The destination takes nothing.
+    /// The destination cannot be sent to.
     Refused(NoDestination),
 }
 
 /// Why nothing can be sent to a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoDestination {
-    /// It was deleted, or never was.
+    /// It was deleted or never existed.
     Missing,
     /// It is disabled.
     Disabled,
 }
 
-/// What a recovery came to.
+/// The result of a recovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
-    /// Deliveries that were sent again, or would be.
+    /// The number of deliveries that were sent again, or would be.
     pub deliveries: usize,
-    /// Where the next recovery has to go on; `None` when nothing is left.
+    /// Where the next recovery call continues; `None` when nothing is left.
     pub next: Option<Position>,
 }
 
 impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
-    /// Over the Delivery Logs, the destinations and the queue of deliveries.
+    /// Creates the use case from its ports.
     pub fn new(log: L, destinations: D, deliveries: Q, clock: Arc<dyn Clock>) -> Self {
         Self { log, destinations, deliveries, clock }
     }
 
-    /// A destination that takes deliveries.
+    /// Returns a destination that can be sent to, or why it cannot.
     pub async fn active(
         &self,
         account: &AccountId,
@@ -87,7 +85,7 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         })
     }
 
-    /// Sends one delivery's event again. Each wish makes a delivery of its own, by this chance.
+    /// Sends one delivery's event again. Each call creates a new delivery, whose id derives from `randomness`.
     pub async fn one(&self, account: &AccountId, id: &DeliveryId, randomness: [u8; 16]) -> Result<Resent> {
         let Some((Summary { delivery, state }, _)) = self.log.history(account, id).await? else {
             return Ok(Resent::NoDelivery);
@@ -98,7 +96,8 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         if let Err(reason) = self.active(account, &delivery.destination_id).await? {
             return Ok(Resent::Refused(reason));
         }
-        let (Some(event_id), Some(new)) = (id.event_id(), self.again(&delivery, &hex(&randomness))) else {
+        let (Some(event_id), Some(new)) = (id.event_id(), self.new_delivery(&delivery, &hex(&randomness)))
+        else {
             return Ok(Resent::NoDelivery);
         };
         if self.log.event(account, &event_id).await?.is_none() {
@@ -108,8 +107,8 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         Ok(Resent::Sent(Box::new(new)))
     }
 
-    /// Sends everything again that fits the filter and ended without success, if nothing of the same event was sent to its
-    /// destination since. Running it again makes no second delivery.
+    /// Sends every delivery again that matches the filter and ended without success, unless its event was sent to the
+    /// same destination since. Repeating the call creates no second delivery.
     pub async fn all(
         &self,
         account: &AccountId,
@@ -119,18 +118,18 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
     ) -> Result<Recovered> {
         let page = self.log.search(account, &Search { filter, after, limit: PAGE }).await?;
         let failed: Vec<_> =
-            page.deliveries.into_iter().filter(is_failure).map(|summary| summary.delivery).collect();
-        let judged: Vec<_> = stream::iter(failed)
+            page.deliveries.into_iter().filter(is_recoverable).map(|summary| summary.delivery).collect();
+        let checked: Vec<_> = stream::iter(failed)
             .map(|delivery| async move {
                 Ok::<_, Unavailable>((self.is_latest(account, &delivery).await?, delivery))
             })
-            .buffered(AT_ONCE)
+            .buffered(CONCURRENCY)
             .try_collect()
             .await?;
-        let messages: Vec<DeliveryMessage> = judged
+        let messages: Vec<DeliveryMessage> = checked
             .iter()
             .filter(|(is_latest, _)| *is_latest)
-            .filter_map(|(_, delivery)| self.again(delivery, "recover"))
+            .filter_map(|(_, delivery)| self.new_delivery(delivery, "recover"))
             .map(Into::into)
             .collect();
         if !dry_run {
@@ -139,8 +138,8 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         Ok(Recovered { deliveries: messages.len(), next: page.next })
     }
 
-    /// Whether nothing of the same event was sent to the destination after this delivery. Asks for the event's own
-    /// records, which show what the lists do not yet: a first attempt that is under way.
+    /// Whether no later delivery sent the same event to the destination. Searches by conversation, which also finds
+    /// what the other lists do not show yet: a first attempt in progress.
     async fn is_latest(&self, account: &AccountId, delivery: &Delivery) -> Result<bool> {
         let filter = Filter {
             conversation: Some(delivery.conversation_id.clone()),
@@ -149,11 +148,11 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         };
         let of_event = self.log.search(account, &Search { filter, after: None, limit: MAX_OF_EVENT }).await?;
         let latest =
-            of_event.deliveries.iter().map(|summary| &summary.delivery).max_by_key(|other| age(other));
+            of_event.deliveries.iter().map(|summary| &summary.delivery).max_by_key(|other| recency(other));
         Ok(latest.is_none_or(|latest| latest.id == delivery.id))
     }
 
-    fn again(&self, delivery: &Delivery, salt: &str) -> Option<Delivery> {
+    fn new_delivery(&self, delivery: &Delivery, salt: &str) -> Option<Delivery> {
         let id = delivery.id.resend_id(salt)?;
         let trigger = if delivery.trigger == Trigger::Test { Trigger::Test } else { Trigger::Resend };
         Some(Delivery { id, trigger, created_at: self.clock.now(), ..delivery.clone() })
@@ -173,13 +172,13 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
     }
 }
 
-/// Whether a delivery is one to recover. A test is none.
-fn is_failure(Summary { delivery, state }: &Summary) -> bool {
+/// Whether a recovery may send the delivery again. Tests are excluded.
+fn is_recoverable(Summary { delivery, state }: &Summary) -> bool {
     let failed = state.status.is_final() && state.status != DeliveryStatus::Delivered;
     failed && delivery.trigger != Trigger::Test
 }
 
-/// What was sent again is younger than what it repeats, also within one millisecond.
-fn age(delivery: &Delivery) -> (Timestamp, bool) {
+/// Orders deliveries by creation. A resend is newer than the delivery it repeats, even within one millisecond.
+fn recency(delivery: &Delivery) -> (Timestamp, bool) {
     (delivery.created_at, delivery.trigger != Trigger::Lifecycle)
 }

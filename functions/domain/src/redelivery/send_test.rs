@@ -1,4 +1,4 @@
-//! A customer tries a destination with an event of a conversation that never was.
+//! Sends a test event of an invented conversation to one destination.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,13 +26,13 @@ pub struct SendTest<C, Q> {
 }
 
 impl<C: Conversations + EventOutbox, Q: DeliveryQueue> SendTest<C, Q> {
-    /// Over the record store and the queue of deliveries.
+    /// Creates the use case from its ports.
     pub fn new(conversations: C, deliveries: Q, clock: Arc<dyn Clock>) -> Self {
         Self { conversations, deliveries, clock }
     }
 
-    /// Sends one to this destination alone. It is a conversation like any other, marked as a test, so that a receiver
-    /// that looks it up finds it.
+    /// Sends one test event to this destination only. Its conversation is stored like any other, marked as a test, so
+    /// that a receiver that looks it up finds it.
     pub async fn run(
         &self,
         destination: &Destination,
@@ -49,9 +49,9 @@ impl<C: Conversations + EventOutbox, Q: DeliveryQueue> SendTest<C, Q> {
         conversation.ended = Some(ended.clone());
         let event = conversation.lifecycle_event(&ended);
         if self.conversations.end(&conversation, &event).await? != Saved::Yes {
-            return Err(Unavailable::new("store a test event", "its id was given out before"));
+            return Err(Unavailable::new("store a test event", "its id already exists"));
         }
-        // Not to be fanned out: it is for one destination.
+        // The event is for one destination and must not be fanned out.
         self.conversations.mark_announced(&account, &event_id).await?;
         let delivery = Delivery {
             account_id: account,
@@ -67,7 +67,7 @@ impl<C: Conversations + EventOutbox, Q: DeliveryQueue> SendTest<C, Q> {
     }
 }
 
-/// What a receiver can expect to find in a record.
+/// The fields that a receiver can expect in a record.
 fn sample() -> ConversationFields {
     ConversationFields::of([
         ("agent_id", Some(json!("test-agent"))),

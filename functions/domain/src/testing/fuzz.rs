@@ -1,4 +1,4 @@
-//! What must hold of any input: queue messages, cursors, records; and of URLs and payloads.
+//! Properties that hold for any input: queue messages, cursors, records, URLs and payloads.
 
 mod payloads;
 mod urls;
@@ -19,7 +19,7 @@ use crate::shared::json::JsonObject;
 use crate::shared::timestamp::Timestamp;
 use crate::testing::fakes::{Fuzz, assert_readable, sample};
 
-/// What a queue carries.
+/// Parts of queue messages.
 const MESSAGE_WORDS: [&str; 12] = [
     "[\"event\",1,",
     "[\"delivery\",1,",
@@ -48,11 +48,11 @@ fn a_message_is_ours_or_it_does_not_parse() {
         assert_eq!(fields["v"], 1, "another version");
         let known = serde_json::from_str::<Value>(&message.body()).unwrap();
         let all = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        assert_eq!(all(&fields), all(&known), "a field that nobody reads");
+        assert_eq!(all(&fields), all(&known), "an unknown field is accepted");
     });
 }
 
-/// As a caller writes it, and as what its text stands for, which is no text.
+/// Inputs are tried both as a cursor's text and as the bytes it encodes.
 #[test]
 fn a_cursor_is_the_one_that_was_given_out() {
     let (account, secret) = (sample::account(), [7; 32]);
@@ -73,7 +73,7 @@ fn a_cursor_is_the_one_that_was_given_out() {
     });
 }
 
-/// What a record is made of.
+/// Parts of a record.
 const RECORD_WORDS: [&str; 10] = [
     "\"expected_end\":\"9999-12-31T23:59:59.999-01:00\",",
     "\"expected_end\":\"0000-01-01T00:00:00+01:00\",",
@@ -87,7 +87,7 @@ const RECORD_WORDS: [&str; 10] = [
     "\"event\":1,",
 ];
 
-/// What a platform says of a conversation, in every flow: what is taken can be kept, shown and sent.
+/// The fields that a platform sends of a conversation, in every flow: accepted ones can be stored, shown and sent.
 #[test]
 fn a_record_is_taken_or_a_field_is_named() {
     let fuzz = Fuzz::of("bodies").with_words(&RECORD_WORDS).with_samples("ingest", |sample| {
@@ -98,7 +98,7 @@ fn a_record_is_taken_or_a_field_is_named() {
         let Ok(fields) = serde_json::from_slice::<JsonObject>(input) else { return };
         if let Ok(Value::Object(names)) = serde_json::from_slice(input) {
             let given = serde_json::from_slice::<JsonObject>(input).unwrap().into_iter().count();
-            assert_eq!(given, names.len(), "a field is given twice");
+            assert_eq!(given, names.len(), "a duplicate field is accepted");
         }
         let change = match ConversationPatch::parse(fields) {
             Ok(change) => change,
@@ -106,13 +106,13 @@ fn a_record_is_taken_or_a_field_is_named() {
         };
         let kept =
             ConversationFields::parse(serde_json::from_str(&change.fields.to_json()).unwrap()).unwrap();
-        assert!(kept == change.fields, "it is kept as it came");
+        assert!(kept == change.fields, "the fields are stored unchanged");
         let mut record =
             Conversation::new(sample::account(), sample::conversation_id(), Timestamp::from_millis(7));
         record.apply(&change);
         let shown: Value = serde_json::from_str(&record.public_json()).unwrap();
         assert_eq!(shown["expected_end"].as_str().and_then(Timestamp::parse), record.expected_end);
         let sent: Value = serde_json::from_slice(&payload(EventKind::Completed, &record)).unwrap();
-        assert_eq!(sent.as_object().unwrap().len(), 16, "all keys, always");
+        assert_eq!(sent.as_object().unwrap().len(), 16, "a payload always has every key");
     });
 }

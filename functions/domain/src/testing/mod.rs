@@ -1,4 +1,4 @@
-//! What the tests of all crates share: in-memory ports, a captured log, inputs for fuzzing.
+//! Support shared by the tests of all crates: in-memory ports, a captured log, inputs for fuzzing.
 
 pub mod fakes;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Walks every way, and back from every end.
+//! Explores every reachable state, and walks back from every end.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ pub(crate) struct Explored {
     pub(crate) states: usize,
     /// The first promise that was broken.
     pub(crate) broken: Option<&'static str>,
-    /// A state from which the delivery cannot end. Not looked for when a promise was broken.
+    /// A state from which the delivery cannot end. Not searched for if a promise was broken.
     pub(crate) stranded: Option<State>,
 }
 
 pub(crate) fn explore(rules: Rules) -> Explored {
     let mut known: HashMap<State, usize> = HashMap::from([(State::first(), 0)]);
     let mut states = vec![State::first()];
-    let mut before: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut predecessors: Vec<Vec<usize>> = vec![Vec::new()];
     let mut index = 0;
     while let Some(state) = states.get(index).cloned() {
         if let Some(breach) = state.breach() {
@@ -25,22 +25,22 @@ pub(crate) fn explore(rules: Rules) -> Explored {
         for next in state.next(rules) {
             let at = *known.entry(next).or_insert_with_key(|next| {
                 states.push(next.clone());
-                before.push(Vec::new());
+                predecessors.push(Vec::new());
                 states.len() - 1
             });
-            before[at].push(index);
+            predecessors[at].push(index);
         }
         index += 1;
     }
-    let stranded = stranded(&states, &before);
+    let stranded = stranded(&states, &predecessors);
     Explored { states: states.len(), broken: None, stranded }
 }
 
-fn stranded(states: &[State], before: &[Vec<usize>]) -> Option<State> {
+fn stranded(states: &[State], predecessors: &[Vec<usize>]) -> Option<State> {
     let mut can_end: Vec<bool> = states.iter().map(State::is_over).collect();
     let mut ends: Vec<usize> = (0..states.len()).filter(|index| can_end[*index]).collect();
     while let Some(index) = ends.pop() {
-        for &earlier in &before[index] {
+        for &earlier in &predecessors[index] {
             if !std::mem::replace(&mut can_end[earlier], true) {
                 ends.push(earlier);
             }

@@ -1,13 +1,13 @@
-//! Every way that one delivery can go: two workers, each free to die, to be throttled and to miss an answer at every
-//! step, a queue that hands out twice, and the reconciler. What a worker decides is decided by the rules themselves.
+//! A model checker for one delivery: two workers, each of which may die, be throttled or lose a response at every step,
+//! a queue that delivers a message twice, and the reconciler. The rules themselves make every decision of a worker.
 //!
-//! Start at [`state`]; [`steps`] are the ways from one state to the next, and [`explore`] walks them all.
+//! Start at [`state`]; [`steps`] lists the transitions between states, and [`explore`] follows every one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
 mod explore;
@@ -23,7 +23,7 @@ fn no_promise_can_be_broken_and_every_delivery_can_end() {
     println!("{} states", explored.states);
     assert_eq!(explored.broken, None);
     assert_eq!(explored.stranded, None);
-    assert!(explored.states > 250_000, "{} states are not all there are", explored.states);
+    assert!(explored.states > 250_000, "only {} states were explored", explored.states);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn without_the_reconciler_a_delivery_can_be_stranded() {
 
 #[test]
 fn without_closing_what_the_dead_have_claimed_a_delivery_can_be_stranded() {
-    let explored = explore(Rules { closes_unknown: false, ..Rules::default() });
+    let explored = explore(Rules { completes_unknown: false, ..Rules::default() });
     assert!(explored.stranded.is_some());
 }
 
@@ -47,7 +47,7 @@ fn without_a_condition_on_the_claim_a_number_is_sent_twice() {
 
 #[test]
 fn without_a_condition_on_the_owner_a_record_is_completed_twice() {
-    let explored = explore(Rules { asks_for_the_owner: false, ..Rules::default() });
+    let explored = explore(Rules { checks_owner: false, ..Rules::default() });
     assert!(explored.broken.is_some());
 }
 

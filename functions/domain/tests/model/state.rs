@@ -1,22 +1,21 @@
-//! One moment of a delivery: its records, its messages, and what its workers are about to do.
+//! One state of a delivery: its records, its messages, and its workers' next steps.
 //!
-//! Time is what may have passed: a moment lies ahead or it does not.
+//! Time is abstract: a due time either lies ahead or has passed.
 
 use std::time::Duration;
 
-use domain::delivery::history::Owner;
-use domain::delivery::history::{Attempted, Entry, Record};
-use domain::delivery::ledger::{Closing, MAX_ATTEMPTS};
+use domain::delivery::history::{Attempted, Entry, Owner, Record};
+use domain::delivery::ledger::{CompletedAttempt, MAX_ATTEMPTS};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::shared::timestamp::Timestamp;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const AHEAD: Timestamp = Timestamp::from_millis(1_000_001);
 
-/// One record. Its number is its place.
+/// One record, numbered by its place in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
-    /// Claimed by a worker that lives, or by none.
+    /// Claimed by a live worker, or by a dead one (`None`).
     Inflight {
         owner: Option<usize>,
         is_expired: bool,
@@ -29,7 +28,7 @@ pub(crate) enum Slot {
 }
 
 impl Slot {
-    /// As the ledger keeps it.
+    /// Returns the record as the ledger stores it.
     fn record(self, number: u8) -> Record {
         let attempted = |class, next_at| {
             let outcome = Outcome::failed(class, "", Duration::ZERO);
@@ -49,9 +48,9 @@ impl Slot {
         Record { number, at: NOW, entry }
     }
 
-    /// What a completion makes of it.
-    pub(crate) fn closed(closing: &Closing) -> Self {
-        match (closing.attempted.outcome.class, closing.attempted.next_at) {
+    /// Returns the completed record.
+    pub(crate) fn completed(completed: &CompletedAttempt) -> Self {
+        match (completed.attempted.outcome.class, completed.attempted.next_at) {
             (OutcomeClass::Success, None) => Self::Succeeded,
             (_, Some(next_at)) => Self::Failed { is_due: next_at <= NOW },
             (_, None) => Self::Exhausted,
@@ -67,7 +66,7 @@ pub(crate) fn alive(worker: usize) -> Owner {
     Owner::new("alive", worker)
 }
 
-/// Whoever claimed that number and lives no more.
+/// The dead owner of a claim on that number.
 pub(crate) fn dead(number: u8) -> Owner {
     Owner::new("dead", number.into())
 }
@@ -75,8 +74,8 @@ pub(crate) fn dead(number: u8) -> Owner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
     Visible,
-    Held,
-    /// In the queue of dead letters.
+    InFlight,
+    /// In the dead-letter queue.
     Dead,
     Gone,
 }
@@ -109,13 +108,13 @@ impl End {
     }
 }
 
-/// What a worker does next with the message it holds.
+/// The next step of a worker with the message it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Todo {
     Read,
     Claim(u8),
-    /// The record's number, and its owner if that lives.
-    CloseUnknown(u8, Option<usize>),
+    /// The record's number, and its owner if still alive.
+    CompleteAsUnknown(u8, Option<usize>),
     Send(u8),
     Complete(u8, End),
     Acknowledge,
@@ -125,19 +124,19 @@ pub(crate) enum Todo {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     pub(crate) slots: Vec<Slot>,
-    /// Requests that were made, by number.
+    /// The number of requests sent, by attempt number.
     pub(crate) requests: [u8; MAX_ATTEMPTS as usize],
-    /// The message that each worker holds, and what it does next.
+    /// The message that each worker holds, and its next step.
     pub(crate) workers: [Option<(usize, Todo)>; 2],
     pub(crate) messages: Vec<Message>,
-    /// The completion of a worker that died when it was on its way.
+    /// A completion still in transit whose worker has died.
     pub(crate) late: Option<(u8, End)>,
-    /// What must never happen, and did.
+    /// A promise that a step broke.
     pub(crate) broken: Option<&'static str>,
 }
 
 impl State {
-    /// A message of a delivery that nobody has worked on.
+    /// The initial state: one message of a new delivery.
     pub(crate) fn first() -> Self {
         let message = Message { place: Place::Visible, receives: 0 };
         Self {
@@ -150,7 +149,7 @@ impl State {
         }
     }
 
-    /// Workers have no names: a state in which they have changed places is the same.
+    /// Normalizes the order of the workers: states that differ only in that order are the same.
     pub(crate) fn in_order(mut self) -> Self {
         if self.workers[0] > self.workers[1] {
             self.workers.swap(0, 1);
@@ -160,7 +159,7 @@ impl State {
                 }
             }
             for (_, todo) in self.workers.iter_mut().flatten() {
-                if let Todo::CloseUnknown(_, Some(owner)) = todo {
+                if let Todo::CompleteAsUnknown(_, Some(owner)) = todo {
                     *owner = 1 - *owner;
                 }
             }
@@ -176,14 +175,14 @@ impl State {
         self.slots.get_mut(usize::from(number) - 1)
     }
 
-    /// It has ended, and nothing of it is left.
+    /// Whether the delivery has ended and no message or work is left.
     pub(crate) fn is_over(&self) -> bool {
         self.slots.last().is_some_and(|slot| slot.is_final())
             && self.workers == [None; 2]
             && self.messages.iter().all(|message| message.place == Place::Gone)
     }
 
-    /// The first promise that this breaks.
+    /// Returns the first promise that this state breaks.
     pub(crate) fn breach(&self) -> Option<&'static str> {
         let success = self.slots.iter().position(|slot| *slot == Slot::Succeeded);
         let open = self.slots.iter().rev().skip(1).any(|slot| matches!(slot, Slot::Inflight { .. }));

@@ -1,27 +1,27 @@
-//! The ways from one state to the next.
+//! The transitions from one state to the next.
 
 use std::sync::LazyLock;
 
 use domain::delivery::history::Owner;
-use domain::delivery::ledger::{Claim, Closing, MAX_ATTEMPTS, Step, next_step};
+use domain::delivery::ledger::{Claim, CompletedAttempt, MAX_ATTEMPTS, Step, next_step};
 use domain::delivery::record::Delivery;
 use domain::testing::fakes::sample;
 
 use crate::state::{End, Message, NOW, Place, Slot, State, Todo, alive, dead};
 
-/// Which one it is makes no difference.
+/// The delivery; any one will do.
 static DELIVERY: LazyLock<Delivery> = LazyLock::new(sample::delivery);
 
-/// As in the template.
+/// As set in `infra/template.yaml`.
 const MAX_RECEIVES: u8 = 4;
 
-/// What the protocol consists of. Without any one of them it fails.
+/// The parts of the protocol. Without any one of them it fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) reconciles: bool,
     pub(crate) claims_on_condition: bool,
-    pub(crate) closes_unknown: bool,
-    pub(crate) asks_for_the_owner: bool,
+    pub(crate) completes_unknown: bool,
+    pub(crate) checks_owner: bool,
     pub(crate) leases_outlive_their_owners: bool,
 }
 
@@ -30,35 +30,35 @@ impl Default for Rules {
         Self {
             reconciles: true,
             claims_on_condition: true,
-            closes_unknown: true,
-            asks_for_the_owner: true,
+            completes_unknown: true,
+            checks_owner: true,
             leases_outlive_their_owners: true,
         }
     }
 }
 
-/// How a write goes.
+/// The result of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Write {
     Done,
-    /// Throttled to the last try.
+    /// Throttled at every try.
     Refused,
-    /// Done, and its answer is lost to the last try.
-    Unheard,
+    /// Applied, but its response is lost at every try.
+    AnswerLost,
     DiedBefore,
     DiedAfter,
 }
 
 impl Write {
-    const ALL: [Self; 5] = [Self::Done, Self::Refused, Self::Unheard, Self::DiedBefore, Self::DiedAfter];
+    const ALL: [Self; 5] = [Self::Done, Self::Refused, Self::AnswerLost, Self::DiedBefore, Self::DiedAfter];
 
     fn is_applied(self) -> bool {
-        matches!(self, Self::Done | Self::Unheard | Self::DiedAfter)
+        matches!(self, Self::Done | Self::AnswerLost | Self::DiedAfter)
     }
 }
 
 impl State {
-    /// All states that can come next.
+    /// Returns every possible next state.
     pub(crate) fn next(&self, rules: Rules) -> Vec<Self> {
         let mut next = self.time(rules);
         next.extend(self.late_write(rules));
@@ -82,7 +82,7 @@ impl State {
         next
     }
 
-    /// What was ahead has come.
+    /// A due time or a lease's end passes.
     fn time(&self, rules: Rules) -> Vec<Self> {
         let passed = match self.slots.last() {
             Some(Slot::Failed { is_due: false }) => Slot::Failed { is_due: true },
@@ -96,7 +96,7 @@ impl State {
         vec![self.with(|next| *next.slots.last_mut().unwrap() = passed)]
     }
 
-    /// The completion of a dead worker arrives, or never does.
+    /// The completion of a dead worker arrives or is lost.
     fn late_write(&self, rules: Rules) -> Vec<Self> {
         let Some((number, end)) = self.late else { return Vec::new() };
         let arrives = self.with(|next| {
@@ -106,7 +106,7 @@ impl State {
         vec![arrives, self.with(|next| next.late = None)]
     }
 
-    /// A message is handed out, to one or to two, or buried.
+    /// A message is delivered to one worker or to two, is received without effect, or becomes a dead letter.
     fn queue(&self, index: usize) -> Vec<Self> {
         let Message { place, receives } = self.messages[index];
         if place != Place::Visible {
@@ -116,18 +116,18 @@ impl State {
             return vec![self.with(|next| next.messages[index].place = Place::Dead)];
         }
         let idle = self.workers.iter().position(Option::is_none);
-        let burned = self.with(|next| next.messages[index].receives += 1);
-        let handed_out = idle.into_iter().flat_map(|worker| {
+        let wasted = self.with(|next| next.messages[index].receives += 1);
+        let received = idle.into_iter().flat_map(|worker| {
             // A first receive claims without a read.
             let todo = if receives == 0 { Todo::Claim(1) } else { Todo::Read };
-            [Place::Held, Place::Visible].map(|place| {
+            [Place::InFlight, Place::Visible].map(|place| {
                 self.with(|next| {
                     next.messages[index] = Message { place, receives: receives + 1 };
                     next.workers[worker] = Some((index, todo));
                 })
             })
         });
-        handed_out.chain([burned]).collect()
+        received.chain([wasted]).collect()
     }
 
     fn reconcile(&self, index: usize) -> Vec<Self> {
@@ -142,13 +142,17 @@ impl State {
         match todo {
             Todo::Read => {
                 let decided = self.decide(rules, worker);
-                vec![self.going_on(worker, decided), self.going_on(worker, Todo::HandBack), self.died(worker)]
+                vec![
+                    self.continued(worker, decided),
+                    self.continued(worker, Todo::HandBack),
+                    self.died(worker),
+                ]
             }
             Todo::Claim(number) => self.claim(rules, worker, number),
-            Todo::CloseUnknown(number, owner) => self.write(worker, Todo::Read, |next| {
+            Todo::CompleteAsUnknown(number, owner) => self.write(worker, Todo::Read, |next| {
                 let owner = owner.map_or_else(|| dead(number), alive);
-                let closing = Closing::unknown(DELIVERY.clone(), number, owner, NOW, NOW);
-                next.complete(rules, &closing);
+                let completed = CompletedAttempt::unknown(DELIVERY.clone(), number, owner, NOW, NOW);
+                next.complete(rules, &completed);
             }),
             Todo::Send(number) => self.send(worker, number),
             Todo::Complete(number, end) => self.completed(rules, worker, number, end),
@@ -163,10 +167,13 @@ impl State {
     fn decide(&self, rules: Rules, worker: usize) -> Todo {
         match next_step(&self.records(), Some(&alive(worker)), NOW) {
             Step::Acknowledge => Todo::Acknowledge,
-            Step::CloseUnknown { number, owner, .. } if rules.closes_unknown => {
-                Todo::CloseUnknown(number, (0..self.workers.len()).find(|worker| alive(*worker) == owner))
+            Step::CompleteAsUnknown { number, owner, .. } if rules.completes_unknown => {
+                Todo::CompleteAsUnknown(
+                    number,
+                    (0..self.workers.len()).find(|worker| alive(*worker) == owner),
+                )
             }
-            Step::Wait { .. } | Step::CloseUnknown { .. } => Todo::HandBack,
+            Step::Wait { .. } | Step::CompleteAsUnknown { .. } => Todo::HandBack,
             Step::Claim { number } => Todo::Claim(number),
             Step::Send { number } => Todo::Send(number),
         }
@@ -184,9 +191,9 @@ impl State {
             }
         });
         if is_free {
-            // The answer to the first try is lost, and the second one finds the record of the first.
+            // The response to the first try is lost, and the second try finds the record of the first.
             let claimed = Slot::Inflight { owner: Some(worker), is_expired: false };
-            next.push(self.with(|next| next.slots.push(claimed)).going_on(worker, Todo::Read));
+            next.push(self.with(|next| next.slots.push(claimed)).continued(worker, Todo::Read));
         }
         next
     }
@@ -195,52 +202,52 @@ impl State {
         let sent = self.with(|next| {
             next.requests[usize::from(number) - 1] += 1;
             if next.slots.contains(&Slot::Succeeded) {
-                next.broken = Some("a request after a success");
+                next.broken = Some("a request follows a success");
             }
         });
-        let ends = End::ALL.map(|end| sent.going_on(worker, Todo::Complete(number, end)));
+        let ends = End::ALL.map(|end| sent.continued(worker, Todo::Complete(number, end)));
         ends.into_iter().chain([self.died(worker), sent.died(worker)]).collect()
     }
 
     fn completed(&self, rules: Rules, worker: usize, number: u8, end: End) -> Vec<Self> {
-        let closing = completion(number, alive(worker), end);
+        let completed = completion(number, alive(worker), end);
         let todo = if end == End::Success { Todo::Acknowledge } else { Todo::HandBack };
-        let mut next = self.write(worker, todo, |next| next.complete(rules, &closing));
+        let mut next = self.write(worker, todo, |next| next.complete(rules, &completed));
         if self.late.is_none() && rules.leases_outlive_their_owners {
             next.push(self.with(|next| next.late = Some((number, end))).died(worker));
         }
         next
     }
 
-    /// Completes a record on the condition that it is in flight and its owner's.
-    fn complete(&mut self, rules: Rules, closing: &Closing) {
-        let number = closing.number;
+    /// Completes a record on the condition that it is in flight and has the same owner.
+    fn complete(&mut self, rules: Rules, completed: &CompletedAttempt) {
+        let number = completed.number;
         let Some(slot) = self.slot(number) else { return };
         let is_owners = matches!(slot, Slot::Inflight { owner, .. }
-            if closing.owner == owner.map_or_else(|| dead(number), alive));
-        if is_owners || !rules.asks_for_the_owner {
-            *slot = Slot::closed(closing);
+            if completed.owner == owner.map_or_else(|| dead(number), alive));
+        if is_owners || !rules.checks_owner {
+            *slot = Slot::completed(completed);
         }
     }
 
-    /// All the ways that a write can go.
+    /// Returns a next state for each result of a write.
     fn write(&self, worker: usize, then: Todo, apply: impl Fn(&mut Self)) -> Vec<Self> {
         let one = |write: Write| {
             let next = if write.is_applied() { self.with(&apply) } else { self.clone() };
             match write {
-                Write::Done => next.going_on(worker, then),
-                Write::Refused | Write::Unheard => next.going_on(worker, Todo::HandBack),
+                Write::Done => next.continued(worker, then),
+                Write::Refused | Write::AnswerLost => next.continued(worker, Todo::HandBack),
                 Write::DiedBefore | Write::DiedAfter => next.died(worker),
             }
         };
         Write::ALL.map(one).into()
     }
 
-    fn going_on(&self, worker: usize, todo: Todo) -> Self {
+    fn continued(&self, worker: usize, todo: Todo) -> Self {
         self.with(|next| next.workers[worker] = next.workers[worker].map(|(message, _)| (message, todo)))
     }
 
-    /// The invocation is over: what it claimed is nobody's, and what it held can be seen again.
+    /// The invocation ends: its claims have a dead owner, and its message becomes visible again.
     fn died(&self, worker: usize) -> Self {
         self.with(|next| {
             for slot in &mut next.slots {
@@ -250,15 +257,15 @@ impl State {
             }
             let held = next.workers[worker].take().map(|(message, _)| message);
             let message = held.map(|index| &mut next.messages[index]);
-            if let Some(message) = message.filter(|message| message.place == Place::Held) {
+            if let Some(message) = message.filter(|message| message.place == Place::InFlight) {
                 message.place = Place::Visible;
             }
         })
     }
 }
 
-fn completion(number: u8, owner: Owner, end: End) -> Closing {
+fn completion(number: u8, owner: Owner, end: End) -> CompletedAttempt {
     assert!(number <= MAX_ATTEMPTS);
     let claim = Claim { delivery: DELIVERY.clone(), number, owner, at: NOW, lease_until: NOW };
-    Closing::new(claim, end.outcome(), &[], NOW)
+    CompletedAttempt::new(claim, end.outcome(), &[], NOW)
 }

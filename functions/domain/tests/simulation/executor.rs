@@ -1,5 +1,5 @@
-//! Runs futures in virtual time: one thread, no waiting. What happens at the same moment happens in the order in which
-//! it was asked for, so a run can be repeated to the bit.
+//! Runs futures in virtual time: one thread, no waiting. Actions due at the same time run in the order in which they
+//! were scheduled, so a run is exactly repeatable.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -14,7 +14,7 @@ use domain::shared::timestamp::Timestamp;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What is due at a moment.
+/// The action of a timer.
 enum Due {
     Wake(Waker),
     Do(Box<dyn FnOnce() + Send>),
@@ -47,7 +47,7 @@ impl PartialOrd for Timer {
 }
 
 impl Ord for Timer {
-    /// The heap's greatest is the next one due.
+    /// Reversed, so that the heap's greatest timer is the next one due.
     fn cmp(&self, other: &Self) -> Ordering {
         other.rank().cmp(&self.rank())
     }
@@ -56,18 +56,18 @@ impl Ord for Timer {
 struct State {
     now: Timestamp,
     timers: BinaryHeap<Timer>,
-    asked: u64,
+    scheduled: u64,
     spawned: Vec<Task>,
 }
 
-/// The time of the simulated world, which is also the way to do something later in it.
+/// The clock and scheduler of the simulated world.
 #[derive(Clone)]
 pub(crate) struct Time(Arc<Mutex<State>>);
 
 impl Time {
     pub(crate) fn starting_at(now: Timestamp) -> Self {
         let (timers, spawned) = (BinaryHeap::new(), Vec::new());
-        Self(Arc::new(Mutex::new(State { now, timers, asked: 0, spawned })))
+        Self(Arc::new(Mutex::new(State { now, timers, scheduled: 0, spawned })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,8 +76,8 @@ impl Time {
 
     fn schedule(&self, at: Timestamp, due: Due) {
         let mut state = self.state();
-        state.asked += 1;
-        let order = state.asked;
+        state.scheduled += 1;
+        let order = state.scheduled;
         state.timers.push(Timer { at, order, due });
     }
 
@@ -89,16 +89,16 @@ impl Time {
         Sleep { time: self.clone(), until, is_scheduled: false }
     }
 
-    /// Does something later, whatever becomes of whoever asked for it.
-    pub(crate) fn after(&self, span: Duration, what: impl FnOnce() + Send + 'static) {
-        self.schedule(self.now() + span, Due::Do(Box::new(what)));
+    /// Runs an action later, even if its caller has died.
+    pub(crate) fn after(&self, span: Duration, action: impl FnOnce() + Send + 'static) {
+        self.schedule(self.now() + span, Due::Do(Box::new(action)));
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.state().spawned.push(Box::pin(task));
     }
 
-    /// Runs until nothing is left to do, or until then.
+    /// Runs until nothing is left to do, or until `end`.
     pub(crate) fn run_until(&self, end: Timestamp) {
         let ready = Ready::default();
         let mut tasks: Vec<Option<(Task, Waker)>> = Vec::new();
@@ -121,10 +121,10 @@ impl Time {
             self.state().now = at;
             match due {
                 Due::Wake(waker) => waker.wake(),
-                Due::Do(what) => what(),
+                Due::Do(action) => action(),
             }
         }
-        // What is left to do holds the world that holds this.
+        // The remaining timers hold the world, which holds this scheduler: break the reference cycle.
         self.state().timers.clear();
     }
 }
@@ -135,7 +135,7 @@ impl Clock for Time {
     }
 }
 
-/// The tasks that can go on.
+/// The tasks that are ready to run.
 #[derive(Clone, Default)]
 struct Ready(Arc<Mutex<VecDeque<usize>>>);
 
@@ -150,7 +150,7 @@ impl Wake for Alarm {
     }
 }
 
-/// Is done at a moment.
+/// A future that is ready at a given time.
 pub(crate) struct Sleep {
     time: Time,
     until: Timestamp,

@@ -1,4 +1,4 @@
-//! What can go wrong, how often it does in this world, and how often it did.
+//! The faults: which exist, how often each happens in this world, and how often it has happened.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -10,15 +10,15 @@ use crate::executor::Time;
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $name:ident = $worst:literal),+ $(,)?) => {
-        /// What can go wrong.
+        /// A fault.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Fault { $($(#[$doc])* $name),+ }
 
         impl Fault {
-            /// All of them.
+            /// Every variant.
             pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// How often it happens in the worst of storms.
+            /// How often each happens in the worst world.
             const WORST: &[f64] = &[$($worst),+];
         }
     };
@@ -28,45 +28,45 @@ faults! {
     // ---- calls to tables and queues ----
     /// Throttled, or a 500.
     Refused = 0.3,
-    /// It never arrives, and the caller waits in vain.
+    /// The request never arrives, and the caller times out.
     LostRequest = 0.1,
-    /// It is done, and the caller waits in vain.
+    /// The call is applied, but the caller times out.
     LostAnswer = 0.15,
-    /// It is done long after the caller has given it up.
+    /// The call is applied long after the caller has timed out.
     LateWrite = 0.1,
-    /// It takes almost as long as the caller waits.
+    /// The call takes almost as long as the caller's timeout.
     SlowCall = 0.1,
     /// Some entries of a batch are refused.
     PartlyRefused = 0.2,
     // ---- the queue ----
-    /// Handed out to two.
+    /// Delivered to two workers at once.
     Duplicate = 0.1,
-    /// Handed out again though it was deleted.
+    /// Delivered again after its deletion.
     Resurrected = 0.1,
-    /// The count of receives is too low, or not there.
+    /// The receive count is too low or missing.
     WrongCount = 0.1,
     NothingReceived = 0.2,
-    /// As many messages are in flight as can be.
+    /// The limit of messages in flight is reached.
     Capped = 0.0,
     // ---- the function ----
     ThrottledInvoke = 0.3,
-    /// The worker dies before a call or a request leaves it.
+    /// The worker dies before it sends a call or a request.
     KilledBefore = 0.02,
-    /// It dies when what it asked for is done.
+    /// The worker dies after its call or request has been applied.
     KilledAfter = 0.02,
-    /// It dies at any time.
+    /// The worker dies at any time.
     KilledAtRandom = 0.1,
-    /// Lambda kills it at its deadline.
+    /// Lambda kills the worker at its deadline.
     KilledAtDeadline = 0.0,
-    /// The sandbox stands still for a while.
+    /// The sandbox is frozen for a while.
     Frozen = 0.1,
-    /// The worker sees an invocation some time after it began.
+    /// The worker starts some time after its invocation began.
     LateStart = 0.3,
     /// The sandbox's clock is wrong by up to five minutes.
     WrongClock = 0.7,
-    /// A panic before the request leaves.
+    /// A panic before the request is sent.
     Panic = 0.02,
-    /// A panic after it has left.
+    /// A panic after the request is sent.
     PanicAfterRequest = 0.02,
     // ---- the destination ----
     HttpError = 0.0,
@@ -77,16 +77,16 @@ faults! {
     /// The request travels for most of a second.
     SlowRequest = 0.1,
     // ---- tenants ----
-    /// Its owner switches a destination off.
+    /// The owner disables a destination.
     Disabled = 0.0,
     Enabled = 0.0,
     Deleted = 0.0,
     Moved = 0.0,
-    /// A body that is not ours.
+    /// A body that is not a message.
     Poison = 0.0,
 }
 
-/// Where something can go wrong.
+/// The operations in which faults happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Point {
     Receive,
@@ -110,7 +110,7 @@ pub(crate) enum Point {
 struct State {
     rates: Vec<f64>,
     until: Timestamp,
-    /// What a scenario asks for, and how many times it is passed over first.
+    /// Faults that a scenario forces, each after a number of operations without it.
     forced: Vec<(Point, Fault, usize)>,
     happened: Vec<u64>,
     story: Vec<String>,
@@ -125,21 +125,21 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// None but those that are forced.
+    /// Creates faults that happen only when forced.
     pub(crate) fn none(randomness: &SeededRandomness, time: &Time) -> Self {
-        let nothing = vec![0; Fault::ALL.len()];
+        let happened = vec![0; Fault::ALL.len()];
         let state = State {
             rates: vec![0.0; Fault::ALL.len()],
             until: time.now(),
             forced: Vec::new(),
-            happened: nothing,
+            happened,
             story: Vec::new(),
         };
         Self { state: Arc::new(Mutex::new(state)), randomness: randomness.clone(), time: time.clone() }
     }
 
-    /// Some of them, or all, for a while: a calm world or a stormy one.
-    pub(crate) fn weather(randomness: &SeededRandomness, time: &Time) -> Self {
+    /// Creates random faults for a limited time: none, some or every kind, rare or frequent.
+    pub(crate) fn random(randomness: &SeededRandomness, time: &Time) -> Self {
         let faults = Self::none(randomness, time);
         let strength = *randomness.pick(&[0.0, 0.05, 0.2, 0.5, 1.0]);
         let share = *randomness.pick(&[0.2, 0.5, 1.0]);
@@ -158,21 +158,21 @@ impl Faults {
         self.state.lock().unwrap()
     }
 
-    /// When the storm is over.
+    /// Returns when random faults stop.
     pub(crate) fn until(&self) -> Timestamp {
         self.state().until
     }
 
-    /// Makes it happen there once, after this many times that it does not.
+    /// Forces a fault once, after `passed` operations without it.
     pub(crate) fn force_after(&self, passed: usize, at: Point, fault: Fault) {
         self.state().forced.push((at, fault, passed));
     }
 
-    /// Whether it happens now.
+    /// Decides whether a fault happens now.
     pub(crate) fn happens(&self, at: Point, fault: Fault) -> bool {
         let mut state = self.state();
-        let asked = state.forced.iter().position(|(point, what, _)| (*point, *what) == (at, fault));
-        let happens = match asked.map(|index| (index, &mut state.forced[index].2)) {
+        let forced = state.forced.iter().position(|(point, what, _)| (*point, *what) == (at, fault));
+        let happens = match forced.map(|index| (index, &mut state.forced[index].2)) {
             Some((index, 0)) => {
                 state.forced.remove(index);
                 true
@@ -190,7 +190,7 @@ impl Faults {
         happens
     }
 
-    /// It happened, by another's decision.
+    /// Notes a fault that was decided elsewhere.
     pub(crate) fn note(&self, fault: Fault, what: impl FnOnce() -> String) {
         let now = self.time.now();
         let mut state = self.state();
@@ -206,12 +206,12 @@ impl Faults {
         self.state().happened[fault as usize] > 0
     }
 
-    /// What a scenario asked for and did not get.
+    /// Returns the forced faults that have not happened.
     pub(crate) fn outstanding(&self) -> Vec<(Point, Fault, usize)> {
         self.state().forced.clone()
     }
 
-    /// A line for each fault that happened.
+    /// Returns a line for each fault that happened.
     pub(crate) fn story(&self) -> Vec<String> {
         self.state().story.clone()
     }

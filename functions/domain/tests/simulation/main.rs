@@ -1,17 +1,18 @@
-//! The rules, simulated: queues, tables, destinations, workers and time are stood in for, and each of them fails in the
-//! ways that it has. All chance comes from a seed.
+//! A deterministic simulation of the rules: queues, tables, destinations, workers and time are simulated, and each
+//! fails in its own ways. All randomness comes from a seed.
 //!
-//! Start at [`world`]; [`faults`] lists what can go wrong. [`rows`] forces one row of the fault matrix each, [`neighbours`]
-//! the one that takes thousands of messages, [`search`] looks for a seed under which a promise is not kept. The last step
-//! is always `checker::check`.
+//! Start at [`world`]; [`faults`] lists what can go wrong. Each test in [`rows`] forces one row of the fault matrix,
+//! [`neighbours`] the row that takes thousands of messages, and [`search`] looks for a seed that breaks a promise. The
+//! last step is always `checker::check`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
+mod conversations;
 mod executor;
 mod faults;
 mod mapping;
@@ -23,6 +24,7 @@ mod rows;
 mod scale;
 mod scene;
 mod search;
+mod sender;
 mod sink;
 mod worker;
 mod world;

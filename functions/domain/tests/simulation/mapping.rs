@@ -1,5 +1,5 @@
-//! The event source mapping: hands batches to invocations, deletes what they are done with, and kills them at their
-//! deadline.
+//! The event source mapping: passes batches to invocations, deletes the messages they are done with, and kills them at
+//! their deadline.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -17,21 +17,21 @@ use crate::executor::{Sleep, Time};
 use crate::faults::{Fault, Point};
 use crate::network::Network;
 use crate::ports::Ports;
-use crate::queue::{Handed, Source};
+use crate::queue::{ReceivedMessage, Source};
 use crate::worker::Worker;
 use crate::world::World;
 
-/// Of the function, as in the template.
+/// The function's timeout, as set in `infra/template.yaml`.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Until a mapping asks a queue again that has messages and gave none.
+/// The time until a mapping polls a queue again that has messages but returned none.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl World {
-    /// Hands out what can be seen then.
+    /// Polls a queue after this time, unless an earlier poll is scheduled.
     pub(crate) fn poll_after(self: &Arc<Self>, source: Source, span: Duration) {
         let at = self.time.now() + span + self.randomness.millis(0, 20);
-        if self.is_next_poll(source, at) {
+        if self.schedule_poll(source, at) {
             let world = Arc::clone(self);
             self.time.after(at.since(self.time.now()), move || {
                 if world.is_poll_due(source, at) {
@@ -46,7 +46,7 @@ impl World {
             let Some(batch) = self.queues.receive(source, self.time.now()) else {
                 return self.poll_after(source, ASK_AGAIN);
             };
-            // Of the rest, and of what is neither deleted nor put off by then.
+            // For the other messages, and for those that will be neither deleted nor postponed in time.
             for queue in [source, Source::DeadLetters] {
                 if let Some(visible_at) = self.queues.next_visible(queue) {
                     self.poll_after(queue, visible_at.since(self.time.now()));
@@ -55,11 +55,11 @@ impl World {
             if batch.is_empty() {
                 return;
             }
-            self.begin(source);
+            self.start_invocation(source);
             let world = Arc::clone(self);
             self.time.spawn(async move {
                 world.invoke(source, batch).await;
-                world.end(source);
+                world.end_invocation(source);
                 world.poll(source);
             });
         }
@@ -68,7 +68,7 @@ impl World {
         }
     }
 
-    async fn invoke(self: &Arc<Self>, source: Source, batch: Vec<Handed>) {
+    async fn invoke(self: &Arc<Self>, source: Source, batch: Vec<ReceivedMessage>) {
         if self.faults.happens(Point::Invoke, Fault::ThrottledInvoke) {
             return; // the batch's receives are used up
         }
@@ -77,9 +77,13 @@ impl World {
         }
     }
 
-    /// The messages that are done with; `None` if it did not live to say so.
-    async fn run_worker(self: &Arc<Self>, source: Source, batch: Vec<Handed>) -> Option<Vec<Receipt>> {
-        let (began, clock) = (self.time.now(), self.sandbox());
+    /// Returns the messages that are done with; `None` if the invocation died first.
+    async fn run_worker(
+        self: &Arc<Self>,
+        source: Source,
+        batch: Vec<ReceivedMessage>,
+    ) -> Option<Vec<Receipt>> {
+        let (began, clock) = (self.time.now(), self.sandbox_clock());
         let happens = |fault| self.faults.happens(Point::Invoke, fault);
         let network = Network {
             time: self.time.clone(),
@@ -87,20 +91,21 @@ impl World {
             faults: self.faults.clone(),
             life: Default::default(),
             clock: Arc::clone(&clock),
-            hears_dates: self.hears_dates,
+            syncs_clocks: self.syncs_clocks,
         };
         let life = network.life.clone();
         if happens(Fault::KilledAtRandom) {
             let life = life.clone();
-            self.time.after(self.randomness.any_scale(TIMEOUT), move || life.end());
+            self.time.after(self.randomness.log_uniform(TIMEOUT), move || life.end());
         }
         let late = if happens(Fault::LateStart) { self.randomness.millis(1, 100) } else { Duration::ZERO };
-        let frozen = if happens(Fault::Frozen) { self.randomness.any_scale(TIMEOUT) } else { Duration::ZERO };
-        let from = self.time.now() + self.randomness.any_scale(TIMEOUT);
+        let frozen =
+            if happens(Fault::Frozen) { self.randomness.log_uniform(TIMEOUT) } else { Duration::ZERO };
+        let from = self.time.now() + self.randomness.log_uniform(TIMEOUT);
         let worker = Worker::new(Ports { world: Arc::clone(self), network });
         let work = async move {
             self.time.sleep(late).await;
-            // As far ahead as it was stated, as `dispatch` reads it.
+            // The worker's own clock plus the remaining time, as `dispatch` computes it.
             let deadline = clock.now() + (TIMEOUT - late);
             worker.handle(source, batch, Invocation { id: self.invocation_id(), deadline }).await
         };
@@ -117,7 +122,7 @@ impl World {
     }
 }
 
-/// Work that stands still for a while.
+/// Work that is frozen for a while.
 struct Freezing<F> {
     time: Time,
     from: Timestamp,

@@ -1,4 +1,4 @@
-//! Row 44: what a destination that hangs for all of its messages costs the others.
+//! Row 44: what a destination that answers no message costs the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use crate::search::variable;
 use crate::sink::Answer;
 use crate::world::World;
 
-/// Conversations end one after the other, for as many destinations.
+/// Conversations that end one after another, each for every destination.
 #[derive(Clone, Copy)]
 struct Traffic {
-    /// Before the first destination hangs
+    /// Events before the first destination hangs.
     healthy: usize,
     events: usize,
     every: Duration,
     destinations: usize,
-    /// `MaximumConcurrency`
+    /// `MaximumConcurrency`.
     workers: usize,
-    /// Workers become more as slowly as Lambda's.
+    /// Whether the number of workers grows as slowly as Lambda's.
     scales: bool,
     is_fair: bool,
     has_breakers: bool,
 }
 
 impl Traffic {
-    /// From acceptance to the first request, at all destinations but the first, since that hangs or does not; in the order
-    /// of acceptance.
+    /// Returns the delays from acceptance to the first request at every destination but the first, in order of
+    /// acceptance. The first destination hangs if `hangs` is set.
     fn delays(self, hangs: bool) -> Vec<Duration> {
         let mut world = World::calm(44);
         (world.workers, world.scales) = (self.workers, self.scales);
@@ -66,7 +66,7 @@ impl Traffic {
         delays.into_iter().map(|(_, delay)| delay).collect()
     }
 
-    /// So many deliveries to those that do not hang.
+    /// Returns the number of deliveries to the healthy destinations in the first minute.
     fn in_its_first_minute(self) -> usize {
         let events = Duration::from_secs(60).as_millis() / self.every.as_millis();
         usize::try_from(events).unwrap() * (self.destinations - 1)
@@ -83,7 +83,8 @@ fn median_and_p99(delays: &[Duration]) -> [Duration; 2] {
     [50, 99].map(|of_hundred| delays[delays.len() * of_hundred / 100])
 }
 
-/// Two deliveries a second hang. Without breakers, four attempts of ten seconds would keep eighty workers waiting.
+/// Two deliveries a second hang. Without circuit breakers, their four attempts of ten seconds would occupy eighty
+/// workers.
 const SMALL: Traffic = Traffic {
     healthy: 0,
     events: 120,
@@ -101,7 +102,7 @@ fn row_44_neighbours_of_a_destination_that_hangs_wait_less_than_twice_as_long() 
     assert!(beside < health * 2, "{health:?} {beside:?}");
 }
 
-/// So the test before can fail, and fair queues are worth their groups.
+/// Shows that the test above can fail, and that fair queues help.
 #[test]
 fn row_44_too_few_workers_wait_with_the_one_that_hangs_and_fair_queues_make_that_bearable() {
     let few = Traffic { workers: 20, ..SMALL };
@@ -110,7 +111,7 @@ fn row_44_too_few_workers_wait_with_the_one_that_hangs_and_fair_queues_make_that
     assert!(fair > health * 2 && unfair > fair * 2, "{health:?} {fair:?} {unfair:?}");
 }
 
-/// With half of the workers that it would hold, once they know.
+/// With half of the workers that the destination would otherwise occupy, once their circuits are open.
 #[test]
 fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_served_again() {
     let few = Traffic { workers: 40, events: 480, ..SMALL };
@@ -124,7 +125,8 @@ fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_se
     assert!(with < health * 2 && without > health * 2, "{health:?} {with:?} {without:?}");
 }
 
-/// Forty conversations a second end for a minute, for one destination: each of its requests, and how long after acceptance.
+/// Ends forty conversations a second for a minute, for one destination. Returns each request and its delay after
+/// acceptance.
 fn busy(script: &[Answer]) -> Vec<(Request, Duration)> {
     let mut world = World::calm(44);
     world.workers = 100;
@@ -142,7 +144,7 @@ fn busy(script: &[Answer]) -> Vec<(Request, Duration)> {
     history.requests.into_iter().map(|request| (request.clone(), delay(&request))).collect()
 }
 
-/// It hangs for as long as every worker needs to know it.
+/// It hangs until every worker's circuit is open.
 #[test]
 fn a_destination_that_hung_for_a_moment_has_caught_up_within_a_minute() {
     let requests = busy(&vec![Answer::Never; 400]);
@@ -151,7 +153,7 @@ fn a_destination_that_hung_for_a_moment_has_caught_up_within_a_minute() {
     assert!(latest < Duration::from_secs(60), "{latest:?}");
 }
 
-/// It answers the most of what it is sent, so it is not taken for one that hangs.
+/// It answers most requests, so its circuit stays closed.
 #[test]
 fn a_destination_of_which_every_fifth_request_hangs_is_served_at_once() {
     let answer = |number| if number % 5 == 0 { Answer::Never } else { Answer::Status(200, 50) };

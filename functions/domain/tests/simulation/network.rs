@@ -1,5 +1,5 @@
-//! A call to a table or a queue as our clients make it, under faults. What was asked for is done by the other side, so
-//! it is done, or not, whatever becomes of the caller.
+//! Calls to a table or a queue as our clients make them, under faults. The server applies a call, or does not, even if
+//! the caller dies.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use domain::testing::fakes::SeededRandomness;
 use crate::executor::Time;
 use crate::faults::{Fault, Faults, Point};
 
-/// Tries of one call, and how long the client waits for each, as in `adapters::aws`.
+/// Tries of one call, and the client's timeout of each, as in `adapters::aws`.
 const TRIES: usize = 3;
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -34,7 +34,7 @@ impl Life {
     }
 }
 
-/// Is done when it has ended.
+/// Ready once the life has ended.
 impl Future for Life {
     type Output = ();
 
@@ -48,20 +48,20 @@ impl Future for Life {
     }
 }
 
-/// The way from one invocation to everything outside.
+/// The network between one invocation and everything outside.
 #[derive(Clone)]
 pub(crate) struct Network {
     pub(crate) time: Time,
     pub(crate) randomness: SeededRandomness,
     pub(crate) faults: Faults,
     pub(crate) life: Life,
-    /// The sandbox's, which hears the dates of the answers.
+    /// The sandbox's clock, which observes the `Date` headers of responses.
     pub(crate) clock: Arc<SkewCorrectedClock>,
-    pub(crate) hears_dates: bool,
+    pub(crate) syncs_clocks: bool,
 }
 
 impl Network {
-    /// Does something on the other side, perhaps more than once.
+    /// Applies an effect on the server, perhaps more than once.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         at: Point,
@@ -74,7 +74,7 @@ impl Network {
             }
             self.time.sleep(self.randomness.millis(1, 1000)).await;
         }
-        Err(Unavailable::new("call the other side", "told to fail"))
+        Err(Unavailable::new("call the server", "simulated failure"))
     }
 
     async fn one_try<T: Send + 'static>(
@@ -94,7 +94,7 @@ impl Network {
             self.time.sleep(CALL_TIMEOUT).await;
             return None;
         }
-        let there = if happens(Fault::LateWrite) {
+        let to_server = if happens(Fault::LateWrite) {
             self.randomness.millis(2001, 8000)
         } else if happens(Fault::SlowCall) {
             self.randomness.millis(500, 1900)
@@ -103,24 +103,24 @@ impl Network {
         };
         let (sent, answer) = (self.clock.local_now(), Arc::new(Mutex::new(None)));
         let (effect, slot, time) = (Arc::clone(effect), Arc::clone(&answer), self.time.clone());
-        self.time.after(there, move || *slot.lock().unwrap() = Some((effect(), time.now())));
+        self.time.after(to_server, move || *slot.lock().unwrap() = Some((effect(), time.now())));
         if happens(Fault::KilledAfter) {
-            self.time.sleep(there).await;
+            self.time.sleep(to_server).await;
             return self.die().await;
         }
-        if happens(Fault::LostAnswer) || there > CALL_TIMEOUT {
+        if happens(Fault::LostAnswer) || to_server > CALL_TIMEOUT {
             self.time.sleep(CALL_TIMEOUT).await;
             return None;
         }
-        self.time.sleep(there + self.travel()).await;
+        self.time.sleep(to_server + self.travel()).await;
         let (answer, written) = answer.lock().unwrap().take()?;
-        if self.hears_dates {
+        if self.syncs_clocks {
             self.clock.observe(Timestamp::from_millis(written.as_secs() * 1000), sent);
         }
         Some(answer)
     }
 
-    /// Never goes on: whoever drives the invocation drops it.
+    /// Ends the life and never returns: the mapping drops the invocation.
     pub(crate) async fn die<T>(&self) -> T {
         self.life.end();
         std::future::pending().await

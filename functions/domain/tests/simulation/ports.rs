@@ -1,4 +1,4 @@
-//! The tables and queues as one invocation reaches them: the in-memory fakes behind the network.
+//! The tables and queues as one invocation sees them: in-memory fakes behind the network.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,22 +8,18 @@ use domain::conversation::record::Conversation;
 use domain::conversation::store::{ConversationLookup, Conversations};
 use domain::delivery::context::{Context, Contexts};
 use domain::delivery::history::Record;
-use domain::delivery::ledger::Ledger;
-use domain::delivery::ledger::{Claim, Claimed, Closing};
-use domain::delivery::message::DeliveryQueue;
-use domain::delivery::message::{DeliveryMessage, Message};
+use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
+use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
 use domain::delivery::received::{Receipt, Visibility};
 use domain::delivery::record::{Delivery, DeliveryStatus};
 use domain::destination::record::Destination;
 use domain::destination::store::Destinations;
 use domain::event::lifecycle_event::LifecycleEvent;
-use domain::event::message::EventMessage;
-use domain::event::message::EventQueue;
+use domain::event::message::{EventMessage, EventQueue};
 use domain::event::store::EventOutbox;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
-use domain::shared::rate::RateCounter;
-use domain::shared::rate::{RateKey, Window};
+use domain::shared::rate::{RateCounter, RateKey, Window};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use futures_util::FutureExt;
@@ -33,18 +29,18 @@ use crate::network::Network;
 use crate::queue::Source;
 use crate::world::World;
 
-/// `SendMessageBatch` takes ten entries, and those that it refuses are sent again, as in `adapters::sqs`.
+/// `SendMessageBatch` takes ten entries; refused entries are sent again, as in `adapters::sqs`.
 const BATCH: usize = 10;
 const MAX_ROUNDS: usize = 3;
 
-/// Everything that an invocation reaches.
+/// Every port of one invocation.
 #[derive(Clone)]
 pub(crate) struct Ports {
     pub(crate) world: Arc<World>,
     pub(crate) network: Network,
 }
 
-/// The fakes answer at once.
+/// Returns the result of a fake, which is always ready.
 fn at_once<T>(answer: impl Future<Output = T>) -> T {
     answer.now_or_never().unwrap()
 }
@@ -55,14 +51,14 @@ impl Ledger for Ports {
         let insert = move || {
             let one = |claim: &Claim| {
                 if world.faults.happens(Point::Claim, Fault::PartlyRefused) {
-                    return Err(Unavailable::new("claim an attempt", "told to fail"));
+                    return Err(Unavailable::new("claim an attempt", "simulated failure"));
                 }
                 at_once(world.ledger.claim(std::slice::from_ref(claim))).pop().unwrap()
             };
             Ok(wanted.iter().map(one).collect::<Vec<_>>())
         };
         self.network.call(Point::Claim, insert).await.unwrap_or_else(|_| {
-            claims.iter().map(|_| Err(Unavailable::new("claim attempts", "told to fail"))).collect()
+            claims.iter().map(|_| Err(Unavailable::new("claim attempts", "simulated failure"))).collect()
         })
     }
 
@@ -71,9 +67,9 @@ impl Ledger for Ports {
         self.network.call(Point::Records, move || at_once(world.ledger.records(&account, &delivery))).await
     }
 
-    async fn complete(&self, closing: &Closing) -> Result<bool> {
-        let (world, closing) = (Arc::clone(&self.world), closing.clone());
-        self.network.call(Point::Complete, move || at_once(world.ledger.complete(&closing))).await
+    async fn complete(&self, completed: &CompletedAttempt) -> Result<bool> {
+        let (world, completed) = (Arc::clone(&self.world), completed.clone());
+        self.network.call(Point::Complete, move || at_once(world.ledger.complete(&completed))).await
     }
 
     async fn close(
@@ -113,15 +109,15 @@ impl Destinations for Ports {
 
 impl RateCounter for Ports {
     async fn increment(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
-        let (is_trial, account, destination) = match what {
+        let (is_probe, account, destination) = match what {
             RateKey::Requests(_) => return Ok(0),
             RateKey::Deliveries(account, destination) => (false, account.clone(), destination.clone()),
             RateKey::Probes(account, destination) => (true, account.clone(), destination.clone()),
         };
         let world = Arc::clone(&self.world);
         let count = move || {
-            let counted = if is_trial { RateKey::Probes } else { RateKey::Deliveries };
-            at_once(world.rates.increment(counted(&account, &destination), window))
+            let key = if is_probe { RateKey::Probes } else { RateKey::Deliveries };
+            at_once(world.rates.increment(key(&account, &destination), window))
         };
         self.network.call(Point::Count, count).await
     }
@@ -236,7 +232,7 @@ impl Visibility for Ports {
     }
 }
 
-/// As the queues count.
+/// Rounds up to whole seconds, as SQS counts.
 fn whole_seconds(span: Duration) -> Duration {
     Duration::from_secs(u64::try_from(span.as_millis().div_ceil(1000)).unwrap())
 }

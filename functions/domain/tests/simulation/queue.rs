@@ -1,23 +1,23 @@
-//! SQS: a message is handed out until it is deleted, at least once and in no order, and after four receives it is a
-//! dead letter.
+//! SQS: a message is delivered at least once and in no order until it is deleted; after four receives it is a dead
+//! letter.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use checker::history::Left;
+use checker::history::RemainingMessage;
 use domain::delivery::received::Receipt;
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::SeededRandomness;
 
 use crate::faults::{Fault, Faults, Point};
 
-/// As in the template: of the queues, and of their redrive policies.
+/// The queues' settings and redrive policies, as set in `infra/template.yaml`.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(180);
 const MAX_RECEIVES: u32 = 4;
 const BATCH: usize = 10;
 
-/// A group that has more than this part of the messages in flight is a noisy neighbour. AWS states no number.
+/// A group with more than this share of the messages in flight is a noisy neighbour. AWS states no number.
 const NOISY: f64 = 0.1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,8 @@ impl Source {
     pub(crate) const ALL: [Self; 3] = [Self::Events, Self::Deliveries, Self::DeadLetters];
 }
 
-/// A message as it was handed out.
-pub(crate) struct Handed {
+/// A message as received.
+pub(crate) struct ReceivedMessage {
     pub(crate) body: Arc<str>,
     pub(crate) receipt: Receipt,
     pub(crate) receive_count: Option<u32>,
@@ -40,7 +40,7 @@ pub(crate) struct Handed {
 
 struct Message {
     id: usize,
-    /// `MessageGroupId`
+    /// `MessageGroupId`.
     group: Arc<str>,
     body: Arc<str>,
     visible_at: Timestamp,
@@ -65,19 +65,19 @@ pub(crate) struct Queues {
     state: Arc<Mutex<State>>,
     randomness: SeededRandomness,
     faults: Faults,
-    /// Messages of one queue that can be in flight at once.
-    in_flight: usize,
-    /// Noisy neighbours are handed out after the others, as fair queues do; otherwise, chance knows no order.
+    /// The limit of messages in flight in one queue.
+    max_in_flight: usize,
+    /// Whether noisy neighbours are delivered after the others, as in fair queues; otherwise the order is random.
     pub(crate) is_fair: bool,
 }
 
 impl Queues {
-    pub(crate) fn new(randomness: &SeededRandomness, faults: &Faults, in_flight: usize) -> Self {
+    pub(crate) fn new(randomness: &SeededRandomness, faults: &Faults, max_in_flight: usize) -> Self {
         Self {
             state: Arc::default(),
             randomness: randomness.clone(),
             faults: faults.clone(),
-            in_flight,
+            max_in_flight,
             is_fair: false,
         }
     }
@@ -93,10 +93,10 @@ impl Queues {
         state.queues[to as usize].push(message);
     }
 
-    /// Some of the messages that can be seen; `None` if there are some and none can be had.
-    pub(crate) fn receive(&self, from: Source, now: Timestamp) -> Option<Vec<Handed>> {
+    /// Returns some of the visible messages; `None` if there are visible messages but none is delivered.
+    pub(crate) fn receive(&self, from: Source, now: Timestamp) -> Option<Vec<ReceivedMessage>> {
         let mut state = self.state();
-        let dead = bury(&mut state.queues[from as usize], from, now);
+        let dead = take_dead_letters(&mut state.queues[from as usize], from, now);
         state.queues[Source::DeadLetters as usize].extend(dead);
         let queue = &mut state.queues[from as usize];
         let in_flight = queue.iter().filter(|message| message.is_in_flight(now)).count();
@@ -105,7 +105,7 @@ impl Queues {
         if visible.is_empty() {
             return Some(Vec::new());
         }
-        if in_flight >= self.in_flight {
+        if in_flight >= self.max_in_flight {
             self.faults.note(Fault::Capped, || format!("{from:?}"));
             return None;
         }
@@ -116,11 +116,11 @@ impl Queues {
         if self.is_fair {
             visible.sort_by_key(|message| noisy.contains(&message.group));
         }
-        visible.truncate(BATCH.min(self.in_flight - in_flight));
-        Some(visible.into_iter().map(|message| self.hand_out(from, message, now)).collect())
+        visible.truncate(BATCH.min(self.max_in_flight - in_flight));
+        Some(visible.into_iter().map(|message| self.receive_one(from, message, now)).collect())
     }
 
-    fn hand_out(&self, from: Source, message: &mut Message, now: Timestamp) -> Handed {
+    fn receive_one(&self, from: Source, message: &mut Message, now: Timestamp) -> ReceivedMessage {
         let happens = |fault| self.faults.happens(Point::Receive, fault);
         message.receives += 1;
         if !happens(Fault::Duplicate) {
@@ -132,7 +132,7 @@ impl Queues {
             count => Some(count - 1),
         };
         let receipt = Receipt(format!("{} {}", from as usize, message.id));
-        Handed { body: Arc::clone(&message.body), receipt, receive_count }
+        ReceivedMessage { body: Arc::clone(&message.body), receipt, receive_count }
     }
 
     pub(crate) fn delete(&self, receipt: &Receipt) {
@@ -142,7 +142,7 @@ impl Queues {
         }
     }
 
-    /// Where it was, if it is still there.
+    /// Hides a message until `visible_at`. Returns its queue if the message still exists.
     pub(crate) fn postpone(&self, receipt: &Receipt, visible_at: Timestamp) -> Option<Source> {
         let (from, id) = parts(receipt);
         let mut state = self.state();
@@ -151,15 +151,15 @@ impl Queues {
         Some(Source::ALL[from])
     }
 
-    /// When the next one can be seen.
+    /// Returns when the next message becomes visible.
     pub(crate) fn next_visible(&self, of: Source) -> Option<Timestamp> {
         self.state().queues[of as usize].iter().map(|message| message.visible_at).min()
     }
 
-    pub(crate) fn left(&self) -> Vec<Left> {
+    pub(crate) fn left(&self) -> Vec<RemainingMessage> {
         let state = self.state();
         let left = Source::ALL.into_iter().flat_map(|source| {
-            state.queues[source as usize].iter().map(move |message| Left {
+            state.queues[source as usize].iter().map(move |message| RemainingMessage {
                 queue: format!("{source:?}"),
                 is_dead: source == Source::DeadLetters,
                 body: message.body.to_string(),
@@ -169,7 +169,7 @@ impl Queues {
     }
 }
 
-/// The groups that have more than their part of the messages in flight.
+/// Returns the groups with more than a [`NOISY`] share of the messages in flight.
 fn noisy(queue: &[Message], now: Timestamp, in_flight: usize) -> HashSet<Arc<str>> {
     let mut groups = HashMap::<_, usize>::new();
     for message in queue.iter().filter(|message| message.is_in_flight(now)) {
@@ -179,8 +179,8 @@ fn noisy(queue: &[Message], now: Timestamp, in_flight: usize) -> HashSet<Arc<str
     groups.into_keys().collect()
 }
 
-/// Takes out the messages whose receives have run out.
-fn bury(queue: &mut Vec<Message>, from: Source, now: Timestamp) -> Vec<Message> {
+/// Removes and returns the messages whose receives have run out.
+fn take_dead_letters(queue: &mut Vec<Message>, from: Source, now: Timestamp) -> Vec<Message> {
     let is_dead = |message: &mut Message| message.visible_at <= now && message.receives >= MAX_RECEIVES;
     if from == Source::DeadLetters {
         return Vec::new();

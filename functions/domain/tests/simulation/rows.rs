@@ -1,4 +1,4 @@
-//! Rows of the fault matrix, each forced.
+//! Rows of the fault matrix, each forced by a test.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::scene::Scene;
 use crate::sink::Answer::{self, Never, Status};
 use crate::world::World;
 
-const WELL: Answer = Status(200, 50);
-const ILL: Answer = Status(500, 50);
-const WELLS: &[Answer] = &[];
+const OK: Answer = Status(200, 50);
+const ERROR: Answer = Status(500, 50);
+const ALWAYS_OK: &[Answer] = &[];
 
 #[test]
 fn row_1_a_success_is_one_request_and_one_record() {
     let mut world = World::calm(1);
     world.is_idle = true;
-    let ending = Scene::in_world(world, &[&[WELL]]).play();
+    let ending = Scene::in_world(world, &[&[OK]]).play();
     assert_eq!((ending.outcomes(0), ending.requests(0)), (vec![Success], vec![1]));
 }
 
@@ -29,7 +29,7 @@ fn row_1_a_success_is_one_request_and_one_record() {
 fn row_2_a_failure_is_followed_by_a_second_attempt() {
     let mut world = World::calm(1);
     world.is_idle = true;
-    let ending = Scene::in_world(world, &[&[ILL, WELL]]).play();
+    let ending = Scene::in_world(world, &[&[ERROR, OK]]).play();
     assert_eq!((ending.outcomes(0), ending.requests(0)), (vec![HttpError, Success], vec![1, 2]));
 }
 
@@ -37,7 +37,7 @@ fn row_2_a_failure_is_followed_by_a_second_attempt() {
 fn row_3_four_failures_exhaust_a_delivery_and_its_dead_letter_is_gone() {
     let mut world = World::calm(1);
     world.is_idle = true;
-    let ending = Scene::in_world(world, &[&[ILL; 9]]).play();
+    let ending = Scene::in_world(world, &[&[ERROR; 9]]).play();
     assert_eq!((ending.outcomes(0), ending.requests(0)), (vec![HttpError; 4], vec![1, 2, 3, 4]));
     assert_eq!(ending.status(0), DeliveryStatus::Exhausted);
 }
@@ -110,7 +110,7 @@ fn row_28_a_body_that_is_not_ours_ends_alone_as_a_dead_letter() {
 #[test]
 fn row_29_throttled_invokes_burn_receives_and_no_attempt() {
     let throttled = (1..=4)
-        .fold(Scene::of(&[&[ILL; 9]]), |scene, _| scene.with(1, Point::Invoke, Fault::ThrottledInvoke));
+        .fold(Scene::of(&[&[ERROR; 9]]), |scene, _| scene.with(1, Point::Invoke, Fault::ThrottledInvoke));
     let ending = throttled.play();
     assert_eq!((ending.outcomes(0), ending.requests(0)), (vec![HttpError; 4], vec![1, 2, 3, 4]));
 }
@@ -133,7 +133,7 @@ fn row_30_a_message_that_comes_back_after_its_deletion_is_not_sent_again() {
 #[test]
 fn row_31_a_fan_out_killed_halfway_makes_each_delivery_once() {
     for at in [Point::Destinations, Point::SendDeliveries] {
-        let ending = Scene::of(&[WELLS; 12]).with(0, at, Fault::KilledAfter).play();
+        let ending = Scene::of(&[ALWAYS_OK; 12]).with(0, at, Fault::KilledAfter).play();
         assert!((0..12).all(|index| ending.requests(index) == [1]), "{at:?}");
     }
 }
@@ -141,7 +141,7 @@ fn row_31_a_fan_out_killed_halfway_makes_each_delivery_once() {
 #[test]
 fn row_32_a_retry_that_cannot_be_put_off_comes_at_the_queues_own_time() {
     let refused =
-        (0..3).fold(Scene::of(&[&[ILL, WELL]]), |scene, _| scene.with(0, Point::Postpone, Fault::Refused));
+        (0..3).fold(Scene::of(&[&[ERROR, OK]]), |scene, _| scene.with(0, Point::Postpone, Fault::Refused));
     let ending = refused.play();
     assert_eq!(ending.outcomes(0), [HttpError, Success]);
     let [first, second] = &ending.history.requests[..] else { panic!("{:?}", ending.history.requests) };
@@ -152,7 +152,7 @@ fn row_32_a_retry_that_cannot_be_put_off_comes_at_the_queues_own_time() {
 #[test]
 fn row_33_a_batch_that_is_taken_in_part_or_unheard_makes_each_delivery_once() {
     for fault in [Fault::PartlyRefused, Fault::LostAnswer, Fault::LateWrite, Fault::LostRequest] {
-        let ending = Scene::of(&[WELLS; 12]).with(1, Point::SendDeliveries, fault).play();
+        let ending = Scene::of(&[ALWAYS_OK; 12]).with(1, Point::SendDeliveries, fault).play();
         assert!((0..12).all(|index| ending.requests(index) == [1]), "{fault:?}");
     }
 }
@@ -162,14 +162,14 @@ fn row_34_a_queue_that_hands_out_nothing_for_a_while_drains_after() {
     let empty =
         (0..5).fold(Scene::of(&[&[], &[]]), |scene, _| scene.with(0, Point::Receive, Fault::NothingReceived));
     assert_eq!(empty.play().requests(0), [1]);
-    let world = World::with_in_flight(7, 2);
-    let ending = Scene::in_world(world, &[&[ILL][..]; 6]).play();
+    let world = World::with_max_in_flight(7, 2);
+    let ending = Scene::in_world(world, &[&[ERROR][..]; 6]).play();
     assert!((0..6).all(|index| ending.requests(index) == [1, 2]));
 }
 
 #[test]
 fn row_35_a_redriven_letter_of_an_exhausted_delivery_is_acknowledged_and_a_stranded_one_completes() {
-    let scene = Scene::of(&[&[ILL; 9]]);
+    let scene = Scene::of(&[&[ERROR; 9]]);
     assert_eq!(scene.play().status(0), DeliveryStatus::Exhausted);
     redrive(&scene);
     assert_eq!(scene.play().requests(0).len(), 4);
@@ -234,7 +234,7 @@ fn row_39_a_destination_that_is_gone_ends_its_deliveries_and_one_that_moved_gets
         (Fault::Deleted, 1, DeliveryStatus::Cancelled),
         (Fault::Moved, 2, DeliveryStatus::Delivered),
     ] {
-        let scene = Scene::of(&[&[ILL]]);
+        let scene = Scene::of(&[&[ERROR]]);
         let (world, id) = (scene.world.clone(), scene.destinations[0].clone());
         scene.world.time.after(Duration::from_secs(5), move || world.change(&id, change));
         let ending = scene.play();
@@ -256,13 +256,13 @@ fn row_45_a_worker_that_does_not_set_its_clock_sends_twice() {
     assert!((0..50).any(sends_twice));
 }
 
-/// Two deliveries, three requests, and each message at two workers.
-fn wrong_clocks(seed: u64, hears_dates: bool) -> Scene {
+/// Two deliveries with three requests; each message is delivered to two workers.
+fn wrong_clocks(seed: u64, syncs_clocks: bool) -> Scene {
     let mut world = World::calm(seed);
     world.workers = 4;
-    world.hears_dates = hears_dates;
-    world.sandboxes = [0, 300_000, -300_000].map(|off_by| world.clock_off_by(off_by)).into();
+    world.syncs_clocks = syncs_clocks;
+    world.sandbox_clocks = [0, 300_000, -300_000].map(|off_by| world.clock_off_by(off_by)).into();
     world.faults.note(Fault::WrongClock, || "five minutes".to_owned());
-    let scene = Scene::in_world(world, &[&[Status(200, 8000)], &[ILL, Status(200, 8000)]]);
+    let scene = Scene::in_world(world, &[&[Status(200, 8000)], &[ERROR, Status(200, 8000)]]);
     [1, 0].into_iter().fold(scene, |scene, passed| scene.with(passed, Point::Receive, Fault::Duplicate))
 }

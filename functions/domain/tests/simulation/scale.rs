@@ -1,4 +1,4 @@
-//! How Lambda comes to more invocations at a time of a queue that has messages: five at first, up to 300 more a minute.
+//! How Lambda scales the concurrent invocations of a queue with messages: five at first, up to 300 more a minute.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const ONE_MORE: Duration = Duration::from_millis(200);
 
 pub(crate) struct Scale {
     limit: usize,
-    /// When there can be one more.
+    /// When the limit can grow next.
     pub(crate) grows_at: Timestamp,
 }
 
@@ -20,7 +20,7 @@ impl Default for Scale {
 }
 
 impl Scale {
-    /// Whether there can be one beside those that run; it becomes more while messages wait for it.
+    /// Whether one more invocation may start. The limit grows while messages wait.
     pub(crate) fn allows(&mut self, running: usize, messages_wait: bool, now: Timestamp) -> bool {
         if running >= self.limit && messages_wait && now >= self.grows_at {
             self.limit += 1;

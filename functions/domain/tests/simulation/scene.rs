@@ -1,4 +1,4 @@
-//! One event of one world in which nothing goes wrong but what a test asks for.
+//! One event in a world with no other faults than those a test forces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// With a destination for each script.
+    /// Creates a scene with one destination for each script.
     pub(crate) fn of(scripts: &[&[Answer]]) -> Self {
         Self::in_world(World::calm(7), scripts)
     }
@@ -34,7 +34,7 @@ impl Scene {
         Self { world, event, destinations }
     }
 
-    /// It goes wrong there, once, after this many times that it does not.
+    /// Forces a fault once, after `passed` operations without it.
     pub(crate) fn with(self, passed: usize, at: Point, fault: Fault) -> Self {
         self.world.faults.force_after(passed, at, fault);
         self
@@ -44,7 +44,7 @@ impl Scene {
         DeliveryId::of(&self.event, &self.destinations[index])
     }
 
-    /// Runs it to its end, in which every promise is kept and everything has gone wrong that was to.
+    /// Runs the scene to its end and asserts that every promise was kept and every forced fault happened.
     pub(crate) fn play(&self) -> Ending {
         let history = self.world.run();
         let breaches: Vec<_> = self.world.breaches(&history).iter().map(ToString::to_string).collect();
@@ -58,14 +58,14 @@ impl Scene {
     }
 }
 
-/// What a scene came to.
+/// The result of a scene.
 pub(crate) struct Ending {
     pub(crate) history: History,
     deliveries: Vec<DeliveryId>,
 }
 
 impl Ending {
-    /// What the attempts of one destination's delivery came to.
+    /// Returns the outcomes of the attempts at one destination.
     pub(crate) fn outcomes(&self, index: usize) -> Vec<OutcomeClass> {
         let records = self.history.records[&self.deliveries[index]].iter();
         let attempts = records.filter_map(|record| match &record.entry {
@@ -75,11 +75,11 @@ impl Ending {
         attempts.collect()
     }
 
-    /// The numbers of the requests that it saw.
+    /// Returns the attempt numbers of the requests that one destination received.
     pub(crate) fn requests(&self, index: usize) -> Vec<u8> {
         let requests = self.history.requests.iter();
-        let ours = requests.filter(|request| request.delivery == self.deliveries[index]);
-        ours.map(|request| request.attempt).collect()
+        let received = requests.filter(|request| request.delivery == self.deliveries[index]);
+        received.map(|request| request.attempt).collect()
     }
 
     pub(crate) fn status(&self, index: usize) -> DeliveryStatus {

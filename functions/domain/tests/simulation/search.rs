@@ -1,19 +1,19 @@
-//! Looks for a seed under which a promise is not kept.
+//! Searches for a seed that breaks a promise.
 
 use checker::history::History;
 
 use crate::faults::Fault;
 use crate::world::World;
 
-/// What a number of seeds came to.
-struct Found {
+/// The totals of a search.
+struct Totals {
     seeds: usize,
     deliveries: usize,
     requests: usize,
     happened: Vec<u64>,
 }
 
-/// Runs one world and sees that every promise was kept.
+/// Runs one world and asserts that every promise was kept.
 fn run(seed: u64) -> (History, Vec<u64>) {
     let world = World::of_seed(seed);
     let history = world.run();
@@ -21,42 +21,42 @@ fn run(seed: u64) -> (History, Vec<u64>) {
     assert!(
         breaches.is_empty(),
         "{}\n\nthe faults of this world\n{}\n\n\
-         again: SEED={seed} cargo test -p domain --test simulation one_seed -- --ignored --nocapture",
+         to repeat: SEED={seed} cargo test -p domain --test simulation one_seed -- --ignored --nocapture",
         breaches.join("\n"),
         world.faults.story().join("\n")
     );
     (history, world.faults.happened())
 }
 
-/// Runs worlds from that seed on, until there were so many deliveries.
-fn search(first_seed: u64, deliveries: usize) -> Found {
-    let mut found = Found { seeds: 0, deliveries: 0, requests: 0, happened: vec![0; Fault::ALL.len()] };
+/// Runs worlds from `first_seed` on until they have made this many deliveries.
+fn search(first_seed: u64, deliveries: usize) -> Totals {
+    let mut totals = Totals { seeds: 0, deliveries: 0, requests: 0, happened: vec![0; Fault::ALL.len()] };
     for seed in first_seed.. {
-        if found.deliveries >= deliveries {
+        if totals.deliveries >= deliveries {
             break;
         }
         let (history, happened) = run(seed);
-        found.seeds += 1;
-        found.deliveries += history.expected.len();
-        found.requests += history.requests.len();
-        found.happened.iter_mut().zip(happened).for_each(|(sum, more)| *sum += more);
+        totals.seeds += 1;
+        totals.deliveries += history.expected.len();
+        totals.requests += history.requests.len();
+        totals.happened.iter_mut().zip(happened).for_each(|(sum, more)| *sum += more);
     }
-    found
+    totals
 }
 
-/// A number that a person gives.
+/// Reads a number from an environment variable.
 pub(crate) fn variable(name: &str, default: u64) -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "how a person asks for a longer search")]
+    #[expect(clippy::disallowed_methods, reason = "how a developer requests a longer search")]
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
 #[test]
 fn a_thousand_deliveries_keep_every_promise_and_meet_every_fault() {
-    let found = search(0, 1_000);
-    for (fault, happened) in Fault::ALL.iter().zip(&found.happened) {
+    let totals = search(0, 1_000);
+    for (fault, happened) in Fault::ALL.iter().zip(&totals.happened) {
         assert!(*happened > 0, "{fault:?} never happened");
     }
-    assert!(found.requests > found.deliveries, "there were no retries");
+    assert!(totals.requests > totals.deliveries, "there were no retries");
 }
 
 #[test]
@@ -78,8 +78,8 @@ fn one_seed() {
 #[test]
 #[ignore = "a long search: SEED is the first, DELIVERIES how many"]
 fn many_deliveries_keep_every_promise() {
-    let found = search(variable("SEED", 0), usize::try_from(variable("DELIVERIES", 1_000_000)).unwrap());
-    let Found { seeds, deliveries, requests, happened } = found;
+    let totals = search(variable("SEED", 0), usize::try_from(variable("DELIVERIES", 1_000_000)).unwrap());
+    let Totals { seeds, deliveries, requests, happened } = totals;
     println!("{deliveries} deliveries and {requests} requests in {seeds} worlds: no promise was broken");
     for (fault, times) in Fault::ALL.iter().zip(happened) {
         println!("{times:>12} {fault:?}");

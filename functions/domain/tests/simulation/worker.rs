@@ -1,4 +1,4 @@
-//! One invocation: what `dispatch` does with a batch, over the simulated ports.
+//! One invocation: processes a batch as `dispatch` does, over the simulated ports.
 
 use std::sync::Arc;
 
@@ -7,8 +7,7 @@ use domain::delivery::fan_out::FanOut;
 use domain::delivery::ledger::RETRY_AFTER;
 use domain::delivery::message::Message;
 use domain::delivery::rate_limiter::{Admission, RateLimiter};
-use domain::delivery::received::Received;
-use domain::delivery::received::{Receipt, Visibility};
+use domain::delivery::received::{Receipt, Received, Visibility};
 use domain::delivery::reconcile::Reconcile;
 use domain::shared::catch_panic::catch_panic;
 use domain::shared::clock::Clock;
@@ -16,7 +15,7 @@ use domain::testing::fakes::PlaintextVault;
 use futures_util::future::join_all;
 
 use crate::ports::Ports;
-use crate::queue::{Handed, Source};
+use crate::queue::{ReceivedMessage, Source};
 
 pub(crate) struct Worker {
     ports: Ports,
@@ -29,47 +28,48 @@ impl Worker {
         Self { ports, clock }
     }
 
-    /// The messages that are done with.
+    /// Processes a batch and returns the messages that are done with.
     pub(crate) async fn handle(
         self,
         source: Source,
-        batch: Vec<Handed>,
+        batch: Vec<ReceivedMessage>,
         invocation: Invocation,
     ) -> Vec<Receipt> {
-        let ours = batch.into_iter().filter_map(|handed| Some((Message::parse(&handed.body).ok()?, handed)));
-        let ours: Vec<_> = ours.collect();
+        let parsed =
+            batch.into_iter().filter_map(|received| Some((Message::parse(&received.body).ok()?, received)));
+        let parsed: Vec<_> = parsed.collect();
         match source {
-            Source::Events => self.fan_out(&ours).await,
-            Source::Deliveries => self.deliver(&ours, &invocation).await,
-            Source::DeadLetters => self.reconcile(&ours).await,
+            Source::Events => self.fan_out(&parsed).await,
+            Source::Deliveries => self.deliver(&parsed, &invocation).await,
+            Source::DeadLetters => self.reconcile(&parsed).await,
         }
     }
 
-    async fn fan_out(&self, batch: &[(Message, Handed)]) -> Vec<Receipt> {
+    async fn fan_out(&self, batch: &[(Message, ReceivedMessage)]) -> Vec<Receipt> {
         let ports = || self.ports.clone();
         let step = FanOut::new(ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
-        let one = async |(message, handed): &(Message, Handed)| {
+        let one = async |(message, received): &(Message, ReceivedMessage)| {
             let Message::Event(event) = message else { return None };
             if catch_panic(step.run(event)).await.is_ok() {
                 self.ports.world.fanned_out(&event.event_id);
-                return Some(handed.receipt.clone());
+                return Some(received.receipt.clone());
             }
-            let _ = self.ports.postpone(&handed.receipt, RETRY_AFTER).await;
+            let _ = self.ports.postpone(&received.receipt, RETRY_AFTER).await;
             None
         };
         join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
     }
 
-    async fn deliver(&self, batch: &[(Message, Handed)], invocation: &Invocation) -> Vec<Receipt> {
+    async fn deliver(&self, batch: &[(Message, ReceivedMessage)], invocation: &Invocation) -> Vec<Receipt> {
         let received: Vec<_> = batch.iter().filter_map(received).collect();
         let (ports, clock) = (|| self.ports.clone(), || Arc::clone(&self.clock));
         let world = &self.ports.world;
         let circuit_breaker = world.take_breaker();
         let rate_limiter =
             RateLimiter::new(ports(), ports(), world.rate_limit, Arc::clone(&circuit_breaker), clock());
-        let turns = rate_limiter.run(&received).await;
-        let (due, defer): (Vec<_>, Vec<_>) =
-            received.into_iter().zip(turns).partition(|(_, turn)| *turn == Admission::Now);
+        let admissions = rate_limiter.run(&received).await;
+        let (due, deferred): (Vec<_>, Vec<_>) =
+            received.into_iter().zip(admissions).partition(|(_, admission)| *admission == Admission::Now);
         let due: Vec<_> = due.into_iter().map(|(received, _)| received).collect();
         let step = Deliver::new(
             ports(),
@@ -84,21 +84,21 @@ impl Worker {
         world.keep_breaker(circuit_breaker);
         let done = due.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Done);
         let done = done.map(|(received, _)| received.receipt);
-        done.chain(defer.into_iter().map(|(received, _)| received.receipt)).collect()
+        done.chain(deferred.into_iter().map(|(received, _)| received.receipt)).collect()
     }
 
-    async fn reconcile(&self, batch: &[(Message, Handed)]) -> Vec<Receipt> {
+    async fn reconcile(&self, batch: &[(Message, ReceivedMessage)]) -> Vec<Receipt> {
         let ports = || self.ports.clone();
         let step = Reconcile::new(ports(), ports(), ports(), Arc::clone(&self.clock));
-        let one = async |(message, handed): &(Message, Handed)| {
-            catch_panic(step.run(message)).await.is_ok().then(|| handed.receipt.clone())
+        let one = async |(message, received): &(Message, ReceivedMessage)| {
+            catch_panic(step.run(message)).await.is_ok().then(|| received.receipt.clone())
         };
         join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
     }
 }
 
-fn received((message, handed): &(Message, Handed)) -> Option<Received> {
+fn received((message, received): &(Message, ReceivedMessage)) -> Option<Received> {
     let Message::Delivery(message) = message else { return None };
-    let (message, receipt) = (message.clone(), handed.receipt.clone());
-    Some(Received { message, receipt, receive_count: handed.receive_count })
+    let (message, receipt) = (message.clone(), received.receipt.clone());
+    Some(Received { message, receipt, receive_count: received.receive_count })
 }

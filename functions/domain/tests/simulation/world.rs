@@ -1,22 +1,15 @@
-//! One simulated world: its parts, what happens in it, and what is seen of it in the end.
+//! One simulated world: its parts, the events in it, and the history a test observes at its end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use checker::Breach;
 use checker::history::{History, Invariant};
-use domain::conversation::ended::CompletionFlow;
-use domain::conversation::fields::ConversationFields;
-use domain::conversation::patch::ConversationPatch;
 use domain::delivery::circuit_breaker::CircuitBreaker;
 use domain::delivery::ledger::LEASE_MARGIN;
 use domain::destination::record::{Destination, DestinationStatus};
 use domain::destination::target_url::TargetUrl;
-use domain::event::kind::EventKind;
-use domain::lifecycle::complete::{Complete, Completion};
-use domain::lifecycle::provider_callback::Ending;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::rate::RateLimit;
@@ -25,37 +18,34 @@ use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::{
     MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, SeededRandomness, sample,
 };
-use futures_util::future::{Either, select};
 
 use crate::executor::Time;
-use crate::faults::{Fault, Faults};
-use crate::network::Network;
-use crate::ports::Ports;
+use crate::faults::{Fault, Faults, Point};
 use crate::queue::{Queues, Source};
 use crate::scale::Scale;
 use crate::sink::{Answer, Sink};
 
-/// 2026-09-01, and not at the start of a second.
+/// 2026-09-01, not at the start of a second.
 const START: Timestamp = Timestamp::from_millis(1_788_220_800_567);
 
-/// Long enough for all that waits to come back, several times over, and for a destination that hangs to be tried a few at a
-/// time.
+/// Long enough for every waiting message to return several times, and for a destination that is not responding to be
+/// tried a few deliveries at a time.
 const DRAIN: Duration = Duration::from_secs(48 * 60 * 60);
 
 #[derive(Default)]
 struct State {
     running: [usize; 3],
     scales: [Scale; 3],
-    /// What the idle sandboxes have seen of destinations that hang.
+    /// The circuit breakers of the idle sandboxes.
     breakers: Vec<Arc<CircuitBreaker>>,
-    /// When each queue is asked next.
+    /// When each queue is polled next.
     polls: [Option<Timestamp>; 3],
     invocations: usize,
     events: Vec<EventId>,
-    /// Each, and when it was deleted.
+    /// Every destination, and when it was deleted.
     destinations: BTreeMap<DestinationId, Option<Timestamp>>,
     fanned_out: BTreeMap<EventId, Timestamp>,
-    /// Deliveries whose message a queue has taken.
+    /// Deliveries whose message a queue has accepted.
     sent: BTreeSet<DeliveryId>,
 }
 
@@ -70,17 +60,17 @@ pub(crate) struct World {
     pub(crate) rates: MemoryRates,
     pub(crate) sink: Sink,
     pub(crate) rate_limit: Option<RateLimit>,
-    /// Workers set their clocks by the dates of the answers.
-    pub(crate) hears_dates: bool,
-    /// Nothing holds it up: a retry comes when it is due.
+    /// Whether workers correct their clocks by the `Date` headers of responses.
+    pub(crate) syncs_clocks: bool,
+    /// Whether there is no backlog, so that retries are made when due.
     pub(crate) is_idle: bool,
-    /// Invocations at a time, of each queue.
+    /// Concurrent invocations for each queue.
     pub(crate) workers: usize,
-    /// Whether a queue's invocations become more as slowly as Lambda's, or can be as many as there may be at once.
+    /// Whether the number of invocations grows as slowly as Lambda's, or may reach `workers` at once.
     pub(crate) scales: bool,
-    /// The clocks of the sandboxes that invocations run in.
-    pub(crate) sandboxes: Vec<Arc<SkewCorrectedClock>>,
-    /// Sandboxes remember which destinations hang.
+    /// The clocks of the sandboxes in which invocations run.
+    pub(crate) sandbox_clocks: Vec<Arc<SkewCorrectedClock>>,
+    /// Whether sandboxes keep their circuit breakers between invocations.
     pub(crate) has_breakers: bool,
     state: Mutex<State>,
 }
@@ -99,34 +89,34 @@ impl Clock for SandboxClock {
 }
 
 impl World {
-    /// Without a fault and without a destination, with two workers for each queue whose clocks are right.
+    /// Creates a world without faults or destinations, with two workers for each queue and correct clocks.
     pub(crate) fn calm(seed: u64) -> Self {
-        Self::with_in_flight(seed, usize::MAX)
+        Self::with_max_in_flight(seed, usize::MAX)
     }
 
-    /// The same with so many messages of a queue that can be in flight.
-    pub(crate) fn with_in_flight(seed: u64, in_flight: usize) -> Self {
+    /// Creates a calm world in which at most `max_in_flight` messages of a queue are in flight.
+    pub(crate) fn with_max_in_flight(seed: u64, max_in_flight: usize) -> Self {
         let (time, randomness) = (Time::starting_at(START), SeededRandomness::new(seed));
         let faults = Faults::none(&randomness, &time);
-        let mut world = Self::under(faults, time, randomness, in_flight);
-        world.sandboxes = vec![world.clock_off_by(0), world.clock_off_by(0)];
+        let mut world = Self::new(faults, time, randomness, max_in_flight);
+        world.sandbox_clocks = vec![world.clock_off_by(0), world.clock_off_by(0)];
         world
     }
 
-    fn under(faults: Faults, time: Time, randomness: SeededRandomness, in_flight: usize) -> Self {
+    fn new(faults: Faults, time: Time, randomness: SeededRandomness, max_in_flight: usize) -> Self {
         Self {
-            queues: Queues::new(&randomness, &faults, in_flight),
+            queues: Queues::new(&randomness, &faults, max_in_flight),
             ledger: MemoryLedger::default(),
             tenants: MemoryDestinations::default(),
             conversations: MemoryConversations::default(),
             rates: MemoryRates::default(),
             sink: Sink::default(),
             rate_limit: None,
-            hears_dates: true,
+            syncs_clocks: true,
             is_idle: false,
             workers: 2,
             scales: false,
-            sandboxes: Vec::new(),
+            sandbox_clocks: Vec::new(),
             has_breakers: true,
             state: Mutex::default(),
             time,
@@ -135,12 +125,12 @@ impl World {
         }
     }
 
-    /// As the seed has it, with everything that happens in it.
+    /// Creates the world of a seed, with everything that will happen in it.
     pub(crate) fn of_seed(seed: u64) -> Arc<Self> {
         let (time, randomness) = (Time::starting_at(START), SeededRandomness::new(seed));
-        let faults = Faults::weather(&randomness, &time);
-        let in_flight = if randomness.chance(0.1) { 1 + randomness.below(12) } else { usize::MAX };
-        let mut world = Self::under(faults, time, randomness, in_flight);
+        let faults = Faults::random(&randomness, &time);
+        let max_in_flight = if randomness.chance(0.1) { 1 + randomness.below(12) } else { usize::MAX };
+        let mut world = Self::new(faults, time, randomness, max_in_flight);
         world.rate_limit = RateLimit::new(if world.randomness.chance(0.1) {
             1 + world.randomness.below(5) as u64
         } else {
@@ -148,10 +138,10 @@ impl World {
         });
         world.workers = 1 + world.randomness.below(4);
         for _ in 0..=world.randomness.below(4) {
-            let wrong = world.faults.happens(crate::faults::Point::Invoke, Fault::WrongClock);
+            let wrong = world.faults.happens(Point::Invoke, Fault::WrongClock);
             let off_by = if wrong { world.randomness.below(600_001) as i64 - 300_000 } else { 0 };
             let clock = world.clock_off_by(off_by);
-            world.sandboxes.push(clock);
+            world.sandbox_clocks.push(clock);
         }
         let world = Arc::new(world);
         let randomness = &world.randomness;
@@ -159,16 +149,16 @@ impl World {
             let status =
                 if randomness.chance(0.1) { DestinationStatus::Disabled } else { DestinationStatus::Enabled };
             let id = world.destination(index, status);
-            world.sink.open(&id, &[], Some(randomness));
+            world.sink.add(&id, &[], Some(randomness));
             if randomness.chance(0.15) {
-                world.change_in_time(&id);
+                world.change_later(&id);
             }
         }
         for _ in 0..=randomness.below(3) {
-            world.end_conversation(randomness.any_scale(Duration::from_secs(60)));
+            world.end_conversation(randomness.log_uniform(Duration::from_secs(60)));
         }
         if randomness.chance(0.05) {
-            world.faults.note(Fault::Poison, || "a body that is not ours".to_owned());
+            world.faults.note(Fault::Poison, || "a body that is not a message".to_owned());
             let queue = *randomness.pick(&[Source::Events, Source::Deliveries]);
             world.send(queue, "".into(), (*randomness.pick(&["", "{}", "not json"])).into(), Duration::ZERO);
         }
@@ -185,7 +175,7 @@ impl World {
         self.state.lock().unwrap()
     }
 
-    /// Sets a destination up.
+    /// Adds a destination.
     pub(crate) fn destination(&self, index: usize, status: DestinationStatus) -> DestinationId {
         let plain = sample::destination(&format!("dst_{index}"));
         let id = plain.id.clone();
@@ -194,14 +184,14 @@ impl World {
         id
     }
 
-    /// The same that answers so, and then with 200.
+    /// Adds an enabled destination that answers from this script, then with 200.
     pub(crate) fn destination_that(&self, index: usize, script: &[Answer]) -> DestinationId {
         let id = self.destination(index, DestinationStatus::Enabled);
-        self.sink.open(&id, script, None);
+        self.sink.add(&id, script, None);
         id
     }
 
-    /// Its owner changes it.
+    /// Applies an owner's change to a destination.
     pub(crate) fn change(&self, id: &DestinationId, change: Fault) {
         self.faults.note(change, || id.to_string());
         let plain = Destination { url: url("here", id), ..sample::destination(id.as_str()) };
@@ -219,71 +209,37 @@ impl World {
         }
     }
 
-    fn change_in_time(self: &Arc<Self>, id: &DestinationId) {
+    fn change_later(self: &Arc<Self>, id: &DestinationId) {
         let change = *self.randomness.pick(&[Fault::Disabled, Fault::Moved, Fault::Deleted]);
         let (world, id) = (Arc::clone(self), id.clone());
-        self.time.after(self.randomness.any_scale(Duration::from_secs(120)), move || {
+        self.time.after(self.randomness.log_uniform(Duration::from_secs(120)), move || {
             world.change(&id, change);
             if change != Fault::Deleted && world.randomness.chance(0.5) {
-                let after = world.randomness.any_scale(Duration::from_secs(120));
+                let after = world.randomness.log_uniform(Duration::from_secs(120));
                 world.time.clone().after(after, move || world.change(&id, Fault::Enabled));
             }
         });
     }
 
-    /// A conversation ends, and whoever knows says so until we have taken it.
-    pub(crate) fn end_conversation(self: &Arc<Self>, after: Duration) -> EventId {
-        let number = self.state().events.len();
-        let conversation_id = ConversationId::parse(format!("conversation-{number}")).unwrap();
+    /// Registers the next conversation, whose end is one event.
+    pub(crate) fn add_conversation(&self) -> (ConversationId, EventId) {
+        let mut state = self.state();
+        let conversation_id = ConversationId::parse(format!("conversation-{}", state.events.len())).unwrap();
         let event = EventId::of_conversation(&sample::account(), &conversation_id);
-        self.state().events.push(event.clone());
-        let world = Arc::clone(self);
-        self.time.spawn(async move {
-            world.time.sleep(after).await;
-            let completion = Completion {
-                account_id: sample::account(),
-                conversation_id,
-                flow: CompletionFlow::Hangup,
-                end: Ending::As(EventKind::Completed),
-                ended_at: None,
-                stated: ConversationPatch::default(),
-                known: ConversationFields::default(),
-            };
-            while !world.is_taken(&completion).await {
-                world.time.sleep(world.randomness.millis(100, 10_000)).await;
-            }
-        });
-        event
+        state.events.push(event.clone());
+        (conversation_id, event)
     }
 
-    async fn is_taken(self: &Arc<Self>, completion: &Completion) -> bool {
-        let network = Network {
-            time: self.time.clone(),
-            randomness: self.randomness.clone(),
-            faults: self.faults.clone(),
-            life: Default::default(),
-            clock: self.sandbox(),
-            hears_dates: self.hears_dates,
-        };
-        let (life, clock) = (network.life.clone(), Arc::clone(&network.clock));
-        let ports = Ports { world: Arc::clone(self), network };
-        let complete = Complete::new(ports.clone(), ports, clock);
-        match select(life, pin!(complete.run(completion))).await {
-            Either::Left(_) => false,
-            Either::Right((completed, _)) => completed.is_ok(),
-        }
+    pub(crate) fn sandbox_clock(&self) -> Arc<SkewCorrectedClock> {
+        Arc::clone(self.randomness.pick(&self.sandbox_clocks))
     }
 
-    pub(crate) fn sandbox(&self) -> Arc<SkewCorrectedClock> {
-        Arc::clone(self.randomness.pick(&self.sandboxes))
-    }
-
-    /// That of the sandbox which became idle last, or of a new one. Clocks are dealt out by themselves.
+    /// Takes the circuit breaker of the most recently idle sandbox, or of a new one. Clocks are assigned independently.
     pub(crate) fn take_breaker(&self) -> Arc<CircuitBreaker> {
         self.state().breakers.pop().unwrap_or_default()
     }
 
-    /// A sandbox that has lived through its invocation is used again.
+    /// Returns the circuit breaker of a sandbox that survived its invocation, for reuse.
     pub(crate) fn keep_breaker(&self, circuit_breaker: Arc<CircuitBreaker>) {
         if self.has_breakers {
             self.state().breakers.push(circuit_breaker);
@@ -303,19 +259,19 @@ impl World {
             return running < self.workers;
         }
         let now = self.time.now();
-        let waits = self.queues.next_visible(source).is_some_and(|at| at <= now);
-        state.scales[source as usize].allows(running, waits, now)
+        let messages_wait = self.queues.next_visible(source).is_some_and(|at| at <= now);
+        state.scales[source as usize].allows(running, messages_wait, now)
     }
 
-    /// When there may be one more of a queue's invocations, if that is yet to come.
+    /// Returns when one more invocation of a queue becomes possible, if that is in the future.
     pub(crate) fn grows_at(&self, source: Source) -> Option<Timestamp> {
         let state = self.state();
         let grows = self.scales && state.running[source as usize] < self.workers;
         grows.then(|| state.scales[source as usize].grows_at).filter(|at| *at > self.time.now())
     }
 
-    /// Whether it is asked before it would be asked anyhow.
-    pub(crate) fn is_next_poll(&self, source: Source, at: Timestamp) -> bool {
+    /// Schedules a poll unless an earlier one is scheduled; returns whether it did.
+    pub(crate) fn schedule_poll(&self, source: Source, at: Timestamp) -> bool {
         let mut state = self.state();
         let next = &mut state.polls[source as usize];
         let is_next = next.is_none_or(|next| at < next);
@@ -329,11 +285,11 @@ impl World {
         self.state().polls[source as usize].take_if(|next| *next == at).is_some()
     }
 
-    pub(crate) fn begin(&self, source: Source) {
+    pub(crate) fn start_invocation(&self, source: Source) {
         self.state().running[source as usize] += 1;
     }
 
-    pub(crate) fn end(&self, source: Source) {
+    pub(crate) fn end_invocation(&self, source: Source) {
         self.state().running[source as usize] -= 1;
     }
 
@@ -342,7 +298,7 @@ impl World {
         self.poll_after(to, delay);
     }
 
-    /// A queue has taken its message.
+    /// Notes that a queue has accepted the delivery's message.
     pub(crate) fn expect(&self, delivery: &DeliveryId) {
         self.state().sent.insert(delivery.clone());
     }
@@ -352,7 +308,7 @@ impl World {
         self.state().fanned_out.entry(event.clone()).or_insert(now);
     }
 
-    /// Lets it run until it is quiet, long after the last fault.
+    /// Runs the world until it is idle, long after the last fault.
     pub(crate) fn run(self: &Arc<Self>) -> History {
         self.time.run_until(self.time.now().max(self.faults.until()) + DRAIN);
         self.history()
@@ -360,7 +316,7 @@ impl World {
 
     fn history(&self) -> History {
         let state = self.state();
-        // As much as a lease allows for.
+        // As much as a lease tolerates.
         let clocks_differ_by =
             if self.faults.has_happened(Fault::WrongClock) { LEASE_MARGIN } else { Duration::ZERO };
         let mut history = History {
@@ -374,10 +330,10 @@ impl World {
             for (destination, deleted_at) in &state.destinations {
                 let id = DeliveryId::of(event, destination);
                 let records = self.ledger.records_of(&id);
-                // Of a destination that was deleted before fan-out was through, there may be none.
-                let was_there =
+                // A destination that was deleted before fan-out completed may have no delivery.
+                let existed =
                     deleted_at.is_none_or(|at| state.fanned_out.get(event).is_some_and(|done| *done < at));
-                if was_there || state.sent.contains(&id) || !records.is_empty() {
+                if existed || state.sent.contains(&id) || !records.is_empty() {
                     history.expected.insert(id.clone());
                 }
                 if !records.is_empty() {
@@ -388,8 +344,8 @@ impl World {
         history
     }
 
-    /// The promises that were not kept. A sandbox that stands still sends its request at any time before its deadline,
-    /// and is slow to see that an attempt is over: it is excused from those of time.
+    /// Returns every broken promise. Worlds with a frozen sandbox are excused from promises about time: it may send its
+    /// request at any time before its deadline, and notices late that an attempt is over.
     pub(crate) fn breaches(&self, history: &History) -> Vec<Breach> {
         let is_excused = |invariant| {
             self.faults.has_happened(Fault::Frozen)

@@ -32,10 +32,10 @@ fn the_third_timeout_in_a_row_opens_it_for_its_destination() {
 
 #[test]
 fn the_log_says_once_that_it_opens() {
-    let lines = CapturedLog::captured();
-    after_timeouts(OPENED_BY - 1);
+    let lines = CapturedLog::start();
+    after_timeouts(OPEN_AFTER - 1);
     assert!(lines.of("circuit_breaker.opened").is_empty());
-    after_timeouts(OPENED_BY + 1);
+    after_timeouts(OPEN_AFTER + 1);
     assert_eq!(lines.of("circuit_breaker.opened"), [" destination_id=dst_1"]);
 }
 
@@ -63,7 +63,7 @@ fn timeouts_beside_an_answer_open_nothing_in_whatever_order_they_end() {
 
 #[test]
 fn after_a_minute_one_more_timeout_opens_it_again() {
-    let circuit_breaker = after_timeouts(OPENED_BY);
+    let circuit_breaker = after_timeouts(OPEN_AFTER);
     let later = NOW + OPEN_FOR;
     assert!(circuit_breaker.is_open(&id("dst_1"), NOW + (OPEN_FOR - Duration::from_millis(1))));
     assert!(!circuit_breaker.is_open(&id("dst_1"), later));
@@ -73,9 +73,9 @@ fn after_a_minute_one_more_timeout_opens_it_again() {
 
 #[test]
 fn who_has_not_timed_out_for_long_is_forgotten() {
-    let circuit_breaker = after_timeouts(OPENED_BY);
-    let later = NOW + KNOWN_FOR;
-    see(&circuit_breaker, &[], NOW + (KNOWN_FOR - Duration::from_millis(1)));
+    let circuit_breaker = after_timeouts(OPEN_AFTER);
+    let later = NOW + FORGET_AFTER;
+    see(&circuit_breaker, &[], NOW + (FORGET_AFTER - Duration::from_millis(1)));
     assert_eq!(circuit_breaker.timeouts().len(), 1);
     see(&circuit_breaker, &[OutcomeClass::Timeout], later);
     assert!(!circuit_breaker.is_open(&id("dst_1"), later));

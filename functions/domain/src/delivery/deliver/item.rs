@@ -1,4 +1,4 @@
-//! One delivery of a batch, and what it would send.
+//! One delivery of a batch and the content it would send.
 
 use std::sync::OnceLock;
 
@@ -18,32 +18,30 @@ use crate::shared::unavailable::Result;
 pub(super) struct Item<'a> {
     pub(super) received: &'a Received,
     pub(super) delivery: Delivery,
-    /// An error is a failure of ours: whether there is anything to send is not known.
+    /// An error is a failure of our infrastructure: whether there is anything to send is unknown.
     pub(super) content: Result<Content<'a>>,
     pub(super) owner: Owner,
     pub(super) lease_until: Timestamp,
-    /// The outcome of its request, if one is made.
+    /// The outcome of this item's request, if it makes one.
     pub(super) outcome: OnceLock<OutcomeClass>,
 }
 
-/// What an item would send.
+/// The content of an item, or the reason it has none.
 pub(super) enum Content<'a> {
-    /// There is something to send.
     Sendable(Sendable<'a>),
-    /// There is nothing to send any more.
     Unsendable(Unsendable),
 }
 
 impl Content<'_> {
-    /// Whether the conversation was deleted. Then nothing may be written: nothing of it is kept. A history without its
-    /// first record was deleted while another worker added to it.
+    /// Whether the conversation was deleted, so that no record of it may be written. A history without its first record
+    /// was deleted while another worker added to it.
     pub(super) fn is_forgotten(&self, records: &[Record]) -> bool {
         matches!(self, Self::Unsendable(Unsendable::NoEvent))
             && records.first().is_none_or(|first| first.number != 1)
     }
 }
 
-/// What to send, where to, and what to sign it with.
+/// The event to send, its destination, and the secrets to sign it with.
 pub(super) struct Sendable<'a> {
     pub(super) event: &'a LifecycleEvent,
     pub(super) destination: &'a Destination,
@@ -53,14 +51,14 @@ pub(super) struct Sendable<'a> {
 /// Why there is nothing to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unsendable {
-    /// Its retention is over, or its conversation was deleted.
+    /// The event's retention is over, or its conversation was deleted.
     NoEvent,
     NoDestination,
     Disabled,
 }
 
 impl Unsendable {
-    /// As a sentence for the customer.
+    /// Returns the reason as a sentence for the customer.
     pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::NoEvent => "The event is no longer kept.",
@@ -70,7 +68,7 @@ impl Unsendable {
     }
 }
 
-/// The event and the active destination of a delivery, or why one of them is missing.
+/// Returns the event and the active destination of a delivery, or why one of them is missing.
 pub(super) fn parts(context: &Context) -> Result<(&LifecycleEvent, &Destination), Unsendable> {
     let event = context.event.as_ref().ok_or(Unsendable::NoEvent)?;
     let destination = context.destination.as_ref().ok_or(Unsendable::NoDestination)?;
@@ -83,8 +81,8 @@ impl Item<'_> {
         Claim { delivery, number, owner, at: now, lease_until: self.lease_until }
     }
 
-    /// Receives that led to no attempt, because an invocation was throttled or died. A message that the reconciler
-    /// returned starts to count anew.
+    /// Counts receives that led to no attempt because an invocation was throttled or died. The count restarts when the
+    /// reconciler returns the message.
     pub(super) fn receives_without_attempt(&self, number: u8) -> Option<u32> {
         self.received.receive_count.map(|count| count.saturating_sub(number.into()))
     }

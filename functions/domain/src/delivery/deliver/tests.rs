@@ -1,11 +1,9 @@
 use super::*;
-use crate::delivery::history::Entry;
-use crate::delivery::history::Record;
+use crate::delivery::history::{Entry, Record};
 use crate::delivery::ledger::Claim;
 use crate::delivery::message::DeliveryMessage;
 use crate::delivery::state::DeliveryState;
-use crate::destination::record::Destination;
-use crate::destination::record::DestinationStatus;
+use crate::destination::record::{Destination, DestinationStatus};
 use crate::shared::ids::{DeliveryId, DestinationId};
 use crate::testing::fakes::{
     CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, PlaintextVault,
@@ -77,7 +75,7 @@ fn to(destination: &str) -> Received {
 async fn a_success_is_acknowledged_and_never_sent_again() {
     let world = World::answering(&[200]);
     assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done]);
-    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done], "the same message once more");
+    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done], "a second copy of the message");
     assert_eq!(world.sender.sent().len(), 1);
     assert_eq!(world.state().status, DeliveryStatus::Delivered);
 }
@@ -85,19 +83,19 @@ async fn a_success_is_acknowledged_and_never_sent_again() {
 #[tokio::test]
 async fn a_first_receive_is_made_without_a_read_and_no_other() {
     for (receive_count, verdict) in
-        [(Some(1), Verdict::Done), (Some(2), Verdict::Again), (None, Verdict::Again)]
+        [(Some(1), Verdict::Done), (Some(2), Verdict::Keep), (None, Verdict::Keep)]
     {
         let world = World::answering(&[200]);
-        world.ledger.be_unreadable();
+        world.ledger.fail_reads();
         let received = Received { receive_count, ..received(1) };
         assert_eq!(world.receive(&[received]).await, [verdict], "{receive_count:?}");
     }
 }
 
-/// Metrics are made of the lines.
+/// Metrics are computed from these log lines.
 #[tokio::test]
 async fn each_attempt_is_a_line_with_its_delay_if_it_is_an_events_first_and_with_the_receives_it_took() {
-    let (world, lines) = (World::answering(&[500, 500, 200]), CapturedLog::captured());
+    let (world, lines) = (World::answering(&[500, 500, 200]), CapturedLog::start());
     let accepted_at = sample::event("").accepted_at;
     let delay = world.clock.now().since(accepted_at).as_millis();
     for receive in [2, 4] {
@@ -108,13 +106,13 @@ async fn each_attempt_is_a_line_with_its_delay_if_it_is_an_events_first_and_with
     sent_again.message.trigger = Trigger::Resend;
     sent_again.message.delivery_id = sent_again.message.delivery_id.resend_id("").unwrap();
     world.receive(&[sent_again]).await;
-    let said = lines.of("delivery.attempted");
-    let says = |line: &str, field: &str| format!("{line} ").contains(&format!(" {field} "));
-    assert_eq!(said.len(), 3, "{said:?}");
-    assert!(says(&said[0], &format!("first_attempt_delay_ms={delay}")), "{said:?}");
-    assert!(said[1..].iter().all(|line| !line.contains("first_attempt_delay_ms")), "{said:?}");
-    let burned = ["1", "2", "0"].map(|burned| format!("receives_without_attempt={burned}"));
-    assert!(said.iter().zip(burned).all(|(line, burned)| says(line, &burned)), "{said:?}");
+    let logged = lines.of("delivery.attempted");
+    let has = |line: &str, field: &str| format!("{line} ").contains(&format!(" {field} "));
+    assert_eq!(logged.len(), 3, "{logged:?}");
+    assert!(has(&logged[0], &format!("first_attempt_delay_ms={delay}")), "{logged:?}");
+    assert!(logged[1..].iter().all(|line| !line.contains("first_attempt_delay_ms")), "{logged:?}");
+    let unused = ["1", "2", "0"].map(|unused| format!("receives_without_attempt={unused}"));
+    assert!(logged.iter().zip(unused).all(|(line, unused)| has(line, &unused)), "{logged:?}");
 }
 
 #[tokio::test]
@@ -132,11 +130,11 @@ async fn four_failures_exhaust_a_delivery() {
 #[tokio::test]
 async fn a_failure_comes_back_after_ten_seconds_and_not_before() {
     let world = World::answering(&[500, 200]);
-    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Again]);
-    assert_eq!(world.visibility.asked()[0].1, RETRY_AFTER);
+    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Keep]);
+    assert_eq!(world.visibility.postponed()[0].1, RETRY_AFTER);
     world.clock.advance(Duration::from_secs(4));
-    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Again], "the queue was early");
-    assert_eq!(world.visibility.asked()[1].1, Duration::from_secs(6));
+    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Keep], "the queue delivered it early");
+    assert_eq!(world.visibility.postponed()[1].1, Duration::from_secs(6));
     world.clock.advance(Duration::from_secs(6));
     assert_eq!(world.receive(&[received(3)]).await, [Verdict::Done]);
     assert_eq!(world.sender.sent().len(), 2);
@@ -149,7 +147,7 @@ async fn a_claim_whose_owner_died_becomes_unknown_and_the_next_number_is_sent() 
     let owner = Owner::new("dead", 0);
     let claim = Claim { delivery: sample::delivery(), number: 1, owner, at: world.clock.now(), lease_until };
     world.ledger.claim(&[claim]).await;
-    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Again], "its lease lives");
+    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Keep], "its lease has not expired");
     world.clock.advance(Duration::from_secs(30));
     assert_eq!(world.receive(&[received(3)]).await, [Verdict::Done]);
     let records = world.ledger.records_of(&sample::delivery().id);
@@ -176,7 +174,7 @@ async fn a_panic_in_one_item_fails_that_item_only() {
     let world = World::answering(&[0, 200]);
     world.destinations.put(sample::destination("dst_2"));
     let verdicts = world.receive(&[to("dst_1"), to("dst_2")]).await;
-    assert_eq!(verdicts, [Verdict::Again, Verdict::Done]);
+    assert_eq!(verdicts, [Verdict::Keep, Verdict::Done]);
 }
 
 #[tokio::test]
@@ -186,10 +184,10 @@ async fn secrets_that_do_not_open_fail_their_own_delivery_unclaimed_until_they_a
     moved.secrets = sample::destination("dst_1").secrets;
     world.destinations.put(moved.clone());
     let verdicts = world.receive(&[to("dst_2"), to("dst_1")]).await;
-    assert_eq!(verdicts, [Verdict::Again, Verdict::Done]);
+    assert_eq!(verdicts, [Verdict::Keep, Verdict::Done]);
     assert_eq!(world.sender.sent().len(), 1);
     assert!(world.ledger.records_of(&to("dst_2").message.delivery_id).is_empty());
-    assert_eq!(world.visibility.asked(), [(to("dst_2").receipt, RETRY_AFTER)]);
+    assert_eq!(world.visibility.postponed(), [(to("dst_2").receipt, RETRY_AFTER)]);
     world.destinations.put(sample::destination("dst_2"));
     assert_eq!(world.receive(&[to("dst_2")]).await, [Verdict::Done]);
 }
@@ -208,13 +206,13 @@ async fn with_no_time_left_the_batch_is_handed_back_unclaimed() {
     let world = World::answering(&[200]);
     let too_little = TIME_NEEDED - Duration::from_millis(1);
     let verdicts = world.receive_with(&[received(1)], too_little).await;
-    assert_eq!(verdicts, [Verdict::Again]);
+    assert_eq!(verdicts, [Verdict::Keep]);
     assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
-    assert_eq!(world.visibility.asked()[0].1, Duration::ZERO);
+    assert_eq!(world.visibility.postponed()[0].1, Duration::ZERO);
     assert_eq!(world.receive_with(&[received(1)], TIME_NEEDED).await, [Verdict::Done]);
 }
 
-/// Tables that take their time.
+/// Tables that answer after a delay.
 struct Slow(MemoryDestinations, ManualClock, Duration);
 
 impl Contexts for Slow {
@@ -224,13 +222,13 @@ impl Contexts for Slow {
     }
 }
 
-/// A batch can begin in time and come to its claims too late. An attempt would be killed at the deadline, and nobody
-/// would know what became of it.
+/// A batch can start in time and reach its claims too late. The deadline would kill the attempt, and its outcome would
+/// be unknown.
 #[tokio::test]
 async fn slow_tables_leave_no_time_to_claim() {
     assert!(TIME_NEEDED > TIME_TO_CLAIM && TIME_TO_CLAIM > ATTEMPT_LIMIT);
     for (receive_count, short_of, verdict) in
-        [(1, 0, Verdict::Done), (1, 1, Verdict::Again), (2, 0, Verdict::Done), (2, 1, Verdict::Again)]
+        [(1, 0, Verdict::Done), (1, 1, Verdict::Keep), (2, 0, Verdict::Done), (2, 1, Verdict::Keep)]
     {
         let world = World::answering(&[200]);
         let takes = Duration::from_millis(7000 + short_of);
@@ -247,7 +245,7 @@ async fn slow_tables_leave_no_time_to_claim() {
 async fn a_destination_that_is_gone_cancels_what_is_left() {
     for disable in [true, false] {
         let world = World::answering(&[500, 200]);
-        let lines = CapturedLog::captured();
+        let lines = CapturedLog::start();
         world.receive(&[received(1)]).await;
         if disable {
             let status = DestinationStatus::Disabled;
@@ -266,7 +264,7 @@ async fn a_destination_that_is_gone_cancels_what_is_left() {
     }
 }
 
-/// A record now would stand in the way of the delivery that the same conversation makes when it begins again.
+/// A new record would block the delivery that the same conversation makes when it starts again.
 #[tokio::test]
 async fn a_delivery_of_a_conversation_that_was_deleted_is_acknowledged_without_a_trace() {
     let world = World::answering(&[500, 200]);
@@ -274,18 +272,18 @@ async fn a_delivery_of_a_conversation_that_was_deleted_is_acknowledged_without_a
     assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done]);
     assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
 
-    // One that waits for its retry, and whose records were deleted with the conversation.
+    // A delivery that waits for its retry and whose records were deleted with the conversation.
     world.destinations.put_event(sample::event("{}"));
-    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Again]);
+    assert_eq!(world.receive(&[received(1)]).await, [Verdict::Keep]);
     world.destinations.remove_event(&sample::event("").id);
     world.ledger.forget(&sample::delivery().id, 1);
     world.clock.advance(RETRY_AFTER);
     assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
     assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
-    assert_eq!(world.sender.sent().len(), 1, "the one before the deletion");
+    assert_eq!(world.sender.sent().len(), 1, "only the request before the deletion");
 }
 
-/// The record of a second attempt that was claimed while the first one's was being deleted.
+/// A second attempt was claimed while the first attempt's record was being deleted.
 #[tokio::test]
 async fn what_is_left_of_a_deleted_history_is_not_added_to() {
     let world = World::answering(&[500]);
@@ -302,7 +300,7 @@ async fn what_is_left_of_a_deleted_history_is_not_added_to() {
     assert!(matches!(&records[..], [Record { number: 2, entry: Entry::Inflight { .. }, .. }]), "{records:?}");
 }
 
-/// An event whose time is over, or whose records were not deleted: they say how the delivery ended.
+/// The event's retention is over, but the delivery's records remain: they say how it ended.
 #[tokio::test]
 async fn an_event_that_is_gone_cancels_what_is_left() {
     let world = World::answering(&[500]);

@@ -268,7 +268,7 @@ async fn what_comes_after_the_end_takes_a_record_up_to_its_limit() {
 async fn a_record_that_takes_no_more_refuses_what_would_be_lost_and_drops_a_note() {
     let world = World::new();
     world.end(COMPLETED, CompletionFlow::Hangup).await;
-    world.complete.conversations.take_no_more();
+    world.complete.conversations.refuse_as_too_large();
     let late = world.end(Ending::As(EventKind::Failed), CompletionFlow::Daily).await;
     assert!(matches!(late, CompletionResult::EndedDifferently(_)), "{late:?}");
     let mut with_notes = completion(COMPLETED, CompletionFlow::Hangup);

@@ -100,7 +100,7 @@ async fn a_conversation_is_forgotten_once_and_can_begin_again() {
 async fn what_was_left_behind_is_forgotten_by_the_next_call() {
     let scene = Scene::set();
     let event = sample::event_message().event_id;
-    scene.conversations.leave_delivery(&event);
+    scene.conversations.record_delivery(&event);
     assert!(scene.forget().await);
     assert!(!scene.forget().await);
 }

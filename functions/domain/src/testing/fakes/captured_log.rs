@@ -1,4 +1,4 @@
-//! What is logged, and counted by it.
+//! Captures log lines, which tests read and count.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -10,9 +10,9 @@ use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 use super::lock::lock;
 
-/// What is logged on this thread, until it is dropped.
+/// Captures this thread's log until it is dropped.
 pub struct CapturedLog {
-    said: Arc<Mutex<Vec<Line>>>,
+    lines: Arc<Mutex<Vec<Line>>>,
     _guard: DefaultGuard,
 }
 
@@ -24,29 +24,29 @@ struct Line {
 }
 
 impl CapturedLog {
-    /// From now on.
+    /// Starts capturing.
     #[must_use]
-    pub fn captured() -> Self {
-        // While a process has one dispatcher, `tracing` asks the default of whichever thread reaches a line first whether
-        // anybody listens to it, and remembers a no. With two it asks both.
+    pub fn start() -> Self {
+        // While a process has one dispatcher, `tracing` asks the default of the first thread that reaches a line
+        // whether the line is enabled, and caches a no. With two dispatchers it asks both.
         static SECOND: OnceLock<Dispatch> = OnceLock::new();
-        SECOND.get_or_init(|| Dispatch::new(Listener(Arc::default())));
-        let said = Arc::default();
-        let guard = tracing::subscriber::set_default(Listener(Arc::clone(&said)));
-        Self { said, _guard: guard }
+        SECOND.get_or_init(|| Dispatch::new(Subscription(Arc::default())));
+        let lines = Arc::default();
+        let guard = tracing::subscriber::set_default(Subscription(Arc::clone(&lines)));
+        Self { lines, _guard: guard }
     }
 
-    /// The fields of the lines with this message: ` name=value` each.
+    /// Returns the fields of each line with this message, formatted as ` name=value`.
     #[must_use]
     pub fn of(&self, message: &str) -> Vec<String> {
-        let said = lock(&self.said);
-        said.iter().filter(|line| line.message == message).map(|line| line.fields.clone()).collect()
+        let lines = lock(&self.lines);
+        lines.iter().filter(|line| line.message == message).map(|line| line.fields.clone()).collect()
     }
 }
 
-struct Listener(Arc<Mutex<Vec<Line>>>);
+struct Subscription(Arc<Mutex<Vec<Line>>>);
 
-impl Subscriber for Listener {
+impl Subscriber for Subscription {
     fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
         true
     }
@@ -76,6 +76,6 @@ impl Visit for Line {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),
         };
-        debug_assert!(written.is_ok(), "a string takes everything");
+        debug_assert!(written.is_ok(), "writing to a string cannot fail");
     }
 }

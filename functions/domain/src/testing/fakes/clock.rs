@@ -1,4 +1,4 @@
-//! A clock that moves when it is told to.
+//! A clock that a test moves by hand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,18 +7,18 @@ use std::time::Duration;
 use crate::shared::clock::Clock;
 use crate::shared::timestamp::Timestamp;
 
-/// Stands still between calls of [`advance`](Self::advance).
+/// A clock that stands still between calls of [`advance`](Self::advance).
 #[derive(Clone)]
 pub struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    /// Stands at this many milliseconds.
+    /// Creates a clock that shows this many milliseconds.
     #[must_use]
     pub fn new(millis: u64) -> Self {
         Self(Arc::new(AtomicU64::new(millis)))
     }
 
-    /// Moves on.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }

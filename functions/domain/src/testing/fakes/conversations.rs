@@ -1,4 +1,4 @@
-//! Records of conversations in memory.
+//! Conversation records in memory.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -20,31 +20,31 @@ struct State {
     announced: HashSet<EventId>,
     delivered: HashSet<EventId>,
     ends_after_load: Option<EventKind>,
-    takes_no_more: bool,
+    refuses_as_too_large: bool,
 }
 
-/// Records, the events of their ends, and which of those were announced and delivered.
+/// Conversation records, their end events, and which events were announced and delivered.
 #[derive(Clone, Default)]
 pub struct MemoryConversations(Arc<Mutex<State>>);
 
 impl MemoryConversations {
-    /// Whether the event is kept.
+    /// Whether the event exists.
     #[must_use]
     pub fn has_event(&self, event: &EventId) -> bool {
         lock(&self.0).events.contains(event)
     }
 
-    /// There is a record of a delivery of this event.
-    pub fn leave_delivery(&self, event: &EventId) {
+    /// Adds a record of a delivery of this event.
+    pub fn record_delivery(&self, event: &EventId) {
         lock(&self.0).delivered.insert(event.clone());
     }
 
-    /// From now on the table says of every record that it is too large.
-    pub fn take_no_more(&self) {
-        lock(&self.0).takes_no_more = true;
+    /// Makes every later save fail because the record is too large.
+    pub fn refuse_as_too_large(&self) {
+        lock(&self.0).refuses_as_too_large = true;
     }
 
-    /// Someone else ends the conversation that is loaded next, right after.
+    /// Lets another writer end the next loaded conversation right after the load.
     pub fn end_after_next_load(&self, kind: EventKind) {
         lock(&self.0).ends_after_load = Some(kind);
     }
@@ -75,7 +75,7 @@ impl Conversations for MemoryConversations {
         if state.records.get(&key).map_or(0, |stored| stored.version) != conversation.version {
             return Ok(Saved::Conflict);
         }
-        if state.takes_no_more {
+        if state.refuses_as_too_large {
             return Ok(Saved::TooLarge);
         }
         let version = conversation.version + 1;

@@ -1,4 +1,4 @@
-//! Destinations, and the events to send them, in memory.
+//! Destinations and events in memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -23,12 +23,12 @@ struct State {
 pub struct MemoryDestinations(Arc<Mutex<State>>);
 
 impl MemoryDestinations {
-    /// Stores or replaces one.
+    /// Stores or replaces a destination.
     pub fn put(&self, destination: Destination) {
         lock(&self.0).destinations.insert(destination.id.clone(), destination);
     }
 
-    /// Forgets one.
+    /// Removes a destination.
     pub fn remove(&self, id: &DestinationId) {
         lock(&self.0).destinations.remove(id);
     }
@@ -38,7 +38,7 @@ impl MemoryDestinations {
         lock(&self.0).events.insert(event.id.clone(), event);
     }
 
-    /// Forgets an event.
+    /// Removes an event.
     pub fn remove_event(&self, id: &EventId) {
         lock(&self.0).events.remove(id);
     }

@@ -1,14 +1,14 @@
-//! Inputs that nobody would think of: what chance makes of a corpus, again and again the same.
+//! Deterministic fuzzing: inputs that are mutated from a corpus, the same in every run.
 //!
-//! A target is a test that hands [`Fuzz::run`] what has to be true of every input. Its corpus is `tests/corpus/NAME.txt`, a
-//! seed a line with bytes escaped as in a Rust string, and bodies of the samples in `events/`. `FUZZ_EXECUTIONS` says how
-//! many inputs are tried; an input that fails is printed as a line for the corpus.
+//! A target is a test that passes [`Fuzz::run`] a check for every input. Its corpus is `tests/corpus/NAME.txt`, one
+//! seed a line with bytes escaped as in a Rust string, and bodies of the samples in `events/`. `FUZZ_EXECUTIONS` sets
+//! how many inputs are tried; an input that fails is printed as a line for the corpus.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a corpus that cannot be read and an input that fails are a test's end"
+    reason = "an unreadable corpus or a failing input fails the test"
 )]
 
 mod mutate;
@@ -22,10 +22,10 @@ use self::mutate::Mutator;
 use super::seeded_randomness::SeededRandomness;
 use crate::shared::invalid::Invalid;
 
-/// Inputs of a target, if nobody says otherwise: a second of a debug build, or less.
+/// Inputs tried for a target by default: a second of a debug build, or less.
 const EXECUTIONS: usize = 5_000;
 
-/// A target's corpus.
+/// The corpus of a target.
 pub struct Fuzz {
     name: &'static str,
     seeds: Vec<Vec<u8>>,
@@ -33,7 +33,7 @@ pub struct Fuzz {
 }
 
 impl Fuzz {
-    /// Over the corpus of that name.
+    /// Loads the corpus of that name.
     #[must_use]
     pub fn of(name: &'static str) -> Self {
         let file = repository(&format!("tests/corpus/{name}.txt"));
@@ -44,63 +44,63 @@ impl Fuzz {
         Self { name, seeds, words: &[] }
     }
 
-    /// And over this seed.
+    /// Adds a seed.
     #[must_use]
     pub fn with_seed(mut self, seed: impl Into<Vec<u8>>) -> Self {
         self.seeds.push(seed.into());
         self
     }
 
-    /// And over a part of a function's samples, where they have it.
+    /// Adds a part of each of a function's samples that has it.
     #[must_use]
     pub fn with_samples(mut self, function: &str, part: impl Fn(&Value) -> Option<String>) -> Self {
         let before = self.seeds.len();
         let directory = repository(&format!("events/{function}"));
         let mut files: Vec<_> =
             std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
-        files.sort(); // the same every time
+        files.sort(); // the same order in every run
         let samples = files.iter().map(|file| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap());
         self.seeds.extend(samples.filter_map(|sample: Value| part(&sample)).map(String::into_bytes));
         assert!(self.seeds.len() > before, "no sample of {function} has that part");
         self
     }
 
-    /// With texts that mean something to this target.
+    /// Sets texts that are significant to this target.
     #[must_use]
     pub fn with_words(mut self, words: &'static [&'static str]) -> Self {
         self.words = words;
         self
     }
 
-    /// A seed, as text.
+    /// Returns a seed as text.
     #[must_use]
     pub fn seed(&self, number: usize) -> String {
         String::from_utf8(self.seeds[number].clone()).unwrap()
     }
 
-    /// Every seed as it is, and then without end what chance makes of them.
+    /// Returns every seed unchanged, followed by endless mutations of them.
     pub fn inputs(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
         let mutator = |randomness| Mutator { randomness, seeds: &self.seeds, words: self.words };
         let mutated = (0..).map(move |number| mutator(SeededRandomness::new(number)).input());
         self.seeds.iter().cloned().chain(mutated)
     }
 
-    /// Tries as many inputs as there is time for.
+    /// Checks every seed and a fixed number of mutations, which `FUZZ_EXECUTIONS` overrides.
     pub fn run(self, check: impl Fn(&[u8])) {
         for input in self.inputs().take(self.seeds.len() + executions()) {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&input))) {
                 let (name, line) = (self.name, input.escape_ascii());
-                println!("an input fails; to keep it, add this line to tests/corpus/{name}.txt:\n{line}");
+                println!("an input failed; to keep it, add this line to tests/corpus/{name}.txt:\n{line}");
                 resume_unwind(panic);
             }
         }
     }
 }
 
-/// An error that a caller reads: a field, a rule, and not all of what was sent.
+/// Asserts that an error names a field and a rule, and does not repeat the whole input.
 ///
 /// # Panics
-/// If it is not.
+/// If the error is not readable.
 pub fn assert_readable(error: &Invalid) {
     assert!(!error.field.is_empty() && !error.rule.is_empty(), "{error}");
     assert!(error.to_string().chars().count() <= 600, "{error}");
@@ -110,12 +110,12 @@ fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-#[expect(clippy::disallowed_methods, reason = "for who runs tests, not for a function")]
+#[expect(clippy::disallowed_methods, reason = "a setting of a test run, not of a function")]
 fn executions() -> usize {
     std::env::var("FUZZ_EXECUTIONS").map_or(EXECUTIONS, |count| count.parse().unwrap())
 }
 
-/// The bytes of a line of a corpus; the opposite of `escape_ascii`.
+/// Decodes a line of a corpus; the inverse of `escape_ascii`.
 fn unescape(line: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(line.len());
     let mut rest = line.bytes();

@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use super::lock::lock;
 use crate::delivery::history::{Entry, Record};
-use crate::delivery::ledger::Ledger;
-use crate::delivery::ledger::{Claim, Claimed, Closing};
+use crate::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
 use crate::delivery::record::{Delivery, DeliveryStatus};
 use crate::shared::ids::{AccountId, DeliveryId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// Records of any account's deliveries.
+/// The records of every account's deliveries.
 #[derive(Clone, Default)]
 pub struct MemoryLedger {
     records: Arc<Mutex<HashMap<DeliveryId, Vec<Record>>>>,
@@ -21,18 +20,18 @@ pub struct MemoryLedger {
 }
 
 impl MemoryLedger {
-    /// A delivery's records.
+    /// Returns a delivery's records.
     #[must_use]
     pub fn records_of(&self, delivery: &DeliveryId) -> Vec<Record> {
         lock(&self.records).get(delivery).cloned().unwrap_or_default()
     }
 
-    /// From now on no read succeeds, and every write.
-    pub fn be_unreadable(&self) {
+    /// Makes every later read fail; writes still succeed.
+    pub fn fail_reads(&self) {
         self.is_unreadable.store(true, Ordering::Relaxed);
     }
 
-    /// Forgets one record of a delivery.
+    /// Removes one record of a delivery.
     pub fn forget(&self, delivery: &DeliveryId, number: u8) {
         if let Some(records) = lock(&self.records).get_mut(delivery) {
             records.retain(|record| record.number != number);
@@ -64,24 +63,24 @@ impl Ledger for MemoryLedger {
 
     async fn records(&self, _account: &AccountId, delivery: &DeliveryId) -> Result<Vec<Record>> {
         if self.is_unreadable.load(Ordering::Relaxed) {
-            return Err(Unavailable::new("read records", "told to fail"));
+            return Err(Unavailable::new("read records", "simulated failure"));
         }
         Ok(self.records_of(delivery))
     }
 
-    async fn complete(&self, closing: &Closing) -> Result<bool> {
+    async fn complete(&self, completed: &CompletedAttempt) -> Result<bool> {
         let mut records = lock(&self.records);
-        let records = records.entry(closing.delivery.id.clone()).or_default();
-        let Some(record) = records.iter_mut().find(|record| record.number == closing.number) else {
+        let records = records.entry(completed.delivery.id.clone()).or_default();
+        let Some(record) = records.iter_mut().find(|record| record.number == completed.number) else {
             return Ok(false);
         };
-        let completed = Entry::Attempted(closing.attempted.clone());
-        let is_ours = matches!(&record.entry, Entry::Inflight { owner, .. } if *owner == closing.owner);
+        let entry = Entry::Attempted(completed.attempted.clone());
+        let is_ours = matches!(&record.entry, Entry::Inflight { owner, .. } if *owner == completed.owner);
         if is_ours {
-            record.entry = completed.clone();
+            record.entry = entry.clone();
         }
-        // A completion that was applied before is one whose answer was lost.
-        Ok(record.entry == completed)
+        // The record equals the completion if it was applied before and its response was lost.
+        Ok(record.entry == entry)
     }
 
     async fn close(

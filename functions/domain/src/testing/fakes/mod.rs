@@ -1,5 +1,5 @@
-//! In-memory stand-ins for the ports: what the rules are tested against, and a statement of what an adapter owes. And what
-//! the tests of all crates share.
+//! In-memory implementations of the ports, for testing the rules; an adapter has to behave like them. Also other
+//! support that the tests of all crates share.
 
 mod captured_log;
 mod clock;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::shared::encryption::{Decryptor, Encrypted, EncryptionContext, Vault};
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// Keeps plaintext, and still gives it to the one it was encrypted for alone.
+/// Stores plaintext, but returns it only for the context it was encrypted for.
 #[derive(Clone, Copy, Default)]
 pub struct PlaintextVault;
 

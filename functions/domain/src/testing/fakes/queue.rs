@@ -1,14 +1,12 @@
-//! Queues that remember what they were told.
+//! Queues in memory that record their calls.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::lock::lock;
-use crate::delivery::message::DeliveryMessage;
-use crate::delivery::message::DeliveryQueue;
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::received::{Receipt, Visibility};
-use crate::event::message::EventMessage;
-use crate::event::message::EventQueue;
+use crate::event::message::{EventMessage, EventQueue};
 use crate::shared::unavailable::{Result, Unavailable};
 
 struct State<T> {
@@ -17,7 +15,7 @@ struct State<T> {
     fails: bool,
 }
 
-/// Messages that were sent.
+/// A queue that records the messages sent to it.
 pub struct MemoryQueue<T>(Arc<Mutex<State<T>>>);
 
 impl<T> Default for MemoryQueue<T> {
@@ -33,19 +31,19 @@ impl<T> Clone for MemoryQueue<T> {
 }
 
 impl<T: Clone> MemoryQueue<T> {
-    /// All of them, in order.
+    /// Returns every sent message, in order.
     #[must_use]
     pub fn sent(&self) -> Vec<T> {
         lock(&self.0).sent.clone()
     }
 
-    /// How long each of the sends keeps its messages from being seen, in order.
+    /// Returns the delay of each send, in order.
     #[must_use]
     pub fn delays(&self) -> Vec<Duration> {
         lock(&self.0).delays.clone()
     }
 
-    /// The next send fails.
+    /// Makes the next send fail.
     pub fn fail_next(&self) {
         lock(&self.0).fails = true;
     }
@@ -53,7 +51,7 @@ impl<T: Clone> MemoryQueue<T> {
     fn push(&self, messages: &[T], delay: Duration) -> Result<()> {
         let mut state = lock(&self.0);
         if std::mem::take(&mut state.fails) {
-            return Err(Unavailable::new("send a message", "told to fail"));
+            return Err(Unavailable::new("send a message", "simulated failure"));
         }
         state.sent.extend_from_slice(messages);
         state.delays.push(delay);
@@ -73,14 +71,14 @@ impl DeliveryQueue for MemoryQueue<DeliveryMessage> {
     }
 }
 
-/// Visibilities that were asked for.
+/// Records the postponements of received messages.
 #[derive(Clone, Default)]
 pub struct MemoryVisibility(Arc<Mutex<Vec<(Receipt, Duration)>>>);
 
 impl MemoryVisibility {
-    /// All of them, in order.
+    /// Returns every postponement, in order.
     #[must_use]
-    pub fn asked(&self) -> Vec<(Receipt, Duration)> {
+    pub fn postponed(&self) -> Vec<(Receipt, Duration)> {
         lock(&self.0).clone()
     }
 }

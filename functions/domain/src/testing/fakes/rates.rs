@@ -1,11 +1,10 @@
-//! Counters in memory.
+//! Rate counters in memory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::lock::lock;
-use crate::shared::rate::RateCounter;
-use crate::shared::rate::{RateKey, Window};
+use crate::shared::rate::{RateCounter, RateKey, Window};
 use crate::shared::unavailable::{Result, Unavailable};
 
 #[derive(Default)]
@@ -14,18 +13,18 @@ struct State {
     fails: bool,
 }
 
-/// Counters of anything.
+/// Counters for any key.
 #[derive(Clone, Default)]
 pub struct MemoryRates(Arc<Mutex<State>>);
 
 impl MemoryRates {
-    /// How often anything was counted.
+    /// Returns the sum of all counters.
     #[must_use]
     pub fn counted(&self) -> u64 {
         lock(&self.0).counts.values().sum()
     }
 
-    /// The next count fails.
+    /// Makes the next count fail.
     pub fn fail_next(&self) {
         lock(&self.0).fails = true;
     }
@@ -35,7 +34,7 @@ impl RateCounter for MemoryRates {
     async fn increment(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
         let mut state = lock(&self.0);
         if std::mem::take(&mut state.fails) {
-            return Err(Unavailable::new("count", "told to fail"));
+            return Err(Unavailable::new("count", "simulated failure"));
         }
         let count = state.counts.entry((format!("{what:?}"), window)).or_default();
         *count += 1;

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::clock::ManualClock;
 use super::lock::lock;
 use crate::conversation::provider::Reference;
-use crate::lifecycle::link::Link;
-use crate::lifecycle::link::References;
+use crate::lifecycle::link::{Link, References};
 use crate::lifecycle::provider_callback::ProviderCallback;
 use crate::shared::clock::Clock;
 use crate::shared::ids::AccountId;
@@ -22,7 +21,7 @@ struct State {
     parked: HashMap<Key, HashMap<String, (ProviderCallback, Timestamp)>>,
 }
 
-/// Links, and callbacks that wait for one.
+/// Links, and callbacks parked until their link exists.
 #[derive(Clone)]
 pub struct MemoryReferences {
     state: Arc<Mutex<State>>,
@@ -30,7 +29,7 @@ pub struct MemoryReferences {
 }
 
 impl MemoryReferences {
-    /// Forgets by this clock.
+    /// Creates an empty store whose parked callbacks expire by this clock.
     #[must_use]
     pub fn new(clock: ManualClock) -> Self {
         Self { state: Arc::default(), clock }

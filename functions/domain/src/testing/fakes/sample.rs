@@ -1,5 +1,5 @@
-//! One of each noun, for tests that need some.
-#![expect(clippy::unwrap_used, reason = "constants that are known to be good")]
+//! One sample of each noun, for tests.
+#![expect(clippy::unwrap_used, reason = "constants that are known to be valid")]
 
 use futures_util::FutureExt;
 
@@ -30,7 +30,7 @@ pub fn conversation_id() -> ConversationId {
     ConversationId::parse("a28e7071-508e-4d45-8887-085531aafaba").unwrap()
 }
 
-/// What a destination's requests are signed with, and no extra headers.
+/// A destination's secrets: a signing secret and no extra headers.
 #[must_use]
 pub fn secrets() -> DestinationSecrets {
     DestinationSecrets {
@@ -39,7 +39,7 @@ pub fn secrets() -> DestinationSecrets {
     }
 }
 
-/// An enabled destination that is sent POST requests, with [`secrets`] in a [`PlaintextVault`].
+/// An enabled destination that takes POST requests, with [`secrets`] in a [`PlaintextVault`].
 #[must_use]
 pub fn destination(id: &str) -> Destination {
     let id = DestinationId::parse(id).unwrap();

@@ -1,4 +1,4 @@
-//! A sender that answers as told and remembers what it sent.
+//! A sender that answers from a script and records its requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::lock::lock;
 use crate::delivery::outcome::{Outcome, OutcomeClass};
-use crate::delivery::request::WebhookRequest;
-use crate::delivery::request::WebhookSender;
+use crate::delivery::request::{WebhookRequest, WebhookSender};
 
 #[derive(Default)]
 struct State {
@@ -15,18 +14,18 @@ struct State {
     sent: Vec<WebhookRequest>,
 }
 
-/// Answers with the script's status codes, then with 200. The code 0 panics.
+/// A sender that answers with the script's status codes, then with 200. The code 0 panics.
 #[derive(Clone, Default)]
 pub struct ScriptedSender(Arc<Mutex<State>>);
 
 impl ScriptedSender {
-    /// Answers with these, one after the other.
+    /// Creates a sender that answers with these status codes, in order.
     #[must_use]
     pub fn new(script: &[u16]) -> Self {
         Self(Arc::new(Mutex::new(State { script: script.to_vec().into(), sent: Vec::new() })))
     }
 
-    /// What was sent.
+    /// Returns every request that was sent.
     #[must_use]
     pub fn sent(&self) -> Vec<WebhookRequest> {
         lock(&self.0).sent.clone()
@@ -40,7 +39,7 @@ impl WebhookSender for ScriptedSender {
             state.sent.push(request);
             state.script.pop_front().unwrap_or(200)
         };
-        assert_ne!(status, 0, "told to panic");
+        assert_ne!(status, 0, "simulated panic");
         let success = (200..300).contains(&status);
         Outcome {
             class: if success { OutcomeClass::Success } else { OutcomeClass::HttpError },

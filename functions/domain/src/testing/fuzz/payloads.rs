@@ -1,4 +1,4 @@
-//! What must hold of any payload that goes out.
+//! Properties that hold for any payload that is sent.
 
 use std::time::UNIX_EPOCH;
 
@@ -19,7 +19,7 @@ fn headers(request: &WebhookRequest) -> http::HeaderMap {
     request.headers.iter().map(parsed).collect()
 }
 
-/// The two fields, told from each other by the boundary alone.
+/// Splits the form's two fields by the boundary alone.
 fn fields(request: &WebhookRequest) -> Vec<String> {
     let content_type = headers(request)["content-type"].to_str().unwrap().to_owned();
     let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
@@ -29,8 +29,8 @@ fn fields(request: &WebhookRequest) -> Vec<String> {
     parts.split(&format!("\r\n--{boundary}")).map(|part| part.trim_start_matches("\r\n").to_owned()).collect()
 }
 
-/// The boundary is made from the ids, so whoever knows them can put it into the payload. And a payload that is too long
-/// for a URL is signed as it is sent.
+/// The boundary derives from the ids, so a caller that knows them can put it into the payload. A payload that is too
+/// long for a URL is signed as it is sent.
 #[test]
 fn a_payload_arrives_as_it_was_and_is_signed() {
     let now = Timestamp::from_millis(UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);

@@ -1,4 +1,4 @@
-//! What must hold of any URL of a destination.
+//! Properties that hold for any destination URL.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::destination::egress::tests::is_public_by_oracle;
 use crate::destination::target_url::{TargetUrl, check_egress};
 use crate::testing::fakes::{Fuzz, assert_readable};
 
-/// What addresses and hosts are written with.
+/// Parts of addresses and hosts.
 const WORDS: [&str; 24] = [
     "127.0.0.1",
     "10.20.0.1",
@@ -38,7 +38,7 @@ const WORDS: [&str; 24] = [
     "https://",
 ];
 
-/// The networks that [`allowed`] says a second time.
+/// The networks that [`allowed`] checks independently.
 const NETWORKS: &str = "10.20.0.0/16, fd12:3456::/32";
 
 fn allowed(address: IpAddr) -> bool {
@@ -48,7 +48,7 @@ fn allowed(address: IpAddr) -> bool {
     }
 }
 
-/// Whether the policy lets us connect there, told by numbers.
+/// Whether the policy allows a connection to the address, computed independently from its numbers.
 fn is_open(address: IpAddr, policy: &EgressPolicy) -> bool {
     is_public_by_oracle(address)
         || match policy {
@@ -65,7 +65,7 @@ fn ends_like_a_number(name: &str) -> bool {
     digits.bytes().all(|b| b.is_ascii_digit()) || (last != digits && u64::from_str_radix(digits, 16).is_ok())
 }
 
-fn assert_reach(url: &Url, policy: &EgressPolicy) {
+fn assert_egress(url: &Url, policy: &EgressPolicy) {
     let port = url.port_or_known_default().unwrap();
     assert!(port == 443 || port == 8443 || port >= 1024, "{url}");
     let address: IpAddr = match url.host().unwrap() {
@@ -100,13 +100,17 @@ fn a_url_that_is_taken_can_be_sent_to_and_leads_to_no_closed_address() {
                 }
             };
             let url = taken.as_url();
-            assert_eq!(TargetUrl::parse(url.as_str(), policy), Ok(taken.clone()), "it is kept as checked");
-            assert_eq!(TargetUrl::from_stored(url.as_str()), Ok(taken.clone()), "and read as kept");
-            assert_eq!(check_egress(url, policy), Ok(()), "at every connect");
+            assert_eq!(
+                TargetUrl::parse(url.as_str(), policy),
+                Ok(taken.clone()),
+                "parsing it again changes nothing"
+            );
+            assert_eq!(TargetUrl::from_stored(url.as_str()), Ok(taken.clone()), "it is stored unchanged");
+            assert_eq!(check_egress(url, policy), Ok(()), "the check at connect accepts it");
             assert_eq!(url.scheme(), "https");
             assert!(url.username().is_empty() && url.password().is_none(), "{url}");
             assert!(url.fragment().is_none() && url.as_str().len() <= TargetUrl::MAX_BYTES, "{url}");
-            assert_reach(url, policy);
+            assert_egress(url, policy);
         }
     });
 }

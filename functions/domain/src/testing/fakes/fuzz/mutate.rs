@@ -1,17 +1,17 @@
-//! What chance does to a seed.
+//! Mutates seeds at random.
 
 use crate::testing::fakes::seeded_randomness::SeededRandomness;
 
-/// Longer inputs find nothing that shorter ones don't, and take their time.
+/// The longest input: longer ones find nothing new and take more time.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// Texts that mean something to one parser or another.
+/// Texts that are significant to one parser or another.
 const WORDS: [&str; 20] = [
     "\0", "\r\n", "\r\n\r\n", "%00", "%0a", "\\u0000", "\\ud800", "é", "\u{202e}", "\u{feff}", "\"", "'",
     "{\"a\":", "[", "]}", "null", "..", "//", "@", "#",
 ];
 
-/// Where numbers end: those of 8, 16, 32, 53 and 64 bits, those of RFC 3339 in seconds and in milliseconds.
+/// Limits of numbers: those of 8, 16, 32, 53 and 64 bits, those of RFC 3339 in seconds and in milliseconds.
 const NUMBERS: [&str; 15] = [
     "0",
     "-1",
@@ -30,31 +30,31 @@ const NUMBERS: [&str; 15] = [
     "1e999",
 ];
 
-/// Makes inputs out of others.
+/// Creates inputs by mutating seeds.
 pub(super) struct Mutator<'a> {
     pub(super) randomness: SeededRandomness,
     pub(super) seeds: &'a [Vec<u8>],
-    /// The target's own.
+    /// Texts that are significant to the target.
     pub(super) words: &'a [&'static str],
 }
 
 impl Mutator<'_> {
-    /// Two places in it, in order.
+    /// Returns a random range of the bytes.
     fn range(&self, bytes: &[u8]) -> std::ops::Range<usize> {
         let (a, b) = (self.randomness.below(bytes.len() + 1), self.randomness.below(bytes.len() + 1));
         a.min(b)..a.max(b)
     }
 
-    /// As often one of the target's own words as one that any could stumble over.
+    /// Returns one of the target's words or one of the general [`WORDS`], with equal probability.
     fn word(&self) -> &'static str {
         let takes_any = self.words.is_empty() || self.randomness.below(2) == 0;
         self.randomness.pick::<&'static str>(if takes_any { &WORDS } else { self.words })
     }
 
-    /// An input that is near to one of the seeds.
+    /// Returns an input close to one of the seeds.
     pub(super) fn input(&self) -> Vec<u8> {
         let mut input = self.randomness.pick(self.seeds).clone();
-        // Most of what is found is found near to what is right.
+        // Most failures are found close to valid inputs.
         for _ in 0..=self.randomness.below(4) {
             self.change(&mut input);
         }
@@ -98,13 +98,13 @@ impl Mutator<'_> {
     }
 }
 
-/// Behind the next mark that parts one thing from another, where a whole thing fits in; or the end.
+/// Returns the place after the next separator, where a whole element can be inserted; or the end.
 fn seam_after(input: &[u8], place: usize) -> usize {
-    let mark = input[place..].iter().position(|byte| b"{[,&?\n".contains(byte));
-    mark.map_or(input.len(), |mark| place + mark + 1)
+    let separator = input[place..].iter().position(|byte| b"{[,&?\n".contains(byte));
+    separator.map_or(input.len(), |separator| place + separator + 1)
 }
 
-/// The next run of digits, or nothing at the end.
+/// Returns the range of the next run of digits, or an empty range at the end.
 fn number_after(input: &[u8], place: usize) -> std::ops::Range<usize> {
     let end_of = |start: usize, digits: bool| {
         let run = input[start..].iter().take_while(|byte| byte.is_ascii_digit() == digits);
