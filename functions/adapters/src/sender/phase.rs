@@ -1,5 +1,5 @@
-//! How far a request came before it hung. To the client, all of the way to the first byte is one "connect timeout"; the
-//! customer needs to know whether name server, server or TLS did not answer.
+//! Tracks how far a request came before it timed out. To the client, everything up to the first byte is one "connect
+//! timeout"; the customer needs to know whether the name server, the server or TLS did not respond.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -9,34 +9,34 @@ use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 
-/// What is being waited for.
+/// The phases of opening a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Phase {
     Resolving,
     Connecting,
     Handshaking,
 }
 
-// Resolver and TLS belong to the client, which all attempts share. The client opens connections within the task that
-// sends, so a value of the task is a value of the attempt.
+// All attempts share the client's resolver and TLS configuration. The client opens a connection within the task that
+// sends, so a task-local value belongs to one attempt.
 tokio::task_local! {
-    static STEP: Cell<Step>;
+    static PHASE: Cell<Phase>;
 }
 
-/// Runs an attempt; says how it ended and which step it reached.
-pub(super) async fn tracked<T>(attempt: impl Future<Output = T>) -> (T, Step) {
-    let attempt = async { (attempt.await, STEP.with(Cell::get)) };
-    STEP.scope(Cell::new(Step::Connecting), attempt).await
+/// Runs an attempt; returns its result and the phase that it reached.
+pub(super) async fn tracked<T>(attempt: impl Future<Output = T>) -> (T, Phase) {
+    let attempt = async { (attempt.await, PHASE.with(Cell::get)) };
+    PHASE.scope(Cell::new(Phase::Connecting), attempt).await
 }
 
-/// Notes that the attempt of this task is there.
-pub(super) fn reached(step: Step) {
-    // Outside of an attempt there is nothing to note.
-    let _ = STEP.try_with(|current| current.set(step));
+/// Records that the current task's attempt has reached a phase.
+pub(super) fn reached(phase: Phase) {
+    // Outside an attempt there is nothing to record.
+    let _ = PHASE.try_with(|current| current.set(phase));
 }
 
-/// Has no certificate of a client's. That is what TLS asks first in every handshake, and it asks once the connection
-/// stands.
+/// Detects the start of a TLS handshake: once the connection is established, every handshake first asks for a client
+/// certificate. There is none.
 #[derive(Debug)]
 pub(super) struct HandshakeWatch;
 
@@ -46,7 +46,7 @@ impl ResolvesClientCert for HandshakeWatch {
     }
 
     fn has_certs(&self) -> bool {
-        reached(Step::Handshaking);
+        reached(Phase::Handshaking);
         false
     }
 }
@@ -58,11 +58,11 @@ mod tests {
     #[tokio::test]
     async fn attempts_in_one_task_do_not_mix() {
         let slow = tracked(async {
-            reached(Step::Resolving);
+            reached(Phase::Resolving);
             tokio::task::yield_now().await;
         });
         let quick = tracked(async { HandshakeWatch.has_certs() });
         let (((), slow), (_, quick)) = futures_util::future::join(slow, quick).await;
-        assert_eq!((slow, quick), (Step::Resolving, Step::Handshaking));
+        assert_eq!((slow, quick), (Phase::Resolving, Phase::Handshaking));
     }
 }
