@@ -174,11 +174,11 @@ async fn callbacks_that_wait_for_a_deleted_conversation_are_deleted_with_it() {
         ("pk", AttributeValue::S(format!("{}#daily#{ROOM}", acme.account_id))),
         (
             "sk",
-            AttributeValue::S(format!("signal#{}", domain::shared::ids::hex(&Sha256::digest("i-1")[..8]))),
+            AttributeValue::S(format!("callback#{}", domain::shared::ids::hex(&Sha256::digest("i-1")[..8]))),
         ),
         ("id", AttributeValue::S("i-1".to_owned())),
         ("at", AttributeValue::N("1".to_owned())),
-        ("news", AttributeValue::S("answered".to_owned())),
+        ("progress", AttributeValue::S("answered".to_owned())),
         ("known", AttributeValue::S(r#"{"from_mobile_number":"+14155550123"}"#.to_owned())),
         ("expires_at", AttributeValue::N("99999999999".to_owned())),
     ];
