@@ -138,7 +138,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             content,
             owner: Owner::new(&invocation.id, index),
             lease_until: invocation.deadline + LEASE_MARGIN,
-            outcome: OnceLock::new(),
+            reaction: OnceLock::new(),
         });
         items.collect()
     }
@@ -285,7 +285,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             Ok(request) => {
                 let trimmed = request.trimmed;
                 let outcome = self.sender.send(request).await;
-                let _ = item.outcome.set(outcome.class); // an item makes one request
+                let _ = item.reaction.set(outcome.reaction()); // an item makes one request
                 (outcome, trimmed)
             }
             Err(too_long) => {
@@ -305,12 +305,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             );
             return Ok(Progress::WaitUntil(self.clock.now() + RETRY_AFTER));
         }
-        Ok(match (completed.status, completed.attempted.next_at) {
-            (_, Some(next_at)) => Progress::WaitUntil(next_at),
-            (DeliveryStatus::Delivered, None) => Progress::Ended,
-            // Exhausted. Not acknowledged: it becomes a dead letter, which is counted and then reconciled.
-            (_, None) => Progress::WaitUntil(completed.at),
-        })
+        Ok(completed.attempted.next_at.map_or(Progress::Ended, Progress::WaitUntil))
     }
 
     /// Closes a delivery that has nothing to send any more.
@@ -343,9 +338,9 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
     }
 
     fn record_in_circuit_breaker(&self, items: &[Item<'_>]) {
-        let outcomes =
-            items.iter().filter_map(|item| Some((&item.delivery.destination_id, *item.outcome.get()?)));
-        self.circuit_breaker.record(&outcomes.collect::<Vec<_>>(), self.clock.now());
+        let reactions =
+            items.iter().filter_map(|item| Some((&item.delivery.destination_id, *item.reaction.get()?)));
+        self.circuit_breaker.record(&reactions.collect::<Vec<_>>(), self.clock.now());
     }
 }
 

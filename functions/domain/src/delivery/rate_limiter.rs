@@ -110,7 +110,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::delivery::outcome::OutcomeClass;
+    use crate::delivery::outcome::Reaction;
     use crate::delivery::received::Receipt;
     use crate::testing::fakes::{ManualClock, MemoryQueue, MemoryRates, sample};
 
@@ -137,9 +137,7 @@ mod tests {
         clock: &ManualClock,
     ) {
         let message = received().message;
-        rate_limiter
-            .circuit_breaker
-            .record(&[(&message.destination_id, OutcomeClass::Timeout); 3], clock.now());
+        rate_limiter.circuit_breaker.record(&[(&message.destination_id, Reaction::Hangs); 3], clock.now());
     }
 
     #[tokio::test]

@@ -34,12 +34,13 @@ fn row_2_a_failure_is_followed_by_a_second_attempt() {
 }
 
 #[test]
-fn row_3_four_failures_exhaust_a_delivery_and_its_dead_letter_is_gone() {
+fn row_3_four_failures_exhaust_a_delivery_and_it_leaves_no_dead_letter() {
     let mut world = World::calm(1);
     world.is_idle = true;
     let ending = Scene::in_world(world, &[&[ERROR; 9]]).play();
     assert_eq!((ending.outcomes(0), ending.requests(0)), (vec![HttpError; 4], vec![1, 2, 3, 4]));
     assert_eq!(ending.status(0), DeliveryStatus::Exhausted);
+    assert_eq!(ending.dead_letters, 0);
 }
 
 #[test]
