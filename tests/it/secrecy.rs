@@ -153,7 +153,8 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
         table
             .key("pk", AttributeValue::S(format!("{}#broken-{attribute}", acme.account_id)))
             .key("sk", AttributeValue::S("record".to_owned()))
-            .update_expression(format!("SET {attribute} = :value"))
+            .update_expression("SET #attribute = :value") // `fields` is a reserved word
+            .expression_attribute_names("#attribute", attribute)
             .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
             .send()
             .await
