@@ -264,7 +264,7 @@ async fn to_count_a_request_costs_one_write_of_one_unit() {
     let rates = RateTable::new(tables.metered.clone(), "DeliveryLogTable".to_owned());
     let (account, window) = (sample::account(), Window::at(tables.clock.now()));
     for place in 1..=3 {
-        assert_eq!(rates.increment(RateKey::Requests(&account), window).await.unwrap(), place);
+        assert_eq!(rates.add(RateKey::Requests(&account), window, 1).await.unwrap(), place);
     }
     assert_eq!((tables.all(), tables.count("UpdateItem")), (3, 3));
     assert!((tables.units("UpdateItem") - 3.0).abs() < 0.1, "{} write units", tables.units("UpdateItem"));
