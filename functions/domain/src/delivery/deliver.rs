@@ -37,6 +37,9 @@ pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 
 /// The time an invocation needs to claim an attempt: the attempt and one try at completing its record.
 const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
 
+/// The time an invocation needs after a claim to send the request and complete its record.
+const TIME_TO_SEND: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 1);
+
 /// Steps that one delivery may take in one invocation. Each but the last follows from another worker's write, so more
 /// steps than records can exist mean that something is wrong.
 const MAX_STEPS: usize = 8;
@@ -264,6 +267,9 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
     /// Makes one attempt that this item has claimed: sends the request, then completes the record.
     async fn attempt(&self, item: &Item<'_>, sendable: &Sendable<'_>, number: u8) -> Result<Progress> {
         let claim = item.claim(number, self.clock.now());
+        if item.lease_until.since(claim.at) < TIME_TO_SEND + LEASE_MARGIN {
+            return self.release(&claim).await;
+        }
         let (outcome, trimmed) = self.send(item, sendable, &claim).await;
         // From the event, not from the message: a resend is made long after its event.
         let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
@@ -271,6 +277,14 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         let completed = CompletedAttempt::new(claim, outcome, trimmed, self.clock.now());
         log_attempt(&completed, delay, item.receives_without_attempt(number));
         self.complete(&completed).await
+    }
+
+    /// Gives up a claim that took so long that the deadline would cut the attempt short. Uses no number: the next
+    /// invocation has more time. If it fails, the claim becomes `unknown`, as after a crash.
+    async fn release(&self, claim: &Claim) -> Result<Progress> {
+        let released = self.ledger.release(claim).await?;
+        tracing::warn!(delivery_id = %claim.delivery.id, attempt = claim.number, released, "claim.released");
+        Ok(Progress::WaitUntil(claim.at))
     }
 
     /// Sends the attempt's request. Returns its outcome and the payload fields that were trimmed.

@@ -72,6 +72,11 @@ impl Ledger for Ports {
         self.network.call(Point::Complete, move || at_once(world.ledger.complete(&completed))).await
     }
 
+    async fn release(&self, claim: &Claim) -> Result<bool> {
+        let (world, claim) = (Arc::clone(&self.world), claim.clone());
+        self.network.call(Point::Complete, move || at_once(world.ledger.release(&claim))).await
+    }
+
     async fn close(
         &self,
         delivery: &Delivery,
