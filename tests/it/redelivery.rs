@@ -168,7 +168,7 @@ async fn a_recovery_sends_again_what_failed_and_once_only() {
         })
         .await;
     }
-    // A second message of a delivery that was under way has been put off until its lease is over, and whoever works on
+    // A second message of a delivery that was under way has been postponed until its lease is over, and whoever works on
     // one when the clock moves may be stopped: it comes again until nothing is left.
     eventually("empty queues", async || {
         let mut left = 0;

@@ -26,7 +26,7 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u16).range(..=65534))]
     port: u16,
 
-    /// Do not print a line for each attempt, nor for what is put off
+    /// Do not print a line for each attempt and each deferred delivery
     #[arg(long)]
     quiet: bool,
 

@@ -1,5 +1,4 @@
-//! A readable line for each attempt as it happens, and for each delivery that is put off, made from the same event that
-//! the log gets.
+//! Prints a readable line for each attempt and each deferred delivery, from the event that the log gets.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_until_when_a_delivery_is_put_off() {
+    fn a_line_says_until_when_a_delivery_is_deferred() {
         let fields = of_a_delivery(&[
             ("deferred_at", "2026-09-01T10:00:01.500Z"),
             ("until", "2026-09-01T10:00:13.333Z"),

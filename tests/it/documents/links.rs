@@ -77,18 +77,36 @@ fn every_path_in_backticks_is_there() {
     let top: Vec<_> = files.iter().map(|file| file.split('/').next().unwrap().to_owned()).collect();
     let mut faults = Vec::new();
     for page in Document::all() {
-        for name in page.names().filter(|name| is_path(name, &top)) {
-            // The name of a file that every function or room has stands for all of them.
-            let ends = format!("/{name}");
-            if !is_there(Path::new(name))
-                && !is_there(&resolve(page.folder(), name))
-                && !files.iter().any(|file| file.ends_with(&ends))
-            {
-                faults.push(format!("{}: {name}", page.path));
-            }
-        }
+        let paths = page.names().filter(|name| is_path(name, &top));
+        let wrong = paths.filter(|path| !leads_to_one_place(path, page.folder(), &files));
+        faults.extend(wrong.map(|path| format!("{}: {path}", page.path)));
     }
     assert_eq!(faults, Vec::<String>::new());
+}
+
+/// Whether a path is there, from the root or from the page's folder, or whether it is the end of one file's path that
+/// names the folder as well: `delivery/ports.rs` says where to look, `ports.rs` does not.
+fn leads_to_one_place(path: &str, folder: &Path, files: &[String]) -> bool {
+    let ends = format!("/{path}");
+    is_there(Path::new(path))
+        || is_there(&resolve(folder, path))
+        || path.contains('/') && files.iter().filter(|file| file.ends_with(&ends)).count() == 1
+}
+
+#[test]
+fn a_path_has_to_say_which_file_it_means() {
+    let files = ["a/one/store.rs", "a/two/store.rs", "b/one/store.rs", "b/ports.rs"].map(ToOwned::to_owned);
+    for (path, leads) in [
+        ("README.md", true),
+        ("documents/links.rs", true),
+        ("two/store.rs", true),
+        ("one/store.rs", false),
+        ("store.rs", false),
+        ("ports.rs", false),
+        ("delivery/ports.rs", false),
+    ] {
+        assert_eq!(leads_to_one_place(path, Path::new("tests/it"), &files), leads, "{path}");
+    }
 }
 
 #[test]

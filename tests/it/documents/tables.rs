@@ -62,6 +62,53 @@ fn the_metrics_are_those_that_are_counted() {
 }
 
 #[test]
+fn the_statuses_and_outcomes_are_those_of_deliveries() {
+    let guide = Document::read("tests/receivers/README.md");
+    let described = column(&guide, "## Statuses and outcomes", 0);
+    let api: serde_json::Value = serde_json::from_str(&read("functions/query/openapi.json")).unwrap();
+    let names = |schema: &str| -> BTreeSet<String> {
+        serde_json::from_value(api["components"]["schemas"][schema]["enum"].clone()).unwrap()
+    };
+    assert_eq!(described, &names("DeliveryStatus") | &names("Outcome"));
+}
+
+/// What begins the name of a log line.
+const KINDS: [&str; 15] = [
+    "attempt",
+    "batch",
+    "best_effort",
+    "bus_event",
+    "callback",
+    "circuit_breaker",
+    "dead_letter",
+    "delivery",
+    "event",
+    "message",
+    "private_certificate",
+    "private_networks",
+    "rate_limit",
+    "request",
+    "visibility",
+];
+
+/// Whether a text is the name of a log line, such as `delivery.attempted`.
+fn is_log_line(name: &str) -> bool {
+    let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || "._".contains(c));
+    let is_file = name.ends_with(".js") || name.ends_with(".rs");
+    is_plain && !is_file && name.split_once('.').is_some_and(|(kind, _)| KINDS.contains(&kind))
+}
+
+#[test]
+fn every_log_line_has_its_row() {
+    let described = column(&Document::read(OPERATE), "## Operate", 0);
+    for file in files().iter().filter(|file| file.starts_with("functions/") && file.ends_with(".rs")) {
+        for line in read(file).split('"').filter(|text| is_log_line(text)) {
+            assert!(described.contains(line), "{file}: {line} has no row");
+        }
+    }
+}
+
+#[test]
 fn the_log_lines_are_those_that_are_written() {
     let sources: String = files()
         .iter()
@@ -69,26 +116,7 @@ fn the_log_lines_are_those_that_are_written() {
         .map(|file| read(file))
         .collect();
     for page in Document::all() {
-        let kinds = [
-            "attempt",
-            "batch",
-            "bus_event",
-            "callback",
-            "circuit_breaker",
-            "dead_letter",
-            "delivery",
-            "event",
-            "message",
-            "private_certificate",
-            "private_networks",
-            "rate_limit",
-            "request",
-            "visibility",
-        ];
-        let lines = page.names().filter(|name| {
-            let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || ".=_".contains(c));
-            is_plain && name.split_once('.').is_some_and(|(kind, line)| kinds.contains(&kind) && line != "rs")
-        });
+        let lines = page.names().filter(|name| is_log_line(name));
         // What the changelog names is history.
         for line in lines.filter(|_| !page.path.ends_with("CHANGELOG.md")) {
             assert!(sources.contains(&format!("\"{line}\"")), "{}: nothing writes {line}", page.path);
