@@ -174,7 +174,7 @@ async fn callbacks_that_wait_for_a_deleted_conversation_are_deleted_with_it() {
         ("pk", AttributeValue::S(format!("{}#daily#{ROOM}", acme.account_id))),
         (
             "sk",
-            AttributeValue::S(format!("signal#{}", domain::shared::ids::hex(&Sha256::digest("i-1")[..8]))),
+            AttributeValue::S(format!("callback#{}", domain::shared::ids::hex(&Sha256::digest("i-1")[..8]))),
         ),
         ("id", AttributeValue::S("i-1".to_owned())),
         ("at", AttributeValue::N("1".to_owned())),

@@ -147,13 +147,14 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
             world.stack.clients.sqs.send_message().queue_url(url).message_body(body).send().await.unwrap();
         }
     }
-    for (attribute, value) in [("version", PHONE), ("details", TRANSCRIPT), ("late_signals", PHONE)] {
+    for (attribute, value) in [("version", PHONE), ("fields", TRANSCRIPT), ("late_signals", PHONE)] {
         let table = world.stack.clients.dynamodb.update_item();
         let table = table.table_name(&world.stack.resources.tables["ConversationsTable"]);
         table
             .key("pk", AttributeValue::S(format!("{}#broken-{attribute}", acme.account_id)))
             .key("sk", AttributeValue::S("record".to_owned()))
-            .update_expression(format!("SET {attribute} = :value"))
+            .update_expression("SET #attribute = :value") // `fields` is a reserved word
+            .expression_attribute_names("#attribute", attribute)
             .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
             .send()
             .await

@@ -7,15 +7,15 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
-/// Tries of one call, the first included: what is left after that is for the queue to retry.
+/// Attempts of one call, the first included: after that, the queue retries.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// A call inside a region answers in milliseconds; one that takes seconds is lost.
+/// A call inside a region returns in milliseconds; one that takes seconds is lost.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Region, credentials and endpoints as AWS's own tools read them, `AWS_ENDPOINT_URL*` included. *ring* does the TLS:
-/// aws-lc spends 31 ms of CPU the first time that a process needs randomness.
+/// Loads region, credentials and endpoints as AWS's own tools do, `AWS_ENDPOINT_URL*` included. TLS uses *ring*: aws-lc
+/// spends 31 ms of CPU the first time that a process needs randomness.
 #[must_use]
 pub fn loader() -> ConfigLoader {
     let https = aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring));
@@ -34,12 +34,12 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// For the queues.
     pub sqs: aws_sdk_sqs::Client,
-    /// For the key that secrets are sealed under.
+    /// For the key that protects secrets.
     pub kms: aws_sdk_kms::Client,
 }
 
 impl Clients {
-    /// As the process's environment says.
+    /// Builds the clients from the process's environment.
     pub async fn from_environment() -> Self {
         let config = loader().load().await;
         Self {

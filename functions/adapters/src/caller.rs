@@ -1,4 +1,4 @@
-//! Who sends a request, by the API key in `X-API-Key`, and whether its account has not sent too many.
+//! Authenticates a request by its API key in `X-API-Key`, and limits the rate of its account's requests.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +8,7 @@ use domain::account::api_key::{ApiKey, PresentedKey, Scope};
 use domain::account::store::{Accounts, KeyUses};
 use domain::shared::clock::Clock;
 use domain::shared::ids::AccountId;
-use domain::shared::rate::RateCounter;
-use domain::shared::rate::{RateKey, RateLimit, Window};
+use domain::shared::rate::{RateCounter, RateKey, RateLimit, Window};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::Unavailable;
 use futures_util::future::join;
@@ -18,70 +17,71 @@ use crate::dynamodb::{AccountTable, RateTable};
 use crate::http::problem::Problem;
 use crate::http::request::Request;
 
-/// How long a request waits for what is counted and noted of it: a write takes milliseconds, and these are of no use to
-/// the request itself.
-const NOTE_LIMIT: Duration = Duration::from_millis(500);
+/// How long a request waits to be counted and for its key's use to be recorded: a write takes milliseconds, and the
+/// request itself needs neither.
+const BEST_EFFORT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A caller whose key is good for what it asks.
+/// A caller whose API key has the scope that its request needs.
 pub struct Caller {
-    /// Its account: the only one that anything it asks for is looked up in.
+    /// The caller's account: every lookup for the request is limited to it.
     pub account_id: AccountId,
-    /// What its cursors are authenticated with.
+    /// Authenticates the caller's cursors.
     pub cursor_secret: [u8; 32],
-    /// Whether it may see how destinations are set up: their URLs can hold a customer's tokens.
+    /// Whether the caller may see destinations' settings: their URLs can hold a customer's tokens.
     pub manages: bool,
 }
 
-/// Lets callers in.
+/// Authenticates, authorizes and rate-limits callers.
 pub struct Callers<A = AccountTable, R = RateTable> {
     accounts: A,
     rates: R,
     limit: Option<RateLimit>,
     clock: Arc<dyn Clock>,
-    /// Accounts that have used up a window: what they send in the rest of it is refused without being counted.
+    /// Accounts over their limit in the current window: the rest of their requests in it are refused without being
+    /// counted.
     exceeded: Mutex<(Window, Vec<AccountId>)>,
 }
 
 impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
-    /// Over accounts and counters. Without a limit, nothing is counted.
+    /// Creates the check from its ports. Without a limit, nothing is counted.
     pub fn new(accounts: A, rates: R, limit: Option<RateLimit>, clock: Arc<dyn Clock>) -> Self {
         let exceeded = Mutex::new((Window::at(Timestamp::default()), Vec::new()));
         Self { accounts, rates, limit, clock, exceeded }
     }
 
-    /// Looks the caller's key up, counts the request, and notes the day on which the key was last used, whatever it was
-    /// used for. Every way of not being a good key gets the same answer.
+    /// Looks up the caller's key, counts the request, and records the day on which the key was last used, whatever its
+    /// scope. Every missing, malformed, unknown or revoked key gets the same response.
     pub async fn admit(&self, request: &Request, scope: Scope) -> Result<Caller, Problem> {
-        let key = self.good_key(request).await?;
+        let key = self.valid_key(request).await?;
         let now = self.clock.now();
-        let (within_limit, ()) = join(self.count(&key.account_id, now), self.note(&key, now)).await;
+        let (within_limit, ()) = join(self.count(&key.account_id, now), self.record_use(&key, now)).await;
         within_limit?;
-        may(key, scope)
+        authorize(key, scope)
     }
 
-    async fn good_key(&self, request: &Request) -> Result<ApiKey, Problem> {
-        self.known_key(request).await?.ok_or_else(|| {
+    async fn valid_key(&self, request: &Request) -> Result<ApiKey, Problem> {
+        self.stored_key(request).await?.ok_or_else(|| {
             let detail = "Send a valid API key in the header X-API-Key.";
             Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
         })
     }
 
-    async fn known_key(&self, request: &Request) -> Result<Option<ApiKey>, Unavailable> {
+    async fn stored_key(&self, request: &Request) -> Result<Option<ApiKey>, Unavailable> {
         let Some(Ok(presented)) = request.header("x-api-key").map(PresentedKey::parse) else {
             return Ok(None);
         };
-        let kept = self.accounts.key(presented.id()).await?;
-        Ok(kept.filter(|kept| presented.matches(kept)))
+        let stored = self.accounts.key(presented.id()).await?;
+        Ok(stored.filter(|stored| presented.matches(stored)))
     }
 
-    /// A limit that cannot be kept refuses nobody.
+    /// Fails open: while the counter is unavailable, no request is refused.
     async fn count(&self, account: &AccountId, now: Timestamp) -> Result<(), Problem> {
         let Some(limit) = self.limit else { return Ok(()) };
         let window = Window::at(now);
         if !self.has_exceeded(account, window) {
             let counting = self.rates.increment(RateKey::Requests(account), window);
             match best_effort("count a request", counting).await {
-                Some(place) if limit.is_exceeded_by(place) => self.note_exceeded(account, window),
+                Some(place) if limit.is_exceeded_by(place) => self.remember_exceeded(account, window),
                 Some(_) | None => return Ok(()),
             }
         }
@@ -96,7 +96,7 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
         exceeded.0 == window && exceeded.1.contains(account)
     }
 
-    fn note_exceeded(&self, account: &AccountId, window: Window) {
+    fn remember_exceeded(&self, account: &AccountId, window: Window) {
         let mut exceeded = self.exceeded.lock().unwrap_or_else(PoisonError::into_inner);
         if exceeded.0 != window {
             *exceeded = (window, Vec::new());
@@ -104,18 +104,18 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
         exceeded.1.push(account.clone());
     }
 
-    /// The next request of the day tries again.
-    async fn note(&self, key: &ApiKey, now: Timestamp) {
+    /// Records that the key was used today. If that fails, the next request of the day tries again.
+    async fn record_use(&self, key: &ApiKey, now: Timestamp) {
         let today = now.day();
         if key.must_record_use(today) {
-            best_effort("note a key's use", self.accounts.record(&key.id, today)).await;
+            best_effort("record a key's use", self.accounts.record(&key.id, today)).await;
         }
     }
 }
 
-/// No request fails or waits long because of this.
+/// Does work that a request neither fails for nor waits long for.
 async fn best_effort<T>(what: &'static str, work: impl Future<Output = Result<T, Unavailable>>) -> Option<T> {
-    match tokio::time::timeout(NOTE_LIMIT, work).await {
+    match tokio::time::timeout(BEST_EFFORT_TIMEOUT, work).await {
         Ok(Ok(value)) => Some(value),
         Ok(Err(error)) => {
             crate::telemetry::log_unavailable(&error);
@@ -128,7 +128,7 @@ async fn best_effort<T>(what: &'static str, work: impl Future<Output = Result<T,
     }
 }
 
-fn may(key: ApiKey, scope: Scope) -> Result<Caller, Problem> {
+fn authorize(key: ApiKey, scope: Scope) -> Result<Caller, Problem> {
     if !key.scopes.contains(&scope) {
         let detail =
             format!("This API key does not have the scope \"{}\" that this route needs.", scope.as_ref());

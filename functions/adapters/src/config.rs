@@ -1,11 +1,11 @@
-//! What a function is told by its environment: read once, typed, and an error names the variable.
+//! A function's configuration, from its environment: read once, typed; an error names the variable.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use domain::shared::rate::RateLimit;
 
-/// A variable that is missing or wrong.
+/// An environment variable that is missing or invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {name} {problem}")]
 pub struct ConfigError {
@@ -14,31 +14,31 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// Names the variable, and says what is wrong as words that go on after its name.
+    /// `problem` continues the sentence after the variable's name.
     pub fn new(name: &'static str, problem: impl Into<String>) -> Self {
         Self { name, problem: problem.into() }
     }
 }
 
-/// Where variables come from: a function's environment, or the template as the local stack reads it.
+/// A source of variables: a function's environment, or the template as the local stack reads it.
 pub trait Vars {
-    /// The variable's value.
+    /// The value of a variable.
     fn get(&self, name: &str) -> Option<String>;
 
-    /// A value that may be left out: an empty one is, as a template's parameter that nobody filled in.
+    /// An optional value. An empty one counts as missing: it is a template's parameter that was left blank.
     fn optional(&self, name: &'static str) -> Option<String> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// A value that has to be there.
+    /// A required value.
     fn text(&self, name: &'static str) -> Result<String, ConfigError> {
         self.optional(name).ok_or_else(|| ConfigError::new(name, "is not set"))
     }
 
-    /// A number that has to be there.
+    /// A required number.
     fn number<T: FromStr>(&self, name: &'static str) -> Result<T, ConfigError> {
         let text = self.text(name)?;
-        text.parse().map_err(|_| ConfigError::new(name, format!("is no such number: {text:?}")))
+        text.parse().map_err(|_| ConfigError::new(name, format!("is not a valid number: {text:?}")))
     }
 }
 
@@ -63,26 +63,25 @@ impl Vars for std::collections::BTreeMap<String, String> {
 pub struct Retention(Duration);
 
 impl Retention {
-    /// From `DELIVERY_RETENTION_DAYS`.
+    /// Reads `DELIVERY_RETENTION_DAYS`.
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
         let days: u64 = vars.number("DELIVERY_RETENTION_DAYS")?;
         Ok(Self(Duration::from_secs(days * 24 * 60 * 60)))
     }
 
-    /// The moment from which on something made at `at` is no longer kept, in seconds since the epoch as DynamoDB's TTL
-    /// wants it.
+    /// When something created at `at` expires, in seconds since the epoch as DynamoDB's TTL expects it.
     #[must_use]
     pub fn expiry(self, at: domain::shared::timestamp::Timestamp) -> u64 {
         (at + self.0).as_secs()
     }
 }
 
-/// How many requests an account may send in a window: `API_RATE_LIMIT`.
+/// The limit of an account's requests per window, from `API_RATE_LIMIT`.
 pub fn api_rate_limit(vars: &impl Vars) -> Result<Option<RateLimit>, ConfigError> {
     vars.number("API_RATE_LIMIT").map(RateLimit::new)
 }
 
-/// How much a destination is sent in a window: `DELIVERY_RATE_LIMIT`.
+/// The limit of a destination's deliveries per window, from `DELIVERY_RATE_LIMIT`.
 pub fn delivery_rate_limit(vars: &impl Vars) -> Result<Option<RateLimit>, ConfigError> {
     vars.number("DELIVERY_RATE_LIMIT").map(RateLimit::new)
 }

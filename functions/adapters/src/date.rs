@@ -1,4 +1,4 @@
-//! The dates of AWS's answers, by which a worker's clock is set.
+//! Corrects a worker's clock by the `Date` header of AWS's responses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use domain::shared::timestamp::Timestamp;
 use crate::aws::Clients;
 
 impl Clients {
-    /// The same, and the answers of tables and queues set this clock.
+    /// The same clients; the responses of DynamoDB and SQS now correct this clock.
     #[must_use]
-    pub fn setting(self, clock: &Arc<SkewCorrectedClock>) -> Self {
-        let heard = Heard(Arc::clone(clock));
-        let dynamodb = self.dynamodb.config().to_builder().interceptor(heard.clone()).build();
-        let sqs = self.sqs.config().to_builder().interceptor(heard).build();
+    pub fn with_skew_correction(self, clock: &Arc<SkewCorrectedClock>) -> Self {
+        let observer = DateObserver(Arc::clone(clock));
+        let dynamodb = self.dynamodb.config().to_builder().interceptor(observer.clone()).build();
+        let sqs = self.sqs.config().to_builder().interceptor(observer).build();
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             sqs: aws_sdk_sqs::Client::from_conf(sqs),
@@ -32,27 +32,27 @@ impl Clients {
     }
 }
 
-/// Hears the `Date` of each answer.
+/// Passes the `Date` of each response to the clock.
 #[derive(Clone)]
-struct Heard(Arc<SkewCorrectedClock>);
+struct DateObserver(Arc<SkewCorrectedClock>);
 
-impl fmt::Debug for Heard {
+impl fmt::Debug for DateObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Heard")
+        f.write_str("DateObserver")
     }
 }
 
-/// When the call left, by the machine's own clock.
+/// When the call was sent, by the machine's own clock.
 #[derive(Debug)]
-struct Sent(Timestamp);
+struct SentAt(Timestamp);
 
-impl Storable for Sent {
+impl Storable for SentAt {
     type Storer = StoreReplace<Self>;
 }
 
-impl Intercept for Heard {
+impl Intercept for DateObserver {
     fn name(&self) -> &'static str {
-        "the date of an answer"
+        "date observer"
     }
 
     fn read_before_transmit(
@@ -61,7 +61,7 @@ impl Intercept for Heard {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(Sent(self.0.local_now()));
+        config.interceptor_state().store_put(SentAt(self.0.local_now()));
         Ok(())
     }
 
@@ -71,15 +71,15 @@ impl Intercept for Heard {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date").and_then(read);
-        if let (Some(date), Some(Sent(sent))) = (date, config.load::<Sent>()) {
-            self.0.observe(date, *sent);
+        let date = context.response().headers().get("date").and_then(parse_date);
+        if let (Some(date), Some(SentAt(sent_at))) = (date, config.load::<SentAt>()) {
+            self.0.observe(date, *sent_at);
         }
         Ok(())
     }
 }
 
-fn read(date: &str) -> Option<Timestamp> {
+fn parse_date(date: &str) -> Option<Timestamp> {
     let seconds = DateTime::from_str(date, Format::HttpDate).ok()?.secs();
     Some(Timestamp::from_millis(u64::try_from(seconds).ok()?.saturating_mul(1000)))
 }
@@ -100,16 +100,16 @@ mod tests {
 
     #[test]
     fn a_date_is_read_as_http_writes_it() {
-        assert_eq!(read(DATE).unwrap().to_string(), "2026-09-01T00:00:05.000Z");
-        assert_eq!(read("yesterday"), None);
+        assert_eq!(parse_date(DATE).unwrap().to_string(), "2026-09-01T00:00:05.000Z");
+        assert_eq!(parse_date("yesterday"), None);
     }
 
-    /// Answers one call, whatever it is.
-    async fn answer(listener: TcpListener) {
+    /// Responds to one call, whatever it is.
+    async fn respond(listener: TcpListener) {
         let (mut connection, _) = listener.accept().await.unwrap();
         let _ = connection.read(&mut [0; 4096]).await.unwrap();
-        let answer = format!("HTTP/1.1 200 OK\r\ndate: {DATE}\r\ncontent-length: 2\r\n\r\n{{}}");
-        connection.write_all(answer.as_bytes()).await.unwrap();
+        let response = format!("HTTP/1.1 200 OK\r\ndate: {DATE}\r\ncontent-length: 2\r\n\r\n{{}}");
+        connection.write_all(response.as_bytes()).await.unwrap();
     }
 
     #[tokio::test]
@@ -127,12 +127,12 @@ mod tests {
             sqs: aws_sdk_sqs::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
         };
-        let own = ManualClock::new(read(DATE).unwrap().as_millis());
+        let own = ManualClock::new(parse_date(DATE).unwrap().as_millis());
         own.advance(Duration::from_secs(300));
         let clock = Arc::new(SkewCorrectedClock::new(Arc::new(own)));
-        let clients = clients.setting(&clock);
-        let (listed, ()) = tokio::join!(clients.dynamodb.list_tables().send(), answer(listener));
+        let clients = clients.with_skew_correction(&clock);
+        let (listed, ()) = tokio::join!(clients.dynamodb.list_tables().send(), respond(listener));
         listed.unwrap();
-        assert_eq!(clock.now(), read(DATE).unwrap() + Duration::from_secs(1));
+        assert_eq!(clock.now(), parse_date(DATE).unwrap() + Duration::from_secs(1));
     }
 }

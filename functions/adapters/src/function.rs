@@ -1,4 +1,4 @@
-//! What the functions have in common.
+//! What the Lambda functions share: the types of an invocation, and the response to an HTTP request.
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use serde::Deserialize;
@@ -10,13 +10,13 @@ use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::http::request::Request;
 
-/// Why an invocation fails as a whole: Lambda reports it to whoever invoked the function.
+/// Why an invocation fails as a whole: Lambda reports it to the invoker.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a function is invoked with, as it came: a record in it is carried byte for byte.
+/// The raw JSON that a function is invoked with: records in it are passed on byte for byte.
 pub type Event = Box<RawValue>;
 
-/// Whether an invocation is a request to the HTTP API. What is not one came in by another way.
+/// Whether an invocation is a request to the HTTP API, rather than from another source.
 #[must_use]
 pub fn is_http(event: &RawValue) -> bool {
     #[derive(Deserialize)]
@@ -27,14 +27,14 @@ pub fn is_http(event: &RawValue) -> bool {
     serde_json::from_str::<Request>(event.get()).is_ok()
 }
 
-/// Answers a request to the HTTP API. A problem is an answer too.
+/// Answers a request to the HTTP API. A problem becomes a response, too.
 pub async fn answer<F>(event: &RawValue, route: impl FnOnce(Request) -> F) -> Result<Value, Error>
 where
     F: Future<Output = Result<Reply, Problem>>,
 {
     let event: ApiGatewayV2httpRequest = serde_json::from_str(event.get())?;
     let reply = match Request::read(event) {
-        // Boxed, because a route is a deep nest of futures, and the compiler gives up on its layout.
+        // Boxed: a route nests futures so deeply that the compiler gives up on its layout.
         Ok(request) => Box::pin(route(request)).await.unwrap_or_else(Reply::from),
         Err(problem) => problem.reply(),
     };

@@ -1,9 +1,10 @@
-//! The outside: one place for each technology behind a port of the domain.
+//! Adapters: one module for each technology behind a port of the domain.
 //!
-//! [`dynamodb`] has the tables, [`sqs`] the queues, [`sender`] the one HTTP client that talks to customers. [`aws`]
-//! builds the clients, whose answers set a worker's clock ([`date`]); [`config`] reads the environment, and [`egress`] what
-//! of it opens private networks. [`vault`] seals secrets for the tables. [`function`] is what the functions have in common:
-//! how an HTTP request comes in ([`http`]), who sent it ([`caller`]), and how an error is told ([`http::problem`]).
+//! [`dynamodb`] has the tables, [`sqs`] the queues, [`sender`] the one HTTP client that talks to customers' servers.
+//! [`aws`] builds the AWS clients, whose responses correct a worker's clock ([`date`]). [`config`] reads the
+//! environment, and [`egress`] the part of it that allows private networks. [`vault`] encrypts secrets for the tables.
+//! The functions share [`function`], HTTP requests and responses ([`http`]), authentication ([`caller`]), errors
+//! ([`http::problem`]) and logging ([`telemetry`]).
 
 pub mod aws;
 pub mod caller;

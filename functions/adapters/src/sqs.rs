@@ -1,27 +1,25 @@
-//! The queues.
+//! The SQS queues.
 
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use domain::delivery::message::{DeliveryMessage, Message};
-use domain::delivery::message::{DeliveryQueue, MAX_DELAY};
+use domain::delivery::message::{DeliveryMessage, DeliveryQueue, MAX_DELAY, Message};
 use domain::delivery::received::{Receipt, Visibility};
-use domain::event::message::EventMessage;
-use domain::event::message::EventQueue;
+use domain::event::message::{EventMessage, EventQueue};
 use domain::shared::unavailable::{Result, Unavailable};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 /// `SendMessageBatch` takes ten entries.
 const BATCH: usize = 10;
 
-/// Batches on their way at the same time: each has a connection of its own.
-const CALLS_AT_ONCE: usize = 8;
+/// Batches that are sent concurrently, each over its own connection.
+const CONCURRENT_CALLS: usize = 8;
 
-/// Rounds for the entries of a batch that the queue refused.
-const MAX_ROUNDS: usize = 3;
+/// Calls for one batch: each later call repeats the entries that the queue refused.
+const MAX_CALLS: usize = 3;
 
-/// One queue.
+/// One SQS queue.
 #[derive(Clone)]
 pub struct Queue {
     client: Client,
@@ -29,7 +27,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue of that URL.
+    /// The queue with this URL.
     #[must_use]
     pub fn new(client: Client, url: String) -> Self {
         Self { client, url }
@@ -42,31 +40,32 @@ impl Queue {
     }
 
     async fn send_batch(&self, messages: &[DeliveryMessage], delay: i32) -> Result<()> {
-        let mut left = messages
+        let mut entries = messages
             .iter()
             .enumerate()
             .map(|(index, message)| entry(index, message, delay))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| Unavailable::new("send deliveries", error))?;
-        for _ in 0..MAX_ROUNDS {
+        for _ in 0..MAX_CALLS {
             let sent = self
                 .client
                 .send_message_batch()
                 .queue_url(&self.url)
-                .set_entries(Some(left.clone()))
+                .set_entries(Some(entries.clone()))
                 .send()
                 .await
                 .map_err(|error| Unavailable::new("send deliveries", error.into_service_error()))?;
-            left.retain(|entry| sent.failed.iter().any(|failed| failed.id == entry.id));
-            if left.is_empty() {
+            entries.retain(|entry| sent.failed.iter().any(|failed| failed.id == entry.id));
+            if entries.is_empty() {
                 return Ok(());
             }
         }
-        Err(Unavailable::new("send deliveries", format!("the queue refused {} of them", left.len())))
+        Err(Unavailable::new("send deliveries", format!("the queue refused {} entries", entries.len())))
     }
 }
 
-/// The group is the destination, so that SQS's fair queues keep one destination's backlog from the others.
+/// The message group is the destination, so that with SQS's fair queues one destination's backlog does not delay
+/// others.
 fn entry(
     index: usize,
     message: &DeliveryMessage,
@@ -98,7 +97,7 @@ impl DeliveryQueue for Queue {
     async fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> Result<()> {
         let delay = whole_seconds(delay.min(MAX_DELAY));
         let batches: Vec<_> = messages.chunks(BATCH).map(|batch| self.send_batch(batch, delay)).collect();
-        stream::iter(batches).buffer_unordered(CALLS_AT_ONCE).try_collect().await
+        stream::iter(batches).buffer_unordered(CONCURRENT_CALLS).try_collect().await
     }
 }
 
@@ -116,7 +115,7 @@ impl Visibility for Queue {
     }
 }
 
-/// Rounded up: a message must not come back before its time.
+/// Rounded up: a message must not be received again before it is due.
 fn whole_seconds(span: Duration) -> i32 {
     i32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
 }

@@ -1,4 +1,4 @@
-//! The operating system's time and chance.
+//! The operating system's time and randomness.
 
 use domain::shared::clock::Clock;
 use domain::shared::randomness::Randomness;
@@ -8,7 +8,7 @@ use domain::shared::timestamp::Timestamp;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system time")]
     fn now(&self) -> Timestamp {
         let since_epoch =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -22,9 +22,9 @@ pub struct SystemRandomness;
 impl Randomness for SystemRandomness {
     #[expect(
         clippy::expect_used,
-        reason = "a machine without randomness can make no secret; nothing can go on"
+        reason = "without randomness no secret can be generated, so nothing can continue"
     )]
     fn fill(&self, buffer: &mut [u8]) {
-        getrandom::fill(buffer).expect("randomness from the operating system");
+        getrandom::fill(buffer).expect("the operating system provides randomness");
     }
 }

@@ -48,7 +48,7 @@ impl Config {
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
             rate_limit: config::api_rate_limit(vars)?,
-            addresses: egress::addresses(vars)?,
+            addresses: egress::policy(vars)?,
         })
     }
 }

@@ -62,7 +62,7 @@ impl Config {
             retention: Retention::read(vars)?,
             timeout: Duration::from_secs(vars.number("FUNCTION_TIMEOUT_SECONDS")?),
             rate_limit: config::delivery_rate_limit(vars)?,
-            addresses: egress::addresses(vars)?,
+            addresses: egress::policy(vars)?,
             trusted_certificates: egress::trusted_certificates(vars)?,
         })
     }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use adapters::sender::Names;
+use adapters::sender::NameResolver;
 use adapters::system::{SystemClock, SystemRandomness};
 use destinations::{Config, Manage};
 use domain::destination::egress::EgressPolicy;
@@ -37,7 +37,7 @@ impl Answers {
     }
 }
 
-impl Names for Answers {
+impl NameResolver for Answers {
     fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
         let mut answers = self.0.lock().unwrap();
         let answer = if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() };
@@ -55,7 +55,7 @@ type Story = (Vec<&'static str>, &'static str);
 async fn play(
     receiver: Receiver,
     (policy, authority): (EgressPolicy, &Authority),
-    names: impl Names + 'static,
+    names: impl NameResolver + 'static,
     expected: Story,
 ) {
     let mut rounds = Rounds::start(sender_with(authority, policy, names)).await;
@@ -86,7 +86,7 @@ async fn row_14_a_name_that_is_not_found_is_looked_up_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_14_a_resolver_that_hangs_is_given_up() {
     struct Silent;
-    impl Names for Silent {
+    impl NameResolver for Silent {
         fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
             Box::pin(std::future::pending())
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
-use adapters::sender::Names;
+use adapters::sender::NameResolver;
 use domain::delivery::outcome::OutcomeClass;
 use domain::destination::egress::EgressPolicy;
 use futures_util::future::BoxFuture;
@@ -15,7 +15,7 @@ use super::{Addresses, HOST, PRIVATE_HOSTS, attempt, sender, sender_with};
 #[tokio::test]
 async fn row_14_a_name_that_does_not_exist_is_told_from_a_blocked_one() {
     struct Unknown;
-    impl Names for Unknown {
+    impl NameResolver for Unknown {
         fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
             Box::pin(async { Err(io::Error::other("Name or service not known")) })
         }

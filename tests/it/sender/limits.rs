@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use adapters::sender::Names;
+use adapters::sender::NameResolver;
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::destination::egress::EgressPolicy;
 use futures_util::future::BoxFuture;
@@ -44,7 +44,7 @@ async fn row_5_a_dripping_body_is_given_up_at_the_limit_and_keeps_its_status() {
 #[tokio::test]
 async fn row_14_a_resolver_that_hangs_is_given_up_at_the_connect_limit() {
     struct Silent;
-    impl Names for Silent {
+    impl NameResolver for Silent {
         fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
             Box::pin(std::future::pending())
         }

@@ -18,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::sender::{HttpSender, Limits, Names};
+use adapters::sender::{HttpSender, Limits, NameResolver};
 use domain::delivery::outcome::Outcome;
 use domain::delivery::request::WebhookRequest;
 use domain::delivery::request::WebhookSender;
@@ -67,7 +67,7 @@ const TOLERANCE: Duration = Duration::from_millis(500);
 /// A resolver that gives every name these addresses.
 pub(crate) struct Addresses(pub(crate) Vec<IpAddr>);
 
-impl Names for Addresses {
+impl NameResolver for Addresses {
     fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
         let addresses = self.0.clone();
         Box::pin(async move { Ok(addresses) })
@@ -82,7 +82,7 @@ pub(crate) fn sender(authority: &Authority) -> HttpSender {
 pub(crate) fn sender_with(
     authority: &Authority,
     policy: EgressPolicy,
-    names: impl Names + 'static,
+    names: impl NameResolver + 'static,
 ) -> HttpSender {
     HttpSender::with(policy, &[authority.root()], LIMITS, Arc::new(names)).unwrap()
 }

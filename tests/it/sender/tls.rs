@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapters::sender::{HttpSender, SystemNames};
+use adapters::sender::{HttpSender, SystemResolver};
 use domain::delivery::outcome::OutcomeClass;
 use domain::destination::egress::EgressPolicy;
 use tokio::io::AsyncWriteExt;
@@ -54,7 +54,7 @@ async fn row_19_plain_http_on_the_port_is_told_as_such() {
 async fn this_machine_is_reached_by_name_and_by_address() {
     let authority = Authority::new();
     let policy = EgressPolicy::PublicAndLoopback;
-    let sender = HttpSender::with(policy, &[authority.root()], LIMITS, Arc::new(SystemNames)).unwrap();
+    let sender = HttpSender::with(policy, &[authority.root()], LIMITS, Arc::new(SystemResolver)).unwrap();
     for host in ["localhost", "127.0.0.1"] {
         let answer = Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
         let receiver = Receiver::https(authority.identity(host), answer).await;

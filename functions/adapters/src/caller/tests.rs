@@ -11,46 +11,46 @@ use super::*;
 
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
-/// How notes end.
-enum Notes {
-    Work,
-    Fail,
-    Hang,
+/// What happens when a key's use is recorded.
+enum Recording {
+    Works,
+    Fails,
+    Hangs,
 }
 
-/// One key, and how often its use was noted.
+/// An account store with one key; counts how often the key's use was recorded.
 struct OneKey {
     key: PresentedKey,
     last_used: AtomicU64,
-    notes: Notes,
-    noted: AtomicUsize,
+    recording: Recording,
+    recorded: AtomicUsize,
 }
 
-/// Someone who lets callers with one key in.
-struct Door {
+/// A check that accepts one key.
+struct Gate {
     callers: Callers<OneKey, MemoryRates>,
     rates: MemoryRates,
     clock: ManualClock,
 }
 
-impl Door {
-    fn new(notes: Notes, limit: u64) -> Self {
+impl Gate {
+    fn new(recording: Recording, limit: u64) -> Self {
         let key = PresentedKey::new([7; 32]);
-        let key = OneKey { key, last_used: AtomicU64::new(0), notes, noted: AtomicUsize::new(0) };
+        let key = OneKey { key, last_used: AtomicU64::new(0), recording, recorded: AtomicUsize::new(0) };
         let (rates, clock) = (MemoryRates::default(), ManualClock::new(DAY_MILLIS));
         let limit = RateLimit::new(limit);
         let callers = Callers::new(key, rates.clone(), limit, Arc::new(clock.clone()));
         Self { callers, rates, clock }
     }
 
-    async fn knock(&self, scope: Scope) -> Option<Problem> {
+    async fn request(&self, scope: Scope) -> Option<Problem> {
         let mut event = ApiGatewayV2httpRequest::default();
         event.headers.insert("x-api-key", self.callers.accounts.key.reveal().parse().unwrap());
         self.callers.admit(&Request::read(event).ok().unwrap(), scope).await.err()
     }
 
-    fn noted(&self) -> usize {
-        self.callers.accounts.noted.load(Ordering::SeqCst)
+    fn recorded(&self) -> usize {
+        self.callers.accounts.recorded.load(Ordering::SeqCst)
     }
 }
 
@@ -92,66 +92,66 @@ impl Accounts for OneKey {
 
 impl KeyUses for OneKey {
     async fn record(&self, _: &KeyId, day: Day) -> Result<()> {
-        self.noted.fetch_add(1, Ordering::SeqCst);
-        match self.notes {
-            Notes::Work => {
+        self.recorded.fetch_add(1, Ordering::SeqCst);
+        match self.recording {
+            Recording::Works => {
                 self.last_used.store(day.number(), Ordering::SeqCst);
                 Ok(())
             }
-            Notes::Fail => Err(Unavailable::new("note a key's use", "told to fail")),
-            Notes::Hang => std::future::pending().await,
+            Recording::Fails => Err(Unavailable::new("record a key's use", "fails in this test")),
+            Recording::Hangs => std::future::pending().await,
         }
     }
 }
 
 #[tokio::test]
 async fn a_use_costs_one_write_a_day() {
-    let door = Door::new(Notes::Work, 0);
-    for noted in [1, 1, 2, 2] {
-        assert_eq!(door.knock(Scope::Ingest).await, None);
-        assert_eq!(door.noted(), noted);
-        door.clock.advance(Duration::from_millis(DAY_MILLIS / 2));
+    let gate = Gate::new(Recording::Works, 0);
+    for recorded in [1, 1, 2, 2] {
+        assert_eq!(gate.request(Scope::Ingest).await, None);
+        assert_eq!(gate.recorded(), recorded);
+        gate.clock.advance(Duration::from_millis(DAY_MILLIS / 2));
     }
 }
 
 #[tokio::test]
 async fn a_use_that_has_no_scope_is_a_use() {
-    let door = Door::new(Notes::Work, 0);
-    assert_eq!(door.knock(Scope::Manage).await.unwrap().status(), StatusCode::FORBIDDEN);
-    assert_eq!(door.noted(), 1);
+    let gate = Gate::new(Recording::Works, 0);
+    assert_eq!(gate.request(Scope::Manage).await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert_eq!(gate.recorded(), 1);
 }
 
 #[tokio::test]
 async fn a_use_that_cannot_be_noted_fails_no_request_and_holds_none_up() {
-    for notes in [Notes::Fail, Notes::Hang] {
+    for recording in [Recording::Fails, Recording::Hangs] {
         let started = std::time::Instant::now();
-        assert_eq!(Door::new(notes, 0).knock(Scope::Ingest).await, None);
-        assert!(started.elapsed() < 4 * NOTE_LIMIT, "{:?}", started.elapsed());
+        assert_eq!(Gate::new(recording, 0).request(Scope::Ingest).await, None);
+        assert!(started.elapsed() < 4 * BEST_EFFORT_TIMEOUT, "{:?}", started.elapsed());
     }
 }
 
 #[tokio::test]
 async fn a_request_too_many_is_told_when_to_come_again() {
-    let door = Door::new(Notes::Work, 2);
-    door.clock.advance(Duration::from_millis(6_500));
+    let gate = Gate::new(Recording::Works, 2);
+    gate.clock.advance(Duration::from_millis(6_500));
     for _ in 0..2 {
-        assert_eq!(door.knock(Scope::Ingest).await, None);
+        assert_eq!(gate.request(Scope::Ingest).await, None);
     }
     for _ in 0..3 {
-        let problem = door.knock(Scope::Ingest).await.unwrap();
+        let problem = gate.request(Scope::Ingest).await.unwrap();
         assert_eq!(problem.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(problem.reply().into_response().headers["retry-after"], "4");
     }
-    assert_eq!(door.rates.counted(), 3, "what is refused anyway is not counted");
-    door.clock.advance(Duration::from_millis(3_500));
-    assert_eq!(door.knock(Scope::Ingest).await, None, "a new window");
+    assert_eq!(gate.rates.counted(), 3, "requests over the limit are not counted");
+    gate.clock.advance(Duration::from_millis(3_500));
+    assert_eq!(gate.request(Scope::Ingest).await, None, "a new window");
 }
 
 #[tokio::test]
 async fn a_limit_that_cannot_be_kept_refuses_nobody() {
-    let door = Door::new(Notes::Work, 1);
-    assert_eq!(door.knock(Scope::Ingest).await, None);
-    door.rates.fail_next();
-    assert_eq!(door.knock(Scope::Ingest).await, None);
-    assert!(door.knock(Scope::Ingest).await.is_some());
+    let gate = Gate::new(Recording::Works, 1);
+    assert_eq!(gate.request(Scope::Ingest).await, None);
+    gate.rates.fail_next();
+    assert_eq!(gate.request(Scope::Ingest).await, None);
+    assert!(gate.request(Scope::Ingest).await.is_some());
 }

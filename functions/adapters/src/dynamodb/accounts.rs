@@ -1,4 +1,4 @@
-//! Accounts and API keys as items.
+//! Accounts and API keys.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -7,8 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
 use bytes::Bytes;
 use domain::account::api_key::{ApiKey, KeyId, Scope};
-use domain::account::store::Account;
-use domain::account::store::{Accounts, KeyUses};
+use domain::account::store::{Account, Accounts, KeyUses};
 use domain::shared::ids::AccountId;
 use domain::shared::timestamp::{Day, Timestamp};
 use domain::shared::unavailable::{Result, Saved, Unavailable};
@@ -16,19 +15,19 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, from_item, key, n, s, to_item};
-use super::table::{If, Table};
+use super::table::{Condition, Table};
 
 /// Sort key of an account's own row.
 const ACCOUNT: &str = "account";
 
-/// Sort key of a key's row. It stands in a partition of its own, because a caller's account is known from it only.
+/// Sort key of an API key's row. The row has its own partition, because only the key tells which account a caller has.
 const KEY: &str = "key";
 
-/// What the partitions of keys start with; and the sort keys of the rows that list them in their account's partition.
-/// Ingest may update rows of these partitions only: see `NoteWhenKeysWereUsed` in the template.
+/// Prefix of API keys' partitions, and of the sort keys of the rows that list them in their account's partition. Ingest
+/// may update rows only in partitions with this prefix: see `NoteWhenKeysWereUsed` in the template.
 const KEY_PREFIX: &str = "key#";
 
-/// The destinations table, as far as accounts and keys are concerned.
+/// The accounts and API keys in the destinations table.
 #[derive(Clone)]
 pub struct AccountTable {
     table: Table,
@@ -56,14 +55,14 @@ struct KeyRow {
     revoked_at: Option<u64>,
 }
 
-/// Lists a key in its account's partition. Everything else of it is in its own row.
+/// Lists an API key in its account's partition. All its other attributes are in its own row.
 #[derive(Serialize, Deserialize)]
 struct ListedKeyRow {
     key_id: String,
 }
 
 impl AccountTable {
-    /// Over the table of that name.
+    /// Wraps the table with this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { table: Table::new(client, table) }
@@ -73,19 +72,19 @@ impl AccountTable {
         self.table.get("read an account or key", key).await
     }
 
-    /// A change of a key's row, still without what is changed.
+    /// An update of an API key's row, still without its expression.
     fn update_key(&self, id: &KeyId) -> UpdateItemFluentBuilder {
         self.table.client.update_item().table_name(&self.table.name).set_key(Some(key_key(id)))
     }
 
-    /// Chance makes each id, so a row that exists already is a fault of ours.
+    /// Every id is random, so a row that already exists is our mistake.
     async fn put_new(&self, key: Item, row: &impl Serialize) -> Result<()> {
-        let doing = "write an account or key";
+        let operation = "write an account or key";
         let mut item = to_item(row)?;
         item.extend(key);
-        match self.table.put_if(doing, item, If::New).await? {
+        match self.table.put_if(operation, item, Condition::New).await? {
             Saved::Yes => Ok(()),
-            Saved::Conflict | Saved::TooLarge => Err(Unavailable::new(doing, "its id was given out before")),
+            Saved::Conflict | Saved::TooLarge => Err(Unavailable::new(operation, "its id already exists")),
         }
     }
 }
@@ -109,12 +108,12 @@ fn parse_key(item: Item) -> Result<ApiKey> {
     })
 }
 
-/// The row has the id part alone.
+/// The row stores only the id part of the key.
 fn stored_id(id: &str) -> Result<KeyId> {
     KeyId::parse(&format!("vk_{id}")).map_err(|error| Unavailable::new("read an account or key", error))
 }
 
-/// 32 bytes as they came from the table.
+/// Converts stored bytes, which must be 32.
 fn bytes32(bytes: &Bytes) -> Result<[u8; 32]> {
     <[u8; 32]>::try_from(&bytes[..]).map_err(|error| Unavailable::new("read an account or key", error))
 }
@@ -134,9 +133,9 @@ impl Accounts for AccountTable {
         bytes32(&from_item::<AccountRow>(item)?.cursor_secret).map(Some)
     }
 
-    /// The key and the row that lists it: both or neither.
+    /// Writes the key and the row that lists it: both or neither.
     async fn add_key(&self, key: &ApiKey) -> Result<()> {
-        let doing = "write an account or key";
+        let operation = "write an account or key";
         let row = KeyRow {
             id: key.id.as_str().to_owned(),
             account_id: key.account_id.clone(),
@@ -153,13 +152,15 @@ impl Accounts for AccountTable {
         row.extend(key_key(&key.id));
         listed.extend(listed_key(key));
         let put = |item| {
-            let put = If::New.guard(Put::builder().table_name(&self.table.name).set_item(Some(item))).build();
+            let put = Condition::New
+                .guard(Put::builder().table_name(&self.table.name).set_item(Some(item)))
+                .build();
             put.map(|put| TransactWriteItem::builder().put(put).build())
-                .map_err(|error| Unavailable::new(doing, error))
+                .map_err(|error| Unavailable::new(operation, error))
         };
         let request = self.table.client.transact_write_items();
         let request = request.set_transact_items(Some(vec![put(row)?, put(listed)?]));
-        request.send().await.map_err(|error| Unavailable::new(doing, error.into_service_error()))?;
+        request.send().await.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
         Ok(())
     }
 
@@ -176,7 +177,7 @@ impl Accounts for AccountTable {
     }
 
     async fn revoke(&self, account: &AccountId, id: &KeyId, at: Timestamp) -> Result<Option<ApiKey>> {
-        let answer = self
+        let response = self
             .update_key(id)
             .update_expression("SET revoked_at = if_not_exists(revoked_at, :at)")
             .condition_expression("account_id = :account")
@@ -185,8 +186,8 @@ impl Accounts for AccountTable {
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
-        match answer.map_err(SdkError::into_service_error) {
-            Ok(answer) => answer.attributes.map(parse_key).transpose(),
+        match response.map_err(SdkError::into_service_error) {
+            Ok(response) => response.attributes.map(parse_key).transpose(),
             Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
             Err(error) => Err(Unavailable::new("revoke a key", error)),
         }
@@ -195,20 +196,20 @@ impl Accounts for AccountTable {
 
 impl KeyUses for AccountTable {
     async fn record(&self, id: &KeyId, day: Day) -> Result<()> {
-        let answer = self
+        let response = self
             .update_key(id)
             .update_expression("SET last_used_day = :day")
-            // A row that is gone must not come back as one that has nothing but this.
+            // An update must not recreate a deleted row with this attribute alone.
             .condition_expression(
                 "attribute_exists(pk) AND (attribute_not_exists(last_used_day) OR last_used_day < :day)",
             )
             .expression_attribute_values(":day", n(day.number()))
             .send()
             .await;
-        match answer.map_err(SdkError::into_service_error) {
-            // Refused: another request of this day came first.
+        match response.map_err(SdkError::into_service_error) {
+            // Refused: another request has already recorded this day.
             Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            Err(error) => Err(Unavailable::new("note a key's use", error)),
+            Err(error) => Err(Unavailable::new("record a key's use", error)),
         }
     }
 }

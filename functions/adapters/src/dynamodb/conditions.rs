@@ -1,17 +1,17 @@
-//! Conditions that did not hold, told from calls that failed.
+//! Distinguishes a failed condition from a failed call.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 
 use super::item::Item;
 
-/// The code of a cancellation reason for a condition that did not hold.
+/// Cancellation reason: a condition did not hold.
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
-/// The code of one for another transaction on the same row.
+/// Cancellation reason: another transaction on the same row.
 const CONTENDED: &str = "TransactionConflict";
 
-/// What is stored where a transaction's first condition did not hold, and nothing where another one did not; `None` if the
-/// transaction failed otherwise.
+/// If a transaction's first condition did not hold, the item that is stored; if another condition did not hold, an
+/// empty item; `None` if the transaction failed for another reason.
 pub(super) fn refused_by_transaction(error: &TransactWriteItemsError) -> Option<Item> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return None };
     let (first, others) = cancelled.cancellation_reasons().split_first()?;
@@ -21,7 +21,7 @@ pub(super) fn refused_by_transaction(error: &TransactWriteItemsError) -> Option<
     others.iter().any(|reason| reason.code() == Some(CONDITION_FAILED)).then(Item::new)
 }
 
-/// Whether a transaction met another one on one of its rows: it was not applied, and the row may have changed.
+/// Whether a transaction conflicted with another on one of its rows: it was not applied, and the row may have changed.
 pub(super) fn is_contended(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
     cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some(CONTENDED))

@@ -1,4 +1,4 @@
-//! Events and destinations for a batch of deliveries, in one `BatchGetItem` over two tables.
+//! Loads the events and destinations of a batch of deliveries, with one `BatchGetItem` over two tables.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::destinations::{destination_key, parse_destination};
 use super::events::{EVENT, event_key, parse_event};
 use super::item::Item;
 
-/// Rounds for keys that the tables had no capacity for.
-const MAX_ROUNDS: usize = 3;
+/// Calls for one batch: each later call repeats the keys that the tables had no capacity for.
+const MAX_CALLS: usize = 3;
 
-/// The two tables.
+/// The destinations and delivery-log tables, read together.
 #[derive(Clone)]
 pub struct ContextTables {
     client: Client,
@@ -27,7 +27,7 @@ pub struct ContextTables {
 }
 
 impl ContextTables {
-    /// Over the tables of those names.
+    /// Wraps the tables with these names.
     #[must_use]
     pub fn new(client: Client, destinations: String, delivery_log: String, clock: Arc<dyn Clock>) -> Self {
         Self { client, destinations, delivery_log, clock }
@@ -35,22 +35,22 @@ impl ContextTables {
 
     async fn read(&self, mut wanted: HashMap<String, KeysAndAttributes>) -> Result<HashMap<Key, Item>> {
         let mut found = HashMap::new();
-        for _ in 0..MAX_ROUNDS {
-            let answer = self
+        for _ in 0..MAX_CALLS {
+            let response = self
                 .client
                 .batch_get_item()
                 .set_request_items(Some(wanted))
                 .send()
                 .await
                 .map_err(|error| Unavailable::new("read a batch", error.into_service_error()))?;
-            let items = answer.responses.unwrap_or_default().into_values().flatten();
+            let items = response.responses.unwrap_or_default().into_values().flatten();
             found.extend(items.filter_map(|item| Some((key_of(&item)?, item))));
-            wanted = answer.unprocessed_keys.unwrap_or_default();
+            wanted = response.unprocessed_keys.unwrap_or_default();
             if wanted.is_empty() {
                 return Ok(found);
             }
         }
-        Err(Unavailable::new("read a batch", "the tables had no capacity for all of it"))
+        Err(Unavailable::new("read a batch", "the tables had no capacity for all keys"))
     }
 }
 
@@ -62,7 +62,7 @@ fn key_of(item: &Item) -> Option<Key> {
     Some((part("pk")?, part("sk")?))
 }
 
-/// Keys of one table, each once, as `BatchGetItem` demands.
+/// The keys for one table, without duplicates, as `BatchGetItem` requires.
 fn keys(keys: impl Iterator<Item = Item>) -> Result<KeysAndAttributes> {
     let distinct: HashMap<_, _> = keys.filter_map(|key| Some((key_of(&key)?, key))).collect();
     // An event can be milliseconds old, and a destination that was just disabled must not be sent to.

@@ -1,4 +1,4 @@
-//! Records of conversations, and the events that their ends fix.
+//! Conversations' records, and the events that are written when they end.
 
 use std::sync::Arc;
 
@@ -23,22 +23,23 @@ use super::conditions::{is_contended, refused_by_transaction};
 use super::events::{ANNOUNCED, EVENT, event_item, event_key};
 use super::item::{Item, MAX_COMPRESSED_BYTES, compress, decompress, from_item, key, n, partition, to_item};
 use super::overdue::OverdueKeys;
-use super::table::{If, Table};
+use super::table::{Condition, Table};
 use crate::config::Retention;
 
-/// Compressed bytes that a conversation under way can have: an end adds something, and what was accepted can always end.
+/// Compressed size limit of a conversation in progress: an end adds to it, and every accepted conversation must be able
+/// to end.
 const MAX_OPEN_BYTES: usize = MAX_COMPRESSED_BYTES - 10 * 1024;
 
 /// Sort key of a conversation's record.
 const RECORD: &str = "record";
 
-/// The conversations table, to look records up.
+/// The conversations table, read-only.
 #[derive(Clone)]
 pub struct ConversationTable {
     table: Table,
 }
 
-/// The conversations table, to keep records, and the delivery log for the events that their ends fix.
+/// The conversations table, and the delivery-log table for the events of ended conversations.
 #[derive(Clone)]
 pub struct ConversationTables {
     conversations: ConversationTable,
@@ -49,7 +50,7 @@ pub struct ConversationTables {
 
 #[derive(Serialize, Deserialize)]
 struct ConversationRow {
-    /// The fields that travel in the payload, as compressed JSON.
+    /// The fields that the payload contains, as compressed JSON.
     fields: Bytes,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     references: Vec<Reference>,
@@ -57,7 +58,7 @@ struct ConversationRow {
     answered_at: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expected_end: Option<u64>,
-    /// Puts the record into the index of what is overdue.
+    /// Puts the record into the index of overdue conversations.
     #[serde(flatten)]
     overdue: Option<OverdueKeys>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +76,7 @@ struct AnnouncedRow {
 }
 
 impl ConversationTable {
-    /// Over the table of that name.
+    /// Wraps the table with this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { table: Table::new(client, table) }
@@ -83,7 +84,7 @@ impl ConversationTable {
 }
 
 impl ConversationTables {
-    /// Events go to the table of the name `delivery_log`.
+    /// Combines the two tables; `delivery_log` is the name of the events' table.
     #[must_use]
     pub fn new(
         conversations: ConversationTable,
@@ -99,11 +100,11 @@ impl ConversationTables {
     }
 }
 
-/// Still the version that was loaded, or still none.
-fn unchanged(conversation: &Conversation) -> If {
+/// The condition that the stored version is still the loaded one, or that there is still no record.
+fn unchanged(conversation: &Conversation) -> Condition {
     match conversation.version {
-        0 => If::New,
-        loaded => If::Still(vec![("version", n(loaded))]),
+        0 => Condition::New,
+        loaded => Condition::Unchanged(vec![("version", n(loaded))]),
     }
 }
 
@@ -207,7 +208,7 @@ impl Conversations for ConversationTables {
 
 impl EventOutbox for ConversationTables {
     async fn is_announced(&self, account: &AccountId, event: &EventId) -> Result<bool> {
-        // The sort keys only: the event itself can be large.
+        // Only the sort keys: the event itself can be large.
         let wanted = KeysAndAttributes::builder()
             .consistent_read(true)
             .keys(event_key(account, event, EVENT))
@@ -215,17 +216,17 @@ impl EventOutbox for ConversationTables {
             .projection_expression("sk")
             .build()
             .map_err(|error| Unavailable::new("read an event", error))?;
-        let answer = self
+        let response = self
             .client()
             .batch_get_item()
             .request_items(&self.delivery_log, wanted)
             .send()
             .await
             .map_err(|error| Unavailable::new("read an event", error.into_service_error()))?;
-        if answer.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
-            return Err(Unavailable::new("read an event", "the table had no capacity for it"));
+        if response.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+            return Err(Unavailable::new("read an event", "the table had no capacity for all keys"));
         }
-        let rows: Vec<Item> = answer.responses.unwrap_or_default().into_values().flatten().collect();
+        let rows: Vec<Item> = response.responses.unwrap_or_default().into_values().flatten().collect();
         let has = |name: &str| {
             rows.iter().any(|row| row.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == name)))
         };

@@ -1,4 +1,4 @@
-//! Searching the Delivery Logs: a merge of an index's shards, newest first.
+//! Searches the Delivery Logs by merging an index's shards, newest first.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use aws_sdk_dynamodb::Client;
 use domain::delivery::history::Record;
 use domain::delivery::record::Delivery;
 use domain::delivery::state::{DeliveryState, Summary};
-use domain::delivery_log::search::DeliveryLog;
-use domain::delivery_log::search::{Filter, Page, Position, Search, sort_prefix};
+use domain::delivery_log::search::{DeliveryLog, Filter, Page, Position, Search, sort_prefix};
 use domain::event::lifecycle_event::LifecycleEvent;
 use domain::event::store::EventEraser;
 use domain::shared::clock::Clock;
@@ -23,17 +22,17 @@ use super::item::{from_item, n, s};
 use super::record::{DELIVERY_PREFIX, ListedRow, SHARDS, account_shard, destination_shard, event_partition};
 use super::table::Table;
 
-/// Rows that one search looks at. Where a filter fits few of them, a page may come back short, with a position to go
-/// on from; so no search takes long, however large the log is.
+/// Rows that one search examines, so that no search takes long, however large the log is. If few of them match the
+/// filter, the page is short and has a position to continue from.
 const MAX_EXAMINED: usize = 2000;
 
-/// Deliveries whose records are deleted at the same time.
-const DELETED_AT_ONCE: usize = 32;
+/// Deliveries whose records are deleted concurrently.
+const CONCURRENT_DELETIONS: usize = 32;
 
-/// Sorts after every position: digits come before letters.
+/// Sorts after every position: positions start with a digit, and digits sort before letters.
 const AFTER_ALL: &str = "z";
 
-/// The delivery-log table as the Delivery Logs read it.
+/// The delivery-log table, as the Delivery Logs read it.
 #[derive(Clone)]
 pub struct DeliveryLogTable {
     table: Table,
@@ -41,7 +40,7 @@ pub struct DeliveryLogTable {
     history: History,
 }
 
-/// One partition of an index, read from its newest row on.
+/// One partition of an index, read from its newest row to its oldest.
 struct Shard {
     index: &'static str,
     attribute: &'static str,
@@ -53,7 +52,7 @@ struct Shard {
 }
 
 impl DeliveryLogTable {
-    /// Over the table of that name.
+    /// Wraps the table with this name.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
         let history = History::kept(client.clone(), table.clone(), Arc::clone(&clock));
@@ -61,8 +60,7 @@ impl DeliveryLogTable {
     }
 
     fn shards(account: &AccountId, Search { filter, after, .. }: &Search) -> Vec<Shard> {
-        // Not the empty text, which would sort before all as well: DynamoDB refuses it for a key, and not every emulator
-        // does.
+        // An empty text would sort first as well, but DynamoDB refuses it as a key, and not every emulator does.
         let low = sort_prefix(filter.from.unwrap_or_default());
         let to = filter.to.map_or_else(|| AFTER_ALL.to_owned(), sort_prefix);
         let high =
@@ -80,10 +78,10 @@ impl DeliveryLogTable {
         (0..SHARDS).map(shard).collect()
     }
 
-    /// Reads on where nothing is at hand.
+    /// Reads the shard's next rows if none are buffered.
     async fn refill(&self, account: &AccountId, shard: &mut Shard, rows: usize) -> Result<()> {
         while shard.rows.is_empty() && !shard.exhausted && shard.low < shard.high {
-            let answer = self
+            let response = self
                 .table
                 .client
                 .query()
@@ -104,10 +102,10 @@ impl DeliveryLogTable {
                 .send()
                 .await
                 .map_err(|error| Unavailable::new("search the delivery log", error.into_service_error()))?;
-            let rows = answer.items.unwrap_or_default().into_iter();
+            let rows = response.items.unwrap_or_default().into_iter();
             shard.rows =
                 rows.map(|item| from_item::<ListedRow>(item)?.parse(account)).collect::<Result<_>>()?;
-            let last = answer.last_evaluated_key.and_then(|mut key| key.remove("position"));
+            let last = response.last_evaluated_key.and_then(|mut key| key.remove("position"));
             match last.as_ref().and_then(|position| position.as_s().ok()) {
                 Some(position) => shard.high = just_before(position),
                 None => shard.exhausted = true,
@@ -129,10 +127,10 @@ impl DeliveryLogTable {
                 .filter(|shard| !shard.rows.is_empty())
                 .max_by_key(|shard| shard.rows.front().map(position));
             let Some(summary) = newest.and_then(|shard| shard.rows.pop_front()) else {
-                return Ok(page); // all shards are at their end
+                return Ok(page); // all shards are exhausted
             };
             if page.deliveries.len() == search.limit || examined == MAX_EXAMINED {
-                page.next = last; // there is more than fits
+                page.next = last; // more rows follow
                 return Ok(page);
             }
             examined += 1;
@@ -143,7 +141,8 @@ impl DeliveryLogTable {
         }
     }
 
-    /// A conversation ends once, so its deliveries are those of one event.
+    /// Searches the deliveries of one event. A conversation ends once, so these are all of the conversation's
+    /// deliveries.
     async fn of_event(&self, account: &AccountId, event: &EventId, search: &Search) -> Result<Page> {
         let mut found: Vec<_> = summaries(&self.history.of_event(account, event).await?)
             .into_iter()
@@ -158,7 +157,8 @@ impl DeliveryLogTable {
     }
 }
 
-/// `BETWEEN` includes its bounds. A sort key ends in a hexadecimal digit, so nothing lies between this and the key.
+/// The bound just before a sort key, because `BETWEEN` includes its bounds. A sort key ends in a hexadecimal digit, so
+/// no other key lies in between.
 fn just_before(sort_key: &str) -> String {
     let mut bytes = sort_key.as_bytes().to_vec();
     let last = bytes.pop().unwrap_or(b'0');
@@ -171,7 +171,7 @@ fn position(summary: &Summary) -> Position {
     Position { created_at: *created_at, delivery_id: id.clone() }
 }
 
-/// Records, delivery by delivery, as one summary each.
+/// Summarizes each delivery; its records must be adjacent.
 fn summaries(records: &[(Delivery, Record)]) -> Vec<Summary> {
     records
         .chunk_by(|(a, _), (b, _)| a.id == b.id)
@@ -220,18 +220,18 @@ impl EventEraser for DeliveryLogTable {
     }
 
     async fn forget_deliveries(&self, account: &AccountId, event: &EventId) -> Result<bool> {
-        let doing = "delete the records of deliveries";
-        let keys = self.table.sort_keys(doing, &event_partition(account, event)).await?;
+        let operation = "delete the records of deliveries";
+        let keys = self.table.sort_keys(operation, &event_partition(account, event)).await?;
         if keys.iter().any(|sk| sk == EVENT) {
-            return Ok(false); // a new one: these are its deliveries
+            return Ok(false); // the conversation has a new event, whose deliveries these are
         }
         let records: Vec<_> = keys.into_iter().filter(|sk| sk.starts_with(DELIVERY_PREFIX)).collect();
         let deliveries = records.chunk_by(|a, b| delivery_of(a) == delivery_of(b));
         stream::iter(deliveries.map(Ok))
-            .try_for_each_concurrent(DELETED_AT_ONCE, |of_one| async move {
-                // Their numbers fall: the completion of a later record writes to the first one, too.
+            .try_for_each_concurrent(CONCURRENT_DELETIONS, |of_one| async move {
+                // In descending order: the completion of a later record also writes to the first.
                 for sk in of_one {
-                    self.table.delete(doing, event_key(account, event, sk)).await?;
+                    self.table.delete(operation, event_key(account, event, sk)).await?;
                 }
                 Ok(())
             })
@@ -240,7 +240,7 @@ impl EventEraser for DeliveryLogTable {
     }
 }
 
-/// The part of a record's sort key that names its delivery.
+/// The delivery's id in a record's sort key.
 fn delivery_of(sk: &str) -> Option<&str> {
     sk.split_once('#').map(|(delivery, _)| delivery)
 }
@@ -251,8 +251,8 @@ mod tests {
 
     use super::*;
 
-    /// DynamoDB refuses an empty key, and a range that ends before it begins. An emulator that refuses neither once let
-    /// the first through.
+    /// DynamoDB refuses an empty key, and a range that ends before it begins. An emulator that refuses neither once
+    /// concealed an empty key.
     #[test]
     fn an_open_search_has_bounds_that_dynamodb_takes() {
         let search = Search { filter: Filter::default(), after: None, limit: 10 };

@@ -1,4 +1,4 @@
-//! Destinations as items. What is secret of them stays closed here.
+//! Destinations. Their secrets stay encrypted here.
 
 use aws_sdk_dynamodb::Client;
 use domain::destination::record::{
@@ -13,11 +13,12 @@ use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::item::{EncryptedRow, Item, from_item, key, n, to_item};
-use super::table::{If, Table};
+use super::table::{Condition, Table};
 
+/// Prefix of the sort keys of destinations' rows.
 const PREFIX: &str = "destination#";
 
-/// The destinations table, as far as destinations are concerned.
+/// The destinations in the destinations table.
 #[derive(Clone)]
 pub struct DestinationTable {
     table: Table,
@@ -41,7 +42,7 @@ struct DestinationRow {
 }
 
 impl DestinationTable {
-    /// Over the table of that name.
+    /// Wraps the table with this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { table: Table::new(client, table) }
@@ -106,8 +107,8 @@ impl DestinationStore for DestinationTable {
         let mut item = to_item(&to_row(destination))?;
         item.extend(destination_key(&destination.account_id, &destination.id));
         let condition = match loaded {
-            None => If::New,
-            Some(loaded) => If::Still(vec![("updated_at", n(loaded.updated_at.as_millis()))]),
+            None => Condition::New,
+            Some(loaded) => Condition::Unchanged(vec![("updated_at", n(loaded.updated_at.as_millis()))]),
         };
         self.table.put_if("write a destination", item, condition).await
     }

@@ -1,4 +1,4 @@
-//! An event as an item: written once, with the conversation's end, and never changed.
+//! An event as an item: written once, together with the conversation's end, and never changed.
 
 use bytes::Bytes;
 use domain::event::kind::EventKind;
@@ -14,8 +14,8 @@ use super::record::event_partition;
 /// Sort key of the event itself.
 pub(super) const EVENT: &str = "event";
 
-/// Sort key of the mark that the event was sent on its way. A row of its own, because a write costs by the size of its
-/// item and a payload can be large.
+/// Sort key of the mark that the event was sent to the queue. The mark is a separate row, because a write costs by the
+/// size of its item and a payload can be large.
 pub(super) const ANNOUNCED: &str = "announced";
 
 #[derive(Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub(super) fn event_key(account: &AccountId, event: &EventId, sk: &str) -> Item 
     key(event_partition(account, event), sk)
 }
 
-/// `None` if an item cannot hold the payload.
+/// Converts an event to an item; `None` if the payload does not fit into one.
 pub(super) fn event_item(event: &LifecycleEvent, expires_at: u64) -> Result<Option<Item>> {
     let Some(payload) = compress(&event.payload)? else { return Ok(None) };
     let mut item = to_item(&EventRow {

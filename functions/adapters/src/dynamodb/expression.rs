@@ -1,4 +1,4 @@
-//! An update's expression from the attributes that it sets and removes.
+//! Builds an update expression from the attributes to set and to remove.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::Item;
 
-/// `SET … REMOVE …` with its names and values. Every name is a placeholder, because some of ours are reserved words.
+/// `SET … REMOVE …` with its names and values. Every name is a placeholder, because some attribute names are reserved
+/// words.
 #[derive(Default)]
 pub(super) struct Expression {
     pub(super) text: String,
@@ -18,13 +19,13 @@ impl Expression {
     pub(super) fn new(set: Item, remove: &[&str]) -> Self {
         let mut expression = Self::default();
         let mut set: Vec<_> = set.into_iter().collect();
-        set.sort_unstable_by(|a, b| a.0.cmp(&b.0)); // the same update is always the same text
+        set.sort_unstable_by(|a, b| a.0.cmp(&b.0)); // the same update always gives the same text
         let sets: Vec<_> = set
             .into_iter()
             .map(|(name, value)| {
-                let place = expression.name(&name);
+                let placeholder = expression.name(&name);
                 expression.values.insert(format!(":{name}"), value);
-                format!("{place} = :{name}")
+                format!("{placeholder} = :{name}")
             })
             .collect();
         let removes: Vec<_> = remove.iter().map(|name| expression.name(name)).collect();
@@ -38,12 +39,12 @@ impl Expression {
     }
 
     fn name(&mut self, name: &str) -> String {
-        let place = format!("#{name}");
-        self.names.insert(place.clone(), name.to_owned());
-        place
+        let placeholder = format!("#{name}");
+        self.names.insert(placeholder.clone(), name.to_owned());
+        placeholder
     }
 
-    /// Names and values that a condition needs besides.
+    /// Adds a name and its value for the condition.
     pub(super) fn with(mut self, name: &str, value: AttributeValue) -> Self {
         self.name(name);
         self.values.insert(format!(":{name}"), value);

@@ -1,4 +1,4 @@
-//! All records of a delivery or of an event, from the one partition that holds them.
+//! Reads all records of a delivery or an event, from the one partition that holds them.
 
 use std::sync::Arc;
 
@@ -13,26 +13,26 @@ use super::item::from_item;
 use super::record::{DELIVERY_PREFIX, RecordRow, delivery_partition, event_partition};
 use super::table::Table;
 
-/// Reads histories.
+/// Reads the records of deliveries.
 #[derive(Clone)]
 pub(super) struct History {
     table: Table,
-    /// Tells which rows are past their time.
+    /// With a clock, expired rows are left out.
     clock: Option<Arc<dyn Clock>>,
 }
 
 impl History {
-    /// Every record that exists: a claim is refused by a row that is past its time, too.
+    /// Reads every stored record, as a claim needs: an expired row refuses it, too.
     pub(super) fn whole(client: Client, table: String) -> Self {
         Self { table: Table::new(client, table), clock: None }
     }
 
-    /// What customers see: rows past their time are left out, whether or not the table has removed them yet.
+    /// Reads what customers see: without expired rows, whether or not the table has removed them yet.
     pub(super) fn kept(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
         Self { table: Table::new(client, table), clock: Some(clock) }
     }
 
-    /// A delivery's records in the order of their numbers, of which there are at most five.
+    /// A delivery's records, at most five, in the order of their numbers.
     pub(super) async fn of_delivery(
         &self,
         account: &AccountId,
@@ -44,7 +44,7 @@ impl History {
         }
     }
 
-    /// The records of all deliveries of an event, delivery by delivery.
+    /// The records of all deliveries of an event, grouped by delivery.
     pub(super) async fn of_event(
         &self,
         account: &AccountId,

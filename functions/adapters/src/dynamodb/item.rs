@@ -1,4 +1,4 @@
-//! Rows as items and back.
+//! Conversion between rows and DynamoDB items.
 
 use std::collections::HashMap;
 
@@ -9,25 +9,24 @@ use domain::shared::unavailable::{Result, Unavailable};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// An item as the SDK has it.
+/// An item in the SDK's representation.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// What zstd makes of JSON at this level is close to its best, in a fraction of the time.
+/// At this level zstd compresses JSON nearly as well as it can, in a fraction of the time.
 const COMPRESSION_LEVEL: i32 = 3;
 
-/// An item holds 400 KB, names and all other attributes included.
+/// An item holds 400 KB, attribute names and all other attributes included.
 pub(super) const MAX_COMPRESSED_BYTES: usize = 390 * 1024;
 
-/// A compressed text of ours is never larger than this when unpacked: twice the largest record, which leaves room for
-/// the payload's other keys.
-const MAX_UNPACKED_BYTES: usize = 2 * domain::conversation::record::MAX_RECORD_BYTES;
+/// The largest decompressed text: twice the largest record, which leaves room for the payload's other keys.
+const MAX_DECOMPRESSED_BYTES: usize = 2 * domain::conversation::record::MAX_RECORD_BYTES;
 
-/// A key of a table: all of ours have a `pk` and an `sk`.
+/// A primary key: every table has the attributes `pk` and `sk`.
 pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
     HashMap::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))])
 }
 
-/// The partition of what belongs to one thing of an account.
+/// The partition of one of an account's resources.
 pub(super) fn partition(account: &domain::shared::ids::AccountId, of: impl std::fmt::Display) -> String {
     format!("{account}#{of}")
 }
@@ -40,7 +39,7 @@ pub(super) fn n(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// What is secret in a row.
+/// A row's secrets, encrypted.
 #[derive(Serialize, Deserialize)]
 pub(super) struct EncryptedRow {
     data_key: Bytes,
@@ -59,32 +58,32 @@ impl From<EncryptedRow> for Encrypted {
     }
 }
 
-/// A row as an item.
+/// Converts a row to an item.
 pub(super) fn to_item(row: &impl Serialize) -> Result<Item> {
     serde_dynamo::to_item(row).map_err(|error| Unavailable::new("write a row", error))
 }
 
-/// One attribute of a row.
+/// Converts one value to an attribute.
 pub(super) fn to_attribute(value: &impl Serialize) -> Result<AttributeValue> {
     serde_dynamo::to_attribute_value(value).map_err(|error| Unavailable::new("write a row", error))
 }
 
-/// An item as a row.
+/// Converts an item to a row.
 pub(super) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T> {
     serde_dynamo::from_item(item).map_err(|error| Unavailable::new("read a row", error))
 }
 
-/// A text that may be long; `None` if an item cannot hold it.
+/// Compresses a text; `None` if the result does not fit into an item.
 pub(super) fn compress(text: &[u8]) -> Result<Option<Vec<u8>>> {
-    let packed = zstd::bulk::compress(text, COMPRESSION_LEVEL)
+    let compressed = zstd::bulk::compress(text, COMPRESSION_LEVEL)
         .map_err(|error| Unavailable::new("compress a record", error))?;
-    Ok((packed.len() <= MAX_COMPRESSED_BYTES).then_some(packed))
+    Ok((compressed.len() <= MAX_COMPRESSED_BYTES).then_some(compressed))
 }
 
-/// The text that was compressed.
-pub(super) fn decompress(packed: &[u8]) -> Result<Vec<u8>> {
-    zstd::bulk::decompress(packed, MAX_UNPACKED_BYTES)
-        .map_err(|error| Unavailable::new("unpack a record", error))
+/// Decompresses a text.
+pub(super) fn decompress(compressed: &[u8]) -> Result<Vec<u8>> {
+    zstd::bulk::decompress(compressed, MAX_DECOMPRESSED_BYTES)
+        .map_err(|error| Unavailable::new("decompress a record", error))
 }
 
 #[cfg(test)]
@@ -94,9 +93,9 @@ mod tests {
     #[test]
     fn what_is_compressed_comes_back_and_what_does_not_fit_is_told() {
         let text = b"transcript ".repeat(100_000);
-        let packed = compress(&text).unwrap().unwrap();
-        assert_eq!(decompress(&packed).unwrap(), text);
-        // A linear congruential generator: nothing a compressor could shorten.
+        let compressed = compress(&text).unwrap().unwrap();
+        assert_eq!(decompress(&compressed).unwrap(), text);
+        // A linear congruential generator: its output cannot be compressed.
         let noise: Vec<u8> = (0..500_000u32)
             .scan(1u32, |state, _| {
                 *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -1,4 +1,4 @@
-//! The ledger: a record for each attempt, put before the request and completed after it.
+//! The ledger: a record for each attempt, written before the request and completed after it.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
@@ -9,8 +9,7 @@ use aws_sdk_dynamodb::types::{
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::delivery::history::{Entry, Record};
-use domain::delivery::ledger::Ledger;
-use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt};
+use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
 use domain::delivery::record::{Delivery, DeliveryStatus};
 use domain::delivery::state::DeliveryState;
 use domain::shared::ids::{AccountId, DeliveryId};
@@ -21,11 +20,11 @@ use super::conditions::refused_by_transaction;
 use super::expression::Expression;
 use super::history::History;
 use super::item::{Item, s, to_attribute, to_item};
-use super::record::{AttemptMap, IndexKeys, RecordRow, StandingRow, record_key};
+use super::record::{AttemptMap, IndexKeys, RecordRow, StateRow, record_key};
 use super::table::{EXISTS, NEW};
 use crate::config::Retention;
 
-/// The delivery-log table as the dispatcher uses it.
+/// The delivery-log table, as Dispatch uses it.
 #[derive(Clone)]
 pub struct LedgerTable {
     client: Client,
@@ -35,7 +34,7 @@ pub struct LedgerTable {
 }
 
 impl LedgerTable {
-    /// Over the table of that name.
+    /// Wraps the table with this name.
     #[must_use]
     pub fn new(client: Client, table: String, retention: Retention) -> Self {
         let history = History::whole(client.clone(), table.clone());
@@ -46,14 +45,14 @@ impl LedgerTable {
         RecordRow::item(delivery, record, self.retention.expiry(delivery.created_at))
     }
 
-    /// A claim as a PartiQL statement: several of them can travel in one call and succeed or fail each by itself.
+    /// A claim as a PartiQL statement: one call can send several, and each succeeds or fails by itself.
     fn insert(&self, claim: &Claim) -> Result<BatchStatementRequest> {
         let entry = Entry::Inflight { owner: claim.owner.clone(), lease_until: claim.lease_until };
         let record = Record { number: claim.number, at: claim.at, entry };
         let (names, values): (Vec<_>, Vec<_>) = self.item(&claim.delivery, &record)?.into_iter().unzip();
-        let places: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
+        let placeholders: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
         BatchStatementRequest::builder()
-            .statement(format!("INSERT INTO \"{}\" VALUE {{{}}}", self.table, places.join(", ")))
+            .statement(format!("INSERT INTO \"{}\" VALUE {{{}}}", self.table, placeholders.join(", ")))
             .set_parameters(Some(values))
             .build()
             .map_err(|error| Unavailable::new("claim attempts", error))
@@ -61,30 +60,30 @@ impl LedgerTable {
 
     async fn try_claim(&self, claims: &[Claim]) -> Result<Vec<Result<Claimed>>> {
         let inserts = claims.iter().map(|claim| self.insert(claim)).collect::<Result<Vec<_>>>()?;
-        let answer = self
+        let response = self
             .client
             .batch_execute_statement()
             .set_statements(Some(inserts))
             .send()
             .await
             .map_err(|error| Unavailable::new("claim attempts", error.into_service_error()))?;
-        Ok(answer.responses.unwrap_or_default().into_iter().map(claimed).collect())
+        Ok(response.responses.unwrap_or_default().into_iter().map(claimed).collect())
     }
 
-    /// The completion of an attempt's record, on the condition that it is in flight and its owner's.
-    fn completion(&self, closing: &CompletedAttempt, besides: Item) -> Result<Update> {
+    /// Completes an attempt's record, if it is still in flight and has the same owner. Sets the other attributes, too.
+    fn completion(&self, closing: &CompletedAttempt, others: Item) -> Result<Update> {
         let mut set =
             Item::from([("attempt".to_owned(), to_attribute(&AttemptMap::from(closing.attempted.clone()))?)]);
-        set.extend(besides);
+        set.extend(others);
         let key = record_key(&closing.delivery, closing.number)?;
         let expression =
             Expression::new(set, &["lease_until", "owner"]).with("owner", s(closing.owner.as_str()));
         self.update(key, expression, "#owner = :owner")
     }
 
-    /// Where a delivery stands, on its row numbered 1. If that was deleted with its conversation, it must not come back
-    /// as a row that has nothing but this.
-    fn head(&self, delivery: &Delivery, set: Item, remove: &[&str]) -> Result<Update> {
+    /// Updates a delivery's state in its row 1. The row must exist: an update must not recreate one that was deleted
+    /// with its conversation.
+    fn state_update(&self, delivery: &Delivery, set: Item, remove: &[&str]) -> Result<Update> {
         self.update(record_key(delivery, 1)?, Expression::new(set, remove), EXISTS)
     }
 
@@ -133,13 +132,13 @@ impl LedgerTable {
         }
     }
 
-    /// A record and where it leaves the delivery: both or neither.
-    async fn write_with_head(&self, record: TransactWriteItem, head: Update) -> Result<Written> {
+    /// Writes a record and the delivery's new state: both or neither.
+    async fn write_with_state(&self, record: TransactWriteItem, state: Update) -> Result<Written> {
         let result = self
             .client
             .transact_write_items()
             .transact_items(record)
-            .transact_items(TransactWriteItem::builder().update(head).build())
+            .transact_items(TransactWriteItem::builder().update(state).build())
             .send()
             .await;
         match result.map_err(SdkError::into_service_error) {
@@ -154,7 +153,7 @@ impl LedgerTable {
 
 enum Written {
     Yes,
-    /// The condition did not hold; what is stored instead.
+    /// The condition did not hold; the item that is stored.
     Refused(Item),
 }
 
@@ -175,16 +174,17 @@ impl Ledger for LedgerTable {
     }
 
     async fn complete(&self, closing: &CompletedAttempt) -> Result<bool> {
-        let (state, unset) = StandingRow::from(closing.state()).into_update()?;
+        let (state, unset) = StateRow::from(closing.state()).into_update()?;
         let written = if closing.number == 1 {
-            // The one write that lists a delivery: not before, so that a first-try success costs four write units.
-            let mut besides = state;
-            besides.extend(to_item(&IndexKeys::of(&closing.delivery))?);
-            self.write_alone(self.completion(closing, besides)?).await?
+            // This write also adds the delivery to the indexes: no earlier one does, so a first-try success costs four
+            // write units.
+            let mut others = state;
+            others.extend(to_item(&IndexKeys::of(&closing.delivery))?);
+            self.write_alone(self.completion(closing, others)?).await?
         } else {
             let completion = self.completion(closing, Item::new())?;
-            let head = self.head(&closing.delivery, state, &unset)?;
-            self.write_with_head(TransactWriteItem::builder().update(completion).build(), head).await?
+            let state = self.state_update(&closing.delivery, state, &unset)?;
+            self.write_with_state(TransactWriteItem::builder().update(completion).build(), state).await?
         };
         match written {
             Written::Yes => Ok(true),
@@ -204,7 +204,7 @@ impl Ledger for LedgerTable {
         let mut row = self.item(delivery, &record)?;
         let written = if number == 1 {
             if let Some(state) = DeliveryState::of(&[record]) {
-                row.extend(to_item(&StandingRow::from(state))?);
+                row.extend(to_item(&StateRow::from(state))?);
             }
             row.extend(to_item(&IndexKeys::of(delivery))?);
             self.put_alone(row).await?
@@ -216,8 +216,8 @@ impl Ledger for LedgerTable {
                 ("error".to_owned(), s(reason)),
                 ("updated_at".to_owned(), to_attribute(&at.as_millis())?),
             ]);
-            let head = self.head(delivery, set, &["next_at"])?;
-            self.write_with_head(TransactWriteItem::builder().put(put).build(), head).await?
+            let state = self.state_update(delivery, set, &["next_at"])?;
+            self.write_with_state(TransactWriteItem::builder().put(put).build(), state).await?
         };
         Ok(match written {
             Written::Yes => Claimed::Granted,
@@ -226,7 +226,7 @@ impl Ledger for LedgerTable {
     }
 }
 
-/// An answer to one `INSERT`. A row that exists is no error: someone else has the attempt.
+/// The result of one `INSERT`. An existing row is not an error: another worker has claimed the attempt.
 fn claimed(response: BatchStatementResponse) -> Result<Claimed> {
     match response.error {
         None => Ok(Claimed::Granted),
@@ -238,8 +238,8 @@ fn claimed(response: BatchStatementResponse) -> Result<Claimed> {
     }
 }
 
-/// A completion that was refused because it had been applied before and its answer lost. Compared as stored: there,
-/// durations are whole milliseconds.
+/// Whether a refused completion had been applied before, and only its response was lost. Compares the stored forms,
+/// because those have durations in whole milliseconds.
 fn is_applied(closing: &CompletedAttempt, stored: &Item) -> Result<bool> {
     let ours = to_attribute(&AttemptMap::from(closing.attempted.clone()))?;
     Ok(stored.get("attempt") == Some(&ours))

@@ -1,4 +1,4 @@
-//! The tables. Start at [`ledger`], where the attempts are; [`item`] is how a row becomes an item.
+//! The DynamoDB tables. Start at [`ledger`], which records attempts; [`item`] converts rows to items.
 //!
 //! | table | partition key | sort key |
 //! | --- | --- | --- |
@@ -8,9 +8,11 @@
 //! | conversations | account`#`provider`#`reference | `link`, `callback#<digest>` |
 //! | delivery-log | account`#`event | `event`, `announced`, delivery`#`number |
 //! | delivery-log | `rate#`account`#`window, `rate#`account`#`destination`#`window | `counter` |
+//! | delivery-log | `rate#`account`#`destination`#probes#`window | `counter` |
 //!
-//! The account is part of every key, so another account's id addresses nothing. All records of an event share a
-//! partition: its deliveries are one query, and a delivery's id, which holds the event's, is address enough.
+//! Every key contains the account, so an id from another account finds nothing. All records of an event share a
+//! partition: one query reads its deliveries, and a delivery's id contains the event's, so it suffices to find a
+//! delivery.
 
 mod accounts;
 mod conditions;

@@ -1,4 +1,4 @@
-//! Conversations whose end is overdue, from an index that holds only those that are waited for.
+//! Conversations whose end is overdue, from a sparse index of those with an expected end.
 
 use aws_sdk_dynamodb::Client;
 use domain::conversation::record::Conversation;
@@ -12,14 +12,14 @@ use sha2::{Digest, Sha256};
 
 use super::item::{Item, s};
 
-/// The index.
+/// Name of the index.
 const INDEX: &str = "by_overdue";
 
-/// Partitions that it is spread over: one key takes 1,000 writes a second. A power of two.
+/// Partitions that the index is spread over: one partition key takes 1,000 writes a second. A power of two.
 const SHARDS: u8 = 8;
 
-/// Rows that one look takes from a partition.
-const ROWS: usize = 500;
+/// Rows that one query reads from a partition.
+const MAX_ROWS: usize = 500;
 
 /// The attributes that put a conversation's record into the index.
 #[derive(Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub(super) struct OverdueKeys {
 impl OverdueKeys {
     pub(super) fn new(conversation: &Conversation, at: Timestamp) -> Self {
         let shard = Sha256::digest(conversation.id.as_str())[0] % SHARDS;
-        Self { overdue_shard: shard_name(shard), overdue_at: sort_text(at) }
+        Self { overdue_shard: shard_name(shard), overdue_at: sort_key(at) }
     }
 
     pub(super) fn at(&self) -> Option<Timestamp> {
@@ -39,8 +39,8 @@ impl OverdueKeys {
     }
 }
 
-/// Sorts as the time does, up to the last year that RFC 3339 can write.
-fn sort_text(at: Timestamp) -> String {
+/// A text that sorts like the time, up to the last year that RFC 3339 can express.
+fn sort_key(at: Timestamp) -> String {
     format!("{:015}", at.as_millis())
 }
 
@@ -48,7 +48,7 @@ fn shard_name(number: u8) -> String {
     hex(&[number])
 }
 
-/// The index.
+/// The index of overdue conversations.
 #[derive(Clone)]
 pub struct OverdueIndex {
     client: Client,
@@ -56,7 +56,7 @@ pub struct OverdueIndex {
 }
 
 impl OverdueIndex {
-    /// Of the conversations table of that name.
+    /// Wraps the index of the conversations table with this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
@@ -70,15 +70,17 @@ impl OverdueIndex {
             .index_name(INDEX)
             .key_condition_expression("overdue_shard = :shard AND overdue_at <= :at")
             .expression_attribute_values(":shard", s(shard_name(number)))
-            .expression_attribute_values(":at", s(sort_text(at)))
+            .expression_attribute_values(":at", s(sort_key(at)))
             .into_paginator()
             .items()
             .send();
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {
-            let doing = "find what is overdue";
-            found.push(parse(&item.map_err(|error| Unavailable::new(doing, error.into_service_error()))?)?);
-            if found.len() == ROWS {
+            let operation = "find overdue conversations";
+            found.push(parse(
+                &item.map_err(|error| Unavailable::new(operation, error.into_service_error()))?,
+            )?);
+            if found.len() == MAX_ROWS {
                 break;
             }
         }
@@ -86,11 +88,11 @@ impl OverdueIndex {
     }
 }
 
-/// The record's key names its conversation.
+/// Reads the account and conversation from the record's key.
 fn parse(item: &Item) -> Result<(AccountId, ConversationId)> {
-    let corrupt = |cause: String| Unavailable::new("find what is overdue", cause);
+    let corrupt = |cause: String| Unavailable::new("find overdue conversations", cause);
     let key = item.get("pk").and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.split_once('#'));
-    let (account, conversation) = key.ok_or_else(|| corrupt("a row has no key of ours".to_owned()))?;
+    let (account, conversation) = key.ok_or_else(|| corrupt("a row's key is malformed".to_owned()))?;
     let account = AccountId::parse(account).map_err(|error| corrupt(error.to_string()))?;
     let conversation = ConversationId::parse(conversation).map_err(|error| corrupt(error.to_string()))?;
     Ok((account, conversation))
@@ -112,6 +114,6 @@ mod tests {
         let moment = |text: &str| Timestamp::parse(text).unwrap();
         let times =
             ["2001-01-01T00:00:00Z", "2026-09-01T10:00:00Z", "2286-11-20T17:46:41Z", "9999-12-31T23:59:59Z"];
-        assert!(times.map(|text| sort_text(moment(text))).is_sorted());
+        assert!(times.map(|text| sort_key(moment(text))).is_sorted());
     }
 }

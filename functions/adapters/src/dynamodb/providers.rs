@@ -1,11 +1,9 @@
-//! What providers sign their callbacks with, by account.
+//! The secrets that providers sign their callbacks with, by account.
 
 use aws_sdk_dynamodb::Client;
 use domain::conversation::provider::Provider;
-use domain::conversation::provider_secret::ProviderSecret;
-use domain::conversation::provider_secret::{ProviderSecretStore, ProviderSecrets};
-use domain::shared::encryption::EncryptionContext;
-use domain::shared::encryption::{Decryptor, Vault};
+use domain::conversation::provider_secret::{ProviderSecret, ProviderSecretStore, ProviderSecrets};
+use domain::shared::encryption::{Decryptor, EncryptionContext, Vault};
 use domain::shared::ids::AccountId;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
@@ -14,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::item::{EncryptedRow, Item, from_item, key, to_item};
 use super::table::Table;
 
-/// What the sort keys of providers' rows start with.
+/// Prefix of the sort keys of providers' rows.
 const PREFIX: &str = "provider#";
 
-/// The destinations table, as far as providers are concerned, and what opens their secrets, or seals them too.
+/// The providers in the destinations table; `V` decrypts their secrets, or also encrypts them.
 #[derive(Clone)]
 pub struct ProviderTable<V> {
     table: Table,
@@ -32,7 +30,7 @@ struct ProviderRow {
 }
 
 impl<V> ProviderTable<V> {
-    /// Over the table of that name.
+    /// Wraps the table with this name.
     #[must_use]
     pub fn new(client: Client, table: String, vault: V) -> Self {
         Self { table: Table::new(client, table), vault }
@@ -43,10 +41,10 @@ fn provider_key(account: &AccountId, provider: Provider) -> Item {
     key(account.as_str(), format!("{PREFIX}{}", provider.as_ref()))
 }
 
-impl<O: Decryptor> ProviderSecrets for ProviderTable<O> {
+impl<V: Decryptor> ProviderSecrets for ProviderTable<V> {
     async fn get(&self, account: &AccountId, provider: Provider) -> Result<Option<ProviderSecret>> {
-        let doing = "read a provider's secret";
-        let Some(item) = self.table.get(doing, provider_key(account, provider)).await? else {
+        let operation = "read a provider's secret";
+        let Some(item) = self.table.get(operation, provider_key(account, provider)).await? else {
             return Ok(None);
         };
         let row: ProviderRow = from_item(item)?;
@@ -54,10 +52,10 @@ impl<O: Decryptor> ProviderSecrets for ProviderTable<O> {
             .vault
             .decrypt(&EncryptionContext::provider(account, provider), &row.encrypted.into())
             .await?;
-        // What `Utf8Error` says has no part of the text in it.
-        let text = std::str::from_utf8(&text).map_err(|error| Unavailable::new(doing, error))?;
+        // A `Utf8Error`'s message contains no part of the text.
+        let text = std::str::from_utf8(&text).map_err(|error| Unavailable::new(operation, error))?;
         let secret = ProviderSecret::parse(provider, text);
-        secret.map(Some).map_err(|error| Unavailable::new(doing, error))
+        secret.map(Some).map_err(|error| Unavailable::new(operation, error))
     }
 }
 

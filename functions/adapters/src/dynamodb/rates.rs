@@ -1,23 +1,22 @@
-//! Counters of what is limited: a row for each window, which expires soon after.
+//! Counters for rate limits: a row for each window, which expires soon after it.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::shared::rate::RateCounter;
-use domain::shared::rate::{RateKey, WINDOW, Window};
+use domain::shared::rate::{RateCounter, RateKey, WINDOW, Window};
 use domain::shared::unavailable::{Result, Unavailable};
 use serde::Deserialize;
 
 use super::item::{from_item, key, n};
 use super::table::Table;
 
-/// What the partitions of counters start with. Those functions that write nothing else there may write these: see
+/// Prefix of the counters' partitions. Functions that may write nothing else to the table may write these: see
 /// `CountRequests` in the template.
 const PREFIX: &str = "rate#";
 
 /// Sort key of a counter.
 const COUNTER: &str = "counter";
 
-/// The delivery log's table, as far as counters are concerned: theirs is a table whose rows expire.
+/// The counters in the delivery-log table, whose rows expire.
 #[derive(Clone)]
 pub struct RateTable {
     table: Table,
@@ -29,7 +28,7 @@ struct CounterRow {
 }
 
 impl RateTable {
-    /// Over the table of that name.
+    /// Wraps the table with this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { table: Table::new(client, table) }
@@ -41,15 +40,15 @@ fn partition(what: RateKey<'_>, window: Window) -> String {
     match what {
         RateKey::Requests(account) => format!("{PREFIX}{account}#{window}"),
         RateKey::Deliveries(account, destination) => format!("{PREFIX}{account}#{destination}#{window}"),
-        RateKey::Probes(account, destination) => format!("{PREFIX}{account}#{destination}#trials#{window}"),
+        RateKey::Probes(account, destination) => format!("{PREFIX}{account}#{destination}#probes#{window}"),
     }
 }
 
 impl RateCounter for RateTable {
     async fn increment(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
-        let doing = "count what is limited";
+        let operation = "count towards a rate limit";
         let update = self.table.client.update_item().table_name(&self.table.name);
-        let answer = update
+        let response = update
             .set_key(Some(key(partition(what, window), COUNTER)))
             .update_expression("SET expires_at = :expires_at ADD uses :one")
             .expression_attribute_values(":expires_at", n((window.end() + WINDOW).as_secs()))
@@ -57,8 +56,8 @@ impl RateCounter for RateTable {
             .return_values(ReturnValue::UpdatedNew)
             .send()
             .await
-            .map_err(|error| Unavailable::new(doing, error.into_service_error()))?;
-        let row: CounterRow = from_item(answer.attributes.unwrap_or_default())?;
+            .map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
+        let row: CounterRow = from_item(response.attributes.unwrap_or_default())?;
         Ok(row.uses)
     }
 }

@@ -1,7 +1,6 @@
-//! One record of a delivery's history as an item.
+//! A record of a delivery's history as an item.
 
-use domain::delivery::history::Owner;
-use domain::delivery::history::{Attempted, Entry, Record};
+use domain::delivery::history::{Attempted, Entry, Owner, Record};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use domain::delivery::state::{DeliveryState, Summary};
@@ -14,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::item::{Item, key, partition, to_item};
 
-/// Partitions that an index spreads an account's deliveries over: one key takes 1,000 writes a second.
+/// Partitions that an index spreads an account's deliveries over: one partition key takes 1,000 writes a second.
 pub(super) const SHARDS: u8 = 8;
 
-/// A record's row. The row numbered 1 also carries where the delivery stands, and the keys of the indexes: a delivery
-/// is listed once, and from the end of its first attempt on.
+/// A record's row. Row 1 also has the delivery's state and the index keys, so that each delivery is listed once, from
+/// the end of its first attempt on.
 #[derive(Serialize, Deserialize)]
 pub(super) struct RecordRow {
     sk: String,
@@ -55,9 +54,9 @@ struct ClosedMap {
     reason: String,
 }
 
-/// Where a delivery stands, as attributes of the row numbered 1.
+/// A delivery's state, as attributes of row 1.
 #[derive(Serialize, Deserialize)]
-pub(super) struct StandingRow {
+pub(super) struct StateRow {
     status: DeliveryStatus,
     attempts: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +70,7 @@ pub(super) struct StandingRow {
     updated_at: u64,
 }
 
-/// What an index has of a delivery.
+/// The attributes of row 1 that are projected into the indexes.
 #[derive(Deserialize)]
 pub(super) struct ListedRow {
     sk: String,
@@ -81,13 +80,13 @@ pub(super) struct ListedRow {
     trigger: Trigger,
     created_at: u64,
     #[serde(flatten)]
-    state: StandingRow,
+    state: StateRow,
 }
 
-/// What the sort keys of all deliveries start with.
+/// Prefix of the sort keys of all deliveries.
 pub(super) const DELIVERY_PREFIX: &str = "dlv_";
 
-/// The partition that holds all of a delivery's records; `None` for an id that is not one of ours.
+/// The partition that holds all of a delivery's records; `None` for an id in an unknown format.
 pub(super) fn delivery_partition(account: &AccountId, delivery: &DeliveryId) -> Option<String> {
     Some(event_partition(account, &delivery.event_id()?))
 }
@@ -102,7 +101,7 @@ fn sort_key(delivery: &DeliveryId, number: u8) -> String {
 
 pub(super) fn record_key(delivery: &Delivery, number: u8) -> Result<Item> {
     let pk = delivery_partition(&delivery.account_id, &delivery.id)
-        .ok_or_else(|| Unavailable::new("address a record", "its delivery's id is not one of ours"))?;
+        .ok_or_else(|| Unavailable::new("address a record", "its delivery's id has an unknown format"))?;
     Ok(key(pk, sort_key(&delivery.id, number)))
 }
 
@@ -149,7 +148,9 @@ impl RecordRow {
                 let lease_until = Timestamp::from_millis(self.lease_until.unwrap_or_default());
                 Entry::Inflight { owner, lease_until }
             }
-            (None, None, None) => return Err(Unavailable::new("read a record", "it says nothing")),
+            (None, None, None) => {
+                return Err(Unavailable::new("read a record", "it is not in flight, attempted or closed"));
+            }
         };
         let delivery = Delivery {
             account_id: account.clone(),
@@ -176,7 +177,7 @@ impl ListedRow {
             trigger: self.trigger,
             created_at: Timestamp::from_millis(self.created_at),
         };
-        let StandingRow { status, attempts, outcome, http_status, error, next_at, updated_at } = self.state;
+        let StateRow { status, attempts, outcome, http_status, error, next_at, updated_at } = self.state;
         let state = DeliveryState {
             status,
             attempts,
@@ -193,7 +194,7 @@ impl ListedRow {
 fn parse_sort_key(sk: &str) -> Result<(DeliveryId, u8)> {
     sk.split_once('#')
         .and_then(|(id, number)| Some((DeliveryId::parse(id).ok()?, number.parse().ok()?)))
-        .ok_or_else(|| Unavailable::new("read a record", "its key is not one of ours"))
+        .ok_or_else(|| Unavailable::new("read a record", "its sort key is malformed"))
 }
 
 impl From<Attempted> for AttemptMap {
@@ -208,8 +209,8 @@ impl From<AttemptMap> for Attempted {
     }
 }
 
-impl StandingRow {
-    /// As attributes to set, and those to remove because they no longer apply.
+impl StateRow {
+    /// The attributes to set, and those to remove because they no longer apply.
     pub(super) fn into_update(self) -> Result<(Item, Vec<&'static str>)> {
         let set = to_item(&self)?;
         let unset = ["outcome", "http_status", "error", "next_at"]
@@ -220,7 +221,7 @@ impl StandingRow {
     }
 }
 
-impl From<DeliveryState> for StandingRow {
+impl From<DeliveryState> for StateRow {
     fn from(state: DeliveryState) -> Self {
         let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = state;
         Self {
@@ -235,7 +236,7 @@ impl From<DeliveryState> for StandingRow {
     }
 }
 
-/// The keys of the indexes for one delivery.
+/// A delivery's keys in the indexes.
 #[derive(Serialize)]
 pub(super) struct IndexKeys {
     account_shard: String,
@@ -263,7 +264,7 @@ pub(super) fn destination_shard(account: &AccountId, destination: &DestinationId
     partition(account, format_args!("{destination}#{shard}"))
 }
 
-/// A delivery's id ends in digits of a digest, so its last one spreads evenly.
+/// A delivery's id ends in hexadecimal digits of a digest, so the last digit is evenly distributed.
 fn shard_of(id: &DeliveryId) -> u8 {
     id.as_str().bytes().last().map_or(0, |digit| char::from(digit).to_digit(16).unwrap_or(0) as u8 % SHARDS)
 }

@@ -1,12 +1,11 @@
-//! What providers call conversations, and the callbacks that wait for theirs.
+//! Providers' ids of conversations, and the callbacks parked until their conversation is known.
 
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::Reference;
-use domain::lifecycle::link::Link;
-use domain::lifecycle::link::References;
+use domain::lifecycle::link::{Link, References};
 use domain::lifecycle::provider_callback::{CallProgress, ProviderCallback};
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, hex};
@@ -16,15 +15,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::{Item, from_item, key, n, partition, s, to_item};
-use super::table::{If, Table};
+use super::table::{Condition, Table};
 
-/// Sort key of the row that says where a reference leads.
+/// Sort key of the row that links a reference to its conversation.
 const LINK: &str = "link";
 
-/// What the sort keys of callbacks that wait start with.
-const SIGNAL: &str = "signal#";
+/// Prefix of the sort keys of parked callbacks.
+const CALLBACK: &str = "callback#";
 
-/// The conversations table, as far as references are concerned.
+/// The references and parked callbacks in the conversations table.
 #[derive(Clone)]
 pub struct ReferenceTable {
     table: Table,
@@ -40,26 +39,26 @@ struct LinkRow {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SignalRow {
+struct CallbackRow {
     id: String,
     at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     began: Option<u64>,
     progress: CallProgress,
     known: String,
-    /// In seconds since the epoch, as DynamoDB's TTL wants it.
+    /// In seconds since the epoch, as DynamoDB's TTL expects it.
     expires_at: u64,
 }
 
 impl ReferenceTable {
-    /// Over the table of that name.
+    /// Wraps the table with this name.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
         Self { table: Table::new(client, table), clock }
     }
 }
 
-/// The partition of one reference. What it is called comes last, so that no name can pass for another reference.
+/// The partition of one reference. The provider's id comes last, so that no id can imitate another reference.
 fn reference_partition(account: &AccountId, reference: &Reference) -> String {
     partition(account, format_args!("{}#{}", reference.provider.as_ref(), reference.id()))
 }
@@ -68,14 +67,14 @@ fn link_key(account: &AccountId, reference: &Reference) -> Item {
     key(reference_partition(account, reference), LINK)
 }
 
-fn signal_key(account: &AccountId, callback: &ProviderCallback) -> Item {
+fn callback_key(account: &AccountId, callback: &ProviderCallback) -> Item {
     let name = hex(&Sha256::digest(&callback.id)[..8]);
-    key(reference_partition(account, &callback.reference), format!("{SIGNAL}{name}"))
+    key(reference_partition(account, &callback.reference), format!("{CALLBACK}{name}"))
 }
 
-/// Leads where it was found to.
-fn still(found: &Link) -> If {
-    If::Still(vec![
+/// The condition that the reference still has the link that was found.
+fn unchanged(found: &Link) -> Condition {
+    Condition::Unchanged(vec![
         ("conversation_id", s(found.conversation_id.as_str())),
         ("since", n(found.since.as_millis())),
     ])
@@ -102,42 +101,42 @@ impl References for ReferenceTable {
             earlier: link.earlier.clone(),
         })?;
         item.extend(link_key(account, reference));
-        let condition = found.map_or(If::New, still);
+        let condition = found.map_or(Condition::New, unchanged);
         self.table.put_if("write a reference", item, condition).await
     }
 
     async fn remove(&self, account: &AccountId, reference: &Reference, found: &Link) -> Result<Saved> {
-        self.table.delete_if("delete a reference", link_key(account, reference), still(found)).await
+        self.table.delete_if("delete a reference", link_key(account, reference), unchanged(found)).await
     }
 
     async fn park(&self, account: &AccountId, callback: &ProviderCallback, until: Timestamp) -> Result<()> {
-        let mut item = to_item(&SignalRow {
+        let mut item = to_item(&CallbackRow {
             id: callback.id.clone(),
             at: callback.at.as_millis(),
             began: callback.began.map(Timestamp::as_millis),
             progress: callback.progress,
             known: callback.known.to_json(),
-            // Rounded up: it waits no less than it was to.
+            // Rounded up: it must not expire early.
             expires_at: until.as_secs() + 1,
         })?;
-        item.extend(signal_key(account, callback));
+        item.extend(callback_key(account, callback));
         self.table.put("park a callback", item).await
     }
 
     async fn unpark(&self, account: &AccountId, callback: &ProviderCallback) -> Result<()> {
-        self.table.delete("forget a callback", signal_key(account, callback)).await?;
+        self.table.delete("delete a parked callback", callback_key(account, callback)).await?;
         Ok(())
     }
 
     async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<ProviderCallback>> {
         let (pk, now) = (reference_partition(account, reference), self.clock.now().as_secs());
-        let rows = self.table.rows("read parked callbacks", pk, SIGNAL, Some(now)).await?;
-        rows.into_iter().map(|item| parse_signal(item, reference)).collect()
+        let rows = self.table.rows("read parked callbacks", pk, CALLBACK, Some(now)).await?;
+        rows.into_iter().map(|item| parse_callback(item, reference)).collect()
     }
 }
 
-fn parse_signal(item: Item, reference: &Reference) -> Result<ProviderCallback> {
-    let row: SignalRow = from_item(item)?;
+fn parse_callback(item: Item, reference: &Reference) -> Result<ProviderCallback> {
+    let row: CallbackRow = from_item(item)?;
     let corrupt =
         |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a parked callback", error);
     let known = serde_json::from_str(&row.known).map_err(|error| corrupt(error.into()))?;

@@ -1,4 +1,4 @@
-//! One table, and the calls that its adapters have in common.
+//! A table, and the calls that its adapters share.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -10,26 +10,26 @@ use domain::shared::unavailable::{Result, Saved, Unavailable};
 
 use super::item::{Item, n, s};
 
-/// A table of that name. Each call says what it is for, which is what an error says then.
+/// A table. Each call takes the name of its operation, which errors repeat.
 #[derive(Clone)]
 pub(super) struct Table {
     pub(super) client: Client,
     pub(super) name: String,
 }
 
-/// On what condition a row is written.
-pub(super) enum If {
-    /// No row of its key exists.
+/// The condition of a write.
+pub(super) enum Condition {
+    /// No row with this key exists.
     New,
-    /// These attributes of the row have these values.
-    Still(Vec<(&'static str, AttributeValue)>),
+    /// These attributes of the row still have these values.
+    Unchanged(Vec<(&'static str, AttributeValue)>),
 }
 
-impl If {
+impl Condition {
     fn expression(self) -> (String, Option<Item>) {
         match self {
             Self::New => (NEW.to_owned(), None),
-            Self::Still(values) => {
+            Self::Unchanged(values) => {
                 let text: Vec<_> = values.iter().map(|(name, _)| format!("{name} = :{name}")).collect();
                 let values = values.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();
                 (text.join(" AND "), Some(values))
@@ -37,7 +37,7 @@ impl If {
         }
     }
 
-    /// The same for a write that is part of a transaction.
+    /// Adds the condition to a write in a transaction.
     pub(super) fn guard(self, put: PutBuilder) -> PutBuilder {
         let (text, values) = self.expression();
         put.condition_expression(text).set_expression_attribute_values(values)
@@ -49,18 +49,18 @@ impl Table {
         Self { client, name }
     }
 
-    /// The row of that key, as the last write left it.
-    pub(super) async fn get(&self, doing: &'static str, key: Item) -> Result<Option<Item>> {
+    /// Reads the row with this key, strongly consistent.
+    pub(super) async fn get(&self, operation: &'static str, key: Item) -> Result<Option<Item>> {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
-        let answer = request.send().await;
-        Ok(answer.map_err(|error| Unavailable::new(doing, error.into_service_error()))?.item)
+        let response = request.send().await;
+        Ok(response.map_err(|error| Unavailable::new(operation, error.into_service_error()))?.item)
     }
 
-    /// The rows of a partition whose sort keys start like this, as the last writes left them. With a time in seconds,
-    /// rows that have expired by then are left out.
+    /// Reads the rows of a partition whose sort keys start with `start`, strongly consistent. Given the time in
+    /// seconds, leaves out expired rows.
     pub(super) async fn rows(
         &self,
-        doing: &'static str,
+        operation: &'static str,
         pk: String,
         start: &str,
         now: Option<u64>,
@@ -79,20 +79,25 @@ impl Table {
         let mut pages = query.into_paginator().items().send();
         let mut rows = Vec::new();
         while let Some(row) = pages.next().await {
-            rows.push(row.map_err(|error| Unavailable::new(doing, error.into_service_error()))?);
+            rows.push(row.map_err(|error| Unavailable::new(operation, error.into_service_error()))?);
         }
         Ok(rows)
     }
 
-    /// Writes a row, whatever was there.
-    pub(super) async fn put(&self, doing: &'static str, row: Item) -> Result<()> {
+    /// Writes a row, replacing any row with its key.
+    pub(super) async fn put(&self, operation: &'static str, row: Item) -> Result<()> {
         let request = self.client.put_item().table_name(&self.name).set_item(Some(row));
-        request.send().await.map_err(|error| Unavailable::new(doing, error.into_service_error()))?;
+        request.send().await.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
         Ok(())
     }
 
-    /// Writes a row on a condition.
-    pub(super) async fn put_if(&self, doing: &'static str, row: Item, condition: If) -> Result<Saved> {
+    /// Writes a row if the condition holds.
+    pub(super) async fn put_if(
+        &self,
+        operation: &'static str,
+        row: Item,
+        condition: Condition,
+    ) -> Result<Saved> {
         let put = self.client.put_item().table_name(&self.name).set_item(Some(row));
         let (text, values) = condition.expression();
         let put = put.condition_expression(text).set_expression_attribute_values(values);
@@ -100,15 +105,20 @@ impl Table {
             Ok(_) => Ok(Saved::Yes),
             Err(
                 PutItemError::ConditionalCheckFailedException(_)
-                // A transaction is at work on the row, so it is about to be another one.
+                // A transaction is writing to the row, so the row is about to change.
                 | PutItemError::TransactionConflictException(_),
             ) => Ok(Saved::Conflict),
-            Err(error) => Err(Unavailable::new(doing, error)),
+            Err(error) => Err(Unavailable::new(operation, error)),
         }
     }
 
-    /// Removes a row on a condition.
-    pub(super) async fn delete_if(&self, doing: &'static str, key: Item, condition: If) -> Result<Saved> {
+    /// Deletes a row if the condition holds.
+    pub(super) async fn delete_if(
+        &self,
+        operation: &'static str,
+        key: Item,
+        condition: Condition,
+    ) -> Result<Saved> {
         let (text, values) = condition.expression();
         let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key));
         let delete = delete.condition_expression(text).set_expression_attribute_values(values);
@@ -118,40 +128,40 @@ impl Table {
                 DeleteItemError::ConditionalCheckFailedException(_)
                 | DeleteItemError::TransactionConflictException(_),
             ) => Ok(Saved::Conflict),
-            Err(error) => Err(Unavailable::new(doing, error)),
+            Err(error) => Err(Unavailable::new(operation, error)),
         }
     }
 
-    /// The sort keys of a partition, the last first.
-    pub(super) async fn sort_keys(&self, doing: &'static str, pk: &str) -> Result<Vec<String>> {
+    /// Reads the sort keys of a partition, in descending order.
+    pub(super) async fn sort_keys(&self, operation: &'static str, pk: &str) -> Result<Vec<String>> {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
         let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", s(pk));
         let query = query.projection_expression("sk").scan_index_forward(false);
         let mut rows = query.into_paginator().items().send();
         let mut keys = Vec::new();
         while let Some(row) = rows.next().await {
-            let row = row.map_err(|error| Unavailable::new(doing, error.into_service_error()))?;
+            let row = row.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
             keys.extend(row.get("sk").and_then(|sk| sk.as_s().ok()).cloned());
         }
         Ok(keys)
     }
 
-    /// Removes a row; false if there was none.
-    pub(super) async fn delete(&self, doing: &'static str, key: Item) -> Result<bool> {
+    /// Deletes a row; false if none existed.
+    pub(super) async fn delete(&self, operation: &'static str, key: Item) -> Result<bool> {
         let request = self
             .client
             .delete_item()
             .table_name(&self.name)
             .set_key(Some(key))
             .return_values(ReturnValue::AllOld);
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| Unavailable::new(doing, error.into_service_error()))?;
-        Ok(answer.attributes.is_some())
+        let response = request.send().await;
+        let response = response.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
+        Ok(response.attributes.is_some())
     }
 }
 
-/// The condition that no row of that key exists.
+/// The condition that no row with this key exists.
 pub(super) const NEW: &str = "attribute_not_exists(pk)";
 
-/// The condition that a row of that key exists.
+/// The condition that a row with this key exists.
 pub(super) const EXISTS: &str = "attribute_exists(pk)";

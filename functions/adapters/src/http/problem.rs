@@ -1,4 +1,4 @@
-//! Errors as callers read them: `application/problem+json` after RFC 9457.
+//! Errors as callers read them: `application/problem+json` (RFC 9457).
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use serde::Serialize;
 
 use crate::http::reply::Reply;
 
-/// What is wrong with a request, or with us.
+/// An error response: the caller's mistake or our failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     #[serde(serialize_with = "as_number")]
     status: StatusCode,
-    /// A word for programs.
+    /// The problem's code, for programs.
     code: &'static str,
-    /// A sentence for people.
+    /// An explanation, for people.
     detail: String,
-    /// When it is worth trying again.
+    /// How long the caller should wait before the next try.
     #[serde(skip)]
     retry_after: Option<Duration>,
-    /// The fields that are wrong.
+    /// The invalid fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
 }
@@ -37,48 +37,48 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result
 }
 
 impl Problem {
-    /// A problem of the request as a whole.
+    /// A problem with the request as a whole.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), retry_after: None, errors: Vec::new() }
     }
 
-    /// There is nothing of that id in the caller's account. The same words whether it exists in another or not at all.
+    /// The caller's account has nothing with that id. The text is the same if another account has it.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}."))
     }
 
-    /// The request's body is not what the route takes.
+    /// The request's body cannot be parsed.
     #[must_use]
     pub fn bad_request(invalid: &Invalid) -> Self {
         Self { status: StatusCode::BAD_REQUEST, code: "bad_request", ..Self::from(invalid.clone()) }
     }
 
-    /// The body is larger than the route takes.
+    /// The request's body is too large.
     #[must_use]
     pub fn too_large() -> Self {
-        let detail = "A conversation's record takes 2 MiB of JSON at the most, and 400 KB compressed.";
+        let detail = "A conversation's record may have at most 2 MiB of JSON, and 400 KB compressed.";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 
-    /// The caller has asked too often.
+    /// The caller has sent too many requests.
     pub fn rate_limited(detail: impl Into<String>, retry_after: Duration) -> Self {
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
         Self { retry_after: Some(retry_after), ..problem }
     }
 
-    /// The status of the response.
+    /// The HTTP status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// As a response.
+    /// The problem as a response.
     #[must_use]
     pub fn reply(&self) -> Reply {
         let reply = Reply::json(self.status, self).with_header("content-type", "application/problem+json");
         match self.retry_after {
-            // Whole seconds, rounded up: before its time it would be in vain.
+            // Whole seconds, rounded up: an earlier try would be refused again.
             Some(wait) => reply.with_header("retry-after", &wait.as_millis().div_ceil(1000).to_string()),
             None => reply,
         }
@@ -105,11 +105,11 @@ impl From<Invalid> for Problem {
     }
 }
 
-/// Our infrastructure failed. The cause goes to the log; the caller learns that trying again helps.
+/// Our infrastructure failed. The cause is logged; the caller learns that the request can be repeated.
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
         crate::telemetry::log_unavailable(&error);
-        let detail = "Something of ours is not available right now. Nothing was lost; please try again.";
+        let detail = "The service is temporarily unavailable. Nothing was lost; please try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
 }

@@ -1,11 +1,11 @@
-//! A response as API Gateway's HTTP API reads it (payload format 2.0).
+//! A response for API Gateway's HTTP API (payload format 2.0).
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// One response.
+/// One HTTP response.
 pub struct Reply {
     status: StatusCode,
     headers: HeaderMap,
@@ -13,32 +13,32 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A JSON body.
+    /// A response with a JSON body.
     #[must_use]
     pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
         let body = serde_json::to_string(body).unwrap_or_default(); // our types always serialize
         Self::text(status, body).with_header("content-type", "application/json")
     }
 
-    /// A body that is JSON already.
+    /// A response whose body is already JSON text.
     #[must_use]
     pub fn raw_json(status: StatusCode, body: String) -> Self {
         Self::text(status, body).with_header("content-type", "application/json")
     }
 
-    /// No body.
+    /// A response without a body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         Self::text(status, String::new())
     }
 
-    /// A body of some other type, which a header has to name.
+    /// A response with a text body; the caller adds the `content-type` header.
     #[must_use]
     pub fn text(status: StatusCode, body: String) -> Self {
         Self { status, headers: HeaderMap::new(), body }
     }
 
-    /// Sets a header.
+    /// Sets a header; a value that is not valid in a header is left out.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -47,7 +47,7 @@ impl Reply {
         self
     }
 
-    /// As API Gateway reads it.
+    /// Converts it to API Gateway's format.
     #[must_use]
     pub fn into_response(self) -> ApiGatewayV2httpResponse {
         let mut response = ApiGatewayV2httpResponse::default();

@@ -1,4 +1,4 @@
-//! A request as API Gateway's HTTP API hands it to a function (payload format 2.0).
+//! A request as API Gateway's HTTP API passes it to a function (payload format 2.0).
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 
 use crate::http::problem::Problem;
 
-/// Larger bodies are refused: no record is larger.
+/// The largest body that is accepted: no record is larger.
 pub const MAX_BODY_BYTES: usize = MAX_RECORD_BYTES;
 
-/// One request, as far as our routes look at it.
+/// The parts of an HTTP request that our routes use.
 pub struct Request {
     route: String,
     path: std::collections::HashMap<String, String>,
@@ -25,12 +25,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes apart what API Gateway sends.
+    /// Parses API Gateway's event.
     pub fn read(event: ApiGatewayV2httpRequest) -> Result<Self, Problem> {
         let body = event.body.unwrap_or_default();
         let body = if event.is_base64_encoded {
             STANDARD.decode(body).map_err(|_| {
-                Problem::bad_request(&Invalid::new("body", "is not the base64 that it claims to be"))
+                Problem::bad_request(&Invalid::new("body", "is marked as base64 but is not valid base64"))
             })?
         } else {
             body.into_bytes()
@@ -55,48 +55,48 @@ impl Request {
         &self.route
     }
 
-    /// A parameter of the path; empty if the route has none of that name.
+    /// A path parameter; empty if the route has none with that name.
     #[must_use]
     pub fn path(&self, name: &str) -> &str {
         self.path.get(name).map_or("", String::as_str)
     }
 
-    /// The query's parameters, in order.
+    /// The query parameters, in order.
     #[must_use]
     pub fn query(&self) -> &[(String, String)] {
         &self.query
     }
 
-    /// The value of a query's parameter, the first of that name.
+    /// The value of the first query parameter with that name.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    /// The query as it came: what a provider signs.
+    /// The query string as received: providers sign it.
     #[must_use]
     pub fn raw_query(&self) -> &str {
         &self.raw_query
     }
 
-    /// The body as it came: what a provider signs.
+    /// The body as received: providers sign it.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// A header's value, if it is text.
+    /// A header's value; `None` if it is missing or not visible ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as JSON; no body is an empty object.
+    /// Parses the body as JSON; a missing body counts as an empty object.
     pub fn json_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.body.is_empty() { read_json(b"{}") } else { self.json() }
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         read_json(&self.body)
     }
@@ -104,11 +104,11 @@ impl Request {
 
 fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.is_empty() {
-        return Err(Problem::bad_request(&Invalid::new("body", "is empty, and has to be a JSON object")));
+        return Err(Problem::bad_request(&Invalid::new("body", "is empty but must be a JSON object")));
     }
     serde_json::from_slice(body).map_err(|error| {
         let rule = match error.classify() {
-            serde_json::error::Category::Data => format!("does not fit: {error}"),
+            serde_json::error::Category::Data => format!("does not have the expected structure: {error}"),
             _ => format!("is not JSON: {error}"),
         };
         Problem::bad_request(&Invalid::new("body", rule))

@@ -1,4 +1,4 @@
-//! What a server answers, read within bounds.
+//! Reads a server's response, within limits.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use reqwest::{Response, StatusCode};
 use super::excerpt;
 use super::failure::Failure;
 
-/// Bytes of a body that are read. More than is kept, because a server that is cut off while it writes a small page sees
-/// a connection reset and may log it as a fault of ours.
+/// Bytes of a body that are read. This is more than is kept, because a server that is cut off while it writes a small
+/// page sees a connection reset and may log it as our fault.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// As much of an answer as has come.
+/// A response, as far as it has arrived.
 #[derive(Default)]
 pub(super) struct Answer {
     head: Option<(StatusCode, HeaderMap)>,
@@ -24,8 +24,8 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Reads until the end, or until enough is read. A body that breaks off is an answer all the same: the status said
-    /// what the server made of the webhook, and many servers miscount their bytes or close without ceremony.
+    /// Reads until the end or [`MAX_BODY_BYTES`]. A truncated body is no failure: the status tells whether the server
+    /// took the webhook, and many servers miscount their bytes or close the connection abruptly.
     pub(super) async fn read(&mut self, mut response: Response) {
         self.head = Some((response.status(), std::mem::take(response.headers_mut())));
         while self.body.len() < MAX_BODY_BYTES {
@@ -42,15 +42,15 @@ impl Answer {
         }
     }
 
-    /// Whether a status has come.
+    /// Whether the status has arrived.
     pub(super) fn has_begun(&self) -> bool {
         self.head.is_some()
     }
 
-    /// The status decides, unless the attempt failed.
+    /// The outcome: decided by the failure, if there is one, and else by the status.
     pub(super) fn into_outcome(self, failure: Option<Failure>, duration: Duration) -> Outcome {
         let Some((status, headers)) = self.head else {
-            let Failure { class, error } = failure.unwrap_or_else(Failure::unanswered);
+            let Failure { class, error } = failure.unwrap_or_else(Failure::no_response);
             return Outcome::failed(class, error, duration);
         };
         let failure = failure.or_else(|| by_status(status));

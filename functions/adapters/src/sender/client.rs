@@ -1,4 +1,4 @@
-//! The client's settings. Each says no to something that HTTP clients do for convenience.
+//! The HTTP client's settings. Most of them turn off a convenience of HTTP clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use domain::destination::egress::EgressPolicy;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::names::{GuardedResolver, Names};
-use super::step::HandshakeWatch;
+use super::names::{GuardedResolver, NameResolver};
+use super::phase::HandshakeWatch;
 
-/// Most headers of a response: hyper's default, written down because an error's sentence names it. The size of the head
-/// cannot be set: hyper reads up to 408 KiB of it.
+/// The maximum number of response headers: hyper's default, set explicitly because an error text names it. The size of
+/// the head cannot be set: hyper reads up to 408 KiB of it.
 pub(super) const MAX_HEADERS: usize = 100;
 
-/// Why the sender could not be set up.
+/// Why the sender could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// A root certificate, or rustls itself.
+    /// A root certificate is invalid, or rustls cannot be configured.
     #[error("TLS for webhooks could not be set up")]
     Tls(#[from] rustls::Error),
-    /// The client.
+    /// The client cannot be built.
     #[error("the HTTP client for webhooks could not be set up")]
     Client(#[from] reqwest::Error),
 }
@@ -29,24 +29,24 @@ pub(super) fn build(
     policy: &EgressPolicy,
     extra_roots: &[CertificateDer<'static>],
     connect_limit: Duration,
-    names: Arc<dyn Names>,
+    resolver: Arc<dyn NameResolver>,
 ) -> Result<reqwest::Client, SetupError> {
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls(extra_roots)?)
         .https_only(true)
         .http1_only()
         .http1_max_headers(MAX_HEADERS)
-        .dns_resolver(GuardedResolver::new(policy.clone(), names))
+        .dns_resolver(GuardedResolver::new(policy.clone(), resolver))
         .connect_timeout(connect_limit)
-        // A redirect is an answer: following it would send the payload to a place that nobody registered.
+        // A redirect is returned as the response: following it would send the payload to a URL that nobody registered.
         .redirect(reqwest::redirect::Policy::none())
-        // A proxy from the environment would connect for us, and its addresses are not the ones we check.
+        // A proxy from the environment would connect in our place, to addresses that we have not checked.
         .no_proxy()
-        // The ledger counts requests, so each of them has to be one that it knows of.
+        // The ledger counts requests, so the client must not send any that the ledger does not know.
         .retry(reqwest::retry::never())
-        // A new connection for each request. A kept one may be closed by its server, all the more while Lambda has us
-        // frozen, and a request on it then costs an attempt or is sent again behind the ledger's back. The deliveries
-        // of a batch leave at the same time, so there would be little to reuse; TLS sessions are resumed.
+        // A new connection for each request. The server may close an idle one, especially while Lambda has frozen this
+        // process, and a request on it then costs an attempt or is repeated without the ledger's knowledge. The
+        // deliveries of a batch are sent concurrently, so there would be little to reuse; TLS sessions are resumed.
         .pool_max_idle_per_host(0)
         .build()?;
     Ok(client)

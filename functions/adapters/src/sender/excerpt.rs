@@ -1,9 +1,9 @@
-//! The parts of a response that are kept. A server can send anything, so all of it is cut and escaped.
+//! The parts of a response that are kept. A server can send anything, so every part is cut to length and escaped.
 
 use reqwest::header::HeaderMap;
 
-/// Headers worth keeping, the most telling first. `location` is not among them: a server that redirects a GET repeats
-/// its query there, and the payload with it.
+/// Headers worth keeping, the most informative first. `location` is not among them: a server that redirects a GET
+/// repeats the query there, and the payload with it.
 const KEPT_HEADERS: [&str; 8] = [
     "retry-after",
     "content-type",
@@ -15,14 +15,15 @@ const KEPT_HEADERS: [&str; 8] = [
     "cf-ray",
 ];
 
-/// Longest value of a header that is kept.
+/// The maximum length of a header's value; the rest is cut off.
 const MAX_VALUE_BYTES: usize = 100;
 
-/// All kept headers together. With [`SUCCESS_EXCERPT_BYTES`](domain::delivery::outcome::SUCCESS_EXCERPT_BYTES) of body it is half
-/// of the 1 KB that the record of a success may take.
+/// The maximum size of all kept headers together. With
+/// [`SUCCESS_EXCERPT_BYTES`](domain::delivery::outcome::SUCCESS_EXCERPT_BYTES) of body it is half of the 1 KB that the
+/// record of a success may take.
 const MAX_HEADERS_BYTES: usize = 256;
 
-/// The headers of the allow-list, as long as there is room.
+/// The headers on the allow-list, as far as they fit.
 pub(super) fn headers(all: &HeaderMap) -> Vec<(String, String)> {
     let mut left = MAX_HEADERS_BYTES;
     let present = KEPT_HEADERS.iter().filter_map(|name| Some((*name, all.get(*name)?)));
@@ -35,10 +36,11 @@ pub(super) fn headers(all: &HeaderMap) -> Vec<(String, String)> {
     .collect()
 }
 
-/// The start of a body as text of `max` bytes at the most, and whether something is missing. Bytes that are not UTF-8,
-/// and control characters other than line breaks and tabs, become `\xNN`.
+/// The start of a body as text of at most `max` bytes, and whether anything was cut off. Bytes that are not UTF-8, and
+/// control characters other than line breaks and tabs, become `\xNN`.
 pub(super) fn text(bytes: &[u8], max: usize) -> (String, bool) {
-    // No byte becomes shorter, so what is kept is within the first `max`, and a character that is cut there does not fit.
+    // Escaping never shortens, so the kept text comes from the first `max` bytes, and a character that extends beyond
+    // them does not fit.
     let start = &bytes[..bytes.len().min(max + 3)];
     let mut text = String::with_capacity(max.min(bytes.len()));
     let mut pieces = start.utf8_chunks().flat_map(|chunk| {

@@ -1,5 +1,5 @@
-//! What went wrong before an answer, as a class and a sentence that the customer can act on. A sentence names the host
-//! at the most: `reqwest::Error` prints the whole URL, with a GET's payload in it.
+//! Why there is no complete response, as a class and a sentence that the customer can act on. A sentence names at most
+//! the host: `reqwest::Error` prints the whole URL, which contains a GET's payload.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -9,10 +9,10 @@ use domain::delivery::outcome::OutcomeClass;
 
 use super::client::MAX_HEADERS;
 use super::names::Refusal;
-use super::step::Step;
+use super::phase::Phase;
 use super::tls;
 
-/// Why there is no answer, or not all of it.
+/// Why there is no response, or only a part of one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) class: OutcomeClass,
@@ -24,34 +24,34 @@ impl Failure {
         Self { class, error: error.into() }
     }
 
-    /// The limit over the whole attempt was reached.
+    /// The whole attempt reached its time limit.
     pub(super) fn timeout(limit: Duration, answer_has_begun: bool) -> Self {
         let what =
             if answer_has_begun { "The response was not complete" } else { "The destination did not answer" };
         Self::new(OutcomeClass::Timeout, format!("{what} within {}.", in_words(limit)))
     }
 
-    /// The connection stood, and ended before an answer began.
-    pub(super) fn unanswered() -> Self {
+    /// The connection was established, and closed before a response began.
+    pub(super) fn no_response() -> Self {
         Self::new(OutcomeClass::NoResponse, "The server closed the connection before it answered.")
     }
 
-    /// The client gave up. The error's own text says where it was noticed; what happened is among its causes.
-    pub(super) fn of(error: &reqwest::Error, step: Step, host: &str, connect_limit: Duration) -> Self {
+    /// The client returned an error. Its own text says where the error surfaced; its causes say what happened.
+    pub(super) fn of(error: &reqwest::Error, phase: Phase, host: &str, connect_limit: Duration) -> Self {
         if error.is_connect() && error.is_timeout() {
-            return hung(step, host, connect_limit);
+            return connect_timeout(phase, host, connect_limit);
         }
         if error.is_builder() {
-            let error = "No request can be made of this destination's URL and headers.";
+            let error = "This destination's URL and headers do not make a valid request.";
             return Self::new(OutcomeClass::Blocked, error);
         }
-        causes(error)
-            .find_map(|cause| by_cause(cause, host))
-            .unwrap_or_else(|| if error.is_connect() { unconnected(error, step) } else { Self::unanswered() })
+        causes(error).find_map(|cause| by_cause(cause, host)).unwrap_or_else(|| {
+            if error.is_connect() { connection_failed(error, phase) } else { Self::no_response() }
+        })
     }
 }
 
-/// The causes that say what happened by their type alone.
+/// The failure, if the cause's type alone identifies it.
 fn by_cause(cause: &(dyn Error + 'static), host: &str) -> Option<Failure> {
     if let Some(refusal) = cause.downcast_ref() {
         return Some(refused(refusal, host));
@@ -79,30 +79,30 @@ fn refused(refusal: &Refusal, host: &str) -> Failure {
     }
 }
 
-fn hung(step: Step, host: &str, limit: Duration) -> Failure {
+fn connect_timeout(phase: Phase, host: &str, limit: Duration) -> Failure {
     let limit = in_words(limit);
-    match step {
-        Step::Resolving => Failure::new(
+    match phase {
+        Phase::Resolving => Failure::new(
             OutcomeClass::Dns,
             format!(
                 "The host name {host} could not be resolved: its name servers did not answer within {limit}."
             ),
         ),
-        Step::Connecting => Failure::new(
+        Phase::Connecting => Failure::new(
             OutcomeClass::Connect,
             format!("The server did not accept a connection within {limit}."),
         ),
-        Step::Handshaking => {
+        Phase::Handshaking => {
             Failure::new(OutcomeClass::Tls, format!("The TLS handshake was not complete within {limit}."))
         }
     }
 }
 
-/// The network said no, or the server hung up before TLS stood.
-fn unconnected(error: &reqwest::Error, step: Step) -> Failure {
+/// The connection failed, or the server closed it during the TLS handshake.
+fn connection_failed(error: &reqwest::Error, phase: Phase) -> Failure {
     let kind = causes(error).filter_map(|cause| cause.downcast_ref()).last().map(io::Error::kind);
     let sentence = match kind {
-        _ if step == Step::Handshaking => {
+        _ if phase == Phase::Handshaking => {
             "The server closed the connection during the TLS handshake.".to_owned()
         }
         Some(ErrorKind::ConnectionRefused) => "The server refused the connection.".to_owned(),
@@ -112,8 +112,8 @@ fn unconnected(error: &reqwest::Error, step: Step) -> Failure {
     Failure::new(OutcomeClass::Connect, sentence)
 }
 
-/// The error and what caused it, down to the first cause. An `io::Error` that wraps another error leaves that one out
-/// of its `source`.
+/// The error and its causes, down to the root cause. An `io::Error` that wraps another error omits it from its own
+/// `source`.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| match error.downcast_ref().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
@@ -136,12 +136,12 @@ mod tests {
     #[test]
     fn a_hang_is_told_by_the_step_that_hung() {
         let limit = Duration::from_secs(3);
-        for (step, class) in [
-            (Step::Resolving, OutcomeClass::Dns),
-            (Step::Connecting, OutcomeClass::Connect),
-            (Step::Handshaking, OutcomeClass::Tls),
+        for (phase, class) in [
+            (Phase::Resolving, OutcomeClass::Dns),
+            (Phase::Connecting, OutcomeClass::Connect),
+            (Phase::Handshaking, OutcomeClass::Tls),
         ] {
-            let failure = hung(step, "hooks.example.com", limit);
+            let failure = connect_timeout(phase, "hooks.example.com", limit);
             assert_eq!(failure.class, class);
             assert!(failure.error.ends_with("within 3 seconds."), "{}", failure.error);
         }
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(failure.class, OutcomeClass::Blocked);
         assert_eq!(
             failure.error,
-            "The host name a.example.com leads to 127.0.0.1, which is no public address."
+            "The host name a.example.com resolves to 127.0.0.1, which is not a public address."
         );
         let failure = refused(&Refusal::Unresolved(io::Error::other("no such name")), "a.example.com");
         assert_eq!(failure.class, OutcomeClass::Dns);

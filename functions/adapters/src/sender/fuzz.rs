@@ -1,4 +1,4 @@
-//! What must hold of whatever a server answers.
+//! Fuzzes the reading of responses.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::Answer;
 
-/// What answers are made of.
+/// Fragments of responses, for the fuzzer.
 const WORDS: [&str; 12] = [
     "HTTP/1.1 200 OK\r\n",
     "HTTP/1.1 500 \r\n",
@@ -32,7 +32,7 @@ fn is_printable(text: &str) -> bool {
     text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
 }
 
-/// Status, headers and body of any bytes, as a client that takes everything would read them.
+/// Status, headers and body of arbitrary bytes, as a client that accepts everything would read them.
 fn read(input: &[u8]) -> (StatusCode, HeaderMap, &[u8]) {
     let end = input.windows(4).position(|four| four == b"\r\n\r\n");
     let (head, body) = end.map_or((input, input), |end| (&input[..end], &input[end + 4..]));
@@ -52,7 +52,7 @@ fn what_is_kept_of_a_response_is_short_and_can_be_printed() {
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         let mut answer = Answer::default();
-        answer.read(response.into()).now_or_never().unwrap(); // all of it is there
+        answer.read(response.into()).now_or_never().unwrap(); // the whole response is in memory
         let outcome = answer.into_outcome(None, Duration::ZERO);
 
         let succeeded = status.is_success();

@@ -1,7 +1,7 @@
-//! The one HTTP client that talks to customers' servers. One request for each call, and only to public addresses.
+//! The one HTTP client that talks to customers' servers: one request for each call, and only to public addresses.
 //!
-//! [`client`] builds it, [`names`] keeps it from private addresses, [`failure`] says what went wrong, [`answer`] and
-//! [`excerpt`] what came back, [`step`] how far a request came.
+//! [`client`] builds it, [`names`] keeps it from private addresses, [`answer`] and [`excerpt`] read the response,
+//! [`phase`] tracks how far a request came, and [`failure`] describes what went wrong.
 
 mod answer;
 mod client;
@@ -10,7 +10,7 @@ mod failure;
 #[cfg(test)]
 mod fuzz;
 mod names;
-mod step;
+mod phase;
 mod tls;
 
 use std::sync::Arc;
@@ -18,8 +18,7 @@ use std::time::{Duration, Instant};
 
 use domain::delivery::deliver::ATTEMPT_LIMIT;
 use domain::delivery::outcome::{Outcome, OutcomeClass};
-use domain::delivery::request::WebhookRequest;
-use domain::delivery::request::WebhookSender;
+use domain::delivery::request::{WebhookRequest, WebhookSender};
 use domain::destination::egress::EgressPolicy;
 use domain::destination::record::RequestType;
 use domain::destination::target_url::check_egress;
@@ -28,15 +27,15 @@ use reqwest::Method;
 use self::answer::Answer;
 pub use self::client::SetupError;
 use self::failure::Failure;
-pub use self::names::{Names, SystemNames};
+pub use self::names::{NameResolver, SystemResolver};
 pub use rustls::pki_types::CertificateDer;
 
-/// How long an attempt may take.
+/// Time limits of an attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Over name resolution, connection and TLS handshake together. The product's limit is 3 s.
+    /// For name resolution, connection and TLS handshake together. The product's limit is 3 s.
     pub connect: Duration,
-    /// Over all of it, the response's body included. The product's limit is [`ATTEMPT_LIMIT`].
+    /// For the whole attempt, the response's body included. The product's limit is [`ATTEMPT_LIMIT`].
     pub total: Duration,
 }
 
@@ -46,7 +45,7 @@ impl Default for Limits {
     }
 }
 
-/// Sends webhooks over https.
+/// Sends webhooks over HTTPS.
 #[derive(Clone)]
 pub struct HttpSender {
     client: reqwest::Client,
@@ -55,23 +54,23 @@ pub struct HttpSender {
 }
 
 impl HttpSender {
-    /// With the product's limits and the system's name resolution. `extra_roots` are trusted besides the public
-    /// certificate authorities, such as the local stack's own.
+    /// A sender with the product's limits and the system's name resolution. `extra_roots` are trusted besides the
+    /// public certificate authorities; an example is the local stack's own authority.
     pub fn new(policy: EgressPolicy, extra_roots: &[CertificateDer<'static>]) -> Result<Self, SetupError> {
-        Self::with(policy, extra_roots, Limits::default(), Arc::new(SystemNames))
+        Self::with(policy, extra_roots, Limits::default(), Arc::new(SystemResolver))
     }
 
-    /// The same with other limits and another way to resolve names.
+    /// A sender with other limits and another name resolver.
     pub fn with(
         policy: EgressPolicy,
         extra_roots: &[CertificateDer<'static>],
         limits: Limits,
-        names: Arc<dyn Names>,
+        resolver: Arc<dyn NameResolver>,
     ) -> Result<Self, SetupError> {
-        Ok(Self { client: client::build(&policy, extra_roots, limits.connect, names)?, policy, limits })
+        Ok(Self { client: client::build(&policy, extra_roots, limits.connect, resolver)?, policy, limits })
     }
 
-    /// Fills in the answer as it arrives, so that what came before a failure is kept.
+    /// Fills in the answer as it arrives, so that the part received before a failure is kept.
     async fn exchange(&self, request: WebhookRequest, answer: &mut Answer) -> reqwest::Result<()> {
         let mut sending = self.client.request(method(request.method), request.url).body(request.body);
         for (name, value) in &request.headers {
@@ -94,8 +93,7 @@ fn method(request_type: RequestType) -> Method {
 impl WebhookSender for HttpSender {
     async fn send(&self, request: WebhookRequest) -> Outcome {
         let started = Instant::now();
-        // Before anything else: a name's addresses are checked when it is resolved, but an address in the URL itself
-        // is never resolved.
+        // A name's addresses are checked when it is resolved, but an address in the URL itself is never resolved.
         if let Err(invalid) = check_egress(&request.url, &self.policy) {
             let error = format!("The URL {}.", invalid.rule);
             return Outcome::failed(OutcomeClass::Blocked, error, started.elapsed());
@@ -103,9 +101,9 @@ impl WebhookSender for HttpSender {
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let mut answer = Answer::default();
         let exchange = tokio::time::timeout(self.limits.total, self.exchange(request, &mut answer));
-        let failure = match step::tracked(exchange).await {
+        let failure = match phase::tracked(exchange).await {
             (Ok(Ok(())), _) => None,
-            (Ok(Err(error)), step) => Some(Failure::of(&error, step, &host, self.limits.connect)),
+            (Ok(Err(error)), phase) => Some(Failure::of(&error, phase, &host, self.limits.connect)),
             (Err(_), _) => Some(Failure::timeout(self.limits.total, answer.has_begun())),
         };
         answer.into_outcome(failure, started.elapsed())

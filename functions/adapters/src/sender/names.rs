@@ -1,5 +1,5 @@
-//! Name resolution that leads to permitted addresses only. The client connects to what it returns and to nothing else,
-//! so a name that pointed elsewhere at registration gains nothing by changing.
+//! Name resolution that returns only permitted addresses. The client connects to these and no others, so a name that is
+//! changed after registration (DNS rebinding) gains nothing.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,18 +9,18 @@ use domain::destination::egress::EgressPolicy;
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::step::{self, Step};
+use super::phase::{self, Phase};
 
-/// Turns names into addresses, unchecked.
-pub trait Names: Send + Sync {
-    /// All addresses of a host name.
+/// Resolves host names to addresses, without checking them.
+pub trait NameResolver: Send + Sync {
+    /// Looks up all addresses of a host name.
     fn lookup(&self, name: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
 /// The operating system's name resolution.
-pub struct SystemNames;
+pub struct SystemResolver;
 
-impl Names for SystemNames {
+impl NameResolver for SystemResolver {
     fn lookup(&self, name: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
         let name = absolute(name);
         Box::pin(async move {
@@ -30,50 +30,50 @@ impl Names for SystemNames {
     }
 }
 
-/// With the dot that ends a name in DNS, so that the search domains of the machine are not tried as well. `localhost`
-/// stays as it is: it is looked up in `/etc/hosts`, which knows no dots.
+/// Appends the dot that makes a name absolute in DNS, so that the machine's search domains are not tried. `localhost`
+/// stays unchanged: `/etc/hosts` lists it without a dot.
 fn absolute(name: &str) -> String {
     if name.contains('.') { format!("{name}.") } else { name.to_owned() }
 }
 
-/// Why a name leads nowhere.
+/// Why a name gives no permitted address.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("could not be resolved")]
     Unresolved(#[source] io::Error),
     #[error("has no address")]
     NoAddress,
-    #[error("leads to {0}, which is no public address")]
+    #[error("resolves to {0}, which is not a public address")]
     Blocked(IpAddr),
 }
 
-/// What the client asks for addresses.
+/// The client's resolver: applies the egress policy to every result.
 pub(super) struct GuardedResolver {
     policy: EgressPolicy,
-    names: Arc<dyn Names>,
+    resolver: Arc<dyn NameResolver>,
 }
 
 impl GuardedResolver {
-    pub(super) fn new(policy: EgressPolicy, names: Arc<dyn Names>) -> Self {
-        Self { policy, names }
+    pub(super) fn new(policy: EgressPolicy, resolver: Arc<dyn NameResolver>) -> Self {
+        Self { policy, resolver }
     }
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (policy, lookup) = (self.policy.clone(), self.names.lookup(name.as_str()));
+        let (policy, lookup) = (self.policy.clone(), self.resolver.lookup(name.as_str()));
         Box::pin(async move {
-            step::reached(Step::Resolving);
+            phase::reached(Phase::Resolving);
             let addresses = permitted(&policy, lookup.await.map_err(Refusal::Unresolved)?)?;
-            step::reached(Step::Connecting);
-            // Port 0 stands for the URL's.
+            phase::reached(Phase::Connecting);
+            // Port 0 means the URL's port.
             Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
     }
 }
 
-/// All of them or none: an answer that mixes public with private addresses is an attack or a mistake, and to pick from
-/// it would make the outcome a matter of chance.
+/// All addresses, or none if any is not permitted: a mix of public and private addresses is an attack or a mistake, and
+/// choosing from it would make the outcome random.
 fn permitted(policy: &EgressPolicy, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refusal> {
     match addresses.iter().find(|address| !policy.permits(**address)) {
         Some(blocked) => Err(Refusal::Blocked(*blocked)),

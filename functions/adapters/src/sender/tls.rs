@@ -1,8 +1,8 @@
-//! What is wrong with a server's TLS, in words for its owner.
+//! Describes what is wrong with a server's TLS, for the server's operator.
 
 use rustls::{CertificateError, Error};
 
-/// Longest text of rustls's own that is passed on: some of it is made of what the server sent.
+/// The maximum length of rustls's own error text: parts of it come from the server.
 const MAX_DETAIL_CHARS: usize = 200;
 
 pub(super) fn sentence(error: &Error, host: &str) -> String {
@@ -10,7 +10,7 @@ pub(super) fn sentence(error: &Error, host: &str) -> String {
         Error::InvalidCertificate(error) => certificate(error, host),
         Error::InvalidMessage(_) => "The server does not speak TLS on this port.".to_owned(),
         Error::PeerIncompatible(_) => {
-            "The server shares no version or cipher suite of TLS with us: it must know TLS 1.2 or 1.3."
+            "The server supports none of our TLS versions and cipher suites: it must support TLS 1.2 or 1.3."
                 .to_owned()
         }
         Error::AlertReceived(alert) => {
@@ -28,10 +28,10 @@ fn certificate(error: &CertificateError, host: &str) -> String {
         E::NotValidForName | E::NotValidForNameContext { .. } => {
             format!("The certificate is not valid for this host name: {host}.")
         }
-        // A bad signature is an issuer that goes by a known one's name.
+        // A bad signature means an issuer that uses a known issuer's name.
         E::UnknownIssuer | E::BadSignature => {
-            "The certificate is self-signed or its issuer is not known; a server must send its \
-                             intermediate certificates along."
+            "The certificate is self-signed or its issuer is not known; a server must also \
+                             send its intermediate certificates."
                 .to_owned()
         }
         other => format!("The certificate is not valid: {}.", detail(other)),

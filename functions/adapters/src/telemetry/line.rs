@@ -1,4 +1,4 @@
-//! One event as one line of JSON.
+//! Formats an event as one line of JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -14,12 +14,12 @@ use tracing_subscriber::registry::LookupSpan;
 use super::metrics;
 use crate::system::SystemClock;
 
-/// Writes events as JSON, and says in CloudWatch's embedded metric format what of it is a metric.
-pub(super) struct Lines {
+/// Formats events as JSON, with their metrics in CloudWatch's embedded metric format.
+pub(super) struct JsonLines {
     pub(super) namespace: Option<String>,
 }
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for JsonLines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -30,12 +30,12 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut fields = Fields::default();
+        let mut fields = EventFields::default();
         event.record(&mut fields);
         let now = SystemClock.now();
         let metadata = event.metadata();
         let mut line = format!(r#"{{"timestamp":"{now}","level":"{}""#, metadata.level());
-        // The name first: it is what a reader looks for.
+        // The event's name first: readers look for it.
         let message = fields.0.remove("message");
         for (name, value) in message.iter().map(|message| (&"message", message)).chain(&fields.0) {
             write!(line, ",{}:{value}", Value::from(*name))?;
@@ -48,7 +48,7 @@ where
     }
 }
 
-/// The metrics as members of the line, and `_aws`, which says that they are some.
+/// Adds the metrics as members of the line, and `_aws`, which declares them as metrics.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 fn write_metrics(
     line: &mut String,
@@ -81,9 +81,9 @@ fn write_metrics(
 
 /// An event's fields by name.
 #[derive(Default)]
-struct Fields(BTreeMap<&'static str, Value>);
+struct EventFields(BTreeMap<&'static str, Value>);
 
-impl Visit for Fields {
+impl Visit for EventFields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.0.insert(field.name(), format!("{value:?}").into());
     }

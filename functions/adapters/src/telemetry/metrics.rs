@@ -1,17 +1,17 @@
-//! What is counted and measured, by the event of the log that it is part of.
+//! The metrics, by the log event that carries them.
 //!
-//! A dimension takes few values, which the code knows: CloudWatch charges for each. Accounts and destinations are in
-//! the lines themselves, where Logs Insights counts them.
+//! A dimension has few values, all known to the code: CloudWatch charges for each. Accounts and destinations are fields
+//! of the lines, where Logs Insights counts them.
 
 /// One metric.
 pub(super) struct Metric {
     pub(super) name: &'static str,
     pub(super) unit: Unit,
-    /// The field that is measured; where there is none, each line counts as one.
+    /// The field with the value; without one, each line counts as one.
     pub(super) field: Option<&'static str>,
-    /// The field that tells the lines apart.
+    /// The field that is the metric's dimension.
     pub(super) by: Option<&'static str>,
-    /// The value of that field which is not counted.
+    /// The dimension's value that is not counted.
     pub(super) except: Option<&'static str>,
 }
 
@@ -43,24 +43,24 @@ const fn milliseconds(name: &'static str, field: &'static str) -> Metric {
     Metric { unit: Unit::Milliseconds, field: Some(field), ..count(name) }
 }
 
-/// The metrics of an event of the log.
+/// The metrics of a log event.
 pub(super) fn of(event: &str) -> &'static [Metric] {
     ALL.iter().find(|(events, _)| events.contains(&event)).map_or(&[], |(_, metrics)| *metrics)
 }
 
-/// Every metric with the field that tells its lines apart, for whoever shows them.
+/// Every metric's name and dimension, for dashboards and alarms.
 pub fn names() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
     ALL.iter().flat_map(|(_, metrics)| metrics.iter().map(|metric| (metric.name, metric.by)))
 }
 
-/// By the events of the log that they are part of.
+/// Every metric, by the log events that carry it.
 const ALL: &[(&[&str], &[Metric])] = &[
     (&["event.accepted"], &[count_by("EventsAccepted", "event")]),
     (
         &["delivery.attempted"],
         &[
             count_by("Attempts", "outcome"),
-            // A delivery that is to be tried again has not come to anything yet.
+            // A delivery that will be retried has no final status yet.
             Metric { except: Some("retrying"), ..count_by("Deliveries", "status") },
             milliseconds("AttemptDuration", "duration_ms"),
             milliseconds("FirstAttemptDelay", "first_attempt_delay_ms"),

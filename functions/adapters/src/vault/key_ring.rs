@@ -1,4 +1,4 @@
-//! Data keys that KMS has opened, kept for a while: a delivery must not cost a call to KMS.
+//! A cache of decrypted data keys, so that a delivery does not cost a call to KMS.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,24 +12,25 @@ use tokio::sync::OnceCell;
 
 use super::cipher::Key;
 
-/// How long a key is kept. As long, whoever takes the right to use the KMS key away from us has to wait.
-const KEPT: Duration = Duration::from_secs(5 * 60);
+/// How long a key is cached. Revoking our permission to use the KMS key takes effect after this time.
+const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// Keys that are kept at the most: some 300 bytes each.
+/// The maximum number of cached keys: some 300 bytes each.
 const MAX_KEYS: usize = 1_000;
 
-/// A data key as it is stored, and what it was opened for: for anything else it has to be opened anew.
-type Name = (Vec<u8>, Bytes);
+/// Identifies a data key by its associated data and its encrypted form: with other associated data it must be decrypted
+/// anew.
+type Id = (Vec<u8>, Bytes);
 
 struct Entry {
     since: Timestamp,
-    /// Empty while the key is being opened, and after that failed.
+    /// Empty while the key is being decrypted, and after a failure.
     key: Arc<OnceCell<Key>>,
 }
 
-/// Keys that were opened, of this process.
+/// The cache of a process.
 pub(super) struct KeyRing {
-    entries: Mutex<HashMap<Name, Entry>>,
+    entries: Mutex<HashMap<Id, Entry>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -38,25 +39,26 @@ impl KeyRing {
         Self { entries: Mutex::default(), clock }
     }
 
-    /// The key of that name. Whoever asks for one while it is being opened waits for that; a failure is not kept.
-    pub(super) async fn get(&self, name: Name, open: impl Future<Output = Result<Key>>) -> Result<Key> {
-        let cell = self.cell(name);
-        cell.get_or_try_init(|| open).await.cloned()
+    /// The key with this id, decrypted if it is not cached. Concurrent callers wait for one decryption; a failure is
+    /// not cached.
+    pub(super) async fn get(&self, id: Id, decrypt: impl Future<Output = Result<Key>>) -> Result<Key> {
+        let cell = self.cell(id);
+        cell.get_or_try_init(|| decrypt).await.cloned()
     }
 
-    fn cell(&self, name: Name) -> Arc<OnceCell<Key>> {
+    fn cell(&self, id: Id) -> Arc<OnceCell<Key>> {
         let now = self.clock.now();
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|_, entry| now.since(entry.since) < KEPT);
-        if let Some(entry) = entries.get(&name) {
+        entries.retain(|_, entry| now.since(entry.since) < MAX_AGE);
+        if let Some(entry) = entries.get(&id) {
             return Arc::clone(&entry.key);
         }
         if entries.len() >= MAX_KEYS {
-            let oldest = entries.iter().min_by_key(|(_, entry)| entry.since).map(|(name, _)| name.clone());
-            oldest.map(|name| entries.remove(&name));
+            let oldest = entries.iter().min_by_key(|(_, entry)| entry.since).map(|(id, _)| id.clone());
+            oldest.map(|id| entries.remove(&id));
         }
         let key = Arc::default();
-        entries.insert(name, Entry { since: now, key: Arc::clone(&key) });
+        entries.insert(id, Entry { since: now, key: Arc::clone(&key) });
         key
     }
 }

@@ -1,4 +1,4 @@
-//! Data keys from AWS KMS.
+//! Encryption with data keys from AWS KMS.
 
 use std::sync::Arc;
 
@@ -8,8 +8,7 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use bytes::Bytes;
 use domain::shared::clock::Clock;
-use domain::shared::encryption::{Decryptor, Vault};
-use domain::shared::encryption::{Encrypted, EncryptionContext};
+use domain::shared::encryption::{Decryptor, Encrypted, EncryptionContext, Vault};
 use domain::shared::randomness::Randomness;
 use domain::shared::unavailable::{Result, Unavailable};
 use zeroize::Zeroizing;
@@ -20,76 +19,80 @@ use super::key_ring::KeyRing;
 /// The variable that names the KMS key.
 pub const SECRETS_KEY_ARN: &str = "SECRETS_KEY_ARN";
 
-/// Opens what a [`KmsVault`] has sealed.
+/// Decrypts what a [`KmsVault`] has encrypted.
 #[derive(Clone)]
 pub struct KmsDecryptor {
     kms: Client,
     key_arn: String,
-    opened: Arc<KeyRing>,
+    key_ring: Arc<KeyRing>,
 }
 
-/// Seals with a new data key each time. So whoever rotates the KMS key or puts another in its place has its new material
-/// in use from the next change of a destination on, and nothing of an older version fits into a newer one.
+/// Encrypts with a new data key each time. So after the KMS key is rotated or replaced, the next change of a
+/// destination uses the new key material, and no part of an older version fits into a newer one.
 #[derive(Clone)]
 pub struct KmsVault {
     decryptor: KmsDecryptor,
     randomness: Arc<dyn Randomness>,
 }
 
-/// What is stored does not open for its holder, and no second try will help.
+/// A stored secret cannot be decrypted for its context, and no retry will help.
 #[derive(Debug, thiserror::Error)]
-#[error("what is sealed for {context} does not open: {why}")]
-struct Broken {
+#[error("the secrets of {context} cannot be decrypted: {why}")]
+struct Undecryptable {
     context: String,
     why: &'static str,
     #[source]
     cause: Box<dyn std::error::Error + Send + Sync>,
 }
 
-fn broken(
-    of: &EncryptionContext<'_>,
+fn undecryptable(
+    context: &EncryptionContext<'_>,
     why: &'static str,
     cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Unavailable {
-    Unavailable::new("open a secret", Broken { context: of.to_string(), why, cause: cause.into() })
+    Unavailable::new(
+        "decrypt a secret",
+        Undecryptable { context: context.to_string(), why, cause: cause.into() },
+    )
 }
 
 impl KmsDecryptor {
-    /// Over the KMS key of that ARN.
+    /// Creates the decryptor for the KMS key with this ARN.
     #[must_use]
     pub fn new(kms: Client, key_arn: String, clock: Arc<dyn Clock>) -> Self {
-        Self { kms, key_arn, opened: Arc::new(KeyRing::new(clock)) }
+        Self { kms, key_arn, key_ring: Arc::new(KeyRing::new(clock)) }
     }
 
-    /// Asks KMS.
-    async fn open_key(&self, of: &EncryptionContext<'_>, data_key: &Bytes) -> Result<Key> {
+    /// Has KMS decrypt a data key.
+    async fn decrypt_key(&self, context: &EncryptionContext<'_>, data_key: &Bytes) -> Result<Key> {
         let request = self
             .kms
             .decrypt()
             .key_id(&self.key_arn)
             .ciphertext_blob(Blob::new(&data_key[..]))
-            .encryption_context("account", of.account())
-            .encryption_context(of.kind(), of.id());
-        let answer =
-            request.send().await.map_err(|error| match error.into_service_error() {
-                error @ (DecryptError::InvalidCiphertextException(_)
-                | DecryptError::IncorrectKeyException(_)) => broken(of, "KMS refuses its data key", error),
-                error => Unavailable::new("open a data key", error),
-            })?;
-        key(answer.plaintext)
+            .encryption_context("account", context.account())
+            .encryption_context(context.kind(), context.id());
+        let response = request.send().await.map_err(|error| match error.into_service_error() {
+            error
+            @ (DecryptError::InvalidCiphertextException(_) | DecryptError::IncorrectKeyException(_)) => {
+                undecryptable(context, "KMS rejected the data key", error)
+            }
+            error => Unavailable::new("decrypt a data key", error),
+        })?;
+        key(response.plaintext)
     }
 }
 
 impl Decryptor for KmsDecryptor {
-    async fn decrypt(&self, of: &EncryptionContext<'_>, sealed: &Encrypted) -> Result<Vec<u8>> {
-        let name = (what_for(of), sealed.data_key.clone());
-        let key = self.opened.get(name, self.open_key(of, &sealed.data_key)).await?;
-        open_content(of, &key, sealed)
+    async fn decrypt(&self, context: &EncryptionContext<'_>, encrypted: &Encrypted) -> Result<Vec<u8>> {
+        let id = (associated_data(context), encrypted.data_key.clone());
+        let key = self.key_ring.get(id, self.decrypt_key(context, &encrypted.data_key)).await?;
+        decrypt_content(context, &key, encrypted)
     }
 }
 
 impl KmsVault {
-    /// Over what opens, and chance.
+    /// Creates the vault from its decryptor and a source of randomness.
     #[must_use]
     pub fn new(decryptor: KmsDecryptor, randomness: Arc<dyn Randomness>) -> Self {
         Self { decryptor, randomness }
@@ -97,55 +100,56 @@ impl KmsVault {
 }
 
 impl Decryptor for KmsVault {
-    async fn decrypt(&self, of: &EncryptionContext<'_>, sealed: &Encrypted) -> Result<Vec<u8>> {
-        self.decryptor.decrypt(of, sealed).await
+    async fn decrypt(&self, context: &EncryptionContext<'_>, encrypted: &Encrypted) -> Result<Vec<u8>> {
+        self.decryptor.decrypt(context, encrypted).await
     }
 }
 
 impl Vault for KmsVault {
-    async fn encrypt(&self, of: &EncryptionContext<'_>, text: &[u8]) -> Result<Encrypted> {
+    async fn encrypt(&self, context: &EncryptionContext<'_>, text: &[u8]) -> Result<Encrypted> {
         let KmsDecryptor { kms, key_arn, .. } = &self.decryptor;
         let request = kms
             .generate_data_key()
             .key_id(key_arn)
             .key_spec(DataKeySpec::Aes256)
-            .encryption_context("account", of.account())
-            .encryption_context(of.kind(), of.id());
-        let answer = request.send().await;
-        let answer =
-            answer.map_err(|error| Unavailable::new("make a data key", error.into_service_error()))?;
-        let data_key =
-            answer.ciphertext_blob.ok_or_else(|| Unavailable::new("make a data key", "KMS gave none"))?;
-        Ok(seal_content(of, &key(answer.plaintext)?, data_key, &*self.randomness, text))
+            .encryption_context("account", context.account())
+            .encryption_context(context.kind(), context.id());
+        let response = request.send().await;
+        let response =
+            response.map_err(|error| Unavailable::new("generate a data key", error.into_service_error()))?;
+        let data_key = response
+            .ciphertext_blob
+            .ok_or_else(|| Unavailable::new("generate a data key", "KMS returned none"))?;
+        Ok(encrypt_content(context, &key(response.plaintext)?, data_key, &*self.randomness, text))
     }
 }
 
-/// A key as KMS gives it out; what it came in is wiped.
+/// Converts a plaintext key from KMS, and erases its buffer.
 fn key(plaintext: Option<Blob>) -> Result<Key> {
     let bytes = Zeroizing::new(plaintext.map(Blob::into_inner).unwrap_or_default());
     let key = <[u8; 32]>::try_from(&bytes[..]);
-    key.map(Zeroizing::new).map_err(|_| Unavailable::new("read a data key", "it has not 256 bits"))
+    key.map(Zeroizing::new).map_err(|_| Unavailable::new("read a data key", "it does not have 256 bits"))
 }
 
-/// What a text is sealed together with. An array of JSON, so that no two holders are the same text.
-fn what_for(of: &EncryptionContext<'_>) -> Vec<u8> {
-    serde_json::json!([of.account(), of.kind(), of.id()]).to_string().into_bytes()
+/// A context as AES-GCM's associated data. A JSON array, so that no two contexts give the same bytes.
+fn associated_data(context: &EncryptionContext<'_>) -> Vec<u8> {
+    serde_json::json!([context.account(), context.kind(), context.id()]).to_string().into_bytes()
 }
 
-fn seal_content(
-    of: &EncryptionContext<'_>,
+fn encrypt_content(
+    context: &EncryptionContext<'_>,
     key: &Key,
     data_key: Blob,
     randomness: &dyn Randomness,
     text: &[u8],
 ) -> Encrypted {
-    let content = cipher::seal(key, randomness, &what_for(of), text);
+    let content = cipher::encrypt(key, randomness, &associated_data(context), text);
     Encrypted { data_key: data_key.into_inner().into(), content: content.into() }
 }
 
-fn open_content(of: &EncryptionContext<'_>, key: &Key, sealed: &Encrypted) -> Result<Vec<u8>> {
-    cipher::open(key, &what_for(of), &sealed.content)
-        .map_err(|error: CipherError| broken(of, "its text is not what was sealed for it", error))
+fn decrypt_content(context: &EncryptionContext<'_>, key: &Key, encrypted: &Encrypted) -> Result<Vec<u8>> {
+    cipher::decrypt(key, &associated_data(context), &encrypted.content)
+        .map_err(|error: CipherError| undecryptable(context, "the stored text is not valid", error))
 }
 
 #[cfg(test)]
@@ -156,7 +160,7 @@ mod tests {
     use super::*;
     use crate::system::SystemRandomness;
 
-    /// With the same data key for all, which KMS's context prevents: the second bolt holds by itself.
+    /// All texts share a data key here, which KMS's context would prevent: the second check suffices by itself.
     #[test]
     fn a_text_opens_for_its_holder_and_for_no_other() {
         let account = |id| AccountId::parse(id).unwrap();
@@ -173,11 +177,11 @@ mod tests {
             EncryptionContext::provider(&other, Provider::Twilio),
         ];
         let key = Zeroizing::new([7; 32]);
-        for sealed_for in &contexts {
-            let sealed = seal_content(sealed_for, &key, Blob::new("blob"), &SystemRandomness, b"hunter2");
-            for opened_for in &contexts {
-                let opened = open_content(opened_for, &key, &sealed);
-                assert_eq!(opened.is_ok(), opened_for == sealed_for, "{sealed_for} as {opened_for}");
+        for owner in &contexts {
+            let encrypted = encrypt_content(owner, &key, Blob::new("blob"), &SystemRandomness, b"hunter2");
+            for reader in &contexts {
+                let decrypted = decrypt_content(reader, &key, &encrypted);
+                assert_eq!(decrypted.is_ok(), reader == owner, "{owner} as {reader}");
             }
         }
     }
@@ -185,13 +189,13 @@ mod tests {
     #[test]
     fn an_error_names_the_holder_and_no_secret() {
         let (account, id) = (AccountId::parse("acc_1").unwrap(), DestinationId::parse("dst_1").unwrap());
-        let of = EncryptionContext::destination(&account, &id);
-        let sealed = Encrypted { data_key: Bytes::new(), content: Bytes::from("hunter2") };
-        let error = open_content(&of, &Zeroizing::new([7; 32]), &sealed).unwrap_err();
+        let context = EncryptionContext::destination(&account, &id);
+        let encrypted = Encrypted { data_key: Bytes::new(), content: Bytes::from("hunter2") };
+        let error = decrypt_content(&context, &Zeroizing::new([7; 32]), &encrypted).unwrap_err();
         assert_eq!(
             format!("{error}: {}", error.causes()),
-            "open a secret: what is sealed for destination dst_1 of acc_1 does not open: its text is not what was \
-             sealed for it: it is sealed in no way that is known here"
+            "decrypt a secret: the secrets of destination dst_1 of acc_1 cannot be decrypted: the stored text is not \
+             valid: its version is unknown"
         );
         assert!(!format!("{error:?}").contains("hunter2"));
     }

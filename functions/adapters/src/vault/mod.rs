@@ -1,8 +1,9 @@
-//! Secrets at rest: each thing that has some gets a data key of its own from KMS, and its secrets are one text that is
-//! sealed with it here. Start at [`kms::KmsVault`]; [`cipher`] is the sealing, [`key_ring`] keeps keys that were opened.
+//! Encryption of secrets at rest (envelope encryption): each destination and each provider gets its own data key from
+//! KMS, and its secrets are one text that is encrypted with it here. Start at [`kms::KmsVault`]; [`cipher`] encrypts,
+//! and [`key_ring`] caches decrypted data keys.
 //!
-//! A text opens only for the account and the thing that it was sealed for, by two bolts: KMS opens the data key only in
-//! the context that it was made in, and the text is authenticated together with its holder.
+//! A text can be decrypted only for the account and the destination or provider that it was encrypted for: KMS decrypts
+//! the data key only in its original encryption context, and AES-GCM authenticates the text with the same context.
 
 pub mod cipher;
 mod key_ring;

@@ -82,14 +82,14 @@ fn generate_data_key(request: &GenerateDataKey, key: &Key) -> Value {
     let GenerateDataKey { key_id, key_spec: KeySpec::Aes256, encryption_context } = request;
     let randomness: &dyn Randomness = &SystemRandomness;
     let data_key: [u8; 32] = randomness.bytes();
-    let blob = cipher::seal(key, randomness, &bound(encryption_context), &data_key);
+    let blob = cipher::encrypt(key, randomness, &bound(encryption_context), &data_key);
     json!({ "KeyId": key_id, "CiphertextBlob": STANDARD.encode(blob), "Plaintext": STANDARD.encode(data_key) })
 }
 
 fn decrypt(request: Decrypt, key: &Key) -> Result<Value, KmsError> {
     let Decrypt { key_id, ciphertext_blob, encryption_context } = request;
     let blob = STANDARD.decode(ciphertext_blob).map_err(|error| KmsError::Validation(error.to_string()))?;
-    let text = cipher::open(key, &bound(&encryption_context), &blob);
+    let text = cipher::decrypt(key, &bound(&encryption_context), &blob);
     let text = text.map_err(|_| KmsError::InvalidCiphertext)?;
     Ok(json!({
         "KeyId": key_id.unwrap_or_default(),

@@ -25,7 +25,7 @@ fn a_long_value_is_cut_and_leaves_room_for_others() {
     ]);
     let kept = headers(&given);
     let names: Vec<_> = kept.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["content-type", "server", "cf-ray"], "the most telling first");
+    assert_eq!(names, ["content-type", "server", "cf-ray"], "the most informative first");
     assert!(kept.iter().all(|(_, value)| value.len() <= MAX_VALUE_BYTES));
 }
 

@@ -5,7 +5,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 
-/// The lines that were written.
+/// Captures the lines that are written.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 
@@ -30,7 +30,7 @@ impl MakeWriter<'_> for Written {
 
 fn line(namespace: Option<&str>, log: impl FnOnce()) -> Value {
     let written = Written::default();
-    let lines = Lines { namespace: namespace.map(ToOwned::to_owned) };
+    let lines = JsonLines { namespace: namespace.map(ToOwned::to_owned) };
     let subscriber = tracing_subscriber::fmt().event_format(lines).with_writer(written.clone()).finish();
     tracing::subscriber::with_default(subscriber, log);
     let bytes = written.0.lock().unwrap().clone();
@@ -38,7 +38,7 @@ fn line(namespace: Option<&str>, log: impl FnOnce()) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-/// What CloudWatch takes from a line: each metric with its dimensions and its value.
+/// The metrics that CloudWatch extracts from a line: each with its dimensions and its value.
 fn metrics(line: &Value) -> Vec<(String, Vec<String>, f64)> {
     let directives = line["_aws"]["CloudWatchMetrics"].as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
