@@ -1,4 +1,4 @@
-//! Failures, and what follows from them.
+//! Failed attempts, their retries and their effect on other deliveries.
 
 use std::time::{Duration, Instant};
 
