@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
-use local::clock::{Clock, Hand};
-use local::functions::Runs;
+use local::clock::{Clock, ClockControl};
+use local::functions::RunMode;
 use local::stack::{Options, Stack};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -39,12 +39,12 @@ impl World {
     }
 
     /// With a time that stands still until the hand moves it.
-    pub(crate) async fn by_hand() -> (Self, Hand) {
+    pub(crate) async fn by_hand() -> (Self, ClockControl) {
         Self::by_hand_as(&[]).await
     }
 
     /// The same with parameters of the template that are not at their defaults.
-    pub(crate) async fn by_hand_as(parameters: &[(&str, &str)]) -> (Self, Hand) {
+    pub(crate) async fn by_hand_as(parameters: &[(&str, &str)]) -> (Self, ClockControl) {
         let (clock, hand) = Clock::manual(MORNING_MS);
         (Self::with(options_with(clock, parameters)).await, hand)
     }
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// The same while a clock that was set goes on like any other.
-    pub(crate) async fn quiet_in_time(&self, hand: &Hand) {
+    pub(crate) async fn quiet_in_time(&self, hand: &ClockControl) {
         let tick = Duration::from_millis(100);
         let mut ticks = tokio::time::interval(tick);
         let goes_on = async {
@@ -185,7 +185,7 @@ fn options_with(clock: Clock, parameters: &[(&str, &str)]) -> Options {
     let unlimited = [("ApiRateLimit", "0")];
     let parameters = unlimited.iter().chain(parameters);
     let parameters = parameters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, parameters, invokes: true }
+    Options { data: None, ports: [0, 0], clock, run_mode: RunMode::InProcess, parameters, invokes: true }
 }
 
 /// Where cargo puts programs, with those of this workspace as new as these tests: they link the libraries only.
