@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::receiver::{Answer, Signature};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::world::{Customer, World, eventually, text};
 /// A customer with one destination, whose receiver verifies signatures.
 struct Scene {
     world: World,
-    hand: Hand,
+    hand: ClockControl,
     customer: Customer,
     destination: String,
 }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use domain::delivery::ledger::RETRY_AFTER;
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::receiver::Signature;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ impl Customer {
 
 /// Moves the clock from retry to retry until `look` finds something. An invocation has to end before the next one is
 /// due, or it is killed.
-async fn retried<T>(hand: &Hand, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+async fn retried<T>(hand: &ClockControl, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let mut waited = 0;
     eventually(what, async || {
         if waited % 25 == 0 {
@@ -220,7 +220,7 @@ async fn while_kms_is_down_a_delivery_waits_and_is_no_attempt() {
     let customer = world.customer("Acme").await;
     let url = world.stack.receiver.url("/hooks");
     customer.add_with_token(&url).await;
-    world.stack.kms.set_out_of_order(true);
+    world.stack.kms.set_unavailable(true);
     let calls = world.stack.kms.calls();
     customer.hang_up("c-1").await;
     eventually("calls to KMS", async || (world.stack.kms.calls() >= calls + 3).then_some(())).await;
@@ -230,7 +230,7 @@ async fn while_kms_is_down_a_delivery_waits_and_is_no_attempt() {
     assert!(!problem.to_string().contains("hunter2"), "{problem}");
     assert_eq!(world.stack.receiver.received("/hooks").len(), 0);
 
-    world.stack.kms.set_out_of_order(false);
+    world.stack.kms.set_unavailable(false);
     let delivered = async || {
         customer.deliveries_of("c-1").await.into_iter().find(|delivery| delivery["status"] == "delivered")
     };
@@ -248,7 +248,7 @@ async fn what_is_listed_shown_renamed_or_sent_by_a_warm_process_needs_no_kms() {
     customer.hang_up("c-1").await;
     customer.delivery_once("c-1", "delivered").await;
 
-    world.stack.kms.set_out_of_order(true);
+    world.stack.kms.set_unavailable(true);
     customer.hang_up("c-2").await;
     let delivery = customer.delivery_once("c-2", "delivered").await;
     let masked = json!({"authorization": "********"});

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use local::clock::{Clock, Hand};
+use local::clock::{Clock, ClockControl};
 use local::receiver::Answer;
 use reqwest::Method;
 use serde_json::json;
@@ -42,7 +42,7 @@ const OUTAGE: usize = 22;
 /// A day with four destinations, one of which fails at the end.
 struct Day {
     world: World,
-    hand: Hand,
+    hand: ClockControl,
     customer: Customer,
     conversations: u32,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::lambda::function::Deployed;
 use local::lambda::mapping::Mapping;
 
@@ -35,7 +35,7 @@ impl Mappings {
     }
 
     /// Delivers messages, and moves the clock when none is due, until only this number of dead letters is left.
-    pub(super) async fn drain(&self, site: &Site, hand: &Hand, dead_letters: u64) {
+    pub(super) async fn drain(&self, site: &Site, hand: &ClockControl, dead_letters: u64) {
         for _ in 0..TICKS {
             let [events, deliveries, dead] = [
                 site.world.messages_in(EVENTS).await,

@@ -14,7 +14,7 @@ use domain::shared::clock::Clock as _;
 use domain::shared::ids::{DeliveryId, DestinationId, EventId};
 use domain::shared::timestamp::Timestamp;
 use lambda_runtime::LambdaEvent;
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::lambda::in_process::InProcess;
 
 use super::mappings::Mappings;
@@ -33,7 +33,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// One customer's destinations, and Dispatch with the test's own sender.
 pub(super) struct Rounds {
     pub(super) site: Site,
-    hand: Hand,
+    hand: ClockControl,
     mappings: Mappings,
     sinks: Vec<Sink>,
     /// The first event, which most tests are about.
@@ -61,7 +61,7 @@ impl Rounds {
         Self::with(site, hand, sender).await
     }
 
-    async fn with(site: Site, hand: Hand, sender: HttpSender) -> Self {
+    async fn with(site: Site, hand: ClockControl, sender: HttpSender) -> Self {
         let config = Config::read(&site.world.stack.environment).unwrap();
         let clients = site.world.stack.clients.clone();
         let dispatch = Arc::new(Dispatch::with_sender(config, clients, Arc::new(site.clock.clone()), sender));

@@ -10,9 +10,9 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use checker::history::Request;
 use domain::shared::ids::{DeliveryId, DestinationId, EventId};
 use local::certificates::Authority;
-use local::clock::{Clock, Hand};
+use local::clock::{Clock, ClockControl};
 use local::endpoints::clients;
-use local::functions::{Launch, Reach, Runs};
+use local::functions::{Egress, Launcher, RunMode};
 use local::lambda::function::{Deployed, Function, Functions};
 use local::lambda::mapping::Mapping;
 use local::receiver::{Received, Receiver};
@@ -62,14 +62,14 @@ pub(super) struct Site {
 
 impl Site {
     /// Starts a site whose functions run in this process and whose clock stands still until the test moves it.
-    pub(super) async fn by_hand() -> (Self, Hand) {
+    pub(super) async fn by_hand() -> (Self, ClockControl) {
         let (clock, hand) = Clock::manual(MORNING_MS);
-        (Self::start(clock, "127.0.0.1", Runs::InProcess).await, hand)
+        (Self::start(clock, "127.0.0.1", RunMode::InProcess).await, hand)
     }
 
     /// Starts a site whose functions run in this process, on the machine's clock.
     pub(super) async fn in_process() -> Self {
-        Self::start(Clock::system(), "127.0.0.1", Runs::InProcess).await
+        Self::start(Clock::system(), "127.0.0.1", RunMode::InProcess).await
     }
 
     /// Starts a site whose functions are the deployed binaries; destinations have this machine's own address, which the
@@ -79,8 +79,9 @@ impl Site {
             tools::missing("an address besides loopback");
             return None;
         };
-        let runs = Runs::AsProcesses { directory: binaries().await.to_owned(), reach: Reach::Public };
-        let site = Self::start(Clock::system(), &address, runs).await;
+        let run_mode =
+            RunMode::AsProcesses { directory: binaries().await.to_owned(), egress: Egress::PublicOnly };
+        let site = Self::start(Clock::system(), &address, run_mode).await;
         for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
             let change = site.world.stack.clients.sqs.set_queue_attributes().queue_url(site.queue_url(queue));
             change.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.unwrap();
@@ -88,17 +89,17 @@ impl Site {
         Some(site)
     }
 
-    async fn start(clock: Clock, host: &str, runs: Runs) -> Self {
+    async fn start(clock: Clock, host: &str, run_mode: RunMode) -> Self {
         log::captured();
         let authority = Authority::new().unwrap();
         let receiver = receive(&authority, host, 0, &clock).await;
         let mut parameters = Parameters::new();
-        if let Runs::AsProcesses { .. } = runs {
+        if let RunMode::AsProcesses { .. } = run_mode {
             parameters.insert("AllowedNetworks".to_owned(), format!("{host}/32"));
             parameters.insert("TrustedCertificate".to_owned(), authority.certificate_base64().unwrap());
         }
         let template = Template::read(&parameters).unwrap();
-        let mut options = Options { runs, invokes: false, ..options(clock.clone()) };
+        let mut options = Options { run_mode, invokes: false, ..options(clock.clone()) };
         options.parameters.extend(parameters);
         let world = World::with(options).await;
         let customer = world.customer("Acme").await;
@@ -139,7 +140,7 @@ impl Site {
 
     /// Dispatch in this process, behind the proxies.
     pub(super) async fn dispatch(&self) -> Deployed {
-        let launch = Launch {
+        let launcher = Launcher {
             template: &self.template,
             resources: &self.world.stack.resources,
             clients: &clients(&self.variables(), adapters::aws::loader()).await,
@@ -147,7 +148,7 @@ impl Site {
             authority: &self.authority,
             clock: &self.clock,
         };
-        launch.run(&Runs::InProcess).unwrap()["Dispatch"].clone()
+        launcher.launch(&RunMode::InProcess).unwrap()["Dispatch"].clone()
     }
 
     /// Wraps a function to be used as Dispatch, with a timeout.

@@ -6,7 +6,7 @@ use domain::delivery::outcome::OutcomeClass::{self, HttpError, Success, Unknown}
 use domain::shared::ids::{DeliveryId, EventId};
 use domain::testing::fakes::SeededRandomness;
 use futures_util::future::join_all;
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ const AFTER_THE_LEASE: Duration = Duration::from_secs(32);
 /// One queued delivery to a destination at `/a`.
 struct Case {
     site: Site,
-    hand: Hand,
+    hand: ClockControl,
     mappings: Mappings,
     event: EventId,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
-use local::clock::{Clock, Hand};
+use local::clock::{Clock, ClockControl};
 use local::functions::Runs;
 use local::stack::{Options, Stack};
 use reqwest::{Client, StatusCode};
@@ -40,12 +40,12 @@ impl World {
     }
 
     /// Starts a world whose clock stands still until the test moves it.
-    pub(crate) async fn by_hand() -> (Self, Hand) {
+    pub(crate) async fn by_hand() -> (Self, ClockControl) {
         Self::by_hand_as(&[]).await
     }
 
     /// Starts a world like [`Self::by_hand`], with parameters of the template set.
-    pub(crate) async fn by_hand_as(parameters: &[(&str, &str)]) -> (Self, Hand) {
+    pub(crate) async fn by_hand_as(parameters: &[(&str, &str)]) -> (Self, ClockControl) {
         let (clock, hand) = Clock::manual(MORNING_MS);
         (Self::with(options_with(clock, parameters)).await, hand)
     }
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// Waits until all queues are empty, while a clock moved by hand advances in real time.
-    pub(crate) async fn quiet_in_time(&self, hand: &Hand) {
+    pub(crate) async fn quiet_in_time(&self, hand: &ClockControl) {
         let tick = Duration::from_millis(100);
         let mut ticks = tokio::time::interval(tick);
         let goes_on = async {
