@@ -72,7 +72,7 @@ fn is_path(name: &str, top: &[String]) -> bool {
 }
 
 #[test]
-fn every_path_in_backticks_is_there() {
+fn every_path_in_backticks_exists() {
     let files = files();
     let top: Vec<_> = files.iter().map(|file| file.split('/').next().unwrap().to_owned()).collect();
     let mut faults = Vec::new();
@@ -88,8 +88,8 @@ fn every_path_in_backticks_is_there() {
 /// names the folder as well: `delivery/ports.rs` says where to look, `ports.rs` does not.
 fn leads_to_one_place(path: &str, folder: &Path, files: &[String]) -> bool {
     let ends = format!("/{path}");
-    is_there(Path::new(path))
-        || is_there(&resolve(folder, path))
+    exists(Path::new(path))
+        || exists(&resolve(folder, path))
         || path.contains('/') && files.iter().filter(|file| file.ends_with(&ends)).count() == 1
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
 use local::clock::{Clock, ClockControl};
-use local::functions::Runs;
+use local::functions::RunMode;
 use local::stack::{Options, Stack};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -185,7 +185,7 @@ fn options_with(clock: Clock, parameters: &[(&str, &str)]) -> Options {
     let unlimited = [("ApiRateLimit", "0")];
     let parameters = unlimited.iter().chain(parameters);
     let parameters = parameters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Options { data: None, ports: [0, 0], clock, runs: Runs::InProcess, parameters, invokes: true }
+    Options { data: None, ports: [0, 0], clock, run_mode: RunMode::InProcess, parameters, invokes: true }
 }
 
 /// The folder with this workspace's programs, built on the first call: these tests link only the libraries.
