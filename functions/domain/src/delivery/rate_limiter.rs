@@ -180,6 +180,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
             return Admission::Now;
         }
         tracing::info!(
+            account_id = %message.account_id,
             delivery_id = %message.delivery_id,
             destination_id = %message.destination_id,
             conversation_id = %message.conversation_id,
@@ -199,7 +200,9 @@ mod tests {
     use super::*;
     use crate::delivery::outcome::Reaction;
     use crate::delivery::received::Receipt;
-    use crate::testing::fakes::{ManualClock, MemoryQueue, MemoryRates, SeededRandomness, sample};
+    use crate::testing::fakes::{
+        CapturedLog, ManualClock, MemoryQueue, MemoryRates, SeededRandomness, sample,
+    };
 
     fn received() -> Received {
         let message = sample::delivery_message();
@@ -244,6 +247,20 @@ mod tests {
         assert_eq!(queue.delays(), [Duration::from_secs(10)]);
         clock.advance(Duration::from_secs(10));
         assert_eq!(rate_limiter.run(&batch[..1]).await, [Admission::Now]);
+    }
+
+    /// An operator finds the customer behind a destination by this line.
+    #[tokio::test]
+    async fn the_line_of_a_deferral_has_the_ids_and_the_time_of_the_next_try() {
+        let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
+        let (rate_limiter, _) = rate_limiter(&rates, &queue, 1);
+        let lines = CapturedLog::start();
+        rate_limiter.run(&[received(), received()]).await;
+        let DeliveryMessage { account_id, delivery_id, destination_id, .. } = sample::delivery_message();
+        let ids =
+            format!(" account_id={account_id} delivery_id={delivery_id} destination_id={destination_id} ");
+        let [line] = &lines.of("delivery.deferred")[..] else { panic!("one delivery is deferred") };
+        assert!(line.starts_with(&ids) && line.contains(" until="), "{line}");
     }
 
     #[tokio::test]

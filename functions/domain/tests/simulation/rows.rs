@@ -140,7 +140,7 @@ fn row_31_a_fan_out_killed_halfway_makes_each_delivery_once() {
 }
 
 #[test]
-fn row_32_a_retry_that_cannot_be_put_off_comes_at_the_queues_own_time() {
+fn row_32_a_retry_that_cannot_be_postponed_comes_at_the_queues_own_time() {
     let refused =
         (0..3).fold(Scene::of(&[&[ERROR, OK]]), |scene, _| scene.with(0, Point::Postpone, Fault::Refused));
     let ending = refused.play();
