@@ -12,7 +12,7 @@ impl Figures {
         Self(sorted)
     }
 
-    /// The time that this percentage of the measurements took at most.
+    /// The time below which this percentage of the times lie.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         self.0[(self.0.len() * percent / 100).min(self.0.len() - 1)]
     }

@@ -33,7 +33,7 @@ async fn main() {
     let wants = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     assert!(
         names.iter().all(|name| ["daily", "log"].contains(&name.as_str())),
-        "daily or log, not {names:?}"
+        "choose daily or log, not {names:?}"
     );
     if wants("daily") {
         daily::run().await;

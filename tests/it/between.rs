@@ -95,7 +95,7 @@ impl Upstream {
 
 async fn serve(stream: TcpStream, interceptor: Arc<impl Interceptor>, upstream: Arc<Upstream>) {
     let service = service_fn(|request| answer(request, &*interceptor, &upstream));
-    // An error means that the caller disconnected, or that it was to get no reply.
+    // An error means that the caller disconnected, or that no reply is sent.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn check(exchange: &Exchange<'_>) -> Result<(), String> {
         return if *exchange.answer == json!("") { Ok(()) } else { Err("it has a body".to_owned()) };
     };
     let media_type = exchange.headers.get("content-type").ok_or("it has no media type")?.to_str().unwrap();
-    let described = content.get(media_type).ok_or_else(|| format!("not {media_type}"))?;
+    let described = content.get(media_type).ok_or_else(|| format!("{media_type} is not described"))?;
     fits(&described["schema"], exchange.answer)
 }
 

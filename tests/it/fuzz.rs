@@ -12,7 +12,7 @@ use crate::sender::authority::Authority;
 use crate::sender::receiver::{Answer, Receiver};
 use crate::sender::{HOST, attempt, sender};
 
-/// Each needs its own connection and handshake.
+/// Few: each needs its own TLS handshake.
 const ANSWERS: usize = 300;
 
 const PAYLOADS: usize = 2_000;

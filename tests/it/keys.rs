@@ -101,7 +101,7 @@ async fn a_revoked_key_is_at_once_like_one_that_never_was() {
     let answer = key.call(Method::GET, "/v1/destinations", None).await;
     assert_eq!(answer.0, StatusCode::UNAUTHORIZED);
     assert_eq!(answer, unknown.call(Method::GET, "/v1/destinations", None).await);
-    // Also in functions that share no process with the one that revoked it, and whatever the key's scopes.
+    // Functions in other processes refuse it too, whatever its scopes.
     for (method, path) in [(Method::POST, "/v1/flows/hangup"), (Method::GET, "/v1/deliveries")] {
         assert_eq!(
             key.call(method.clone(), path, None).await,

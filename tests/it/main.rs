@@ -1,6 +1,6 @@
 //! Ringback as a whole: real SDK clients, real sockets, a real https receiver with a real certificate.
 //!
-//! [`world`] starts the stack and gives customers verbs. Where time matters, the test moves the clock by hand.
+//! [`world`] starts the stack and plays its customers. Where time matters, the test moves the clock by hand.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

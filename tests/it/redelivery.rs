@@ -168,8 +168,8 @@ async fn a_recovery_sends_again_what_failed_and_once_only() {
         })
         .await;
     }
-    // A second message of a delivery in progress is deferred until the lease expires, and moving the clock may stop a
-    // worker: its messages come back until nothing is left.
+    // The second message of a delivery waits for the lease to expire, and a worker may time out when the clock moves.
+    // Their messages come back, until nothing is left.
     eventually("empty queues", async || {
         let mut left = 0;
         for queue in ["EventsQueue", "DeliveriesQueue", "DeadLettersQueue"] {

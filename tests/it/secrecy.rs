@@ -1,5 +1,5 @@
-//! Confidential data is in no log line, metric, message or response to others: canaries take a journey on which
-//! everything goes wrong.
+//! Confidential data is in no log line, metric, message or response to others. Canaries stand for it while everything
+//! goes wrong.
 
 use std::path::Path;
 use std::time::Duration;

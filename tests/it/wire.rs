@@ -13,7 +13,7 @@ use crate::world::{Customer, World};
 
 const REQUEST_TYPES: [&str; 4] = ["GET", "POST", "PATCH", "PUT"];
 
-/// The payload's keys in the order of the product text.
+/// The payload's keys in their documented order.
 const KEYS: [&str; 16] = [
     "event",
     "id",

@@ -53,7 +53,7 @@ impl Authority {
         Ok(Self { pem, issuer: Issuer::new(params(), key) })
     }
 
-    /// Loads the authority from this directory, or creates it there. Clients that trust it still do after a restart.
+    /// Loads the authority from this directory, or creates it there. Clients still trust it after a restart.
     pub fn load_or_create(directory: &Path) -> Result<Self, CertificateError> {
         let (certificate, key) = (directory.join(CERTIFICATE_FILE), directory.join(KEY_FILE));
         if certificate.try_exists()? && key.try_exists()? {
@@ -109,7 +109,7 @@ pub fn read_certificate(pem: &str) -> Result<CertificateDer<'static>, Certificat
     CertificateDer::from_pem_slice(pem.as_bytes()).map_err(CertificateError::Pem)
 }
 
-/// An authority's parameters: the same at every start, so that a stored key still fits the stored certificate's name.
+/// An authority's parameters. They never change, so that a stored key matches the name in its certificate.
 fn params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -14,7 +14,7 @@ enum Source {
     Manual(watch::Receiver<u64>),
 }
 
-/// Advances the manual [`Clock`] that it was created with, which otherwise stands still.
+/// Advances the manual [`Clock`] that was created with it. Nothing else does.
 #[derive(Debug)]
 pub struct ClockControl(watch::Sender<u64>);
 

@@ -1,4 +1,4 @@
-//! DynamoDB on one machine: dynoxide, on its own thread because it works on the thread that calls it.
+//! DynamoDB on one machine: dynoxide, on its own thread, because its calls block their thread.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -21,9 +21,9 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts the endpoint, with its tables in memory or in this file. Rows expire only under the machine's clock, the
-    /// only one that dynoxide knows: under a manual clock that stands in last year, it would remove everything that is
-    /// kept for a month.
+    /// Starts the endpoint, with its tables in memory or in this file. Rows expire only if `clock` is the machine's,
+    /// the only one that dynoxide reads: if a manual clock showed last year, it would remove all rows that are kept for
+    /// a month.
     pub fn start(file: Option<&Path>, clock: &Clock) -> io::Result<Self> {
         let database = match file {
             Some(file) => Database::new(&file.to_string_lossy()),

@@ -83,7 +83,7 @@ pub async fn clients(variables: &BTreeMap<String, String>, loader: ConfigLoader)
         ))
         .load()
         .await;
-    // Not in `shared`: there, this process's variable for the endpoint of all services would take precedence.
+    // Not in `shared`, where this process's variable `AWS_ENDPOINT_URL` would take precedence.
     let url = |service| of(&format!("AWS_ENDPOINT_URL_{service}"));
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(url("DYNAMODB"));
     let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(url("SQS"));

@@ -54,7 +54,7 @@ pub enum Egress {
     /// The same as in the cloud: every function is the binary that Lambda runs.
     PublicOnly,
     /// This machine as well. No binary that Lambda runs can be given this policy, so the local stack's own program runs
-    /// the functions that check addresses, with the same code and this one other value.
+    /// the functions that check addresses, with the same code but this policy.
     PublicAndLoopback,
 }
 

@@ -39,7 +39,7 @@ pub struct History {
 pub struct Request {
     /// When it arrived.
     pub at: Timestamp,
-    /// When the destination had answered it or stopped waiting.
+    /// When it was answered or ended without an answer.
     pub ended_at: Timestamp,
     /// The delivery.
     pub delivery: DeliveryId,

@@ -33,7 +33,7 @@ fn request(attempt: u8, at: Timestamp, status: u16) -> Request {
     Request { at, ended_at, delivery: id(), attempt, digest: 7, answered: Some(status) }
 }
 
-/// A history without a breach: one delivery with a failure and a success ten seconds after its end.
+/// A history without a breach: an attempt fails, and ten seconds after its end another succeeds.
 fn intact() -> History {
     let records = vec![record(1, second(0), 500, Some(second(11))), record(2, second(11), 200, None)];
     History {

@@ -46,7 +46,7 @@ impl Driver {
 
     pub(super) async fn browser(&self) -> Client {
         let profile = format!("--user-data-dir={}", self.profile.path().display());
-        // The browser runs as root, and without any network but this machine.
+        // For a browser that runs as root and reaches this machine only.
         let arguments = [
             "--headless",
             "--no-sandbox",

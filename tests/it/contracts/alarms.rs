@@ -98,7 +98,7 @@ fn what_is_shown_is_what_is_counted(template: &Template) -> Vec<String> {
         Err(error) => vec![error],
         Ok(shown) => {
             let unknown = shown.difference(&counted).map(|metric| format!("{metric:?} is counted nowhere"));
-            // Failed bus events go to a queue that has an alarm.
+            // Failed bus events: their queue has an alarm.
             let unseen = counted.difference(&shown).filter(|(name, _)| name != "BusEventsFailed");
             unknown.chain(unseen.map(|metric| format!("{metric:?} is shown nowhere"))).collect()
         }

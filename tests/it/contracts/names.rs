@@ -17,7 +17,7 @@ const NAMES: [&str; 9] = [
     "Name",
 ];
 
-/// Types whose name properties refer to something else: a rule's target, an attribute of one role's policy.
+/// Types whose name properties name something else: a role's policy, the function of a permission.
 const NOT_OF_THE_ACCOUNT: [&str; 2] = ["AWS::IAM::Role", "AWS::Lambda::Permission"];
 
 fn no_name_is_fixed(template: &Template) -> Vec<String> {

@@ -230,7 +230,7 @@ async fn query_writes_nothing_else_only_ingest_and_dispatch_send_and_nothing_is_
 fn contexts<'a>(template: &'a Template, role: &'a str, action: &'a str) -> impl Iterator<Item = &'a Value> {
     statements(template)
         .filter(move |(of, statement)| {
-            // Through DynamoDB and SQS, the operator's key encrypts whole tables and queues.
+            // Not the statements for DynamoDB and SQS, which encrypt tables and queues.
             *of == role && statement["Condition"]["StringLike"]["kms:ViaService"].is_null()
         })
         .filter(move |(_, statement)| items(&statement["Action"]).iter().any(|allowed| allowed == action))

@@ -139,7 +139,7 @@ async fn every_mapping_reports_failures_counts_and_is_bounded() {
 }
 
 /// A destination that hangs at ten deliveries a second holds 400 invocations, with four attempts of ten seconds each.
-/// The simulation of row 44 has a hundred more.
+/// The simulation of row 44 has 500.
 const MIN_CONCURRENCY: u64 = 500;
 
 /// An account's default concurrency: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>

@@ -29,7 +29,7 @@ pub(super) struct Emulator {
 impl Emulator {
     pub(super) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        // The port is free now, and only tests that ask in the same way pick ports on this machine.
+        // The port is free now. Only tests take ports here, and they too let the system choose.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);

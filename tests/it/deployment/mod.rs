@@ -26,8 +26,8 @@ use crate::world::{Customer, own_address, text};
 /// The stack's name.
 const STACK: &str = "ringback";
 
-/// The URL that Twilio and Daily know. Nothing resolves it, because the emulator's own address is not an https URL:
-/// callbacks are signed for this URL and sent to the emulator.
+/// The URL that Twilio and Daily know. It must be https, which the emulator does not speak: callbacks are signed for
+/// this URL and sent to the emulator.
 const PUBLIC_URL: &str = "https://hooks.example.com";
 
 /// A running deployment and a receiver.

@@ -75,7 +75,7 @@ def remove_unsupported(template):
             del resources[identifier]
             dashboard["Fn::Sub"] = dashboard["Fn::Sub"].replace(f"${{{identifier}.Arn}}", identifier)
         elif resource["Type"] == "AWS::SQS::QueuePolicy":
-            # It is reached by plain HTTP, which these policies refuse, and it enforces them.
+            # It enforces these policies, which refuse plain HTTP, but speaks nothing else.
             del resources[identifier]
         elif resource["Type"] == "AWS::IAM::Role":
             allow_batches(resource["Properties"].get("Policies", []))

@@ -84,8 +84,8 @@ fn every_path_in_backticks_exists() {
     assert_eq!(faults, Vec::<String>::new());
 }
 
-/// Whether a path is there, from the root or from the page's folder, or whether it is the end of one file's path that
-/// names the folder as well: `delivery/ports.rs` says where to look, `ports.rs` does not.
+/// Whether a path leads to one file: from the root, from the page's folder, or as the end of only one file's path. An
+/// end has to name a folder: `delivery/ports.rs` says where to look, `ports.rs` does not.
 fn leads_to_one_place(path: &str, folder: &Path, files: &[String]) -> bool {
     let ends = format!("/{path}");
     exists(Path::new(path))

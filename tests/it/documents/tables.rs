@@ -72,7 +72,7 @@ fn the_statuses_and_outcomes_are_those_of_deliveries() {
     assert_eq!(described, &names("DeliveryStatus") | &names("Outcome"));
 }
 
-/// What begins the name of a log line.
+/// First words of log lines' names.
 const KINDS: [&str; 15] = [
     "attempt",
     "batch",
@@ -117,7 +117,7 @@ fn the_log_lines_are_those_that_are_written() {
         .collect();
     for page in Document::all() {
         let lines = page.names().filter(|name| is_log_line(name));
-        // What the changelog names is history.
+        // The changelog may name former lines.
         for line in lines.filter(|_| !page.path.ends_with("CHANGELOG.md")) {
             assert!(sources.contains(&format!("\"{line}\"")), "{}: no code writes {line}", page.path);
         }

@@ -17,7 +17,7 @@ use crate::world::{Customer, text};
 /// The time from the end of one attempt to the start of the next.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// A destination whose receiver fails, after the first attempt.
+/// A destination at which the first attempt has failed.
 async fn after_a_failure() -> (Rounds, Authority, domain::shared::ids::DestinationId) {
     let authority = Authority::new();
     let mut rounds = Rounds::start(sender(&authority)).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::between::{Call, Reply};
 
-/// The field with a batch's entries: SQS's, and DynamoDB's statements.
+/// The field with a batch's items: at SQS, and at DynamoDB.
 const LISTS: [&str; 2] = ["Entries", "Statements"];
 
 /// Entries that were taken out of a batch, with their places, in order.
@@ -29,7 +29,7 @@ pub(super) fn take_out(mut call: Call, places: &[usize]) -> (Option<Call>, Refus
     ((!is_empty).then_some(call), Refused(refused))
 }
 
-/// Puts the failures into the reply, in their places. `None` if no call was made.
+/// Puts the failures into the reply, in their places; `None` stands for no call.
 pub(super) fn put_in(reply: Option<Reply>, Refused(refused): Refused) -> Reply {
     let status = reply.as_ref().map_or(StatusCode::OK, |reply| reply.status);
     let mut body: Value = reply.map_or(json!({}), |reply| serde_json::from_slice(&reply.body).unwrap());

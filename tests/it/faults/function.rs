@@ -72,7 +72,7 @@ impl WebhookSender for Panics {
     }
 }
 
-/// The use case with the real tables, queue and sender, except for a panic, which none of the function's ports raises.
+/// The use case with the real tables, queue and sender. The panic is injected, because no real port panics.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_27_a_panic_in_one_item_fails_that_item_only() {
     let (site, hand) = Site::by_hand().await;

@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
 use crate::world::eventually;
 
-/// Short, so that what an invocation leaves behind comes back soon; but not so short that a busy machine starts batches
-/// too late to finish them, returns them, and burns their receives.
+/// Short, so that what an invocation leaves behind comes back soon. If it were shorter, a busy machine would start
+/// batches too late, hand them back and use up their receives.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The queues' visibility timeout, a little longer than [`TIMEOUT`].

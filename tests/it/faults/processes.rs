@@ -1,6 +1,6 @@
 //! Processes that die, freeze or have no time left: rows 6, 12 and 21 to 26, with the deployed binary.
 //!
-//! The points of death are controlled from outside: the proxy holds a call while the process is killed.
+//! A test chooses the point of death: the proxy holds a call there while the process is killed.
 
 use std::sync::Arc;
 use std::time::Duration;

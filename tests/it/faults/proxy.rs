@@ -21,7 +21,7 @@ pub(super) struct Proxy {
     script: Arc<Script>,
 }
 
-/// What happens to a call instead of passing.
+/// What the proxy does to a call.
 #[derive(Clone)]
 enum Fault {
     /// The call is applied, and its answer is lost.
@@ -40,9 +40,9 @@ enum Fault {
 
 struct Rule {
     operation: String,
-    /// The next calls, which pass.
+    /// How many calls pass first.
     skip: usize,
-    /// The calls after those, which meet the fault.
+    /// How many calls then meet the fault.
     left: usize,
     fault: Fault,
 }

@@ -72,7 +72,7 @@ async fn row_33_entries_that_the_queue_refused_are_sent_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_33_entries_that_are_refused_again_and_again_leave_the_event_in_its_queue() {
-    // Every round that one invocation makes, for each of its three batches. The event stays in its queue until all
+    // Fails every round of one invocation, for each of its three batches. The event stays in its queue until all
     // messages are sent.
     let (site, sent) = fans_out_under(|site| {
         site.queues.on("SendMessageBatch").first(9).fail_entries(&[0]);

@@ -163,7 +163,7 @@ impl Rounds {
         self.site.seen.lock().unwrap().iter().filter(|request| request.delivery == delivery).count()
     }
 
-    /// Ends a test: asserts that every promise was kept and that nothing came later than it could.
+    /// Ends a test: asserts that every promise was kept and that every retry came when due.
     pub(super) async fn check(&mut self) {
         self.collect();
         let mut history = self.site.history().await;

@@ -170,7 +170,7 @@ impl Site {
         &self.world.stack.resources.queues[queue].url
     }
 
-    /// Sends a message to a queue, as an operator does, or a queue that delivers twice.
+    /// Sends a message to a queue, as an operator does, or as a second delivery.
     pub(super) async fn put(&self, queue: &str, body: &str) {
         let send = self.world.stack.clients.sqs.send_message().queue_url(self.queue_url(queue));
         send.message_body(body).send().await.unwrap();

@@ -17,7 +17,7 @@ use super::site::{DELIVERIES, Site};
 
 const CLAIM: &str = "BatchExecuteStatement";
 const COMPLETE: &str = "UpdateItem";
-/// Completes a later attempt, because the row that lists the delivery changes with it.
+/// Completes a later attempt, together with the row that lists the delivery.
 const COMPLETE_LATER: &str = "TransactWriteItems";
 
 /// The SDK's tries of one call, as configured for the functions' clients.

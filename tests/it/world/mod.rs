@@ -1,4 +1,4 @@
-//! The stack under test, and customers with verbs.
+//! The stack under test, and its customers.
 
 mod customer;
 mod wait;
@@ -181,7 +181,7 @@ pub(crate) fn options(clock: Clock) -> Options {
 
 /// The same options with parameters of the template set.
 fn options_with(clock: Clock, parameters: &[(&str, &str)]) -> Options {
-    // On a clock that stands still, no rate limit's window ends, and tests poll until they see what they wait for.
+    // Tests poll the API, and on a clock that stands still the window of a rate limit never ends.
     let unlimited = [("ApiRateLimit", "0")];
     let parameters = unlimited.iter().chain(parameters);
     let parameters = parameters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

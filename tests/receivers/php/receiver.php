@@ -11,7 +11,7 @@ use StandardWebhooks\Webhook;
 $fields = match ($_SERVER['REQUEST_METHOD']) {
     'GET' => $_GET,
     'POST' => $_POST,
-    // PHP 8.4. Older ones read no form of a PATCH or PUT: let the destination be of type POST.
+    // PHP 8.4; older versions read no form of a PATCH or PUT: use a destination of type POST.
     'PATCH', 'PUT' => request_parse_body()[0],
 };
 

@@ -1,4 +1,4 @@
-//! Explores every reachable state, and walks back from every end.
+//! Explores every reachable state, and finds one that cannot end.
 
 use std::collections::HashMap;
 

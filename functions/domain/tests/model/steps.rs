@@ -15,7 +15,7 @@ static DELIVERY: LazyLock<Delivery> = LazyLock::new(sample::delivery);
 /// As set in `infra/template.yaml`.
 const MAX_RECEIVES: u8 = 4;
 
-/// The parts of the protocol. Without any one of them it fails.
+/// The parts of the protocol. If one is missing, it fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) reconciles: bool,

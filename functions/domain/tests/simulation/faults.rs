@@ -18,7 +18,7 @@ macro_rules! faults {
             /// Every variant.
             pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// How often each happens in the worst world.
+            /// Their probabilities in the worst world.
             const WORST: &[f64] = &[$($worst),+];
         }
     };

@@ -1,5 +1,5 @@
-//! The event source mapping: passes batches to invocations, deletes the messages they are done with, and kills them at
-//! their deadline.
+//! The event source mapping: passes batches to invocations, kills these at their deadline, and deletes the messages
+//! that are done.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -24,7 +24,7 @@ use crate::world::World;
 /// The function's timeout, as set in `infra/template.yaml`.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The time until a mapping polls a queue again that has messages but returned none.
+/// The wait before the next poll of a queue that has messages but returned none.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl World {
@@ -46,7 +46,7 @@ impl World {
             let Some(batch) = self.queues.receive(source, self.time.now()) else {
                 return self.poll_after(source, ASK_AGAIN);
             };
-            // For the other messages, and for those that will be neither deleted nor postponed in time.
+            // Polls again for the other messages, and for those of this batch that come back.
             for queue in [source, Source::DeadLetters] {
                 if let Some(visible_at) = self.queues.next_visible(queue) {
                     self.poll_after(queue, visible_at.since(self.time.now()));

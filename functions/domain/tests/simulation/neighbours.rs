@@ -114,7 +114,7 @@ fn row_44_too_few_workers_wait_with_the_one_that_hangs_and_fair_queues_make_that
     assert!(fair > health * 2 && unfair > fair * 2, "{health:?} {fair:?} {unfair:?}");
 }
 
-/// With half of the workers that the destination would otherwise occupy, once their circuits are open.
+/// Half of the workers that the destination would occupy without circuit breakers, once these are open.
 #[test]
 fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_served_again() {
     let few = Traffic { workers: 40, events: 480, ..SMALL };
@@ -162,7 +162,7 @@ fn busy(script: &[Answer]) -> Vec<(Request, Duration)> {
     history.requests.into_iter().map(|request| (request.clone(), delay(&request))).collect()
 }
 
-/// It hangs until every worker's circuit is open.
+/// It hangs until each worker's breaker is open.
 #[test]
 fn a_destination_that_hung_for_a_moment_has_caught_up_within_a_minute() {
     let requests = busy(&vec![Answer::Never; 400]);
@@ -171,7 +171,7 @@ fn a_destination_that_hung_for_a_moment_has_caught_up_within_a_minute() {
     assert!(latest < Duration::from_secs(60), "{latest:?}");
 }
 
-/// It answers most requests, so its circuit stays closed.
+/// It answers most requests, so no breaker opens.
 #[test]
 fn a_destination_of_which_every_fifth_request_hangs_is_served_at_once() {
     let answer = |number| if number % 5 == 0 { Answer::Never } else { Answer::Status(200, 50) };

@@ -1,5 +1,5 @@
-//! Calls to a table or a queue as our clients make them, under faults. The server applies a call, or does not, even if
-//! the caller dies.
+//! Calls to a table or a queue as our clients make them, under faults. The server may apply a call after its caller has
+//! died.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -28,8 +28,8 @@ use crate::sink::{Answer, Sink};
 /// 2026-09-01, not at the start of a second.
 const START: Timestamp = Timestamp::from_millis(1_788_220_800_567);
 
-/// Long enough for every waiting message to return several times, and for a destination that is not responding to be
-/// tried a few deliveries at a time.
+/// Long enough for every waiting message to return several times, and for a hanging destination to be tried with a few
+/// deliveries at a time.
 const DRAIN: Duration = Duration::from_secs(48 * 60 * 60);
 
 #[derive(Default)]
@@ -316,7 +316,7 @@ impl World {
 
     fn history(&self) -> History {
         let state = self.state();
-        // As much as a lease tolerates.
+        // The most a lease tolerates.
         let clocks_differ_by =
             if self.faults.has_happened(Fault::WrongClock) { LEASE_MARGIN } else { Duration::ZERO };
         let mut history = History {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// Why KMS refuses a request, under its own names.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum KmsError {
-    /// Without a reason, as in KMS: trying out ciphertexts reveals nothing.
+    /// KMS gives no reason, so that trying ciphertexts reveals nothing.
     #[error("")]
     InvalidCiphertext,
     #[error("{0}")]

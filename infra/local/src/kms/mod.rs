@@ -58,7 +58,7 @@ impl Kms {
         Self(Arc::new(State { key, unavailable: AtomicBool::new(false), calls: AtomicUsize::new(0) }))
     }
 
-    /// Makes every request fail from now on, as in an outage, or ends that.
+    /// Starts or ends an outage, in which every request fails.
     pub fn set_unavailable(&self, unavailable: bool) {
         self.0.unavailable.store(unavailable, Ordering::SeqCst);
     }

@@ -15,10 +15,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(60);
 /// Invokes a function until it succeeds or its retries are used up.
 pub(super) async fn invoke(function: Deployed, payload: Bytes) {
     let Some(settings) = function.asynchronous.clone() else {
-        // Lambda's default is two retries and no destination; every function that is invoked this way has settings.
-        return log_dropped(&InvokeError::Crashed(
-            "it has no settings for asynchronous invocations".to_owned(),
-        ));
+        // Not Lambda's default of two retries: every function that is invoked asynchronously has settings.
+        return log_dropped(&InvokeError::Crashed("no settings for asynchronous invocations".to_owned()));
     };
     let mut wait = FIRST_WAIT;
     for left in (0..=settings.retries).rev() {

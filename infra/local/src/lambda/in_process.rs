@@ -48,7 +48,7 @@ where
                 biased;
                 Some(ended) = task.join_next() => answer(ended),
                 () = self.clock.wait_until(deadline_ms) => {
-                    // Returns only after it has stopped, so that the caller can rely on it doing nothing more.
+                    // Waits for the task's end, so that it does nothing after the invocation has failed.
                     task.shutdown().await;
                     Err(InvokeError::TimedOut)
                 }

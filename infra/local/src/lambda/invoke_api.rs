@@ -69,7 +69,7 @@ fn answer(outcome: Result<Bytes, InvokeError>) -> Response<Body> {
         Err(error @ InvokeError::Throttled) => {
             refuse(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", &error.to_string())
         }
-        // Invoking a function that fails is no error of this API: 200, and a header that says so.
+        // A function's failure is no error of this API: it answers 200, and a header names it.
         Err(error) => {
             ([version, ("x-amz-function-error", "Unhandled")], error.to_json().to_string()).into_response()
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// What an answer says about its batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Every message except these is done. Empty: the whole batch.
+    /// Every message except these is done; all, if there are none.
     Failed(HashSet<String>),
     /// The answer cannot be relied on, so no message is done.
     Malformed(&'static str),

@@ -77,7 +77,7 @@ impl Processes {
         };
         let answer = sandbox.invoke(payload, deadline_ms, &self.clock).await;
         match answer {
-            // After an error that the handler returned, the process is as good as after an answer.
+            // A process whose handler returned an error can serve the next invocation.
             Ok(_) | Err(InvokeError::Failed { .. }) => self.keep_warm(sandbox),
             Err(InvokeError::Crashed(_) | InvokeError::TimedOut | InvokeError::Throttled) => {
                 sandbox.kill().await;
@@ -144,7 +144,7 @@ impl Sandbox {
         matches!(self.process.try_wait(), Ok(None)).then_some(self)
     }
 
-    /// Kills the process and waits for its end: only then can the caller rely on it doing nothing more.
+    /// Kills the process and waits for its end, so that it does nothing more after the call.
     pub async fn kill(mut self) {
         if let Err(error) = self.process.kill().await {
             tracing::warn!(%error, "a function's process could not be killed");
@@ -152,7 +152,7 @@ impl Sandbox {
     }
 }
 
-/// Where the process's output, its log, goes: never to this program's standard output, which is for people.
+/// Where the process writes its log. Never this program's standard output, which is for people.
 fn log(bootstrap: &Bootstrap) -> io::Result<[Stdio; 2]> {
     let Some(path) = &bootstrap.log else { return Ok([io::stderr().into(), io::stderr().into()]) };
     let file = File::options().create(true).append(true).open(path)?;
@@ -166,7 +166,7 @@ fn could_not_start(bootstrap: &Bootstrap, error: &io::Error) -> InvokeError {
 fn ended(status: io::Result<std::process::ExitStatus>) -> String {
     match status {
         Ok(status) => format!("the process ended: {status}"),
-        Err(error) => format!("the process is lost: {error}"),
+        Err(error) => format!("no exit status: {error}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Creates the template's queues and tables, through the same clients that the functions use.
 //!
-//! Runs at every start; what exists already, kept by `--data`, keeps its content.
+//! Runs at every start. What `--data` kept exists already, with its content.
 
 mod error;
 mod queues;

@@ -12,7 +12,7 @@ use crate::template::Queue;
 
 type Addresses = BTreeMap<String, QueueAddress>;
 
-/// Creates every queue, then sets their attributes, because those of one queue name another.
+/// Creates every queue, then sets their attributes, because a redrive policy names a queue.
 pub(super) async fn provision(queues: &[Queue], sqs: &Client) -> Result<Addresses, ProvisionError> {
     let mut addresses = Addresses::new();
     for queue in queues {

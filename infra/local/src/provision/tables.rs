@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::types::{
 use super::error::ProvisionError;
 use crate::template::{self, Index, Key, Table};
 
-/// Only a bound: the embedded DynamoDB creates a table at once.
+/// A bound only: the embedded DynamoDB creates tables at once.
 const TABLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Creates the table unless it exists.

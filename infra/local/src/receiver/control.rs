@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use super::script::Answer;
 use super::state::Shared;
 
-/// The path of commands, followed by the path whose answer changes: by none, for every path without its own answer.
+/// The path of commands. Then comes the path whose answer changes; none means every path without its own answer.
 const PREFIX: &str = "/__answer";
 
 const USAGE: &str = "add ?status=N with a status from 200 to 599, or ?status=hang, or ?status=drop\n";

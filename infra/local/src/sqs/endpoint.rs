@@ -25,7 +25,7 @@ pub(crate) struct Endpoint {
 #[derive(Debug)]
 struct State {
     store: Store,
-    /// When the next timeout ends. `run_timers` waits for this time or has been notified.
+    /// When the next timeout ends. `run_timers` waits for it, or is notified of it.
     next_timeout: Option<u64>,
 }
 

@@ -28,7 +28,7 @@ const REQUEST_BYTES: usize = 7 * 1_048_576;
 const STOPPED: SqsError = SqsError::InternalFailure("The endpoint has stopped.");
 
 /// The state of every connection. Connections outlive the future that serves them, so they own neither the endpoint nor
-/// its file; requests that are running when the endpoint stops fail.
+/// its file; when the endpoint stops, running requests fail.
 #[derive(Clone)]
 struct Server {
     endpoint: Weak<Endpoint>,

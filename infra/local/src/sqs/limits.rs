@@ -29,8 +29,8 @@ pub(crate) const DEFAULT_MESSAGE_RETENTION_PERIOD: u32 = 345_600;
 /// API `ReceiveMessage`, `WaitTimeSeconds`: 0 to 20; 0 unless given.
 pub(crate) const WAIT_TIME_SECONDS: RangeInclusive<u32> = 0..=20;
 
-/// API `ChangeMessageVisibility`: 0 to 43,200 seconds (12 hours), which is also the most a message
-/// can stay in flight from its receive on.
+/// API `ChangeMessageVisibility`: 0 to 43,200 seconds (12 hours). A message stays in flight at most that long after its
+/// receive.
 pub(crate) const VISIBILITY_TIMEOUT: RangeInclusive<u32> = 0..=43_200;
 
 /// API `CreateQueue`, `VisibilityTimeout`: 30 seconds unless set.

@@ -1,4 +1,4 @@
-//! With the real runtime in the process: this test binary, started again as a `bootstrap`.
+//! Processes with the real runtime: this test binary, started again as a `bootstrap`.
 
 use std::sync::Arc;
 use std::time::Duration;

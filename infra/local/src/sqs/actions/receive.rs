@@ -20,7 +20,7 @@ pub(super) struct ReceiveMessage {
     wait_time_seconds: Option<i64>,
     #[serde(default)]
     message_system_attribute_names: Vec<String>,
-    /// Accepted, as most consumers send it. No message has such attributes, so none is returned.
+    /// Accepted: most consumers send it. No message has such attributes, so none is returned.
     #[serde(rename = "MessageAttributeNames")]
     _message_attribute_names: Option<IgnoredAny>,
 }

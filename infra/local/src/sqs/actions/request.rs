@@ -1,4 +1,4 @@
-//! The context of a request, its JSON and that of its response, and what several actions check.
+//! The context of a request, the JSON of requests and responses, and checks that actions share.
 
 use std::ops::RangeInclusive;
 
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::sqs::endpoint::Endpoint;
 use crate::sqs::error::SqsError;
 
-/// The endpoint that a request reached, and by which name.
+/// The endpoint and the host that a request names.
 pub(crate) struct Call<'a> {
     pub(crate) endpoint: &'a Endpoint,
     /// The host in the caller's URL, with its port.

@@ -14,7 +14,7 @@ pub enum OpenError {
         source: rusqlite::Error,
     },
     /// A newer version of this program wrote it.
-    #[error("the queues in {path} were written by another version of this program (format {found})")]
+    #[error("the queues in {path} were written by a newer version of this program (format {found})")]
     Format {
         /// The file.
         path: PathBuf,

@@ -13,16 +13,16 @@ const FORMAT: i64 = 2;
 /// How long to wait for another endpoint, which may be stopping, to unlock the file.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// WAL with NORMAL does not sync at each commit: a commit survives a kill of the process but not a power failure, and
-/// on a developer's machine it is the process that gets killed.
-/// The lock is exclusive because the store in the memory of one endpoint is authoritative.
+/// WAL with NORMAL does not sync at each commit: a commit survives a kill of the process, which is common on a
+/// developer's machine, but not a power failure. The lock is exclusive because the store in the memory of one endpoint
+/// is authoritative.
 const PRAGMAS: &str = "
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
 ";
 
-/// What was sent is written once, the delivery state again at each receive.
+/// `sent` is written once, `delivery` after each receive.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS queue (name TEXT PRIMARY KEY, attributes TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS message (
@@ -31,8 +31,8 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// From format 1, which had FIFO queues, message move tasks and, beside the attributes, tags. Ringback
-/// has never used them; a FIFO queue that somebody made by hand is deleted.
+/// Upgrades format 1, which also had FIFO queues, message move tasks and tags. Ringback has never used them; a FIFO
+/// queue that somebody made by hand is deleted.
 const UPGRADE_FROM_1: &str = "
     BEGIN;
     ALTER TABLE queue RENAME COLUMN settings TO attributes;

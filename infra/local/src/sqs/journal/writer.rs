@@ -33,11 +33,11 @@ impl Writer {
         Self { transactions: Some(transactions), thread: Some(thread) }
     }
 
-    /// The receiver fails if the writes could not be committed.
+    /// The returned receiver fails if the commit fails.
     pub(super) fn submit(&self, writes: Vec<Write>) -> oneshot::Receiver<()> {
         let (done, committed) = oneshot::channel();
         if let Some(transactions) = &self.transactions {
-            // The thread has ended after an error if this fails; dropping `done` tells the receiver.
+            // Fails if an error has ended the thread; dropping `done` then fails the receiver.
             let _ = transactions.send(Pending { writes, done });
         }
         committed

@@ -55,7 +55,7 @@ impl Store {
 }
 
 impl Queue {
-    /// Adds a message that another queue has received too often.
+    /// Adds a message that was received too often elsewhere.
     fn enqueue_dead_letter(&mut self, message: Message, tx: &mut Transaction) {
         let delivery = DeliveryState {
             earlier_receives: message.delivery.receive_count(),

@@ -24,8 +24,7 @@ pub(crate) struct Sequence(u64);
 const SEQUENCES_PER_MS: u64 = 1_000_000;
 
 impl Sequence {
-    /// The next number. It counts from the time, so that the order is kept over a restart even if no
-    /// message is left to count on from.
+    /// The next number. It is at least the time, so that numbers keep rising after a restart that finds no message.
     pub(crate) fn after(previous: Self, now: u64) -> Self {
         Self((previous.0 + 1).max(now * SEQUENCES_PER_MS))
     }

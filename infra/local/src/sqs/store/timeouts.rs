@@ -4,7 +4,7 @@ use super::queue::Queue;
 use super::transaction::Transaction;
 
 impl Queue {
-    /// Makes messages visible whose timeout has ended, and removes those whose retention period has.
+    /// Makes messages visible whose timeout has ended, and removes those that are past retention.
     pub(crate) fn process_timeouts(&mut self, tx: &mut Transaction) {
         self.messages.end_timeouts(tx.now);
         while let Some((enqueued_at, sequence)) = self.messages.oldest()

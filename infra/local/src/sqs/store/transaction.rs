@@ -23,8 +23,7 @@ impl Transaction {
     }
 }
 
-/// A change of one row of the journal. What time alone changes, such as the end of a visibility
-/// timeout, needs no write.
+/// A change of one row of the journal. Changes by time, such as the end of a visibility timeout, need no write.
 #[derive(Clone, Debug)]
 pub(crate) enum Write {
     PutQueue(QueueName, QueueAttributes),

@@ -22,7 +22,7 @@ async fn a_message_ends_a_long_poll_at_once() {
         async move { queue.poll(20).await }
     });
     queue.send("w").await;
-    // The clock stands still, so it does not end by its time.
+    // The clock stands still, so only the message ends it.
     assert_eq!(bodies(&poll.await.unwrap()), ["w"]);
 }
 

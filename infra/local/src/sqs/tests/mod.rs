@@ -69,7 +69,7 @@ impl Server {
         assert!((&mut self.serving).await.unwrap_err().is_cancelled());
     }
 
-    /// A queue that exists, whether it is created now or was before.
+    /// The queue of this name, created unless it exists.
     async fn queue(&self, name: &str) -> TestQueue {
         self.queue_with(name, &[]).await
     }
