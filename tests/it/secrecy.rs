@@ -5,6 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::delivery::message::{DeliveryMessage, Message};
+use domain::shared::ids::{AccountId, DeliveryId};
+use domain::testing::fakes::sample;
 use local::clock::Clock;
 use local::receiver::Answer;
 use local::stack::Options;
@@ -147,6 +150,16 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
             world.stack.clients.sqs.send_message().queue_url(url).message_body(body).send().await.unwrap();
         }
     }
+    // A dead letter of a delivery that has ended.
+    let letter = DeliveryMessage {
+        account_id: AccountId::parse(&acme.account_id).unwrap(),
+        delivery_id: DeliveryId::parse(text(&acme.deliveries_of("c-1").await[0]["id"])).unwrap(),
+        ..sample::delivery_message()
+    };
+    let url = &world.stack.resources.queues["DeadLettersQueue"].url;
+    let body = Message::Delivery(letter).body();
+    world.stack.clients.sqs.send_message().queue_url(url).message_body(body).send().await.unwrap();
+
     for (attribute, value) in [("version", PHONE), ("fields", TRANSCRIPT), ("late_signals", PHONE)] {
         let table = world.stack.clients.dynamodb.update_item();
         let table = table.table_name(&world.stack.resources.tables["ConversationsTable"]);

@@ -23,7 +23,7 @@ const COMPLETE_LATER: &str = "TransactWriteItems";
 /// The SDK's tries of one call, as configured for the functions' clients.
 const TRIES: usize = 3;
 
-/// Longer than a lease: 30 s and a second.
+/// With the 10 s before it, longer than a lease: the timeout of 30 s and a margin of 3 s.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(32);
 
 /// One queued delivery to a destination at `/a`.

@@ -45,8 +45,8 @@ def a_signature_that_is_not_right_is_refused(receiver):
             "a flipped payload": {"payload": flipped, "sign": payload},
             "an old timestamp": {"age": TOLERANCE_SECONDS + 1},
             "a future timestamp": {"age": -2 * TOLERANCE_SECONDS},
-            "no signature": {"header": ""},
-            "no signature at all": {"header": "nonsense"},
+            "an empty signature": {"header": ""},
+            "not a signature": {"header": "nonsense"},
             "half a signature": {"header": "v1,AAA"},
             "a version without a signature": {"header": "v1"},
         }.items():
