@@ -67,7 +67,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         if self.is_probe(received, now) {
             let place = self.counter.increment(RateKey::Probes(account, destination), window).await?;
             if HALF_OPEN_PROBES.is_exceeded_by(place) {
-                // The destination may recover before that turn: a delivery that has not waited long checks again soon.
+                // The destination may recover earlier: a delivery that has not waited long is tried again soon.
                 let soon = now + now.since(message.created_at).max(WINDOW);
                 return self.defer(message, HALF_OPEN_PROBES.slot_for(place, window).min(soon), now).await;
             }
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(admissions_with(2).await, [Now, Now, Deferred, Deferred, Deferred, Deferred]);
     }
 
-    /// A configured limit makes no such exception.
+    /// A configured limit has no such bound.
     #[tokio::test]
     async fn what_waits_for_a_destination_that_hangs_waits_at_most_as_long_again_as_it_has_waited() {
         for (limit, age, delay) in [(0, 0, 10), (0, 25, 25), (0, 3_000, 200), (50, 0, 10), (2, 0, 10)] {
