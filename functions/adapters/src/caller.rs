@@ -113,7 +113,7 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
     }
 }
 
-/// Does work that a request neither fails for nor waits long for.
+/// Does work whose failure or delay does not stop a request.
 async fn best_effort<T>(what: &'static str, work: impl Future<Output = Result<T, Unavailable>>) -> Option<T> {
     match tokio::time::timeout(BEST_EFFORT_TIMEOUT, work).await {
         Ok(Ok(value)) => Some(value),

@@ -33,7 +33,7 @@ impl Queue {
         Self { client, url }
     }
 
-    /// Whether a message's `eventSourceARN` names this queue: an ARN and a URL both end in its name.
+    /// Whether a message's `eventSourceARN` names this queue: ARN and URL end in the queue's name.
     #[must_use]
     pub fn is_source(&self, arn: &str) -> bool {
         arn.rsplit(':').next() == self.url.rsplit('/').next()

@@ -117,7 +117,7 @@ impl Manage {
         Ok(json!({"account_id": account.id, "name": account.name, "created_at": account.created_at}))
     }
 
-    /// Creates a key and shows it, this once.
+    /// Creates a key and shows it once.
     async fn create_api_key(&self, command: CreateApiKey) -> Result<Value, Error> {
         let CreateApiKey { account_id, name, mut scopes } = command;
         scopes.sort_unstable();
@@ -156,7 +156,7 @@ impl Manage {
         Ok(json!({ "api_keys": keys }))
     }
 
-    /// Revokes a key, which from its next request on is treated as unknown. Revoking it twice changes nothing.
+    /// Revokes a key: from its next request on, it is treated as unknown. Revoking it twice changes nothing.
     async fn revoke_api_key(&self, command: RevokeApiKey) -> Result<Value, Error> {
         let RevokeApiKey { account_id, key_id } = command;
         let id = KeyId::parse(&key_id)?;

@@ -43,7 +43,7 @@ impl Manage {
         let now = self.clock.now();
         let destination = form.create(account.clone(), id, secret.clone(), now, &self.vault).await?;
         let saved = self.destinations.put(&destination, None).await?;
-        // A random id is never in use, so a refused write is our own, repeated because its answer was lost.
+        // A random id is new, so a refused write repeats our own, whose answer was lost.
         if saved == Saved::Yes || self.is_stored(&destination).await? {
             Ok(Reply::json(
                 StatusCode::CREATED,

@@ -1,5 +1,4 @@
-//! Turns reports from HTTP, EventBridge and a schedule into one lifecycle event per
-//! conversation in the `events` queue.
+//! Turns reports from HTTP, EventBridge and a schedule into one lifecycle event per conversation in the queue `events`.
 //!
 //! A flow in [`flows`] parses what its caller sends; the domain's shared completion step does the rest.
 
@@ -171,7 +170,7 @@ impl Ingest {
         }
     }
 
-    /// Logs a failure instead of failing the invocation: Lambda would retry it and then keep it for a person, although
+    /// Logs a failure instead of failing the invocation: Lambda would retry it and then queue it as failed, although
     /// the schedule tries again within a minute.
     async fn end_overdue(&self) -> Value {
         match self.end_overdue.run().await {

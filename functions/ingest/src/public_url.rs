@@ -21,7 +21,7 @@ impl PublicUrl {
         Ok(Self(url))
     }
 
-    /// Every spelling of the URL for a path, which may have a query: without the port and with it.
+    /// Both spellings of the URL for a path (and query): without the port and with it.
     pub(crate) fn spellings(&self, path: &str) -> [String; 2] {
         let Self(url) = self;
         let port = url.port_or_known_default().map(|port| format!(":{port}"));

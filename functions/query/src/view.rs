@@ -80,7 +80,7 @@ pub(crate) struct Detail<'a> {
 }
 
 impl<'a> Detail<'a> {
-    /// Rebuilds each attempt's request for display. That is only accurate if its destination has not changed since.
+    /// Rebuilds each attempt's request for display, unless its destination has changed since.
     pub(crate) fn new(
         summary: &'a Summary,
         records: &'a [Record],

@@ -23,8 +23,8 @@ const ACCOUNT: &str = "account";
 /// Sort key of an API key's row. The row has its own partition, because only the key tells which account a caller has.
 const KEY: &str = "key";
 
-/// Prefix of API keys' partitions, and of the sort keys of the rows that list them in their account's partition. Ingest
-/// may update rows only in partitions with this prefix: see `NoteWhenKeysWereUsed` in the template.
+/// Prefix of API keys' partitions, and of the sort keys of the rows that list them in their account's partition.
+/// Functions update rows only in partitions with this prefix: see `NoteWhenKeysWereUsed` in the template.
 const KEY_PREFIX: &str = "key#";
 
 /// The accounts and API keys in the destinations table.

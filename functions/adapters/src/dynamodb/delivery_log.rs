@@ -229,7 +229,7 @@ impl EventEraser for DeliveryLogTable {
         let deliveries = records.chunk_by(|a, b| delivery_of(a) == delivery_of(b));
         stream::iter(deliveries.map(Ok))
             .try_for_each_concurrent(CONCURRENT_DELETIONS, |of_one| async move {
-                // In descending order: the completion of a later record also writes to the first.
+                // Descending: completing a later record also updates the first, which goes last.
                 for sk in of_one {
                     self.table.delete(operation, event_key(account, event, sk)).await?;
                 }

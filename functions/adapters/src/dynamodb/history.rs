@@ -22,7 +22,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Reads every stored record, as a claim needs: an expired row refuses it, too.
+    /// Reads every stored record: even an expired row refuses a claim.
     pub(super) fn whole(client: Client, table: String) -> Self {
         Self { table: Table::new(client, table), clock: None }
     }

@@ -10,9 +10,8 @@
 //! | delivery-log | `rate#`account`#`window, `rate#`account`#`destination`#`window | `counter` |
 //! | delivery-log | `rate#`account`#`destination`#probes#`window | `counter` |
 //!
-//! Every key contains the account, so an id from another account finds nothing. All records of an event share a
-//! partition: one query reads its deliveries, and a delivery's id contains the event's, so it suffices to find a
-//! delivery.
+//! Every key but an API key's own contains the account, so another account's id finds nothing. All records of an event
+//! share a partition: one query reads its deliveries. A delivery's id contains the event's, so it finds the partition.
 
 mod accounts;
 mod conditions;

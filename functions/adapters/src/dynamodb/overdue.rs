@@ -1,4 +1,4 @@
-//! Conversations whose end is overdue, from a sparse index of those with an expected end.
+//! Conversations that the schedule must handle, from a sparse index by due time.
 
 use aws_sdk_dynamodb::Client;
 use domain::conversation::record::Conversation;

@@ -1,7 +1,7 @@
-//! The one HTTP client that talks to customers' servers: one request for each call, and only to public addresses.
+//! The one HTTP client that talks to customers' servers: one request for each call, to permitted addresses only.
 //!
-//! [`client`] builds it, [`names`] keeps it from private addresses, [`answer`] and [`excerpt`] read the response,
-//! [`phase`] tracks how far a request came, and [`failure`] describes what went wrong.
+//! [`client`] builds it, [`names`] resolves to permitted addresses, [`answer`] and [`excerpt`] read the response,
+//! [`phase`] tracks how far a request got, and [`failure`] describes what went wrong.
 
 mod answer;
 mod client;

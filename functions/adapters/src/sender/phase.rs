@@ -1,4 +1,4 @@
-//! Tracks how far a request came before it timed out. To the client, everything up to the first byte is one "connect
+//! Tracks how far a request got before it timed out. To the client, everything up to the first byte is one "connect
 //! timeout"; the customer needs to know whether the name server, the server or TLS did not respond.
 
 use std::cell::Cell;

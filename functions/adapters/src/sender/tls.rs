@@ -28,7 +28,7 @@ fn certificate(error: &CertificateError, host: &str) -> String {
         E::NotValidForName | E::NotValidForNameContext { .. } => {
             format!("The certificate is not valid for this host name: {host}.")
         }
-        // A bad signature means an issuer that uses a known issuer's name.
+        // A bad signature: an unknown issuer uses a known issuer's name.
         E::UnknownIssuer | E::BadSignature => {
             "The certificate is self-signed or its issuer is not known; a server must also \
                              send its intermediate certificates."

@@ -21,8 +21,8 @@ pub enum CipherError {
     NotAuthentic,
 }
 
-/// Encrypts a text and authenticates it together with the associated data. The nonce is 96 random bits: one of our keys
-/// encrypts a handful of texts, and 2^32 are safe.
+/// Encrypts a text and authenticates it together with the associated data. The nonce is 96 random bits: each of our
+/// keys encrypts one text, and 2^32 are safe.
 #[must_use]
 pub fn encrypt(key: &Key, randomness: &dyn Randomness, associated_data: &[u8], text: &[u8]) -> Vec<u8> {
     let nonce: [u8; NONCE_LEN] = randomness.bytes();

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::system::SystemRandomness;
 
-    /// All texts share a data key here, which KMS's context would prevent: the second check suffices by itself.
+    /// All texts share a data key here, which KMS would prevent: the context in AES-GCM suffices by itself.
     #[test]
     fn a_text_opens_for_its_holder_and_for_no_other() {
         let account = |id| AccountId::parse(id).unwrap();

@@ -80,7 +80,7 @@ pub struct ApiKey {
     pub account_id: AccountId,
     /// SHA-256 of the secret. The secret is random, so a fast hash is as good as a slow one.
     pub secret_hash: [u8; 32],
-    /// Authenticates the account's cursors. A copy, so that a request needs one read to know its caller.
+    /// Authenticates the account's cursors. Copied from the account: one read then identifies a caller.
     pub cursor_secret: [u8; 32],
     /// Friendly label.
     pub name: String,
@@ -88,7 +88,7 @@ pub struct ApiKey {
     pub scopes: Vec<Scope>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// The last day on which a function with write access saw it used.
+    /// The day of its latest recorded use.
     pub last_used: Option<Day>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
@@ -146,7 +146,7 @@ impl PresentedKey {
         Sha256::digest(&self.secret).into()
     }
 
-    /// Whether this is the stored key, compared in constant time, and that is not revoked.
+    /// Whether this is the stored key, and it is not revoked. Compares in constant time.
     #[must_use]
     pub fn matches(&self, stored: &ApiKey) -> bool {
         let is_same: bool = self.secret_hash().ct_eq(&stored.secret_hash).into();

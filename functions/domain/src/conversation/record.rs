@@ -14,7 +14,7 @@ use crate::shared::timestamp::Timestamp;
 /// Largest record, in bytes of JSON.
 pub const MAX_RECORD_BYTES: usize = 2 << 20;
 
-/// Room beyond [`MAX_RECORD_BYTES`] for what an end adds, so that every accepted record can end.
+/// Room beyond [`MAX_RECORD_BYTES`] for what an end adds, so that every conversation can end.
 pub const ENDING_RESERVE_BYTES: usize = 8 << 10;
 
 /// How long after its expected end a conversation becomes overdue.
@@ -31,12 +31,12 @@ pub struct Conversation {
     pub fields: ConversationFields,
     /// Its references at providers, in the order in which we learned them: a transferred call has a second one.
     pub references: Vec<Reference>,
-    /// When a provider first saw someone answer or join.
+    /// When someone first answered or joined.
     pub answered_at: Option<Timestamp>,
     /// When the platform expects it to end.
     pub expected_end: Option<Timestamp>,
-    /// When the schedule handles it: [`OVERDUE_GRACE`] past its expected end; or, once it has ended, until its event is
-    /// announced, if no source would repeat the report.
+    /// When the schedule handles it: [`OVERDUE_GRACE`] past its expected end, to end it; or after an end whose source
+    /// does not repeat, to announce its event.
     pub overdue_at: Option<Timestamp>,
     /// How it ended, once it has.
     pub ended: Option<Ended>,
@@ -100,8 +100,8 @@ impl Conversation {
         hex(&digest(&["document", self.account_id.as_str(), self.id.as_str()])[..12])
     }
 
-    /// The fields as JSON, in the payload's order, between those of `before` and `after`. Every field, `null` if
-    /// unknown.
+    /// The fields as JSON, in the payload's order, between those of `before` and `after`. Every field; `null` or `[]`
+    /// if unknown.
     pub(crate) fn json(&self, before: &[(&str, String)], after: &[(&str, String)]) -> String {
         let mut json = String::with_capacity(self.fields.len() + 512);
         let mut put = |name: &str, value: &str| {

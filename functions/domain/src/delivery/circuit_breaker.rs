@@ -4,8 +4,8 @@
 //! Each attempt at such a destination holds a worker for ten seconds. So a process that has seen it time out repeatedly
 //! lets only [`HALF_OPEN_PROBES`] new deliveries through in a [`window`](crate::shared::rate), counted over all
 //! processes whose circuit is open; [`RateLimiter`](crate::delivery::rate_limiter::RateLimiter) defers the rest.
-//! Retries are made when due. Processes do not share what they have seen, so an answered request costs nothing. Each
-//! process learns by itself: from three timeouts, or a batch of them, and after that from as little as one a minute.
+//! Retries are made when due. Processes do not share what they have seen, so an answer costs no write. Each process
+//! learns alone: three timeouts, which may be one batch, open its circuit; one a minute keeps it open.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -40,8 +40,8 @@ const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2)
 /// The time an invocation needs after a claim to send the request and complete its record.
 const TIME_TO_SEND: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 1);
 
-/// Steps that one delivery may take in one invocation. Each but the last follows from another worker's write, so more
-/// steps than records can exist mean that something is wrong.
+/// Most steps of one delivery in one invocation. All but the last follow another worker's write, so more steps than
+/// possible records mean a fault.
 const MAX_STEPS: usize = 8;
 
 /// Delivers a batch of messages.
@@ -170,7 +170,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         if invocation.deadline.since(now) < TIME_TO_CLAIM {
             return results;
         }
-        // One table call cannot write an item twice; a second copy of a message follows the record of the first.
+        // One table call cannot write an item twice; a message's second copy goes by the first one's record.
         let mut seen = HashSet::new();
         let first: Vec<usize> = (0..items.len())
             .filter(|&index| {
@@ -271,7 +271,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             return self.release(&claim).await;
         }
         let (outcome, trimmed) = self.send(item, sendable, &claim).await;
-        // From the event, not from the message: a resend is made long after its event.
+        // No delay for a resend, which is made long after its event.
         let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
         let delay = is_first.then(|| claim.at.since(sendable.event.accepted_at));
         let completed = CompletedAttempt::new(claim, outcome, trimmed, self.clock.now());

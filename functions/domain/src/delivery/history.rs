@@ -30,7 +30,7 @@ impl From<String> for Owner {
     }
 }
 
-/// One record of a delivery's history. Records are numbered from 1 without a gap, and a number is written once.
+/// One record of a delivery's history. Records are numbered from 1, without a gap or a repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The record's place in the history.

@@ -74,8 +74,7 @@ impl CompletedAttempt {
         let Claim { delivery, number, owner, .. } = claim;
         let (status, next_at) = match outcome.class {
             OutcomeClass::Success => (DeliveryStatus::Delivered, None),
-            // When the owner ended is unknown, only that it was before the lease's end: waiting 10 s more would be a
-            // guess.
+            // The owner stopped at some time before the lease's end: waiting 10 s more would be a guess.
             OutcomeClass::Unknown if number < MAX_ATTEMPTS => (DeliveryStatus::Retrying, Some(at)),
             class if class.is_worth_retrying() && number < MAX_ATTEMPTS => {
                 (DeliveryStatus::Retrying, Some(at + RETRY_AFTER))

@@ -18,7 +18,7 @@ use crate::shared::unavailable::Result;
 pub enum Message {
     /// From ingest to fan-out.
     Event(EventMessage),
-    /// From fan-out to a destination.
+    /// From fan-out to delivery.
     Delivery(DeliveryMessage),
 }
 
@@ -89,7 +89,7 @@ impl Message {
     /// # Errors
     /// Why the body is not one of our messages; without its content, which may be anything.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
-        // serde also accepts a list of the values in the fields' order, with nothing that says which is which.
+        // serde also accepts an array of the values in the fields' order, without names.
         if !body.trim_start().starts_with('{') {
             return Err(serde::de::Error::custom("a message must be a JSON object"));
         }

@@ -40,7 +40,7 @@ pub enum OutcomeClass {
     NoResponse,
     /// The response is not HTTP.
     Protocol,
-    /// The response's head exceeds the limit that we read.
+    /// The response's head exceeds our limit.
     TooLarge,
     /// A GET whose URL is too long even without transcript and analysis; nothing was sent.
     UrlTooLong,

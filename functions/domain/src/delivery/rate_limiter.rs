@@ -289,7 +289,7 @@ mod tests {
         assert_eq!(admissions_with(2).await, [Now, Now, Deferred, Deferred, Deferred, Deferred]);
     }
 
-    /// A configured limit makes no such exception.
+    /// A configured limit has no such bound.
     #[tokio::test]
     async fn what_waits_for_a_destination_that_hangs_waits_at_most_as_long_again_as_it_has_waited() {
         for (limit, age, delay) in [(0, 0, 10), (0, 25, 25), (0, 3_000, 200), (50, 0, 10), (2, 0, 10)] {

@@ -188,8 +188,8 @@ fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destinat
     }
 }
 
-/// Derives the form's boundary from the ids, so that attempts are byte-identical. A payload that contains a boundary,
-/// by chance or on purpose, gets the next one.
+/// Derives the form's boundary from the ids, so that all attempts have one body. A payload that contains a boundary, by
+/// chance or on purpose, gets the next one.
 fn boundary(event: &LifecycleEvent, delivery: &DeliveryId) -> String {
     (0u32..)
         .map(|salt| {

@@ -1,4 +1,4 @@
-//! Cursors: the end of a page of the Delivery Logs, as the caller sends it back for the next page.
+//! Cursors: each marks where a page of the Delivery Logs ends; a caller sends it to get the next.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -25,7 +25,7 @@ pub struct Filter {
     pub destination: Option<DestinationId>,
     /// Of this conversation.
     pub conversation: Option<ConversationId>,
-    /// Of this event.
+    /// Of this kind.
     pub event: Option<EventKind>,
     /// With this status.
     pub status: Option<DeliveryStatus>,

@@ -55,8 +55,8 @@ fn is_public(address: IpAddr) -> bool {
 /// `fd00:ec2::254`), `fe80::/10` (link-local) and `ff00::/8` (multicast) are outside it.
 const V6_GLOBAL_UNICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// The IANA special-purpose registries, including the globally reachable entries: relays and anycast services, none
-/// of them a web server.
+/// The IANA special-purpose registries, with their globally reachable entries: those are relays and anycast services,
+/// not web servers.
 /// <https://www.iana.org/assignments/iana-ipv4-special-registry>,
 /// <https://www.iana.org/assignments/iana-ipv6-special-registry>
 const SPECIAL: [IpNet; 24] = [

@@ -90,7 +90,7 @@ impl DestinationSecrets {
     fn parse(plaintext: &[u8]) -> Result<Self, Invalid> {
         let Plaintext { headers, secret, previous } = serde_json::from_slice(plaintext)
             // A serde error may quote a secret.
-            .map_err(|_| Invalid::new("secrets", "must be as Ringback encrypted them"))?;
+            .map_err(|_| Invalid::new("secrets", "must be JSON that Ringback wrote"))?;
         let previous = previous
             .into_iter()
             .map(|(secret, until)| Ok((SigningSecret::parse(&secret)?, Timestamp::from_millis(until))));

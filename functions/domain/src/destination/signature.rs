@@ -25,7 +25,7 @@ pub struct SigningSecrets {
 pub struct TooManySecrets;
 
 impl SigningSecrets {
-    /// Most valid secrets. Each costs a signature in every request; a receiver needs two during a changeover.
+    /// Most valid secrets. Each costs a signature in every request; a receiver needs two during a rotation.
     pub const MAX_SECRETS: usize = 5;
 
     /// Starts with a first secret.

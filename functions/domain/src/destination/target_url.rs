@@ -17,8 +17,7 @@ use crate::shared::invalid::Invalid;
 pub struct TargetUrl(Url);
 
 impl TargetUrl {
-    /// Longest URL. RFC 9110 (4.1) asks for at least 8,000 bytes; this leaves a GET three quarters of them for the
-    /// payload.
+    /// Longest URL. RFC 9110 (4.1) recommends support for 8,000 bytes; this leaves three quarters for a GET's payload.
     pub const MAX_BYTES: usize = 2048;
 
     /// Parses and checks a customer's URL. The result has the WHATWG's form: `HTTPS://0x7f.1/a b` becomes
@@ -39,8 +38,8 @@ impl TargetUrl {
         Ok(target)
     }
 
-    /// Parses a URL that [`parse`](Self::parse) has accepted. Does not check where it leads, so that a destination
-    /// older than a rule can still be read and corrected; the sender does, with [`check_egress`].
+    /// Parses a URL that [`parse`](Self::parse) has accepted. Does not check where it leads: a destination older than a
+    /// rule must stay readable, to be corrected. The sender checks, with [`check_egress`].
     pub fn from_stored(text: &str) -> Result<Self, Invalid> {
         let url = Url::parse(text).map_err(|error| invalid(format!("is not a URL: {error}")))?;
         check_https(&url)?;
@@ -66,9 +65,8 @@ impl fmt::Debug for TargetUrl {
     }
 }
 
-/// Checks whether a webhook may be sent where the URL leads, as far as the URL tells; the addresses of a name are
-/// checked when it is resolved. Runs at registration and before every request, so that a URL that entered the table in
-/// another way is blocked too.
+/// Checks, by the URL alone, whether a webhook may be sent to it; a name's addresses are checked when it is resolved.
+/// Runs at registration and before every request, so that a URL that entered the table in another way is blocked too.
 pub fn check_egress(url: &Url, policy: &EgressPolicy) -> Result<(), Invalid> {
     check_https(url)?;
     let host = url.host().ok_or_else(|| invalid("must name a host"))?;

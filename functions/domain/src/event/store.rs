@@ -11,7 +11,7 @@ pub trait EventEraser: Send + Sync {
     fn forget_event(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<()>> + Send;
 
     /// Deletes all records of all deliveries of a deleted event; does nothing while the event exists. True if there
-    /// were any. An attempt in progress does not write its deleted record again.
+    /// were any. Completing an attempt does not restore its deleted record.
     fn forget_deliveries(
         &self,
         account: &AccountId,

@@ -108,8 +108,8 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         Ok(CallbackResult::Applied)
     }
 
-    /// The conversation that a callback is about. A room is used again and again: a conversation that ended before the
-    /// callback's meeting began is ruled out, and the next one may not be known yet.
+    /// The conversation that a callback is about; `None` if it is not known yet. A room is used again and again: a
+    /// conversation that ended before the meeting began is ruled out.
     async fn resolve(
         &self,
         account: &AccountId,
@@ -157,7 +157,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         Ok(applied)
     }
 
-    /// Links a reference to a conversation and takes it from any other, unless this conversation has ended.
+    /// Links a reference to a conversation. Takes it from another one unless this one has ended.
     async fn link_reference(
         &self,
         account: &AccountId,
@@ -253,7 +253,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                 || conversation.references != before.references
                 || conversation.answered_at != before.answered_at;
             conversation.updated_at = now;
-            // A full record goes without the change.
+            // A full record drops the change.
             let is_done = !changed || self.conversations.save(&conversation).await? != Saved::Conflict;
             Ok(is_done.then_some(()))
         })

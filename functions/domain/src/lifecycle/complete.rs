@@ -20,7 +20,7 @@ use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Saved, Unavailable};
 
-/// How long after an end the schedule announces an unconfirmed event, if no source repeats its report.
+/// How long after an end the schedule announces an unconfirmed event, if its source never repeats.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(60);
 
 /// A report that a conversation ended.
@@ -33,7 +33,7 @@ pub struct Completion {
     pub flow: CompletionFlow,
     /// How it ended.
     pub end: Ending,
-    /// When it ended by the provider's clock, if a provider reports it.
+    /// When it ended, if a provider reports it.
     pub ended_at: Option<Timestamp>,
     /// What the platform states: replaces what the record has.
     pub stated: ConversationPatch,
@@ -66,7 +66,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         Self { conversations, events, clock }
     }
 
-    /// Ends the record, fixes the event with its current payload, and announces it. The first report wins. Later ones
+    /// Ends the record, stores the event with the current payload and announces it. The first report wins. Later ones
     /// announce the event again if that was never confirmed, so the caller's retry repairs a crash between the steps.
     pub async fn run(&self, completion: &Completion) -> Result<CompletionResult> {
         let Completion { account_id, conversation_id, .. } = completion;
@@ -179,8 +179,8 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         })
     }
 
-    /// Handles a report after the first: keeps what it adds, and notes it if it has another flow or another end, once
-    /// however often it comes. `None` after a conflict.
+    /// Handles a report after the first: keeps what it adds. If its flow or its end is another, notes it once, however
+    /// often it comes. `None` after a conflict.
     async fn record_late(
         &self,
         mut conversation: Conversation,
@@ -219,7 +219,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         }))
     }
 
-    /// Announces the event of an end unless that was confirmed.
+    /// Announces an end's event unless it is marked announced.
     async fn announce_unless_confirmed(&self, conversation: &Conversation, ended: &Ended) -> Result<()> {
         let message = EventMessage {
             v: Version,

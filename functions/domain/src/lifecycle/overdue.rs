@@ -15,7 +15,7 @@ use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// How long a round may go on finding more: the schedule starts the next within a minute.
+/// How long a round looks for more conversations: the next starts within a minute.
 const ROUND: Duration = Duration::from_secs(5);
 
 /// Conversations that are ended concurrently.
@@ -73,7 +73,6 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> End
 
 /// Finds the conversations whose end is overdue.
 pub trait OverdueConversations: Send + Sync {
-    /// Some of the conversations that were overdue at `at`; none only if there are none. May include one that was just
-    /// handled.
+    /// Conversations that were overdue at `at`: some of them, if there are any. May include one that was just handled.
     fn find(&self, at: Timestamp) -> impl Future<Output = Result<Vec<(AccountId, ConversationId)>>> + Send;
 }

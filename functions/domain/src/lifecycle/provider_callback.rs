@@ -13,9 +13,9 @@ use crate::shared::timestamp::Timestamp;
 pub struct ProviderCallback {
     /// The provider's reference to the conversation.
     pub reference: Reference,
-    /// The provider's id of the callback; a repeat has the same.
+    /// Its id under the reference; a repeat has the same.
     pub id: String,
-    /// When it happened, by the provider's clock.
+    /// When it happened, or else when it arrived.
     pub at: Timestamp,
     /// When the meeting, or a participant's stay in one, began, if the callback says so.
     pub began: Option<Timestamp>,

@@ -77,7 +77,7 @@ fn check_status(wanted: Option<ConversationStatus>, conversation: &Conversation)
         (Some(status), Some(ended)) if status.event() == Some(ended.kind) => Ok(()),
         (Some(_), Some(_)) => refuse("cannot change once the conversation has ended"),
         (Some(status), None) if status.event().is_some() => {
-            refuse("becomes final by a completion flow, such as POST /v1/flows/hangup, not by an update")
+            refuse("cannot become final in an update, only in a flow, such as POST /v1/flows/hangup")
         }
         (Some(_), None) => Ok(()),
     }

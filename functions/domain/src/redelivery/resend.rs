@@ -107,8 +107,8 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         Ok(Resent::Sent(Box::new(new)))
     }
 
-    /// Sends every delivery again that matches the filter and ended without success, unless its event was sent to the
-    /// same destination since. Repeating the call creates no second delivery.
+    /// Resends every delivery that matches the filter and ended without success, unless its event was sent to the same
+    /// destination since. Repeating the call creates no second delivery.
     pub async fn all(
         &self,
         account: &AccountId,
@@ -138,8 +138,8 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         Ok(Recovered { deliveries: messages.len(), next: page.next })
     }
 
-    /// Whether no later delivery sent the same event to the destination. Searches by conversation, which also finds
-    /// what the other lists do not show yet: a first attempt in progress.
+    /// Whether no later delivery has the same event and destination. Searches by conversation: only this also finds a
+    /// delivery whose first attempt is in progress.
     async fn is_latest(&self, account: &AccountId, delivery: &Delivery) -> Result<bool> {
         let filter = Filter {
             conversation: Some(delivery.conversation_id.clone()),

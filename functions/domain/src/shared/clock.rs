@@ -7,7 +7,7 @@ pub trait Clock: Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// The machine's uncorrected time, for comparison with other times by the machine's clock.
+    /// The machine's uncorrected time, to compare with other times of the same clock.
     fn local_now(&self) -> Timestamp {
         self.now()
     }

@@ -2,7 +2,7 @@
 
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// Each conflict is another writer's success, and a conversation has few.
+/// A conflict is another writer's success; a record has few writers.
 const MAX_CONFLICTS: usize = 32;
 
 /// Optimistic retry: `step` loads, changes and conditionally saves a record; it runs again after a conflict (`None`).

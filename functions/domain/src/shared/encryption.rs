@@ -23,7 +23,7 @@ impl fmt::Debug for Encrypted {
     }
 }
 
-/// The destination or provider that a ciphertext is bound to. It cannot be decrypted for any other.
+/// The destination or provider that a ciphertext is bound to: it is decrypted for no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncryptionContext<'a> {
     account: &'a AccountId,
@@ -69,8 +69,8 @@ impl fmt::Display for EncryptionContext<'_> {
 
 /// Decrypts what a [`Vault`] has encrypted.
 pub trait Decryptor: Send + Sync {
-    /// Decrypts a secret in its context. Fails if it was encrypted in another context or changed since: only we write
-    /// these secrets, so that is a failure of ours, and work that needs them can continue once it is repaired.
+    /// Decrypts a secret in its context. Fails if it was encrypted in another context or changed since. Only we write
+    /// secrets, so that is our failure; the same call succeeds after a repair.
     fn decrypt(
         &self,
         context: &EncryptionContext<'_>,

@@ -14,7 +14,7 @@ pub const MAX_ID_LENGTH: usize = 128;
 /// a success must stay under 1 KB.
 const TOKEN_BYTES: usize = 12;
 
-/// Random bytes in a destination's id, which must be unique within its account only.
+/// Random bytes in a destination's id. It must be unique only within its account.
 const DESTINATION_BYTES: usize = 8;
 
 macro_rules! id {
@@ -87,7 +87,7 @@ id!(
     EventId, "event_id"
 );
 id!(
-    /// The id of a delivery: one event to one destination. It contains the event's id, so it alone suffices.
+    /// The id of a delivery: one event to one destination. Contains the event's id, so it finds the event.
     DeliveryId, "delivery_id"
 );
 
@@ -118,7 +118,7 @@ impl ConversationId {
 impl EventId {
     const PREFIX: &'static str = "evt_";
 
-    /// Derives the id from the conversation's: it ends once, so a repeated completion creates no second event.
+    /// Derives the id from the conversation's. A conversation ends once, so a repeat creates no second event.
     #[must_use]
     pub fn of_conversation(account: &AccountId, conversation: &ConversationId) -> Self {
         let digest = digest(&["event", account.as_str(), conversation.as_str()]);

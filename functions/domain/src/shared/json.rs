@@ -12,7 +12,7 @@ pub(crate) fn json_of(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// Most fields in one object: several times what any of ours has. Each is compared with all before it.
+/// Most fields in one object: several times what any of ours has. Each name is compared with the rest.
 const MAX_FIELDS: usize = 100;
 
 /// The fields of one JSON object; no name occurs twice.

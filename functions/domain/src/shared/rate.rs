@@ -45,13 +45,13 @@ impl RateLimit {
         }
     }
 
-    /// Whether the `count`th of a window, from 1, exceeds the limit.
+    /// Whether a window's `count`th use (from 1) exceeds the limit.
     #[must_use]
     pub fn is_exceeded_by(self, count: u64) -> bool {
         count > self.0.get()
     }
 
-    /// When the `count`th of a window may go, after all before it.
+    /// When a window's `count`th use may go, after all before it.
     #[must_use]
     pub fn slot_for(self, count: u64, window: Window) -> Timestamp {
         let (windows, rest) = ((count - 1) / self.0, (count - 1) % self.0);

@@ -27,11 +27,11 @@ impl SkewCorrectedClock {
     }
 
     /// Corrects the clock by the `date` of a response to a call that was sent at local time `sent`. The date was
-    /// written between then and now. A clock that agrees with this is not changed, so a slow response does no harm.
+    /// written between `sent` and now. A clock within these bounds is not changed, so a slow response is harmless.
     pub fn observe(&self, date: Timestamp, sent: Timestamp) {
         let least = millis(date) - millis(self.local_now());
         let most = millis(date + RESOLUTION) - millis(sent);
-        // A local clock that was set back during the call tells nothing.
+        // A local clock set back during the call gives no bounds.
         if least <= most {
             let offset = self.offset.load(Ordering::Relaxed).clamp(least, most);
             self.offset.store(offset, Ordering::Relaxed);

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(Timestamp::parse("2025-09-01T11:47:40.2+02:00"), Some(moment));
     }
 
-    /// A time that cannot be written would panic on output, every time if it is in a table.
+    /// A time that cannot be written would panic on output; from a table, on every read.
     #[test]
     fn whatever_moment_there_is_can_be_written() {
         let last = Timestamp::parse("9999-12-31T23:59:59.999Z").unwrap();

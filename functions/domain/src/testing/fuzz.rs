@@ -87,7 +87,7 @@ const RECORD_WORDS: [&str; 10] = [
     "\"event\":1,",
 ];
 
-/// The fields that a platform sends of a conversation, in every flow: accepted ones can be stored, shown and sent.
+/// A conversation's fields, as a platform sends them in every flow: what is accepted can be stored, shown, sent.
 #[test]
 fn a_record_is_taken_or_a_field_is_named() {
     let fuzz = Fuzz::of("bodies").with_words(&RECORD_WORDS).with_samples("ingest", |sample| {

@@ -30,7 +30,7 @@ pub(crate) enum Refusal {
     NoSignature,
     /// The signature does not match this URL and body.
     WrongSignature,
-    /// The timestamp is too far from our clock: the callback is a replay.
+    /// The timestamp is unreadable or too far from our clock: a replay.
     OldTimestamp,
     /// The signature does not cover the body.
     UnsignedBody,
@@ -79,7 +79,7 @@ impl From<Failure> for Problem {
     }
 }
 
-/// The result of a callback: the answer to the provider, which its debugger shows.
+/// The result of a callback. It is the answer, which the provider's debugger shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Effect {

@@ -281,7 +281,7 @@ async fn a_destination_that_is_gone_cancels_what_is_left() {
     }
 }
 
-/// A new record would block the delivery that the same conversation makes when it starts again.
+/// A new record would block the same delivery when the conversation starts again.
 #[tokio::test]
 async fn a_delivery_of_a_conversation_that_was_deleted_is_acknowledged_without_a_trace() {
     let world = World::answering(&[500, 200]);

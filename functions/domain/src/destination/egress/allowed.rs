@@ -13,7 +13,7 @@ use super::network::{v4, v6};
 pub struct AllowedNetworks(Arc<[IpNet]>);
 
 impl AllowedNetworks {
-    /// Reads networks such as `10.20.0.0/16, fd12:3456::/32`. The error follows the setting's name.
+    /// Reads networks such as `10.20.0.0/16, fd12:3456::/32`. The error omits the setting's name.
     pub fn parse(text: &str) -> Result<Self, String> {
         text.split(',').map(|network| parse_network(network.trim())).collect::<Result<_, _>>().map(Self)
     }
@@ -44,8 +44,8 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
     }
 }
 
-/// Networks that lead, by any name, to the machine itself or to the services that provide its credentials, and those in
-/// which no host has an address.
+/// Networks that lead, in any spelling, to this machine or to the services with its credentials, and networks in which
+/// no host has an address.
 const FORBIDDEN: [IpNet; 11] = [
     v4([0, 0, 0, 0], 8),        // this network; Linux treats 0.0.0.0 as loopback
     v4([127, 0, 0, 0], 8),      // loopback: Lambda's Runtime API

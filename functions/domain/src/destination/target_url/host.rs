@@ -49,7 +49,7 @@ fn check_name(name: &str, allows_private: bool) -> Result<(), String> {
     let mut labels = name.rsplit('.').peekable();
     let last = labels.peek().copied().unwrap_or_default();
     // A trailing dot makes an empty label. It would also appear in `Host` and in the certificate check, where most
-    // servers do not recognise their name with it.
+    // servers do not know their name with a dot.
     let is_full = name.len() <= MAX_NAME && labels.all(is_label);
     if !is_full || last.len() == name.len() {
         return Err(

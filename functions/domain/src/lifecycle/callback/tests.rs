@@ -156,7 +156,7 @@ async fn what_waited_for_one_conversation_is_not_told_to_the_next() {
     world.clock.advance(Duration::from_secs(60));
     assert!(!world.name("c-2").await);
     assert_eq!(world.end_of("c-2").await, None);
-    // And a late callback goes by when it happened.
+    // A late callback counts at its own time.
     let late = ProviderCallback { began: None, ..meeting(&world, "late", 0) };
     receive(&world, &ProviderCallback { at: Timestamp::from_millis(1_000_001), ..late }).await;
     assert_eq!(world.end_of("c-2").await, None);

@@ -227,7 +227,7 @@ async fn an_end_that_brings_more_than_a_record_holds_ends_nothing() {
     assert!(world.events.sent().is_empty());
 }
 
-/// Notes that bring a conversation that ended as [`COMPLETED`] to so many bytes.
+/// Notes that fill a conversation, ended as [`COMPLETED`], to this many bytes.
 async fn notes_filling(bytes: usize) -> ConversationFields {
     let world = World::new();
     world.end(COMPLETED, CompletionFlow::Hangup).await;

@@ -27,8 +27,8 @@ impl CapturedLog {
     /// Starts capturing.
     #[must_use]
     pub fn start() -> Self {
-        // While a process has one dispatcher, `tracing` asks the default of the first thread that reaches a line
-        // whether the line is enabled, and caches a no. With two dispatchers it asks both.
+        // While a process has one dispatcher, `tracing` asks the first thread that reaches a line whether the line is
+        // enabled, and caches a "no". With two, it asks both dispatchers.
         static SECOND: OnceLock<Dispatch> = OnceLock::new();
         SECOND.get_or_init(|| Dispatch::new(Subscription(Arc::default())));
         let lines = Arc::default();

@@ -51,7 +51,7 @@ impl Fuzz {
         self
     }
 
-    /// Adds a part of each of a function's samples that has it.
+    /// Adds `part` of each sample of a function that has one.
     #[must_use]
     pub fn with_samples(mut self, function: &str, part: impl Fn(&Value) -> Option<String>) -> Self {
         let before = self.seeds.len();

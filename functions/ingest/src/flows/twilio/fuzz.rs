@@ -80,8 +80,8 @@ fn is_believed(method: &str, [query, content_type, signature, body]: [&str; 4]) 
     Some(!matches!(verified, Err(Failure::Refused(_))))
 }
 
-/// Input lines: query, content type, signature; the rest is the body. The two genuine requests are signed by the query
-/// alone, and by the query with the hash of the body in it.
+/// Input lines: query, content type, signature; the rest is the body. One genuine request is signed by a query that has
+/// the body's hash, the other by a query alone.
 #[test]
 fn only_a_request_whose_query_is_signed_and_holds_the_bodys_hash_is_believed() {
     let body = r#"{"CallSid":"CA1","CallStatus":"completed"}"#;

@@ -1,4 +1,4 @@
-//! Verifies Twilio's signature, which covers the URL, and the body by its parameters or by its hash in the URL.
+//! Verifies Twilio's signature. It covers the URL, and the body as parameters or as a hash in the URL.
 //! <https://www.twilio.com/docs/usage/security#validating-requests>
 
 use std::collections::{BTreeMap, BTreeSet};
