@@ -1,4 +1,4 @@
-//! Why the counts are exact: the record of an attempt is its claim.
+//! The ledger of attempts, and why its counts are exact: the record of an attempt is its claim.
 //!
 //! A queue may deliver a message to two workers, and a worker may die at any step. So a worker writes an attempt's
 //! record *before* the request, on the condition that no record of that number exists, and completes it afterwards. At

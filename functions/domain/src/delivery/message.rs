@@ -44,12 +44,6 @@ pub struct DeliveryMessage {
     pub created_at: Timestamp,
 }
 
-impl From<Version> for u8 {
-    fn from(_: Version) -> Self {
-        1
-    }
-}
-
 impl From<Delivery> for DeliveryMessage {
     fn from(delivery: Delivery) -> Self {
         let Delivery { account_id, id, destination_id, conversation_id, event, trigger, created_at } =

@@ -54,6 +54,12 @@ impl TryFrom<u8> for Version {
     }
 }
 
+impl From<Version> for u8 {
+    fn from(_: Version) -> Self {
+        1
+    }
+}
+
 /// The queue from ingest to fan-out.
 pub trait EventQueue: Send + Sync {
     /// Sends a message; `Ok` once the queue has accepted it.
