@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Template, keeps};
+use super::{Template, keeps, named};
 
 const REVIEWED: &str = include_str!("permissions.txt");
 
@@ -221,6 +221,45 @@ async fn query_writes_nothing_else_only_ingest_and_dispatch_send_and_nothing_is_
                 "/QueryRole/Properties/ManagedPolicyArns/1",
                 json!("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"),
             ),
+        ],
+    )
+    .await;
+}
+
+/// Lambda stops a function that a chain of messages invokes for the seventeenth time, unless it says `Allow`. Elsewhere that
+/// guard stays.
+fn who_sends_to_its_own_queues_allows_loops(template: &Template) -> Vec<String> {
+    let invoked_by = |function: &str| -> Vec<&str> {
+        let mappings = template.resources("AWS::Lambda::EventSourceMapping").map(|(_, mapping)| mapping);
+        let own = mappings.filter(|mapping| named(&mapping["FunctionName"]) == function);
+        own.map(|mapping| named(&mapping["EventSourceArn"])).collect()
+    };
+    let sends_to = |role: &str, queue: &str| {
+        granted(template).iter().any(|line| {
+            let mut words = line.split(' ');
+            words.next() == Some(role) && line.ends_with(&format!(" sqs:SendMessage {queue}"))
+        })
+    };
+    template
+        .resources("AWS::Lambda::Function")
+        .filter(|(id, function)| {
+            let role = named(&function["Role"]);
+            let loops = invoked_by(id).iter().any(|queue| sends_to(role, queue));
+            loops != (function["RecursiveLoop"] == "Allow")
+        })
+        .map(|(id, _)| format!("{id}: RecursiveLoop does not fit what it sends"))
+        .collect()
+}
+
+#[tokio::test]
+async fn who_may_send_to_a_queue_that_invokes_it_allows_loops() {
+    keeps(
+        who_sends_to_its_own_queues_allows_loops,
+        &[
+            ("/Dispatch/Properties/RecursiveLoop", Value::Null),
+            ("/Dispatch/Properties/RecursiveLoop", json!("Terminate")),
+            ("/Query/Properties/RecursiveLoop", json!("Allow")),
+            ("/EventsToDispatch/Properties/FunctionName", json!({"Ref": "Ingest"})),
         ],
     )
     .await;

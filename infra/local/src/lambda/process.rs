@@ -79,9 +79,7 @@ impl Processes {
         match answer {
             // An error that the handler returned leaves the process as good as an answer does.
             Ok(_) | Err(InvokeError::Failed { .. }) => self.keep_warm(sandbox),
-            Err(InvokeError::Crashed(_) | InvokeError::TimedOut | InvokeError::Throttled) => {
-                sandbox.kill().await;
-            }
+            Err(_) => sandbox.kill().await,
         }
         answer
     }
