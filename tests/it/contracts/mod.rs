@@ -4,8 +4,10 @@
 //! purpose, so that none of them can come to hold by itself. Wants `python3` with `aws-sam-translator`; without it they
 //! say so and pass.
 
+mod alarm_state;
 mod alarms;
 mod functions;
+mod metrics;
 mod names;
 mod permissions;
 mod queues;
