@@ -6,6 +6,7 @@
 
 mod alarm_state;
 mod alarms;
+mod contexts;
 mod functions;
 mod metrics;
 mod names;
