@@ -40,7 +40,7 @@ pub(crate) fn captured() -> &'static Lines {
     static LINES: OnceLock<Lines> = OnceLock::new();
     LINES.get_or_init(|| {
         let lines = Lines::default();
-        let says = [("METRICS_NAMESPACE", "Ringback/test"), ("RUST_LOG", "info")];
+        let says = [("METRICS_NAMESPACE", "Ringback/test"), ("LOG_LEVEL", "DEBUG")];
         let says = says.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let writer = lines.clone();
         let config = telemetry::Config::read(&BTreeMap::from(says)).unwrap();

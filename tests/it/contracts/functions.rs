@@ -30,7 +30,7 @@ impl Vars for Asked {
             ("FUNCTION_TIMEOUT_SECONDS", "30"),
         ]);
         let optional =
-            ["RUST_LOG", "METRICS_NAMESPACE", "PUBLIC_URL", "ALLOWED_NETWORKS", "TRUSTED_CERTIFICATE"];
+            ["LOG_LEVEL", "METRICS_NAMESPACE", "PUBLIC_URL", "ALLOWED_NETWORKS", "TRUSTED_CERTIFICATE"];
         let text = (!optional.contains(&name)).then_some("x");
         numbers.get(name).copied().or(text).map(ToOwned::to_owned)
     }
@@ -128,7 +128,14 @@ fn each_logs_to_a_group_of_its_own_that_forgets(template: &Template) -> Vec<Stri
     let mut fits = |function: &Value| {
         let group = named(&function["LoggingConfig"]["LogGroup"]);
         let forgets = template.properties(group)["RetentionInDays"] == json!({"Ref": "LogRetentionDays"});
-        function["LoggingConfig"]["LogFormat"] == "JSON" && forgets && groups.insert(group.to_owned())
+        // Lambda drops JSON lines below its own level, whatever the function writes.
+        let level = json!({"Ref": "LogLevel"});
+        let shown = function["LoggingConfig"]["ApplicationLogLevel"] == level
+            && function["Environment"]["Variables"]["LOG_LEVEL"] == level;
+        function["LoggingConfig"]["LogFormat"] == "JSON"
+            && forgets
+            && shown
+            && groups.insert(group.to_owned())
     };
     functions(template).filter(|(_, function)| !fits(function)).map(|(id, _)| id.to_owned()).collect()
 }
@@ -141,6 +148,8 @@ async fn every_function_has_a_log_of_its_own() {
             ("/Query/Properties/LoggingConfig/LogGroup", json!({"Ref": "IngestLogs"})),
             ("/DispatchLogs/Properties/RetentionInDays", Value::Null),
             ("/Ingest/Properties/LoggingConfig/LogFormat", json!("Text")),
+            ("/Query/Properties/LoggingConfig/ApplicationLogLevel", Value::Null),
+            ("/Dispatch/Properties/Environment/Variables/LOG_LEVEL", json!("INFO")),
         ],
     )
     .await;
