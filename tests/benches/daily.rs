@@ -1,4 +1,4 @@
-//! How long a webhook of Daily waits for its answer, one after the other: signature, secret, link and record.
+//! The response times of Daily's webhooks, sent one after the other: signature, secret, link and record.
 
 use std::time::Instant;
 
@@ -9,10 +9,10 @@ use crate::figures::Figures;
 use crate::providers::Daily;
 use crate::world::World;
 
-/// Webhooks that are timed, of each kind.
+/// Timed webhooks of each kind.
 const WEBHOOKS: usize = 2_000;
 
-/// Webhooks before them, until everything is warm.
+/// Webhooks sent before, to warm everything up.
 const WARM_UP: usize = 200;
 
 pub(crate) async fn run() {
@@ -27,8 +27,8 @@ pub(crate) async fn run() {
     }
     measure("ends a conversation", &daily, "meeting.ended", "room").await;
     measure("repeats an end", &daily, "meeting.ended", "room").await;
-    measure("of a room that is not ours", &daily, "meeting.ended", "elsewhere").await;
-    measure("of a type that does not matter", &daily, "recording.started", "room").await;
+    measure("of an unknown room", &daily, "meeting.ended", "elsewhere").await;
+    measure("of an ignored type", &daily, "recording.started", "room").await;
     world.stack.stop().await;
 }
 
@@ -46,6 +46,6 @@ async fn measure(what: &str, daily: &Daily, kind: &str, room: &str) {
         assert_eq!(status, StatusCode::OK);
     }
     let figures = Figures::of(&times);
-    let [half, most, all] = [50, 99, 100].map(|percent| figures.percent(percent));
-    println!("{what:<32} p50 {half:>6.2} ms   p99 {most:>6.2} ms   max {all:>6.2} ms");
+    let [p50, p99, max] = [50, 99, 100].map(|percent| figures.percentile(percent));
+    println!("{what:<32} p50 {p50:>6.2} ms   p99 {p99:>6.2} ms   max {max:>6.2} ms");
 }

@@ -1,8 +1,8 @@
-//! Times as people read them.
+//! Percentiles of measured times.
 
 use std::time::Duration;
 
-/// Times in milliseconds, the shortest first.
+/// Times in milliseconds, in ascending order.
 pub(crate) struct Figures(Vec<f64>);
 
 impl Figures {
@@ -12,8 +12,8 @@ impl Figures {
         Self(sorted)
     }
 
-    /// So many percent took this long at the most.
-    pub(crate) fn percent(&self, percent: usize) -> f64 {
+    /// The time that this percentage of the measurements took at most.
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
         self.0[(self.0.len() * percent / 100).min(self.0.len() - 1)]
     }
 }

@@ -1,4 +1,4 @@
-//! How long a page of the Delivery Logs takes among ten thousand deliveries, each by the cursor of the one before.
+//! The time that a page of the Delivery Logs takes among ten thousand deliveries, read in order by cursor.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::world::{Customer, World};
 
 const DELIVERIES: u64 = 10_000;
 
-/// A page of the API's largest size: a hundred pages hold all of them.
+/// The API's largest page size: a hundred pages hold every delivery.
 const PAGE: usize = 100;
 
 pub(crate) async fn run() {
@@ -32,15 +32,15 @@ pub(crate) async fn run() {
         assert_eq!(found, DELIVERIES, "{query}");
         let [first, hundredth] = [times[0], times[99]].map(milliseconds);
         let figures = Figures::of(&times);
-        let [half, most] = [50, 100].map(|percent| figures.percent(percent));
+        let [p50, max] = [50, 100].map(|percent| figures.percentile(percent));
         println!(
-            "{query:<32} page 1 {first:>6.1} ms   page 100 {hundredth:>6.1} ms   p50 {half:>6.1} ms   max {most:>6.1} ms"
+            "{query:<32} page 1 {first:>6.1} ms   page 100 {hundredth:>6.1} ms   p50 {p50:>6.1} ms   max {max:>6.1} ms"
         );
     }
     world.stack.stop().await;
 }
 
-/// Deliveries as the dispatcher records them, a second apart, the last of them now.
+/// Records deliveries as Dispatch does, a second apart, the last one now.
 async fn fill(world: &World, customer: &Customer) {
     let retention = Retention::read(&Days).unwrap();
     let table = world.stack.resources.tables["DeliveryLogTable"].clone();
@@ -82,7 +82,7 @@ async fn record(ledger: &LedgerTable, account: &AccountId, number: u64, millis: 
     assert!(ledger.complete(&CompletedAttempt::new(claim, outcome, &[], at)).await.unwrap());
 }
 
-/// The times of all pages, and how many deliveries were on them.
+/// Reads all pages; returns their times and the number of deliveries on them.
 async fn walk(world: &World, customer: &Customer, query: &str) -> (Vec<Duration>, u64) {
     let (mut times, mut found, mut cursor) = (Vec::new(), 0, String::new());
     loop {
@@ -101,7 +101,7 @@ async fn walk(world: &World, customer: &Customer, query: &str) -> (Vec<Duration>
     }
 }
 
-/// Thirty days.
+/// A retention of thirty days.
 struct Days;
 
 impl Vars for Days {

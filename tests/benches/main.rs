@@ -1,13 +1,13 @@
-//! Figures of tests/README.md: `cargo bench -p tests`, or one of them by its name, `cargo bench -p tests -- daily`.
+//! Measures the figures in tests/README.md: `cargo bench -p tests`, or one by name, `cargo bench -p tests -- daily`.
 //!
-//! Clients are in the same process and go through the HTTP front of the stack; tables, queues and the receiver are at
-//! real endpoints over sockets, in memory.
+//! Clients run in the same process and use the stack's HTTP front; tables, queues and the receiver are in memory, at
+//! real endpoints over sockets.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a benchmark that cannot go on has failed, and it prints its figures"
+    reason = "a benchmark that cannot continue has failed, and it prints its figures"
 )]
 
 mod daily;
@@ -22,13 +22,13 @@ mod providers;
 #[path = "../it/tools.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod tools;
-#[path = "../it/world.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../it/world/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests use the rest")]
 mod world;
 
 #[tokio::main]
 async fn main() {
-    // Cargo adds flags for harnesses.
+    // Cargo adds flags for test harnesses.
     let names: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wants = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     assert!(

@@ -1,4 +1,4 @@
-//! The API as a customer's programs use it: answers, errors, pages.
+//! The API as a customer's programs use it: responses, errors, pages.
 
 use std::collections::HashSet;
 
@@ -51,7 +51,7 @@ async fn a_record_of_two_mebibytes_is_taken_and_a_larger_one_refused() {
         customer.send(Method::POST, "/v1/flows/hangup", Some(record("larger", (2 << 20) + 1))).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(problem["code"], "too_large");
-    // Fits, but cannot be compressed to what a table item holds.
+    // Within the limit, but does not compress to the size of a table item.
     let noise: String =
         (0..50_000_u32).map(|n| EventId::of_conversation(&acme(), &id(n)).to_string()).collect();
     let body = json!({"conversation_id": "noise", "conversation_status": "COMPLETED", "notes": noise});
@@ -208,10 +208,10 @@ async fn pages_follow_each_other_newest_first_and_cursors_are_good_for_their_sea
         assert_eq!(status, StatusCode::BAD_REQUEST, "{query}");
         answers.insert(problem.to_string());
     }
-    assert_eq!(answers.len(), 1, "uniform: {answers:?}");
+    assert_eq!(answers.len(), 1, "the errors differ: {answers:?}");
 }
 
-/// The conversations of all pages.
+/// Collects the conversations of all pages.
 async fn walk(customer: &Customer, query: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut cursor = String::new();

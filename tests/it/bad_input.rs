@@ -1,4 +1,4 @@
-//! What the internet sends: every route takes nonsense without failing, and says what is wrong with it.
+//! Malformed input: no route fails on it, and client errors say what is wrong.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 use crate::described;
 use crate::world::{Customer, World, text};
 
-/// The longest that a refusal may take on a busy machine. What takes longer grows with the square of its input.
+/// The maximum time of a response on a busy machine. Anything slower is quadratic in its input.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// Longest answer to nonsense: an error does not give back what it was given.
+/// The maximum size of an error response: errors do not echo their input.
 const MAX_ANSWER_BYTES: usize = 4096;
 
-/// A route with ids of the caller's own in it.
+/// A route whose path parameters are filled with the caller's own ids.
 struct Route {
     key: String,
     method: String,
     path: String,
 }
 
-/// Every route of the template, so that a new one is tested without being named here.
+/// Every route of the template, so that a new route is tested without being named here.
 fn routes(customer: &Customer, destination: &str, delivery: &str) -> Vec<Route> {
     let template = Template::read(&Parameters::new()).unwrap();
     let own = [
@@ -36,16 +36,16 @@ fn routes(customer: &Customer, destination: &str, delivery: &str) -> Vec<Route> 
     ];
     let route = |route: &local::template::Route| {
         let path = own.iter().fold(route.path.clone(), |path, (name, id)| path.replace(name, id));
-        assert!(!path.contains('{'), "{path} has a parameter that nothing is known of");
+        assert!(!path.contains('{'), "{path} has an unknown parameter");
         Route { key: route.key(), method: route.method.clone(), path }
     };
-    // Deletions come last: what they take away, others need.
+    // Deletions come last, because other routes need what they delete.
     let mut routes: Vec<_> = template.routes.iter().map(route).collect();
     routes.sort_by_key(|route| route.method == "DELETE");
     routes
 }
 
-/// Types that no route of ours is for.
+/// Content types that no route accepts.
 const KINDS: [&str; 4] = [
     "text/plain",
     "multipart/form-data; boundary=x",
@@ -53,11 +53,11 @@ const KINDS: [&str; 4] = [
     "application/x-www-form-urlencoded",
 ];
 
-/// Fields of our routes, each of a type that it has nowhere.
+/// Fields of the routes, each with a type that no route accepts.
 const WRONG_TYPES: &str =
     r#"{"name":1,"url":[],"conversation_id":{},"secret":5,"since":7,"grace_hours":"x","event":1}"#;
 
-/// Bodies that no route of ours takes.
+/// Bodies that no route accepts.
 fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let deep = |open: &str, close: &str, levels: usize| {
         format!("{{\"conversation_transcript\":{}{}}}", open.repeat(levels), close.repeat(levels))
@@ -65,7 +65,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     };
     let many = (0..250_000).map(|n| format!("\"{n:x}\":0")).collect::<Vec<_>>().join(",");
     vec![
-        ("nothing that is JSON", b"{".to_vec()),
+        ("a cut-off object", b"{".to_vec()),
         ("text", b"\"text\"".to_vec()),
         ("null", b"null".to_vec()),
         ("a number", b"1e999999".to_vec()),
@@ -73,11 +73,11 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("two values", b"{} {}".to_vec()),
         ("a byte order mark", b"\xef\xbb\xbf{}".to_vec()),
         ("UTF-16", b"{\0}\0".to_vec()),
-        ("what is no UTF-8", b"{\"name\":\"\xff\xfe\"}".to_vec()),
+        ("invalid UTF-8", b"{\"name\":\"\xff\xfe\"}".to_vec()),
         ("a lone surrogate", br#"{"name":"\ud800"}"#.to_vec()),
         ("NUL bytes", vec![0; 1000]),
         ("a field twice", br#"{"name":"a","name":"b"}"#.to_vec()),
-        ("a field that is not known", br#"{"constructor":{"name":1}}"#.to_vec()),
+        ("an unknown field", br#"{"constructor":{"name":1}}"#.to_vec()),
         ("a field with a long name", format!("{{\"{}\":1}}", "x".repeat(1_000_000)).into_bytes()),
         ("a quarter of a million fields", format!("{{{many}}}").into_bytes()),
         ("wrong types", WRONG_TYPES.as_bytes().to_vec()),
@@ -85,8 +85,8 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
             "huge numbers",
             format!("{{\"conversation_duration\":{0},\"grace_hours\":{0}}}", "9".repeat(5000)).into_bytes(),
         ),
-        ("a hundred thousand arrays in each other", deep("[", "]", 100_000)),
-        ("a hundred thousand objects in each other", deep("{\"a\":", "}", 100_000)),
+        ("a hundred thousand nested arrays", deep("[", "]", 100_000)),
+        ("a hundred thousand nested objects", deep("{\"a\":", "}", 100_000)),
         ("three megabytes", vec![b' '; 3 << 20]),
     ]
 }
@@ -148,7 +148,7 @@ async fn no_body_makes_a_route_fail() {
             let url = world.stack.url(&route.path);
             let sent = send(&world.http, &customer, url, route, Some(body), kind).await;
             check(what, route, &sent);
-            let what = format!("{} took {what} as {kind}: {}", route.key, sent.body);
+            let what = format!("{} accepted {what} as {kind}: {}", route.key, sent.body);
             assert!(sent.status.is_client_error(), "{what}");
         }
     }
@@ -197,7 +197,7 @@ async fn nonsense_leaves_no_trace() {
     );
     let (status, _) = customer.send("GET".parse().unwrap(), "/v1/public/conversations/c-deep", None).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    // As deep as anybody needs, and all the way through.
+    // A realistic depth is delivered.
     let (status, answer) = customer.send("POST".parse().unwrap(), "/v1/flows/hangup", Some(deep(64))).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
     let delivery = customer.delivery_once("c-deep", "delivered").await;
@@ -205,7 +205,7 @@ async fn nonsense_leaves_no_trace() {
     assert_eq!(customer.get("/v1/public/conversations/c-deep").await["conversation_status"], "COMPLETED");
 }
 
-/// The HTTP API hands bodies over as base64 where their type is not text.
+/// The HTTP API passes bodies of non-text types as base64.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_claims_to_be_base64_and_is_not_is_refused() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! What a delivery costs at the tables, as the tables themselves count it.
+//! The cost of events, deliveries and requests in table calls and capacity units, as the tables report it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,29 +37,29 @@ use local::provision::provision;
 use local::template::{Parameters, Template};
 use serde_json::{Value, json};
 
-use crate::between::{self, Between, Onward, Reply, Server};
+use crate::between::{self, Interceptor, Reply, Server, Upstream};
 use crate::world::MORNING_MS;
 
-/// Deliveries of a batch.
+/// Deliveries in a batch.
 const BATCH: usize = 10;
 
-/// One call that passed, and the capacity units it took, indexes included.
+/// One call to the tables and the capacity units it consumed, indexes included.
 struct Call {
     operation: String,
     units: f64,
 }
 
-/// Has the tables say what each call took.
+/// Makes the tables report what each call consumed.
 #[derive(Default)]
 struct Meter(Arc<Mutex<Vec<Call>>>);
 
-impl Between for Meter {
-    async fn pass(&self, mut call: between::Call, onward: &Onward) -> Option<Reply> {
+impl Interceptor for Meter {
+    async fn intercept(&self, mut call: between::Call, upstream: &Upstream) -> Option<Reply> {
         let mut request: Value = serde_json::from_slice(&call.body).unwrap();
         request["ReturnConsumedCapacity"] = json!("INDEXES");
         call.body = request.to_string().into();
         let operation = call.operation.clone();
-        let reply = onward.send(call).await?;
+        let reply = upstream.send(call).await?;
         let answer: Value = serde_json::from_slice(&reply.body).unwrap();
         let consumed = &answer["ConsumedCapacity"];
         let each = consumed.as_array().cloned().unwrap_or_else(|| vec![consumed.clone()]);
@@ -69,7 +69,7 @@ impl Between for Meter {
     }
 }
 
-/// A receiver that answers with as much as is kept of a success.
+/// A sender whose responses fill the excerpt that is kept of a success.
 struct Talkative;
 
 impl WebhookSender for Talkative {
@@ -102,7 +102,7 @@ async fn metered(endpoints: &Endpoints) -> (Clients, Arc<Mutex<Vec<Call>>>) {
     (clients(&variables, adapters::aws::loader()).await, calls)
 }
 
-/// The template's tables, with clients of which the first are metered.
+/// The template's tables, with a metered and a direct client.
 struct Tables {
     metered: aws_sdk_dynamodb::Client,
     direct: aws_sdk_dynamodb::Client,
@@ -137,7 +137,7 @@ impl Tables {
         ConversationTables::new(table, "DeliveryLogTable".to_owned(), self.retention, Arc::clone(&self.clock))
     }
 
-    /// What opens secrets, as a new process has it.
+    /// The decryptor of a new process, with nothing cached.
     fn decryptor(&self) -> KmsDecryptor {
         KmsDecryptor::new(self.kms.clone(), "key".to_owned(), Arc::clone(&self.clock))
     }
@@ -161,7 +161,7 @@ async fn an_accepted_event_costs_two_writes_of_five_units_and_one_read() {
     let tables = Tables::start().await;
     let conversations = tables.conversations(&tables.metered);
     let complete = Complete::new(conversations, MemoryQueue::default(), Arc::clone(&tables.clock));
-    // What a platform states at the end of a call of two minutes.
+    // What a platform states at the end of a two-minute call.
     let stated = json!({"agent_id": "68ea2517dbb84c09bae1ba0a", "conversation_duration": 142,
         "conversation_transcript": (0..20).map(|turn| json!({"role": "user", "content": format!("turn {turn}, some words")})).collect::<Vec<_>>()});
     let completion = Completion {
@@ -176,7 +176,7 @@ async fn an_accepted_event_costs_two_writes_of_five_units_and_one_read() {
     complete.run(&completion).await.unwrap();
     assert_eq!(tables.count("GetItem"), 1, "the record, if there is one");
     assert_eq!(tables.count("TransactWriteItems"), 1, "its end and the event, both or neither");
-    assert_eq!(tables.count("PutItem"), 1, "the event is on its way");
+    assert_eq!(tables.count("PutItem"), 1, "the event is marked as announced");
     assert_eq!(tables.all(), 3, "and nothing else");
     let writes = tables.units("TransactWriteItems") + tables.units("PutItem");
     assert!((1.0..=5.0).contains(&writes), "{writes} write units");
@@ -186,7 +186,7 @@ async fn an_accepted_event_costs_two_writes_of_five_units_and_one_read() {
 async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one_read() {
     let tables = Tables::start().await;
 
-    // An event as it is after a call of two minutes, and ten destinations.
+    // The event of a two-minute call, and ten destinations.
     let event = domain::event::lifecycle_event::LifecycleEvent {
         accepted_at: tables.clock.now(),
         ..sample::event(&"{}".repeat(2000))
@@ -241,12 +241,12 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
 
     assert_eq!(tables.count("BatchGetItem"), 1, "one read for the whole batch");
     assert_eq!(tables.count("BatchExecuteStatement"), 1, "ten claims in one call");
-    assert_eq!(tables.count("UpdateItem"), BATCH, "a completion each");
+    assert_eq!(tables.count("UpdateItem"), BATCH, "one completion for each");
     assert_eq!(tables.all(), BATCH + 2, "and nothing else");
     let writes = tables.units("BatchExecuteStatement") + tables.units("UpdateItem");
     assert!(writes <= 4.0 * BATCH as f64, "{writes} write units");
     assert!(tables.units("BatchExecuteStatement") >= BATCH as f64, "the meter counts");
-    assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "the key of each destination");
+    assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "one data key for each destination");
 
     // The same event, sent again to the same destinations by the same process.
     for (number, received) in batch.iter_mut().enumerate() {
@@ -255,7 +255,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let id = "2a9f6c1e-6a0b-4c8e-9d53-000000000002".to_owned();
     let invocation = Invocation { id, deadline: tables.clock.now() + Duration::from_secs(30) };
     assert_eq!(deliver.run(&batch, &invocation).await, [Verdict::Done; BATCH]);
-    assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "a process that is warm asks for none");
+    assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "a warm process needs none");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,7 +264,7 @@ async fn to_count_a_request_costs_one_write_of_one_unit() {
     let rates = RateTable::new(tables.metered.clone(), "DeliveryLogTable".to_owned());
     let (account, window) = (sample::account(), Window::at(tables.clock.now()));
     for place in 1..=3 {
-        assert_eq!(rates.increment(RateKey::Requests(&account), window).await.unwrap(), place);
+        assert_eq!(rates.add(RateKey::Requests(&account), window, 1).await.unwrap(), place);
     }
     assert_eq!((tables.all(), tables.count("UpdateItem")), (3, 3));
     assert!((tables.units("UpdateItem") - 3.0).abs() < 0.1, "{} write units", tables.units("UpdateItem"));

@@ -1,4 +1,4 @@
-//! Exchanges with the API, held against its description: those of [`send`], by which tests talk to the API.
+//! Checks exchanges with the API against its description. Tests send their requests with [`send`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -9,7 +9,7 @@ use reqwest::{Body, Method, RequestBuilder, StatusCode};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-/// As it is served, but nothing is left open: an answer with a field more than the description has is wrong.
+/// The description as served, but closed: a response with a field that is not described is wrong.
 static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     let mut description = serde_json::from_str(include_str!("../../functions/query/openapi.json")).unwrap();
     close(&mut description);
@@ -29,18 +29,18 @@ fn close(value: &mut Value) {
     }
 }
 
-/// What is said in one exchange.
+/// A request and its response.
 pub(crate) struct Exchange<'a> {
     pub(crate) method: &'a Method,
     pub(crate) url: &'a Url,
-    /// If there is one.
+    /// Empty without one.
     pub(crate) body: &'a [u8],
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) answer: &'a Value,
 }
 
-/// Sends a request, and holds the exchange against the description: status and body.
+/// Sends a request and checks the exchange against the description; returns status and body.
 pub(crate) async fn send(request: RequestBuilder) -> (StatusCode, Value) {
     let (http, request) = request.build_split();
     let request = request.unwrap();
@@ -52,33 +52,33 @@ pub(crate) async fn send(request: RequestBuilder) -> (StatusCode, Value) {
     let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
     let exchange =
         Exchange { method: &method, url: &url, body: &body, status, headers: &headers, answer: &answer };
-    if let Err(wrong) = hold(&exchange) {
-        panic!("not as openapi.json says: {method} {url}, answered {status}: {wrong}\n{answer}");
+    if let Err(wrong) = check(&exchange) {
+        panic!("{method} {url}, answered {status}, is not as described in openapi.json: {wrong}\n{answer}");
     }
     (status, answer)
 }
 
-/// A webhook's payload is as described.
+/// Asserts that a webhook's payload is as described.
 pub(crate) fn check_payload(payload: &Value) {
     let schema = json!({"$ref": "#/components/schemas/Payload"});
     assert_eq!(fits(&schema, payload), Ok(()), "{payload}");
 }
 
-/// What was accepted might have been sent, and the answer might have been expected; or what is wrong.
-pub(crate) fn hold(exchange: &Exchange<'_>) -> Result<(), String> {
+/// Checks that the response is described, and the request, too, if it was accepted. The error says what is wrong.
+pub(crate) fn check(exchange: &Exchange<'_>) -> Result<(), String> {
     // A route that does not exist is not described.
     let Some(operation) = operation(exchange.method, exchange.url.path()) else { return Ok(()) };
     if exchange.status.is_success() {
-        hold_query(operation, exchange.url)?;
-        hold_body(operation, exchange.body)?;
+        check_query(operation, exchange.url)?;
+        check_body(operation, exchange.body)?;
     }
     let status = exchange.status.as_str();
     let mut response = operation["responses"].get(status).ok_or("the status is not described")?;
     if let Some(name) = response["$ref"].as_str() {
-        response = DESCRIPTION.pointer(name.trim_start_matches('#')).ok_or("it refers to nothing")?;
+        response = DESCRIPTION.pointer(name.trim_start_matches('#')).ok_or("its reference leads nowhere")?;
     }
     let Some(content) = response.get("content") else {
-        // Whatever type a gateway gives to nothing.
+        // A gateway may give an empty body any media type.
         return if *exchange.answer == json!("") { Ok(()) } else { Err("it has a body".to_owned()) };
     };
     let media_type = exchange.headers.get("content-type").ok_or("it has no media type")?.to_str().unwrap();
@@ -86,29 +86,29 @@ pub(crate) fn hold(exchange: &Exchange<'_>) -> Result<(), String> {
     fits(&described["schema"], exchange.answer)
 }
 
-fn hold_query(operation: &Value, url: &Url) -> Result<(), String> {
+fn check_query(operation: &Value, url: &Url) -> Result<(), String> {
     let described = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
     let described: Vec<_> = described.iter().filter(|parameter| parameter["in"] == "query").collect();
     for (name, value) in url.query_pairs() {
         let Some(parameter) = described.iter().find(|parameter| parameter["name"] == *name) else {
-            // A provider adds to what it calls whatever it likes, and who takes no parameters does not look.
+            // Providers add parameters of their own, and routes without parameters ignore the query.
             if described.is_empty() || operation["security"] == json!([]) {
                 continue;
             }
-            return Err(format!("{name} is no parameter"));
+            return Err(format!("{name} is not a parameter"));
         };
         let is_number = parameter["schema"]["type"] == "integer";
         let value = if is_number { serde_json::from_str(&value).unwrap() } else { json!(value) };
         fits(&parameter["schema"], &value).map_err(|wrong| format!("{name}: {wrong}"))?;
     }
-    let is_there = |parameter: &Value| url.query_pairs().any(|(name, _)| parameter["name"] == *name);
-    match described.iter().find(|parameter| parameter["required"] == true && !is_there(parameter)) {
+    let is_present = |parameter: &Value| url.query_pairs().any(|(name, _)| parameter["name"] == *name);
+    match described.iter().find(|parameter| parameter["required"] == true && !is_present(parameter)) {
         Some(parameter) => Err(format!("{} is missing", parameter["name"])),
         None => Ok(()),
     }
 }
 
-fn hold_body(operation: &Value, body: &[u8]) -> Result<(), String> {
+fn check_body(operation: &Value, body: &[u8]) -> Result<(), String> {
     let Ok(body) = serde_json::from_slice(body) else { return Ok(()) }; // none, or a form
     let schema = operation.pointer("/requestBody/content/application~1json/schema");
     fits(schema.ok_or("it takes no JSON")?, &body)
@@ -124,12 +124,12 @@ fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     operations.get(method.as_str().to_lowercase())
 }
 
-/// Operations by path.
+/// The operations by path.
 pub(crate) fn paths() -> &'static Map<String, Value> {
     DESCRIPTION["paths"].as_object().unwrap()
 }
 
-/// What a value has that the schema has not, or the other way round.
+/// Validates a value; the error names the difference to the schema and its place.
 pub(crate) fn fits(schema: &Value, value: &Value) -> Result<(), String> {
     static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
     let mut validators = VALIDATORS.lock().unwrap();

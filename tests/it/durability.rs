@@ -1,4 +1,4 @@
-//! What survives a `kill -9`.
+//! Deliveries survive a `kill -9`.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -25,10 +25,10 @@ const DELIVERIES: usize = 200;
 /// Conversations that end at the same time.
 const AT_ONCE: usize = 5;
 
-/// Longer than a queue's visibility timeout (180 s) and any lease: by then, nobody of before the kill owns anything.
+/// Longer than a queue's visibility timeout (180 s) and any lease, so that nothing is owned from before the kill.
 const LATER: Duration = Duration::from_secs(200);
 
-/// Starts the program that `cargo run` starts, on this data: its process, and the customer it made for its demo.
+/// Starts the program that `cargo run` starts, on this data; returns its process and its demo customer.
 async fn ringback(data: &Path) -> (Child, Customer) {
     let variables = data.join("variables.env");
     let program = Command::new(binaries().await.join("ringback"))
@@ -40,7 +40,7 @@ async fn ringback(data: &Path) -> (Child, Customer) {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    // Written once all is up, the variables before it.
+    // The program writes this file once everything is up, and the variables before it.
     let key = eventually("the demo's key", async || {
         let demo: Value = serde_json::from_slice(&std::fs::read(data.join("demo.json")).ok()?).ok()?;
         demo["api_key"].as_str().map(str::to_owned)
@@ -51,7 +51,7 @@ async fn ringback(data: &Path) -> (Child, Customer) {
     (program, Customer::with_key(url.to_owned(), key))
 }
 
-/// A conversation ends. Who is not told that it was accepted says it again.
+/// Ends a conversation, repeating the call until it is accepted.
 async fn hang_up(customer: &Customer, conversation: &str) {
     let what = format!("{conversation} accepted");
     eventually(&what, async || customer.try_to_hang_up(conversation).await.ok()).await;
@@ -61,13 +61,13 @@ async fn hang_up(customer: &Customer, conversation: &str) {
 async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_none_a_fifth_time() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path();
-    // The receiver outlives the stack, and is trusted because the stack finds this authority in its data.
+    // The receiver outlives the stack, which trusts it because this authority is in its data.
     let authority = Authority::load_or_create(data).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let receiver = Receiver::start(listener, authority.server_config().unwrap(), Clock::system()).unwrap();
 
     let (mut stack, customer) = ringback(data).await;
-    // The demo's own destination goes with the stack's own receiver.
+    // The demo's destination leads to the stack's own receiver, which dies with the stack.
     for demo in customer.get("/v1/destinations").await["destinations"].as_array().unwrap() {
         let path = format!("/v1/destinations/{}", text(&demo["id"]));
         assert_eq!(customer.call(Method::DELETE, &path, None).await.0, StatusCode::NO_CONTENT);
@@ -81,7 +81,7 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
         hang_up(&customer, conversation).await;
         accepted.lock().unwrap().insert(conversation);
     });
-    // A quarter is delivered, and some of the rest hang; long before four of their attempts have.
+    // A quarter is delivered, and some of the rest hang; none is near its fourth attempt.
     tokio::select! {
         _ = receiver.wait_for("/hooks", DELIVERIES / 4 + 10) => {}
         () = hang_ups.then(|()| pending()) => {}
@@ -95,11 +95,11 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
     let options = Options { data: Some(data.to_owned()), ..options(clock) };
     let world = World::with(options).await;
     let customer = Customer::with_key(world.stack.url(""), customer.key);
-    // Who had no answer asks again.
+    // Calls that got no answer are repeated.
     for conversation in conversations.iter().filter(|conversation| !accepted.contains(conversation)) {
         hang_up(&customer, conversation).await;
     }
-    // A fan-out that was killed makes its messages again, and of two for one delivery the second waits for the first.
+    // A killed fan-out sends its messages again; of two messages for one delivery, the second waits for the first.
     world.quiet_in_time(&hand).await;
 
     for conversation in &conversations {
@@ -122,5 +122,5 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
         .iter()
         .filter(|request| request.headers["webhook-attempt"] != "1")
         .count();
-    assert!(again >= 10, "those that hung at the kill were tried again: {again}");
+    assert!(again >= 10, "deliveries that hung at the kill were retried: {again}");
 }

@@ -1,4 +1,4 @@
-//! A customer deletes a conversation, and nothing of it is left or comes back.
+//! A customer deletes a conversation: none of its data is left or comes back.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn delete(customer: &Customer, conversation: &str) -> (StatusCode, Value) 
     customer.call(Method::DELETE, &format!("/v1/conversations/{conversation}"), None).await
 }
 
-/// What the tables of conversations and deliveries hold of an account.
+/// An account's rows in the tables of conversations and deliveries.
 async fn kept_of(world: &World, account: &str) -> Vec<String> {
     let mut kept = Vec::new();
     for table in ["ConversationsTable", "DeliveryLogTable"] {
@@ -59,7 +59,7 @@ async fn a_deleted_conversation_leaves_nothing_behind_and_sends_nothing_more() {
     acme.put_conversation("c-1", &json!({"twilio_call_sid": CALL, "daily_room": ROOM, "notes": "private"}))
         .await;
     acme.hang_up("c-1").await;
-    let deliveries = eventually("a success, a skipped one, and one that waits for its retry", async || {
+    let deliveries = eventually("a delivered, a retrying and a skipped delivery", async || {
         let deliveries = acme.deliveries_of("c-1").await;
         let is = |status: &str| deliveries.iter().any(|delivery| delivery["status"] == status);
         (is("delivered") && is("retrying") && is("skipped")).then_some(deliveries)
@@ -68,7 +68,7 @@ async fn a_deleted_conversation_leaves_nothing_behind_and_sends_nothing_more() {
     let delivered = deliveries.iter().find(|delivery| delivery["status"] == "delivered").unwrap();
     let resend = format!("/v1/deliveries/{}/resend", text(&delivered["id"]));
     assert_eq!(acme.call(Method::POST, &resend, None).await.0, StatusCode::ACCEPTED);
-    eventually("what was sent again", async || {
+    eventually("the resent delivery", async || {
         let deliveries = acme.deliveries_of("c-1").await;
         (deliveries.iter().filter(|delivery| delivery["status"] == "delivered").count() == 2).then_some(())
     })
@@ -96,7 +96,7 @@ async fn a_deleted_conversation_leaves_nothing_behind_and_sends_nothing_more() {
         assert_eq!(acme.call(method, &path, None).await.0, StatusCode::NOT_FOUND, "{path}");
     }
 
-    // The delivery that waited for its retry, and the event's own message once more: a queue may hand it out twice.
+    // The waiting delivery comes due, and the event's message is delivered once more, as queues may do.
     let sent = || ["/works", "/fails", "/off"].map(|path| receiver.received(path).len());
     let before = sent();
     announce_again(&world, &acme, "c-1").await;
@@ -105,10 +105,10 @@ async fn a_deleted_conversation_leaves_nothing_behind_and_sends_nothing_more() {
     assert_eq!(sent(), before);
     assert_eq!(kept_of(&world, &acme.account_id).await, Vec::<String>::new());
 
-    // The same id begins again as a new conversation, whose deliveries nothing stands in the way of.
+    // The same id can name a new conversation, whose deliveries work as usual.
     receiver.answer("/fails", Answer::Status(200));
     acme.hang_up("c-1").await;
-    let again = eventually("the deliveries of the new one", async || {
+    let again = eventually("the new conversation's deliveries", async || {
         let deliveries = acme.deliveries_of("c-1").await;
         (deliveries.iter().filter(|delivery| delivery["status"] == "delivered").count() == 2)
             .then_some(deliveries)
@@ -119,7 +119,7 @@ async fn a_deleted_conversation_leaves_nothing_behind_and_sends_nothing_more() {
     assert_eq!(sent(), [before[0] + 1, before[1] + 1, before[2]]);
 }
 
-/// Puts the message of a conversation's event into its queue.
+/// Sends the message of a conversation's event to its queue.
 async fn announce_again(world: &World, customer: &Customer, conversation: &str) {
     let account_id = AccountId::parse(&*customer.account_id).unwrap();
     let conversation_id = ConversationId::parse(conversation).unwrap();
@@ -155,7 +155,7 @@ async fn a_conversation_that_has_not_ended_is_deleted_with_what_providers_call_i
         "{kept:#?}"
     );
 
-    // The call is unknown again, and the room is its former conversation's.
+    // The call is unknown again, and the room belongs to its earlier conversation.
     assert_eq!(twilio.call("completed").await.1, json!({"result": "parked"}));
     assert_eq!(send(daily.webhook("meeting.ended", &json!({}))).await.1, json!({"result": "applied"}));
     let record = acme.get("/v1/public/conversations/before").await;
@@ -190,7 +190,7 @@ async fn callbacks_that_wait_for_a_deleted_conversation_are_deleted_with_it() {
     assert_eq!(kept_of(&world, &acme.account_id).await, Vec::<String>::new());
 }
 
-/// An attempt is under way while the records of its delivery are deleted.
+/// The records of a delivery are deleted during an attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_ends_after_its_conversation_was_deleted_brings_no_record_back() {
     let world = World::start().await;
@@ -231,7 +231,7 @@ async fn an_attempt_that_ends_after_its_conversation_was_deleted_brings_no_recor
         assert_eq!(kept().await, Vec::<String>::new());
     }
 
-    // A second attempt that is claimed when the first one's record has gone: its row has no head to write to.
+    // A second attempt is claimed after the first one's record was deleted: there is no head row to write to.
     claim_all(2).await;
     assert!(!ledger.complete(&failed(2)).await.unwrap());
     assert_eq!(kept().await.len(), 1);

@@ -1,4 +1,4 @@
-//! What must hold of any answer that comes over a socket, and of any payload that goes out.
+//! Properties of every response that arrives over a socket, and of every payload that is sent.
 
 use bytes::Bytes;
 use domain::delivery::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass};
@@ -12,7 +12,7 @@ use crate::sender::authority::Authority;
 use crate::sender::receiver::{Answer, Receiver};
 use crate::sender::{HOST, attempt, sender};
 
-/// Each has a connection and a handshake of its own.
+/// Each needs its own connection and handshake.
 const ANSWERS: usize = 300;
 
 const PAYLOADS: usize = 2_000;
@@ -42,7 +42,7 @@ async fn any_bytes_are_an_outcome() {
     }
 }
 
-/// Read back by the libraries that receivers use.
+/// The payloads are read back by the libraries that receivers use.
 #[tokio::test]
 async fn any_payload_arrives_as_it_was() {
     let fuzz = Fuzz::of("bodies");

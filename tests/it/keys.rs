@@ -1,4 +1,4 @@
-//! API keys over their life: listed by what a person recognises them by, and revoked at once.
+//! The life of API keys: listed without their secrets, revoked with immediate effect.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Customer, World, text};
 
-/// Asks for accounts and keys as an operator does.
+/// Runs an operator's command for accounts and keys.
 async fn operate(world: &World, command: &Value) -> Value {
     world.stack.invoke("Destinations", command).await.unwrap()
 }
@@ -23,7 +23,7 @@ async fn keys_of(world: &World, account: &str) -> Vec<Value> {
     listed["api_keys"].as_array().unwrap().clone()
 }
 
-/// One more key of the customer's account.
+/// Creates another key for the customer's account.
 async fn key_for(world: &World, customer: &Customer, scope: &str) -> Customer {
     let key = json!({"account_id": customer.account_id, "name": scope, "scopes": [scope]});
     let made = operate(world, &json!({"create_api_key": key})).await;
@@ -37,7 +37,7 @@ async fn key_for(world: &World, customer: &Customer, scope: &str) -> Customer {
     key
 }
 
-/// The row of a key as it is stored.
+/// A key's stored row.
 async fn row_of(world: &World, key: &Customer) -> HashMap<String, AttributeValue> {
     let (_, id) = key.key_id().split_once('_').unwrap();
     let table = &world.stack.resources.tables["DestinationsTable"];
@@ -85,7 +85,7 @@ async fn a_revoked_key_is_at_once_like_one_that_never_was() {
     let key = key_for(&world, &acme, "manage").await;
     assert_eq!(key.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::OK);
 
-    // Not by another account, not by another id, and not by the key itself, which an error would repeat.
+    // Another account, another id and the whole key are refused; the error does not repeat the key.
     let revoke =
         |account: &str, key_id: &str| json!({"revoke_api_key": {"account_id": account, "key_id": key_id}});
     let theirs = refused(&world, &revoke(&other.account_id, key.key_id())).await;
@@ -93,7 +93,7 @@ async fn a_revoked_key_is_at_once_like_one_that_never_was() {
     assert_eq!(theirs, nobodys);
     let whole = refused(&world, &revoke(&acme.account_id, &key.key)).await;
     assert!(!whole.contains(key.key.rsplit_once('_').unwrap().1), "{whole}");
-    assert_eq!(key.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::OK, "it is still good");
+    assert_eq!(key.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::OK, "it still works");
 
     let revoked = operate(&world, &revoke(&acme.account_id, key.key_id())).await;
     let unknown =
@@ -101,7 +101,7 @@ async fn a_revoked_key_is_at_once_like_one_that_never_was() {
     let answer = key.call(Method::GET, "/v1/destinations", None).await;
     assert_eq!(answer.0, StatusCode::UNAUTHORIZED);
     assert_eq!(answer, unknown.call(Method::GET, "/v1/destinations", None).await);
-    // For the functions that share no process with the one that revoked it, too, and whatever its scopes are.
+    // Also in functions that share no process with the one that revoked it, and whatever the key's scopes.
     for (method, path) in [(Method::POST, "/v1/flows/hangup"), (Method::GET, "/v1/deliveries")] {
         assert_eq!(
             key.call(method.clone(), path, None).await,
@@ -112,7 +112,7 @@ async fn a_revoked_key_is_at_once_like_one_that_never_was() {
     assert_eq!(
         acme.call(Method::GET, "/v1/destinations", None).await.0,
         StatusCode::OK,
-        "the other key is good"
+        "the other key still works"
     );
 
     let again = operate(&world, &revoke(&acme.account_id, key.key_id())).await;
@@ -154,11 +154,11 @@ async fn the_day_of_a_keys_last_use_is_noted_by_whatever_function_it_is_used_for
     hand.advance(Duration::from_secs(60 * 60));
     use_all().await;
     assert_eq!(last_used().await, ["2026-09-02"; 3].map(Value::from));
-    // Also a use that the key has no scope for: somebody has it.
+    // A use outside the key's scopes counts, because somebody has the key.
     hand.advance(Duration::from_secs(24 * 60 * 60));
     assert_eq!(reader.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::FORBIDDEN);
     assert_eq!(last_used().await[2], json!("2026-09-03"));
-    // And none of a key that is not good, or not there.
+    // The use of an invalid key does not count.
     let last = if manager.key.ends_with('0') { "1" } else { "0" };
     let wrong = format!("{}{last}", &manager.key[..manager.key.len() - 1]);
     let wrong = Customer::with_key(world.stack.url(""), wrong);

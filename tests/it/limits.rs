@@ -1,4 +1,4 @@
-//! How much an account may ask for, and how much a destination is sent, in ten seconds.
+//! Rate limits over ten seconds: of an account's requests, and of requests to a destination.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ async fn an_account_that_asks_too_often_is_told_when_to_come_again_and_another_i
     let ask = async |key: &str, path: &str| {
         world.http.get(world.stack.url(path)).header("x-api-key", key).send().await.unwrap()
     };
-    // More than two windows take, and over all functions that look at keys.
+    // More requests than two windows allow, spread over functions that check keys.
     let mut refused = None;
     for turn in 0..11 {
         let path = ["/v1/deliveries", "/v1/destinations"][turn % 2];
@@ -48,7 +48,7 @@ async fn an_account_that_asks_too_often_is_told_when_to_come_again_and_another_i
     );
 }
 
-/// Ten at once where three go in ten seconds: all of them are delivered, each by one attempt.
+/// Ten deliveries at once under a limit of three in ten seconds: each is delivered in one attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_with_a_limit_gets_everything_a_few_at_a_time() {
     let (world, hand) = World::by_hand_as(&[("DeliveryRateLimit", "3")]).await;
@@ -93,7 +93,7 @@ async fn row_44_a_destination_that_hangs_is_sent_a_few_new_deliveries_at_a_time(
     for conversation in &new {
         customer.hang_up(conversation).await;
     }
-    let untried = eventually("three that have timed out, too", async || {
+    let untried = eventually("three more timeouts", async || {
         let mut untried = Vec::new();
         for conversation in &new {
             match &customer.deliveries_of(conversation).await[..] {

@@ -1,4 +1,4 @@
-//! What the functions of this process log, with their metrics.
+//! Captures the log of the functions in this process, with their metrics.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use adapters::telemetry;
 
-/// What was logged, by whoever ran in this process.
+/// The log of this process.
 #[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl Lines {
-    /// All of it so far.
+impl CapturedLog {
+    /// The whole log so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The lines that have all of these in them.
+    /// The lines that contain all of these parts.
     pub(crate) fn with(&self, parts: &[&str]) -> Vec<String> {
         let text = self.text();
         let lines = text.lines().filter(|line| parts.iter().all(|part| line.contains(part)));
@@ -24,7 +24,7 @@ impl Lines {
     }
 }
 
-impl io::Write for Lines {
+impl io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -35,16 +35,16 @@ impl io::Write for Lines {
     }
 }
 
-/// The log as functions write it, with their metrics. Of this whole process, so it starts once.
-pub(crate) fn captured() -> &'static Lines {
-    static LINES: OnceLock<Lines> = OnceLock::new();
-    LINES.get_or_init(|| {
-        let lines = Lines::default();
-        let says = [("METRICS_NAMESPACE", "Ringback/test"), ("LOG_LEVEL", "DEBUG")];
-        let says = says.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let writer = lines.clone();
-        let config = telemetry::Config::read(&BTreeMap::from(says)).unwrap();
+/// Starts to capture on the first call, once for the whole process, and returns the log.
+pub(crate) fn captured() -> &'static CapturedLog {
+    static LOG: OnceLock<CapturedLog> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = CapturedLog::default();
+        let variables = [("METRICS_NAMESPACE", "Ringback/test"), ("LOG_LEVEL", "DEBUG")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let writer = log.clone();
+        let config = telemetry::Config::read(&BTreeMap::from(variables)).unwrap();
         config.start_to(move || writer.clone());
-        lines
+        log
     })
 }

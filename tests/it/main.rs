@@ -1,11 +1,11 @@
 //! Ringback as a whole: real SDK clients, real sockets, a real https receiver with a real certificate.
 //!
-//! [`world`] starts it and gives customers verbs. Where time matters, a hand drives the clock.
+//! [`world`] starts the stack and gives customers verbs. Where time matters, the test moves the clock by hand.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
 mod api;

@@ -1,4 +1,4 @@
-//! The description of the API is complete, and what is held against it ([`crate::described`]) can fail.
+//! The API's description is complete, and the check against it ([`crate::described`]) can fail.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::described::{Exchange, fits, hold, paths};
+use crate::described::{Exchange, check, fits, paths};
 use crate::world::World;
 
 #[test]
 fn every_route_is_described_and_nothing_else() {
     let template = Template::read(&Parameters::new()).unwrap();
-    // The page is for people.
+    // The page is not part of the API.
     let routes = template
         .routes
         .iter()
@@ -55,7 +55,7 @@ fn an_answer_that_is_not_as_described_is_found() {
         headers: &json_type,
         answer: &stats,
     };
-    assert_eq!(hold(&good), Ok(()));
+    assert_eq!(check(&good), Ok(()));
     let last = json!({"at": "2026-09-01T00:00:00Z", "outcome": "ok", "http_status": 200});
     for bad in [
         Exchange { answer: &with("succeeded", json!("1")), ..good },
@@ -71,9 +71,9 @@ fn an_answer_that_is_not_as_described_is_found() {
         Exchange { url: &url("&to=2026-09-02T00:00:00Z&buckets=201"), ..good },
         Exchange { url: &url("&to=2026-09-02T00:00:00Z&bucket=2"), ..good },
     ] {
-        assert!(hold(&bad).is_err(), "{} {} {:?}", bad.url, bad.answer, bad.status);
+        assert!(check(&bad).is_err(), "{} {} {:?}", bad.url, bad.answer, bad.status);
     }
-    // What a gateway says by itself.
+    // Errors of the gateway itself.
     for (status, message) in [
         (StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long"),
         (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"),
@@ -82,12 +82,12 @@ fn an_answer_that_is_not_as_described_is_found() {
     ] {
         let url = Url::parse("https://api.example.com/v1/flows/hangup").unwrap();
         let answer = json!({ "message": message });
-        let by_itself = Exchange { method: &Method::POST, url: &url, status, answer: &answer, ..good };
-        assert_eq!(hold(&by_itself), Ok(()), "{status}");
+        let from_gateway = Exchange { method: &Method::POST, url: &url, status, answer: &answer, ..good };
+        assert_eq!(check(&from_gateway), Ok(()), "{status}");
     }
 }
 
-/// What is refused is not described as something to send.
+/// Bodies that the API refuses do not match the description.
 #[test]
 fn what_is_refused_is_not_described() {
     for (schema, body) in [

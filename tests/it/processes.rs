@@ -1,7 +1,7 @@
-//! The functions as Lambda runs them: native processes at a Runtime API, with deadlines of their own.
+//! The functions as Lambda runs them: native processes with a Runtime API and deadlines.
 
 use local::clock::Clock;
-use local::functions::{Reach, Runs};
+use local::functions::{Egress, RunMode};
 use local::receiver::Answer;
 use local::stack::Options;
 use reqwest::{Method, StatusCode};
@@ -9,15 +9,15 @@ use serde_json::json;
 
 use crate::world::{World, binaries, options};
 
-async fn as_processes(reach: Reach) -> World {
+async fn as_processes(egress: Egress) -> World {
     let directory = binaries().await.to_owned();
-    let runs = Runs::AsProcesses { directory, reach };
-    World::with(Options { runs, ..options(Clock::system()) }).await
+    let run_mode = RunMode::AsProcesses { directory, egress };
+    World::with(Options { run_mode, ..options(Clock::system()) }).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_attempt_is_repeated_after_ten_seconds_by_processes_too() {
-    let world = as_processes(Reach::ThisMachine).await;
+    let world = as_processes(Egress::PublicAndLoopback).await;
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "PATCH").await;
     world.stack.receiver.answer_next("/hooks", [Answer::Status(500)]);
@@ -31,10 +31,10 @@ async fn a_failed_attempt_is_repeated_after_ten_seconds_by_processes_too() {
     assert!((9.8..12.5).contains(&(second.at - first.at).as_secs_f64()), "{:?}", second.at - first.at);
 }
 
-/// All four are the binaries that are deployed. They can't be told to reach this machine, and that is what is seen.
+/// All four are the deployed binaries, which cannot be configured to reach this machine.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deployed_binaries_send_to_public_addresses_only() {
-    let world = as_processes(Reach::Public).await;
+    let world = as_processes(Egress::PublicOnly).await;
     let customer = world.customer("Acme").await;
     let here = world.stack.receiver.url("/hooks");
     let refused = json!({"name": "Here", "url": here});
@@ -50,7 +50,7 @@ async fn the_deployed_binaries_send_to_public_addresses_only() {
     let delivery = customer.delivery_after("c-1", 1).await;
     assert_eq!((&delivery["outcome"], &delivery["status"]), (&json!("dns"), &json!("retrying")));
 
-    // Past the check at registration, as if the rules had been other ones then: the next attempt does not go there.
+    // A URL that bypassed the check at registration, as if the rules had been different then, is not reached either.
     world.force_url(&customer, &destination, &here).await;
     let delivery = customer.delivery_once("c-1", "exhausted").await;
     world.quiet().await;

@@ -1,4 +1,4 @@
-//! Twilio and Daily as they call: signed by code of its own, which shares nothing with the one that verifies.
+//! Twilio's and Daily's callbacks, signed by code that shares nothing with the verification.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,29 +13,29 @@ use sha2::Sha256;
 use crate::described::send;
 use crate::world::{Customer, World};
 
-/// A call, as Twilio names it.
+/// A call's id at Twilio.
 pub(crate) const CALL: &str = "CA00000000000000000000000000000001";
 
-/// A room, as Daily names it.
+/// A room's name at Daily.
 pub(crate) const ROOM: &str = "my-room";
 
-/// What accounts set as Twilio's token.
+/// The Twilio token that accounts set.
 pub(crate) const TWILIO_TOKEN: &str = "test_auth_token";
 
-/// What accounts set as Daily's secret.
+/// The Daily secret that accounts set.
 pub(crate) const DAILY_SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/// Twilio, calling back to one account.
+/// Twilio, which sends callbacks to one account.
 #[derive(Clone)]
 pub(crate) struct Twilio {
     pub(crate) token: String,
-    /// Where the account's callbacks go, as Twilio was told.
+    /// The account's callback URL, as configured at Twilio.
     pub(crate) url: String,
     pub(crate) http: Client,
 }
 
 impl Twilio {
-    /// The account has set its token, and given Twilio this URL, with a query if there is one.
+    /// Sets the account's token and configures its callback URL, with this query unless it is empty.
     pub(crate) async fn of(world: &World, customer: &Customer, query: &str) -> Self {
         let token = TWILIO_TOKEN.to_owned();
         customer.set_provider("twilio", &token).await;
@@ -89,18 +89,18 @@ pub(crate) fn sign_for_twilio(token: &str, url: &str, pairs: &[(&str, &str)]) ->
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// Daily, calling back to one account.
+/// Daily, which sends webhooks to one account.
 #[derive(Clone)]
 pub(crate) struct Daily {
     pub(crate) secret: String,
     pub(crate) url: String,
     pub(crate) http: Client,
-    /// Its clock, in seconds since the epoch.
+    /// Daily's clock, in seconds since the epoch.
     pub(crate) now: u64,
 }
 
 impl Daily {
-    /// The account has set its secret, and Daily's clock agrees with the stack's.
+    /// Sets the account's secret; Daily's clock agrees with the stack's.
     pub(crate) async fn of(world: &World, customer: &Customer) -> Self {
         let secret = DAILY_SECRET.to_owned();
         customer.set_provider("daily", &secret).await;
@@ -108,7 +108,7 @@ impl Daily {
         Self { secret, url, http: world.http.clone(), now: world.now_ms() / 1000 }
     }
 
-    /// A webhook of [`ROOM`], with more in its payload.
+    /// A webhook about [`ROOM`] with `more` fields in its payload.
     pub(crate) fn webhook(&self, kind: &str, more: &Value) -> RequestBuilder {
         let mut payload = json!({"room": ROOM});
         payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

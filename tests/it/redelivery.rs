@@ -1,18 +1,18 @@
-//! Events that are sent again, destinations that are tried, secrets that are rotated.
+//! Resends, test events, recovery, rotated secrets, masked headers and stats.
 
 use std::time::Duration;
 
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::receiver::{Answer, Signature};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::world::{Customer, World, eventually, text};
 
-/// A customer with one destination, whose receiver can be told what to answer.
+/// A customer with one destination, whose receiver verifies signatures.
 struct Scene {
     world: World,
-    hand: Hand,
+    hand: ClockControl,
     customer: Customer,
     destination: String,
 }
@@ -27,7 +27,7 @@ impl Scene {
         Self { world, hand, customer, destination }
     }
 
-    /// A conversation ends, and its delivery fails four times.
+    /// Ends a conversation and lets its delivery fail four times; returns the delivery.
     async fn exhaust(&self, conversation: &str) -> Value {
         self.world.stack.receiver.answer("/hooks", Answer::Status(500));
         self.customer.hang_up(conversation).await;
@@ -48,9 +48,9 @@ impl Scene {
         self.post(&format!("/v1/destinations/{}/recover", self.destination), body).await
     }
 
-    /// A delivery by its id, once it has ended.
-    async fn ended(&self, id: &str) -> Value {
-        eventually("a delivery that has ended", async || {
+    /// Waits until a delivery has succeeded, and returns it.
+    async fn delivered(&self, id: &str) -> Value {
+        eventually("a successful delivery", async || {
             let (status, delivery) =
                 self.customer.call(Method::GET, &format!("/v1/deliveries/{id}"), None).await;
             (status == StatusCode::OK && delivery["status"] == "delivered").then_some(delivery)
@@ -67,7 +67,7 @@ async fn a_resend_is_a_new_delivery_of_the_same_event() {
     let (status, sent) = scene.post(&path, &json!({})).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{sent}");
     assert_eq!(sent["event_id"], first["event_id"]);
-    let again = scene.ended(&text(&sent["delivery_id"])).await;
+    let again = scene.delivered(&text(&sent["delivery_id"])).await;
     assert_eq!((&again["trigger"], &again["attempts"]), (&json!("resend"), &json!(1)));
     let requests = scene.world.stack.receiver.received("/hooks");
     assert_eq!(requests.len(), 5);
@@ -75,7 +75,7 @@ async fn a_resend_is_a_new_delivery_of_the_same_event() {
     assert_eq!(requests[4].payload, requests[0].payload);
     assert_eq!(again["payload"].as_str().unwrap().as_bytes(), requests[0].payload.as_ref().unwrap());
     let newest = &scene.customer.get("/v1/deliveries").await["deliveries"][0];
-    assert_eq!(newest["id"], sent["delivery_id"], "it is listed as what it is: new");
+    assert_eq!(newest["id"], sent["delivery_id"], "it is listed as new");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +115,7 @@ async fn a_test_event_goes_to_its_destination_alone_and_is_marked() {
     let path = format!("/v1/destinations/{}/test", scene.destination);
     let (status, sent) = scene.post(&path, &json!({"event": "conversation.failed"})).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{sent}");
-    let delivery = scene.ended(&text(&sent["delivery_id"])).await;
+    let delivery = scene.delivered(&text(&sent["delivery_id"])).await;
     assert_eq!((&delivery["trigger"], &delivery["event"]), (&json!("test"), &json!("conversation.failed")));
     let shown = &delivery["attempt_log"][0]["request"];
     assert_eq!(
@@ -162,14 +162,14 @@ async fn a_recovery_sends_again_what_failed_and_once_only() {
         assert_eq!(answer.0, StatusCode::ACCEPTED);
     }
     for conversation in ["c-1", "c-2", "c-4"] {
-        eventually("a delivery that came through", async || {
+        eventually("a successful delivery", async || {
             let deliveries = scene.customer.deliveries_of(conversation).await;
             deliveries.iter().any(|delivery| delivery["status"] == "delivered").then_some(())
         })
         .await;
     }
-    // A second message of a delivery that was under way has been put off until its lease is over, and whoever works on
-    // one when the clock moves may be stopped: it comes again until nothing is left.
+    // A second message of a delivery in progress is deferred until the lease expires, and moving the clock may stop a
+    // worker: its messages come back until nothing is left.
     eventually("empty queues", async || {
         let mut left = 0;
         for queue in ["EventsQueue", "DeliveriesQueue", "DeadLettersQueue"] {
@@ -204,7 +204,7 @@ async fn a_rotated_secret_is_good_beside_the_new_one_for_its_grace_time() {
     assert_eq!(rotated["previous_secret_expires_at"], "2026-09-01T12:00:00.000Z");
     assert_eq!(verified("c-2").await, (Verified, 2), "the old secret still verifies");
     scene.world.stack.receiver.trust("/hooks", &text(&rotated["secret"])).unwrap();
-    assert_eq!(verified("c-3").await, (Verified, 2), "and the new one already");
+    assert_eq!(verified("c-3").await, (Verified, 2), "and so does the new one");
     scene.hand.advance(Duration::from_secs(2 * 60 * 60));
     assert_eq!(verified("c-4").await, (Verified, 1));
     let shown = scene.customer.get(&format!("/v1/destinations/{}", scene.destination)).await;

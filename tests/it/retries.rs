@@ -1,16 +1,18 @@
-//! Failures, and what follows from them.
+//! Failed attempts, their retries and their effect on other deliveries.
 
 use std::time::{Duration, Instant};
 
 use local::receiver::Answer;
 use serde_json::json;
 
+use crate::log;
 use crate::world::World;
 
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_always_fails_gets_four_requests_and_the_dead_letter_is_reconciled() {
+async fn a_receiver_that_always_fails_gets_four_requests_and_leaves_no_dead_letter() {
+    let lines = log::captured();
     let (world, hand) = World::by_hand().await;
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
@@ -26,6 +28,11 @@ async fn a_receiver_that_always_fails_gets_four_requests_and_the_dead_letter_is_
     let delivery = customer.delivery_once("c-1", "exhausted").await;
     world.quiet().await;
 
+    let id = delivery["id"].as_str().unwrap();
+    assert!(
+        lines.with(&["delivery.attempted", id]).len() == 4
+            && lines.with(&["dead_letter.reconciled", id]).is_empty()
+    );
     assert_eq!(delivery["attempts"], 4);
     assert_eq!(delivery["http_status"], 500);
     let log = delivery["attempt_log"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! Every file in `events/` does at its function what its name says.
+//! Every file in `events/` does what its name says when its function is invoked with it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,34 +10,34 @@ use serde_json::{Value, json};
 use crate::providers::{DAILY_SECRET, Daily, TWILIO_TOKEN, Twilio, sign_for_daily, sign_for_twilio};
 use crate::world::{Customer, World};
 
-/// What stands in the files where an account and its key belong.
+/// The placeholders in the files for an account and its key.
 const ACCOUNT: &str = "acc_000000000000000000000000";
 const KEY: &str = "vk_0000000000000000_000000000000000000000000000000000000000000000000";
 
-/// The part of the key that names it.
+/// The id of the placeholder key.
 const KEY_ID: &str = "vk_0000000000000000";
 
 /// The conversation in the files.
 const CONVERSATION: &str = "a28e7071-508e-4d45-8887-085531aafaba";
 
-/// What a function makes of a sample.
-enum Made {
-    /// An HTTP response of this status whose body has this value there.
+/// The expected result of a sample.
+enum Expected {
+    /// An HTTP response with this status whose body has this value at the pointer.
     Response(u64, &'static str, Value),
-    /// An answer that has a text there.
+    /// An answer with a text at the pointer.
     Answer(&'static str),
-    /// An answer with this text.
+    /// An answer with exactly this text.
     Exactly(&'static str),
-    /// The record of the sample's conversation, once it is known to have the sample's room, has this status.
+    /// The conversation's record has this status, once the sample's room is linked to it.
     Leaves(&'static str),
-    /// An error that says this.
+    /// An error that contains this text.
     Error(&'static str),
-    /// A batch of which these are handed out again, by their place.
-    Again(&'static [usize]),
+    /// A batch whose items at these places are reported as failed.
+    Failures(&'static [usize]),
 }
 
-fn expected() -> BTreeMap<&'static str, Made> {
-    use Made::{Again, Answer, Error, Exactly, Leaves, Response};
+fn expected() -> BTreeMap<&'static str, Expected> {
+    use Expected::{Answer, Error, Exactly, Failures, Leaves, Response};
     let event = |kind: &str| Response(202, "/event", json!(format!("conversation.{kind}")));
     BTreeMap::from([
         ("destinations/create-account", Answer("/account_id")),
@@ -47,12 +47,12 @@ fn expected() -> BTreeMap<&'static str, Made> {
         ("destinations/revoke-api-key", Answer("/revoked_at")),
         ("destinations/set-provider-secret", Answer("/callback_path")),
         ("destinations/create-destination-with-plain-http", Response(422, "/errors/0/field", json!("url"))),
-        // Their event is not in the log: the delivery is cancelled, and so done.
-        ("dispatch/deliver", Again(&[])),
+        // Its event is not in the log, so the delivery is cancelled, which ends it.
+        ("dispatch/deliver", Failures(&[])),
         // The account has no destinations, so there is nothing to send.
-        ("dispatch/fan-out", Again(&[])),
-        ("dispatch/poison", Again(&[0, 1, 2])),
-        ("dispatch/reconcile", Again(&[])),
+        ("dispatch/fan-out", Failures(&[])),
+        ("dispatch/poison", Failures(&[0, 1, 2])),
+        ("dispatch/reconcile", Failures(&[])),
         ("ingest/conversation-completed", event("completed")),
         ("ingest/conversation-disconnected", event("disconnected")),
         ("ingest/conversation-failed", event("failed")),
@@ -117,7 +117,7 @@ fn function_of(name: &str) -> &'static str {
     }
 }
 
-/// A sample as this customer would send it, or its providers.
+/// A sample as this customer or its providers would send it.
 async fn sent_by(world: &World, customer: &Customer, name: &str, sample: &str) -> Value {
     let sample = sample.replace(ACCOUNT, &customer.account_id).replace(KEY, &customer.key);
     let mut sample = sample.replace(KEY_ID, customer.key_id());
@@ -141,7 +141,7 @@ async fn sent_by(world: &World, customer: &Customer, name: &str, sample: &str) -
     sample
 }
 
-/// A form comes in base64, as the HTTP API passes forms on. Other content is signed by way of the URL.
+/// A form's fields; the HTTP API passes forms as base64. Other content is signed through its hash in the URL.
 fn form_of(sample: &Value) -> Vec<(String, String)> {
     if sample["isBase64Encoded"] != true {
         return Vec::new();
@@ -150,7 +150,7 @@ fn form_of(sample: &Value) -> Vec<(String, String)> {
     url::form_urlencoded::parse(&body).into_owned().collect()
 }
 
-/// The signatures in the files are genuine too: of the secrets in this module, for <https://hooks.example.com>.
+/// The signatures in the files are valid for the secrets in `providers.rs` and <https://hooks.example.com>.
 #[test]
 fn the_samples_are_signed_as_their_providers_sign() {
     for (name, sample) in samples() {
@@ -179,35 +179,35 @@ async fn every_sample_does_what_its_name_says() {
     assert_eq!(
         names(samples.keys().map(String::as_str).collect()),
         names(expected.keys().copied().collect()),
-        "a sample without an expectation, or the other way round"
+        "a sample without an expectation, or an expectation without a sample"
     );
     for (name, sample) in &samples {
         let customer = world.customer(name).await;
         let sample = sent_by(&world, &customer, name, sample).await;
         let answer = world.stack.invoke(function_of(name), &sample).await;
-        if let Made::Error(says) = &expected[name.as_str()] {
+        if let Expected::Error(says) = &expected[name.as_str()] {
             let error = answer.err().unwrap().to_string();
             assert!(error.contains(says), "{name}: {error}");
             continue;
         }
         let answer = answer.unwrap();
         match &expected[name.as_str()] {
-            Made::Response(status, pointer, value) => {
+            Expected::Response(status, pointer, value) => {
                 assert_eq!(answer["statusCode"], *status, "{name}: {answer}");
                 let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
                 assert_eq!(body.pointer(pointer), Some(value), "{name}: {body}");
             }
-            Made::Answer(pointer) => {
+            Expected::Answer(pointer) => {
                 assert!(answer.pointer(pointer).is_some_and(Value::is_string), "{name}: {answer}");
             }
-            Made::Leaves(status) => {
+            Expected::Leaves(status) => {
                 assert!(answer.is_null() || answer["statusCode"] == 200, "{name}: {answer}");
                 let record = customer.put_conversation(CONVERSATION, &json!({"daily_room": "my-room"})).await;
                 assert_eq!(record["conversation_status"], *status, "{name}: {record}");
             }
-            Made::Exactly(text) => assert_eq!(answer.to_string(), *text, "{name}"),
-            Made::Error(_) => {}
-            Made::Again(places) => {
+            Expected::Exactly(text) => assert_eq!(answer.to_string(), *text, "{name}"),
+            Expected::Error(_) => {}
+            Expected::Failures(places) => {
                 let failed: Vec<_> =
                     places.iter().map(|place| &sample["Records"][*place]["messageId"]).collect();
                 let named = answer["batchItemFailures"].as_array().unwrap();

@@ -1,5 +1,5 @@
-//! What must not be told is in no log line, no metric, no message and no answer to anybody else: canaries, and a journey on
-//! which everything goes wrong.
+//! Confidential data is in no log line, metric, message or response to others: canaries take a journey on which
+//! everything goes wrong.
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,21 +22,21 @@ const TOKEN: &str = "canarytoken5a1d";
 const HEADER: &str = "canaryheader77b0";
 const IN_URL: &str = "canaryurl0c9e";
 
-/// The files of the queues, as text: every message that ever was in one of them, because nothing is wiped from them.
+/// The queues' files as text. They contain every message ever sent, because nothing is wiped from them.
 fn messages_ever(data: &Path) -> String {
     let files =
         ["sqs.sqlite", "sqs.sqlite-wal"].map(|name| std::fs::read(data.join(name)).unwrap_or_default());
     files.iter().map(|bytes| String::from_utf8_lossy(bytes)).collect()
 }
 
-/// The canary that a text shows, if it does.
+/// The canary that a text contains, if any.
 fn shown<'a>(canaries: &'a [String], text: &str) -> Option<&'a String> {
     canaries.iter().find(|canary| text.contains(canary.as_str()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
-    let lines = log::captured();
+    let captured = log::captured();
     let (clock, hand) = Clock::manual(MORNING_MS);
     let data = tempfile::tempdir().unwrap();
     let world = World::with(Options { data: Some(data.path().to_owned()), ..options(clock) }).await;
@@ -51,7 +51,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
     let secret = acme.key.rsplit_once('_').unwrap().1.to_owned();
     let mut canaries: Vec<_> = [PHONE, TRANSCRIPT, TOKEN, HEADER, IN_URL].map(str::to_owned).into();
     canaries.extend([secret, signing.trim_start_matches("whsec_").to_owned(), PHONE.replace('+', "%2B")]);
-    // A journey of four failures.
+    // Deliveries that fail four times.
     let record = json!({
         "conversation_id": "c-1", "conversation_status": "COMPLETED", "to_mobile_number": PHONE,
         "conversation_transcript": [{"role": "user", "content": TRANSCRIPT}], "notes": TRANSCRIPT,
@@ -73,7 +73,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
     })
     .await;
 
-    // Bodies that are wrong, in every way.
+    // Bodies that are wrong in every way.
     for body in [
         json!({"conversation_id": PHONE, "conversation_status": "COMPLETED"}).to_string(),
         json!({"conversation_id": "c-2", "conversation_status": PHONE}).to_string(),
@@ -92,7 +92,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
     let wrong = json!({"secret": format!("{TOKEN} with a space")});
     assert_eq!(acme.call(Method::PUT, "/v1/providers/twilio", Some(&wrong)).await.0, 422);
 
-    // Callbacks that are refused, that cannot be read, and that wait.
+    // Callbacks that are refused, unreadable or parked.
     let twilio = Twilio::of(&world, &acme, "").await;
     acme.set_provider("twilio", TOKEN).await;
     let genuine = Twilio { token: TOKEN.to_owned(), ..twilio.clone() };
@@ -113,7 +113,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
     }
     send(daily.body(format!(r#"{{"type": "{PHONE}", "{TRANSCRIPT}""#))).await;
 
-    // The bus, and an operator who mistypes: an error of an invocation is logged by the runtime.
+    // Wrong events on the bus and an operator's mistakes: the runtime logs the error of an invocation.
     for detail in [
         json!({"account_id": acme.account_id, "conversation_id": "c-3", "conversation_duration": PHONE}),
         json!({"account_id": acme.account_id, "conversation_id": PHONE, "conversation_status": "FAILED"}),
@@ -137,10 +137,10 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
     }
 
     let messages = messages_ever(data.path());
-    assert!(messages.contains("c-1"), "bodies can be read in it");
+    assert!(messages.contains("c-1"), "the files contain messages");
     assert_eq!(shown(&canaries, &messages), None);
 
-    // Poison, and a row that cannot be read.
+    // Poison messages and unreadable rows.
     for queue in ["EventsQueue", "DeliveriesQueue"] {
         let url = &world.stack.resources.queues[queue].url;
         for body in [format!("{PHONE} {TRANSCRIPT}"), json!({"type": PHONE, "v": TRANSCRIPT}).to_string()] {
@@ -153,7 +153,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
         table
             .key("pk", AttributeValue::S(format!("{}#broken-{attribute}", acme.account_id)))
             .key("sk", AttributeValue::S("record".to_owned()))
-            .update_expression("SET #attribute = :value")
+            .update_expression("SET #attribute = :value") // `fields` is a reserved word
             .expression_attribute_names("#attribute", attribute)
             .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
             .send()
@@ -164,7 +164,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
         assert_eq!((status.as_u16(), shown(&canaries, &problem.to_string())), (503, None), "{problem}");
     }
 
-    // What others, and other routes, are told.
+    // Responses to other accounts and of other routes.
     let delivery = text(&acme.deliveries_of("c-1").await[0]["id"]);
     for (caller, path) in [
         (&other, format!("/v1/deliveries/{delivery}")),
@@ -195,7 +195,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
         "dead_letter.reconciled",
     ];
     let log = eventually("a line of every kind", async || {
-        let log = lines.text();
+        let log = captured.text();
         wanted.iter().all(|kind| log.contains(&format!("\"message\":\"{kind}\""))).then_some(log)
     })
     .await;

@@ -1,4 +1,4 @@
-//! Secrets at rest: what the tables hold of them, and who can open it.
+//! Secrets at rest: how the tables store them, and who can decrypt them.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use domain::delivery::ledger::RETRY_AFTER;
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::receiver::Signature;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ type Item = HashMap<String, AttributeValue>;
 
 const TOKEN: &str = "Bearer hunter2-hunter2-hunter2";
 
-/// The table with destinations and providers.
+/// Access to the table with destinations and providers.
 impl World {
     fn table(&self) -> (&aws_sdk_dynamodb::Client, &str) {
         (&self.stack.clients.dynamodb, &self.stack.resources.tables["DestinationsTable"])
@@ -37,7 +37,7 @@ impl World {
 }
 
 impl Customer {
-    /// Adds a destination with an authorization. Its id and its secret.
+    /// Adds a destination with an `Authorization` header; returns its id and its secret.
     async fn add_with_token(&self, url: &str) -> (String, String) {
         let (id, secret) = self.add_destination(url, "POST").await;
         self.change_destination(&id, &json!({"headers": {"Authorization": TOKEN}})).await;
@@ -52,9 +52,9 @@ impl Customer {
     }
 }
 
-/// Looks for something that comes with one of the next tries. An invocation has to end before the next one is due, or it
-/// is killed.
-async fn retried<T>(hand: &Hand, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// Moves the clock from retry to retry until `look` finds something. An invocation has to end before the next one is
+/// due, or it is killed.
+async fn retried<T>(hand: &ClockControl, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let mut waited = 0;
     eventually(what, async || {
         if waited % 25 == 0 {
@@ -70,7 +70,7 @@ fn s(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// Everything that a value holds, names of attributes included.
+/// Collects everything that a value holds, names of attributes included.
 fn contents(value: &AttributeValue, found: &mut Vec<Vec<u8>>) {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => found.push(text.clone().into_bytes()),
@@ -91,7 +91,7 @@ fn holds(all: &[Vec<u8>], part: &[u8]) -> bool {
     all.iter().any(|content| content.windows(part.len()).any(|window| window == part))
 }
 
-/// Ways to write bytes down.
+/// The encodings in which bytes might be stored.
 fn spellings(bytes: &[u8]) -> Vec<Vec<u8>> {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let base64 = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].map(|engine| engine.encode(bytes));
@@ -112,7 +112,7 @@ async fn no_secret_is_in_the_table_in_any_spelling() {
     let rows = client.scan().table_name(table).send().await.unwrap().items.unwrap();
     let mut all = Vec::new();
     rows.into_iter().for_each(|row| contents(&AttributeValue::M(row), &mut all));
-    assert!(holds(&all, id.as_bytes()) && holds(&all, b"authorization"), "the search finds what is there");
+    assert!(holds(&all, id.as_bytes()) && holds(&all, b"authorization"), "the search works");
     let mut secrets: Vec<Vec<u8>> = [TOKEN, "hunter2", TWILIO_TOKEN, DAILY_SECRET, &first, &second]
         .map(|secret| secret.as_bytes().to_vec())
         .to_vec();
@@ -125,7 +125,7 @@ async fn no_secret_is_in_the_table_in_any_spelling() {
         }
     }
 
-    // And still all of it is used.
+    // The secrets are still used.
     world.stack.receiver.trust("/hooks", &second).unwrap();
     customer.hang_up("c-1").await;
     let requests = world.stack.receiver.wait_for("/hooks", 1).await;
@@ -135,7 +135,7 @@ async fn no_secret_is_in_the_table_in_any_spelling() {
     assert_eq!(status, StatusCode::OK);
 }
 
-/// The first bolt, by itself: KMS knows what a data key was made for.
+/// KMS binds a data key to its encryption context.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stored_data_key_opens_for_its_account_and_destination_alone() {
     let world = World::start().await;
@@ -143,7 +143,7 @@ async fn a_stored_data_key_opens_for_its_account_and_destination_alone() {
     let (id, _) = customer.add_with_token(&world.stack.receiver.url("/hooks")).await;
     let item = world.item(&customer.account_id, &format!("destination#{id}")).await;
     let data_key = item["encrypted"].as_m().unwrap()["data_key"].as_b().unwrap();
-    let open = async |context: &[(&str, &str)]| {
+    let decrypt = async |context: &[(&str, &str)]| {
         let mut request = world.stack.clients.kms.decrypt().ciphertext_blob(data_key.clone());
         for (name, value) in context {
             request = request.encryption_context(*name, *value);
@@ -151,7 +151,7 @@ async fn a_stored_data_key_opens_for_its_account_and_destination_alone() {
         request.send().await.map_err(|error| error.into_service_error().is_invalid_ciphertext_exception())
     };
     let account = ("account", customer.account_id.as_str());
-    assert!(open(&[account, ("destination", &id)]).await.is_ok());
+    assert!(decrypt(&[account, ("destination", &id)]).await.is_ok());
     for context in [
         &[][..],
         &[account],
@@ -159,7 +159,7 @@ async fn a_stored_data_key_opens_for_its_account_and_destination_alone() {
         &[account, ("provider", &id)],
         &[("account", "acc_1"), ("destination", &id)],
     ] {
-        assert_eq!(open(context).await.err(), Some(true), "{context:?}");
+        assert_eq!(decrypt(context).await.err(), Some(true), "{context:?}");
     }
 }
 
@@ -179,11 +179,11 @@ async fn secrets_of_another_destination_send_nothing_and_hold_nobody_up() {
     world.stack.receiver.wait_for("/other", 1).await;
     let delivered = customer.delivery_once("c-1", "delivered").await;
     assert_eq!(delivered["destination_id"], other.as_str());
-    // The other one comes back again and again; nothing is claimed, so nothing is listed.
+    // The other delivery is retried again and again; it is never claimed, so it is not listed.
     for _ in 0..6 {
         let calls = world.stack.kms.calls();
         let again = async || (world.stack.kms.calls() > calls).then_some(());
-        retried(&hand, "another try", again).await;
+        retried(&hand, "another retry", again).await;
     }
     assert_eq!(customer.deliveries_of("c-1").await.len(), 1);
     assert_eq!(world.stack.receiver.received("/mine").len(), 0);
@@ -191,7 +191,7 @@ async fn secrets_of_another_destination_send_nothing_and_hold_nobody_up() {
     let (status, problem) = customer.call(Method::POST, &path, None).await;
     assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")));
 
-    // Mended, it is sent with its own.
+    // Once repaired, the destination is sent its delivery with its own secrets.
     world.put(genuine).await;
     let sent = async || world.stack.receiver.received("/mine").into_iter().next();
     let request = retried(&hand, "the delivery that waited", sent).await;
@@ -220,17 +220,17 @@ async fn while_kms_is_down_a_delivery_waits_and_is_no_attempt() {
     let customer = world.customer("Acme").await;
     let url = world.stack.receiver.url("/hooks");
     customer.add_with_token(&url).await;
-    world.stack.kms.set_out_of_order(true);
+    world.stack.kms.set_unavailable(true);
     let calls = world.stack.kms.calls();
     customer.hang_up("c-1").await;
-    eventually("a try", async || (world.stack.kms.calls() >= calls + 3).then_some(())).await;
+    eventually("calls to KMS", async || (world.stack.kms.calls() >= calls + 3).then_some(())).await;
     let body = json!({"name": "Another", "url": url, "headers": {"authorization": TOKEN}});
     let (status, problem) = customer.call(Method::POST, "/v1/destinations", Some(&body)).await;
     assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")));
     assert!(!problem.to_string().contains("hunter2"), "{problem}");
     assert_eq!(world.stack.receiver.received("/hooks").len(), 0);
 
-    world.stack.kms.set_out_of_order(false);
+    world.stack.kms.set_unavailable(false);
     let delivered = async || {
         customer.deliveries_of("c-1").await.into_iter().find(|delivery| delivery["status"] == "delivered")
     };
@@ -248,7 +248,7 @@ async fn what_is_listed_shown_renamed_or_sent_by_a_warm_process_needs_no_kms() {
     customer.hang_up("c-1").await;
     customer.delivery_once("c-1", "delivered").await;
 
-    world.stack.kms.set_out_of_order(true);
+    world.stack.kms.set_unavailable(true);
     customer.hang_up("c-2").await;
     let delivery = customer.delivery_once("c-2", "delivered").await;
     let masked = json!({"authorization": "********"});

@@ -1,11 +1,11 @@
-//! Programs that some tests want besides Rust. Where one is missing, a line says so and the test passes; where `CI` is
-//! set, it fails, because there nobody reads the line.
+//! Programs that some tests need besides Rust. If one is missing, the test prints a line and passes; if `CI` is set, it
+//! fails, because nobody reads the line there.
 
 use std::process::Stdio;
 
 use tokio::process::Command;
 
-/// Cargo, which is not told of which package this test is: a build script that looks at that would run anew.
+/// A cargo command without this package's variables, which would make build scripts that read them run again.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     for (name, _) in std::env::vars()
@@ -16,26 +16,26 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// Whether this command succeeds.
-pub(crate) async fn there(command: &mut Command, what: &str) -> bool {
+/// Whether a command succeeds; if it does not, reports the tool as missing.
+pub(crate) async fn is_available(command: &mut Command, what: &str) -> bool {
     let ran = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
-    let there = ran.is_ok_and(|status| status.success());
-    if !there {
+    let is_available = ran.is_ok_and(|status| status.success());
+    if !is_available {
         missing(what);
     }
-    there
+    is_available
 }
 
-/// A tool is missing, so its test is skipped; CI has all of them.
+/// Reports that a test is skipped because a tool is missing; fails in CI, which has all tools.
 pub(crate) fn missing(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "CI has no {what}");
     skipped(what);
 }
 
-/// Says that a test is skipped for want of something.
+/// Prints that a test is skipped.
 fn skipped(what: &str) {
-    // Not by `eprintln!`, which the test harness keeps to itself.
-    std::io::Write::write_all(&mut std::io::stderr(), format!("skipped for want of {what}\n").as_bytes())
+    // Not with `eprintln!`, which the test harness captures.
+    std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: {what} is missing\n").as_bytes())
         .unwrap();
 }
 

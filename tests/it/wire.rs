@@ -1,4 +1,4 @@
-//! What arrives at a customer's endpoint, read by parsers that are not ours.
+//! The requests that arrive at a customer's endpoint, read by third-party parsers.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::world::{Customer, World};
 
 const REQUEST_TYPES: [&str; 4] = ["GET", "POST", "PATCH", "PUT"];
 
-/// The keys of the product text, in its order.
+/// The payload's keys in the order of the product text.
 const KEYS: [&str; 16] = [
     "event",
     "id",
@@ -53,7 +53,7 @@ async fn fields(request: &Received) -> HashMap<String, Bytes> {
     fields
 }
 
-/// A destination of each request type: its path's secret.
+/// Adds a destination of each request type; returns a verifier with each one's secret.
 async fn one_of_each(world: &World, customer: &Customer) -> HashMap<&'static str, Webhook> {
     let mut verifiers = HashMap::new();
     for request_type in REQUEST_TYPES {

@@ -1,4 +1,4 @@
-// Runs the Next.js route handler as Next.js would, for check.py: its functions take a web Request and give a Response.
+// Runs the Next.js route handler for check.py as Next.js would: its functions take a web Request and return a Response.
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';

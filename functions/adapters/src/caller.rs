@@ -79,7 +79,7 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
         let Some(limit) = self.limit else { return Ok(()) };
         let window = Window::at(now);
         if !self.has_exceeded(account, window) {
-            let counting = self.rates.increment(RateKey::Requests(account), window);
+            let counting = self.rates.add(RateKey::Requests(account), window, 1);
             match best_effort("count a request", counting).await {
                 Some(place) if limit.is_exceeded_by(place) => self.remember_exceeded(account, window),
                 Some(_) | None => return Ok(()),

@@ -18,6 +18,7 @@ use adapters::egress;
 use adapters::function::Error;
 use adapters::sender::{CertificateDer, HttpSender, SetupError};
 use adapters::sqs::Queue;
+use adapters::system::SystemRandomness;
 use adapters::vault::kms::{KmsDecryptor, SECRETS_KEY_ARN};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::delivery::circuit_breaker::CircuitBreaker;
@@ -115,6 +116,7 @@ impl Dispatch {
                 config.rate_limit,
                 Arc::clone(&circuit_breaker),
                 Arc::clone(&clock),
+                Arc::new(SystemRandomness),
             ),
             deliver: Deliver::new(
                 ledger.clone(),

@@ -1,4 +1,4 @@
-//! A certificate authority of this machine's own, so that the example receiver speaks real TLS.
+//! A local certificate authority, so that the example receiver speaks real TLS.
 
 use std::fs;
 use std::io;
@@ -16,45 +16,44 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-/// The names that the receiver can be reached by.
+/// The names under which clients reach the receiver.
 const SERVER_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca-key.pem";
 
-/// Signs certificates that are good wherever [`Authority::pem`] is trusted.
+/// Signs certificates that are valid for clients that trust [`Authority::pem`].
 pub struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A certificate could not be made, read or kept.
+/// A certificate could not be created, read or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// It could not be made, or a kept key could not be read.
+    /// It could not be created, or a stored key could not be read.
     #[error("certificate: {0}")]
     Certificate(#[from] rcgen::Error),
     /// It is not PEM.
     #[error("certificate: {0:?}")]
     Pem(pem::Error),
-    /// It is not good for TLS.
+    /// TLS does not accept it.
     #[error("certificate: {0}")]
     Tls(#[from] rustls::Error),
-    /// It could not be read from the data directory or written there.
+    /// It could not be read from or written to the data directory.
     #[error("certificate file: {0}")]
     File(#[from] io::Error),
 }
 
 impl Authority {
-    /// A new one, known to nobody.
+    /// Creates an authority that no client trusts yet.
     pub fn new() -> Result<Self, CertificateError> {
         let key = KeyPair::generate()?;
         let pem = params().self_signed(&key)?.pem();
         Ok(Self { pem, issuer: Issuer::new(params(), key) })
     }
 
-    /// The one kept in this directory, or a new one that is kept there: who has come to trust it still does after a
-    /// restart.
+    /// Loads the authority from this directory, or creates it there. Clients that trust it still do after a restart.
     pub fn load_or_create(directory: &Path) -> Result<Self, CertificateError> {
         let (certificate, key) = (directory.join(CERTIFICATE_FILE), directory.join(KEY_FILE));
         if certificate.try_exists()? && key.try_exists()? {
@@ -67,28 +66,28 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Its certificate, for whoever is to trust it.
+    /// Its certificate, for clients to trust.
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// The same as TLS clients take it.
+    /// Its certificate in the form that TLS clients take.
     pub fn certificate(&self) -> Result<CertificateDer<'static>, CertificateError> {
         read_certificate(&self.pem)
     }
 
-    /// The same as the parameter `TrustedCertificate` takes it.
+    /// Its certificate in the form that the parameter `TrustedCertificate` takes.
     pub fn certificate_base64(&self) -> Result<String, CertificateError> {
         Ok(STANDARD.encode(self.certificate()?))
     }
 
-    /// TLS for a server on this machine, with a new certificate.
+    /// TLS settings for a server on this machine, with a new certificate.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, CertificateError> {
         self.server_config_for(&SERVER_NAMES)
     }
 
-    /// TLS for a server of these names and addresses.
+    /// TLS settings for a server with these names and addresses, with a new certificate.
     pub fn server_config_for(&self, names: &[&str]) -> Result<Arc<ServerConfig>, CertificateError> {
         let key = KeyPair::generate()?;
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
@@ -105,12 +104,12 @@ impl Authority {
     }
 }
 
-/// An authority's certificate, as another process passed it on.
+/// Reads an authority's certificate that another process passes on in PEM.
 pub fn read_certificate(pem: &str) -> Result<CertificateDer<'static>, CertificateError> {
     CertificateDer::from_pem_slice(pem.as_bytes()).map_err(CertificateError::Pem)
 }
 
-/// The same at every start, so that a kept key still belongs to the kept certificate's name.
+/// An authority's parameters: the same at every start, so that a stored key still fits the stored certificate's name.
 fn params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -119,7 +118,8 @@ fn params() -> CertificateParams {
     params
 }
 
-/// For the owner alone: who has the key of an authority can pose as any host to whoever trusts its certificate.
+/// Writes a file that only its owner can read: an authority's key lets its holder pose as any host to every client that
+/// trusts the certificate.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn an_authority_is_kept_with_its_key() {
         let directory = tempfile::tempdir().unwrap();
-        let made = Authority::load_or_create(directory.path()).unwrap();
-        let kept = Authority::load_or_create(directory.path()).unwrap();
-        assert_eq!(made.pem(), kept.pem());
-        assert_eq!(made.issuer.key().serialize_der(), kept.issuer.key().serialize_der());
-        assert_ne!(Authority::new().unwrap().pem(), made.pem());
+        let created = Authority::load_or_create(directory.path()).unwrap();
+        let loaded = Authority::load_or_create(directory.path()).unwrap();
+        assert_eq!(created.pem(), loaded.pem());
+        assert_eq!(created.issuer.key().serialize_der(), loaded.issuer.key().serialize_der());
+        assert_ne!(Authority::new().unwrap().pem(), created.pem());
     }
 }

@@ -1,4 +1,4 @@
-//! Something to look at in the first minute: an account, a key, a destination, an event.
+//! The demo that each start sets up: an account, an API key, a destination and a sample event.
 
 use std::path::Path;
 
@@ -7,28 +7,28 @@ use local::stack::Stack;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The event that is sent at every start.
+/// The sample event that every start sends.
 const SAMPLE: &str = include_str!("../../../events/ingest/conversation-completed.json");
 
-/// How a destination is made.
+/// The sample request that creates a destination.
 const DESTINATION: &str = include_str!("../../../events/destinations/create-destination.json");
 
-/// Where the receiver takes the demo's events.
+/// The path at which the receiver gets the demo's events.
 const PATH: &str = "/conversations";
 
-/// Kept beside the data: a key and a secret are shown once only, also to us.
+/// A file beside the data that keeps the key and the secret: the API shows them only once, also to this program.
 const FILE: &str = "demo.json";
 
-/// What was set up, or found from last time.
+/// The demo's account and its credentials.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Demo {
     pub(crate) account_id: String,
-    /// A key for everything.
+    /// Has every scope.
     pub(crate) api_key: String,
     secret: String,
 }
 
-/// Makes the demo's account, key and destination, or takes them from the data directory.
+/// Creates the demo's account, key and destination, or reads them from the data directory.
 pub(crate) async fn set_up(stack: &Stack, data: Option<&Path>) -> Result<Demo, Error> {
     let file = data.map(|data| data.join(FILE));
     let demo = match &file {
@@ -45,13 +45,13 @@ pub(crate) async fn set_up(stack: &Stack, data: Option<&Path>) -> Result<Demo, E
 async fn create(stack: &Stack) -> Result<Demo, Error> {
     let (account_id, api_key) = stack.create_account("Demo").await?;
     let body = json!({"name": "Example receiver", "url": stack.receiver.url(PATH)});
-    let made = invoke(stack, "Destinations", DESTINATION, &api_key, &body).await?;
-    let secret = made["secret"].as_str().ok_or("a new destination has no secret")?.to_owned();
+    let created = invoke(stack, "Destinations", DESTINATION, &api_key, &body).await?;
+    let secret = created["secret"].as_str().ok_or("the new destination has no secret")?.to_owned();
     Ok(Demo { account_id, api_key, secret })
 }
 
 impl Demo {
-    /// Ends the sample's conversation. A conversation ends once, so each start has one of its own.
+    /// Ends the sample's conversation. A conversation ends only once, so each start uses a new id.
     pub(crate) async fn send_sample(&self, stack: &Stack) -> Result<(), Error> {
         let sample: Value = serde_json::from_str(SAMPLE)?;
         let mut record: Value = serde_json::from_str(sample["body"].as_str().unwrap_or_default())?;
@@ -61,7 +61,7 @@ impl Demo {
     }
 }
 
-/// Invokes a function with a sample event, as ours: with our key and this body.
+/// Invokes a function with a sample event whose key and body are replaced by these.
 async fn invoke(
     stack: &Stack,
     function: &str,
@@ -76,6 +76,6 @@ async fn invoke(
     let text = answer["body"].as_str().unwrap_or_default();
     match answer["statusCode"].as_u64() {
         Some(200..=299) => Ok(serde_json::from_str(text)?),
-        _ => Err(format!("{function} did not take a sample event: {text}").into()),
+        _ => Err(format!("{function} refused a sample event: {text}").into()),
     }
 }

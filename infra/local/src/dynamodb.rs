@@ -1,4 +1,4 @@
-//! DynamoDB on one machine: dynoxide, on a thread of its own, because it works on whatever thread it is called on.
+//! DynamoDB on one machine: dynoxide, on its own thread because it works on the thread that calls it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,19 +10,20 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 
-/// How often rows past their time are removed; AWS takes up to days.
+/// How often expired rows are removed; AWS may take days.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// A running endpoint. Stops when dropped.
 pub struct DynamoDb {
     address: SocketAddr,
-    /// Dropped with this, which ends the thread.
+    /// Ends the thread when dropped.
     _stop: oneshot::Sender<()>,
 }
 
 impl DynamoDb {
-    /// Tables in memory, or in this file. Rows past their time are removed by the machine's clock alone: dynoxide knows
-    /// no other, and under a clock that stands in last year it would remove all that is kept for a month.
+    /// Starts the endpoint, with its tables in memory or in this file. Rows expire only under the machine's clock, the
+    /// only one that dynoxide knows: under a manual clock that stands in last year, it would remove everything that is
+    /// kept for a month.
     pub fn start(file: Option<&Path>, clock: &Clock) -> io::Result<Self> {
         let database = match file {
             Some(file) => Database::new(&file.to_string_lossy()),
@@ -41,7 +42,7 @@ impl DynamoDb {
         Ok(Self { address, _stop: stop })
     }
 
-    /// Where the SDK finds it.
+    /// The endpoint's URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

@@ -1,4 +1,4 @@
-//! DynamoDB, SQS and KMS on sockets of this machine, and the SDK clients that speak to them.
+//! DynamoDB, SQS and KMS endpoints on this machine, and SDK clients for them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,9 +23,9 @@ pub const REGION: &str = "us-east-1";
 /// The credentials that SDK clients sign with; the endpoints do not check them.
 const CREDENTIAL: &str = "local";
 
-/// The endpoints. They stop when dropped.
+/// The running endpoints. They stop when dropped.
 pub struct Endpoints {
-    /// The key that secrets are sealed under. Always our own: it is this stack's functions that use it.
+    /// The KMS endpoint. Its key is always the stack's own, because only this stack's functions use it.
     pub kms: Kms,
     kms_url: String,
     sqs_url: String,
@@ -34,7 +34,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Starts them: in memory, or with their data in files in this directory.
+    /// Starts the endpoints, in memory or with their data in files in this directory.
     pub async fn start(data: Option<&Path>, clock: &Clock) -> io::Result<Self> {
         let file = data.map(|data| data.join("dynamodb.sqlite"));
         let dynamodb = DynamoDb::start(file.as_deref(), clock)?;
@@ -48,7 +48,7 @@ impl Endpoints {
         Ok(Self { kms, kms_url, sqs_url, dynamodb, served: [sqs_served, kms_served] })
     }
 
-    /// The variables that point an AWS SDK here, for processes and for people.
+    /// The variables that point an AWS SDK at the endpoints, for processes and for people.
     #[must_use]
     pub fn variables(&self) -> BTreeMap<String, String> {
         let variables = [
@@ -62,15 +62,15 @@ impl Endpoints {
         variables.map(|(name, value)| (name.to_owned(), value)).into()
     }
 
-    /// The real SDK clients, pointed here. Each service has an endpoint of its own.
+    /// The real SDK clients. Each service has its own endpoint.
     pub async fn clients(&self) -> Clients {
-        // A long poll holds its answer back for up to 20 s.
-        let patient = adapters::aws::loader().timeout_config(TimeoutConfig::disabled());
-        clients(&self.variables(), patient).await
+        // A long poll takes up to 20 s.
+        let loader = adapters::aws::loader().timeout_config(TimeoutConfig::disabled());
+        clients(&self.variables(), loader).await
     }
 }
 
-/// SDK clients that are pointed where these variables say: [`Endpoints::variables`], or some of those changed.
+/// Creates SDK clients for the endpoints in these variables: [`Endpoints::variables`], or a changed copy.
 pub async fn clients(variables: &BTreeMap<String, String>, loader: ConfigLoader) -> Clients {
     let of = |name: &str| variables.get(name).cloned().unwrap_or_default();
     let shared = loader
@@ -84,7 +84,7 @@ pub async fn clients(variables: &BTreeMap<String, String>, loader: ConfigLoader)
         ))
         .load()
         .await;
-    // Not into `shared`: there, a variable of this process that names all services' endpoint would go before it.
+    // Not in `shared`: there, this process's variable for the endpoint of all services would take precedence.
     let url = |service| of(&format!("AWS_ENDPOINT_URL_{service}"));
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(url("DYNAMODB"));
     let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(url("SQS")).interceptor(PassTraceOn);

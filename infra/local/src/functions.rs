@@ -1,4 +1,4 @@
-//! The four functions of the template: in this process, or as processes of their own.
+//! The four functions of the template, in this process or as separate processes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,70 +20,70 @@ use serde::de::DeserializeOwned;
 
 use crate::certificates::{Authority, read_certificate};
 use crate::clock::Clock;
-use crate::lambda::function::{Asynchronous, Deployed, Function, Functions};
+use crate::lambda::function::{AsyncInvokeConfig, Deployed, Function, Functions};
 use crate::lambda::in_process::InProcess;
 use crate::lambda::process::{Bootstrap, Processes};
 use crate::provision::Resources;
 use crate::template::{self, Template};
 
-/// Invocations of one function at a time, where they are processes.
+/// The maximum number of concurrent invocations of one function, if each is a process.
 const MAX_PROCESSES: usize = 10;
 
-/// The program of the local stack.
+/// The local stack's own program.
 const PROGRAM: &str = "ringback";
 
-/// Here, destinations may be on this machine. No binary that Lambda runs can be told so.
-pub const ADDRESSES: EgressPolicy = EgressPolicy::PublicAndLoopback;
+/// Allows destinations on this machine. No binary that Lambda runs can be given this policy.
+pub const EGRESS_POLICY: EgressPolicy = EgressPolicy::PublicAndLoopback;
 
 /// How functions run.
-pub enum Runs {
+pub enum RunMode {
     /// In this process.
     InProcess,
-    /// As processes of their own, from the programs in this directory.
+    /// As separate processes, from the programs in this directory.
     AsProcesses {
-        /// Where `cargo build --workspace` puts them.
+        /// Where `cargo build --workspace` puts the programs.
         directory: PathBuf,
-        /// Which destinations they can reach.
-        reach: Reach,
+        /// Which destinations the functions can reach.
+        egress: Egress,
     },
 }
 
-/// Which destinations functions can reach that run as processes.
+/// Which destinations a function that runs as a process can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// What they reach in the cloud: every function is the binary that Lambda runs.
-    Public,
-    /// This machine besides. No binary that Lambda runs can be told so; where addresses matter, the program of the
-    /// local stack takes its place, with the same code and the one other value.
-    ThisMachine,
+pub enum Egress {
+    /// The same as in the cloud: every function is the binary that Lambda runs.
+    PublicOnly,
+    /// This machine as well. No binary that Lambda runs can be given this policy, so the local stack's own program runs
+    /// the functions that check addresses, with the same code and this one other value.
+    PublicAndLoopback,
 }
 
-/// What the functions are given.
-pub struct Launch<'a> {
-    /// Which functions there are.
+/// Starts the template's functions.
+pub struct Launcher<'a> {
+    /// The template, which lists the functions.
     pub template: &'a Template,
     /// The queues and tables that their variables name.
     pub resources: &'a Resources,
-    /// The clients of those in this process.
+    /// SDK clients for functions in this process.
     pub clients: &'a Clients,
-    /// The variables that point those in other processes at the endpoints.
+    /// The variables that point functions in other processes at the endpoints.
     pub endpoints: BTreeMap<String, String>,
     /// The certificate authority of destinations on this machine.
     pub authority: &'a Authority,
-    /// Their time.
+    /// The functions' clock.
     pub clock: &'a Clock,
 }
 
-impl Launch<'_> {
-    /// All functions, ready to be invoked.
-    pub fn run(&self, how: &Runs) -> Result<Functions, Error> {
+impl Launcher<'_> {
+    /// Makes every function ready to be invoked.
+    pub fn launch(&self, run_mode: &RunMode) -> Result<Functions, Error> {
         let mut functions = Functions::new();
         for function in &self.template.functions {
             let variables = function.environment(self.resources)?;
-            let running = match how {
-                Runs::InProcess => self.in_process(function, &variables)?,
-                Runs::AsProcesses { directory, reach } => {
-                    let (binary, arguments) = self.program(&function.binary, directory, *reach)?;
+            let running = match run_mode {
+                RunMode::InProcess => self.in_process(function, &variables)?,
+                RunMode::AsProcesses { directory, egress } => {
+                    let (binary, arguments) = self.program(&function.binary, directory, *egress)?;
                     Arc::new(self.processes(function, &variables, binary, arguments))
                 }
             };
@@ -100,12 +100,12 @@ impl Launch<'_> {
         Ok(functions)
     }
 
-    fn asynchronous(&self, function: &template::Function) -> Result<Option<Asynchronous>, Error> {
+    fn asynchronous(&self, function: &template::Function) -> Result<Option<AsyncInvokeConfig>, Error> {
         let Some(settings) = &function.asynchronous else { return Ok(None) };
         let queue = self.resources.queues.get(&settings.on_failure);
-        let queue = queue.ok_or_else(|| format!("no queue {}", settings.on_failure))?;
+        let queue = queue.ok_or_else(|| format!("there is no queue {}", settings.on_failure))?;
         let sqs = self.clients.sqs.clone();
-        Ok(Some(Asynchronous { retries: settings.retries, on_failure: queue.url.clone(), sqs }))
+        Ok(Some(AsyncInvokeConfig { retries: settings.retries, on_failure: queue.url.clone(), sqs }))
     }
 
     fn in_process(
@@ -135,7 +135,7 @@ impl Launch<'_> {
                 let function = Dispatch::new(config, clients, clock)?;
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
-            other => Err(format!("the template names a function {other:?} that is not built here").into()),
+            other => Err(format!("the local stack cannot run the template's function {other:?}").into()),
         }
     }
 
@@ -151,10 +151,10 @@ impl Launch<'_> {
         Arc::new(InProcess::new(handler, self.clock.clone()))
     }
 
-    /// What runs a function as a process, and its arguments.
-    fn program(&self, name: &str, directory: &Path, reach: Reach) -> Result<(PathBuf, Vec<String>), Error> {
-        let (program, arguments) = match (name, reach) {
-            ("destinations" | "dispatch", Reach::ThisMachine) => {
+    /// The program that runs a function as a process, and its arguments.
+    fn program(&self, name: &str, directory: &Path, egress: Egress) -> Result<(PathBuf, Vec<String>), Error> {
+        let (program, arguments) = match (name, egress) {
+            ("destinations" | "dispatch", Egress::PublicAndLoopback) => {
                 let arguments = ["bootstrap".to_owned(), name.to_owned(), self.authority.pem().to_owned()];
                 (directory.join(PROGRAM), arguments.to_vec())
             }
@@ -162,9 +162,10 @@ impl Launch<'_> {
         };
         if !program.try_exists()? {
             let program = program.display();
-            return Err(
-                format!("there is no {program}; build the functions first: cargo build --workspace").into()
-            );
+            return Err(format!(
+                "{program} does not exist; build the functions first: cargo build --workspace"
+            )
+            .into());
         }
         Ok((program, arguments))
     }
@@ -191,25 +192,25 @@ impl Launch<'_> {
     }
 }
 
-/// The environment's, but for destinations on this machine.
+/// Reads the configuration and allows destinations on this machine.
 fn destinations_config(vars: &impl Vars) -> Result<destinations::Config, ConfigError> {
     let mut config = destinations::Config::read(vars)?;
-    config.addresses = ADDRESSES;
+    config.addresses = EGRESS_POLICY;
     Ok(config)
 }
 
-/// The same, for destinations whose certificates are this machine's own authority's.
+/// Reads the configuration, allows destinations on this machine and trusts their certificate authority.
 fn dispatch_config(
     vars: &impl Vars,
     authority: CertificateDer<'static>,
 ) -> Result<dispatch::Config, ConfigError> {
     let mut config = dispatch::Config::read(vars)?;
-    config.addresses = ADDRESSES;
+    config.addresses = EGRESS_POLICY;
     config.trusted_certificates = vec![authority];
     Ok(config)
 }
 
-/// The function of that name as a process of its own, for as long as the Runtime API has work for it.
+/// Runs the function of that name as this process, until the Runtime API has no more work for it.
 pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
     adapters::telemetry::Config::read(&Environment)?.start();
     let clients = Clients::from_environment().await;
@@ -225,6 +226,6 @@ pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
             let function = Dispatch::new(config, clients, clock)?;
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }
-        other => Err(format!("{other:?} is not run this way").into()),
+        other => Err(format!("the local stack's program does not run the function {other:?}").into()),
     }
 }

@@ -1,7 +1,8 @@
-//! Ringback on one machine: the deployed functions, with everything around them that AWS has.
+//! The local stack: the deployed functions on one machine, with the parts of AWS that they need.
 //!
-//! Start at [`stack`], which puts it together. [`template`] reads what there is, [`provision`] makes queues and tables
-//! of it in [`endpoints`], [`functions`] starts the functions, and [`lambda`] invokes them. [`receiver`] is a customer.
+//! Start at [`stack`], which assembles it. [`template`] reads what is deployed, [`provision`] creates the queues and
+//! tables in [`endpoints`], [`functions`] starts the functions, and [`lambda`] invokes them. [`receiver`] plays the
+//! customer.
 
 pub mod certificates;
 pub mod clock;

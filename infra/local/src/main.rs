@@ -1,4 +1,4 @@
-//! `cargo run`: Ringback on this machine.
+//! The program of `cargo run`: Ringback on this machine.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,30 +7,30 @@ use std::process::ExitCode;
 use adapters::function::Error;
 use clap::{Parser, Subcommand};
 use local::clock::Clock;
-use local::functions::{self, Reach, Runs};
+use local::functions::{self, Egress, RunMode};
 use local::stack::{Options, Stack};
 
 mod demo;
 mod screen;
 mod ticker;
 
-/// Ringback on this machine: the API, the queues, the tables, the functions and an example receiver in one process.
+/// Runs Ringback on this machine: the API, the queues, the tables, the functions and an example receiver.
 #[derive(Parser)]
 #[command(name = "ringback", version)]
 struct Arguments {
-    /// Keep tables, queues and certificates in this directory; without it, all is gone with the process
+    /// Keep tables, queues, keys and certificates in this directory; without it, they are lost at exit
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Port of the API; the example receiver listens on the next one; 0 for any two that are free
+    /// Port of the API; the example receiver takes the next one; 0 takes any two free ports
     #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u16).range(..=65534))]
     port: u16,
 
-    /// Do not print a line for each attempt, nor for what is put off
+    /// Do not print attempts and deferred deliveries
     #[arg(long)]
     quiet: bool,
 
-    /// Run the functions as processes of their own, as Lambda does (first: cargo build --workspace)
+    /// Run the functions as separate processes, as Lambda does (first: cargo build --workspace)
     #[arg(long)]
     processes: bool,
 
@@ -38,7 +38,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
 
-    /// Give a parameter of infra/template.yaml another value than its default; may be repeated
+    /// Set a parameter of infra/template.yaml; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     parameter: Vec<(String, String)>,
 
@@ -48,7 +48,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// One function as a process, for `--processes`
+    /// Run one function as a process, for `--processes`
     #[command(hide = true)]
     Bootstrap {
         function: String,
@@ -63,7 +63,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Some(Command::Bootstrap { function, authority_pem }) => {
-            // Boxed, because a function is a deep nest of futures, and the compiler gives up on its layout.
+            // Boxed, because the compiler cannot compute the layout of futures nested this deeply.
             Box::pin(functions::bootstrap(&function, &authority_pem)).await
         }
         None => Box::pin(serve(arguments)).await,
@@ -79,17 +79,17 @@ async fn main() -> ExitCode {
 
 async fn serve(arguments: Arguments) -> Result<(), Error> {
     ticker::start(arguments.quiet);
-    let runs = if arguments.processes {
-        Runs::AsProcesses { directory: binaries()?, reach: Reach::ThisMachine }
+    let run_mode = if arguments.processes {
+        RunMode::AsProcesses { directory: binaries()?, egress: Egress::PublicAndLoopback }
     } else {
-        Runs::InProcess
+        RunMode::InProcess
     };
     let ports = if arguments.port == 0 { [0, 0] } else { [arguments.port, arguments.port + 1] };
     let options = Options {
         data: arguments.data.clone(),
         ports,
         clock: Clock::system(),
-        runs,
+        run_mode,
         parameters: arguments.parameter.iter().cloned().collect(),
         invokes: true,
     };
@@ -98,34 +98,34 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         write_environment(file, &stack.environment)?;
     }
     let demo = demo::set_up(&stack, arguments.data.as_deref()).await?;
-    screen::welcome(&stack, &demo);
+    screen::welcome(&stack, &demo, arguments.data.as_deref());
     demo.send_sample(&stack).await?;
-    stopped().await?;
+    shutdown_signal().await?;
     screen::goodbye();
     stack.stop().await;
     Ok(())
 }
 
-/// `NAME=VALUE`.
+/// Parses `NAME=VALUE`.
 fn parameter(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("has to be NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// `NAME=value` a line.
+/// Writes one `NAME=value` line for each variable.
 fn write_environment(file: &Path, environment: &BTreeMap<String, String>) -> Result<(), Error> {
     let lines: String = environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
     std::fs::write(file, lines).map_err(|error| format!("cannot write {}: {error}", file.display()).into())
 }
 
-/// Where cargo puts this program, it puts the functions.
+/// The directory of this program, where cargo also puts the functions.
 fn binaries() -> Result<PathBuf, Error> {
     let program = std::env::current_exe()?;
     Ok(program.parent().map(PathBuf::from).unwrap_or_default())
 }
 
-/// Ctrl-C, or a polite kill.
-async fn stopped() -> std::io::Result<()> {
+/// Waits for Ctrl-C or SIGTERM.
+async fn shutdown_signal() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,

@@ -1,60 +1,69 @@
-//! What a person reads.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the program's face")]
+//! What `cargo run` prints for people.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this file prints")]
+
+use std::path::Path;
 
 use local::stack::Stack;
 
 use crate::demo::Demo;
 
-/// Where everything is, and what to type next.
-pub(crate) fn welcome(stack: &Stack, demo: &Demo) {
+/// Prints where everything is, and what to try first.
+pub(crate) fn welcome(stack: &Stack, demo: &Demo, data: Option<&Path>) {
     let api = stack.url("");
     let receiver = stack.receiver.url("");
     let Demo { api_key: key, account_id: account, .. } = demo;
     let [dynamodb, sqs] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"]
         .map(|name| stack.environment.get(name).map_or("", String::as_str));
+    let data = data
+        .map_or("in memory, lost at exit; --data DIR keeps it".to_owned(), |data| data.display().to_string());
     println!(
-        "Ringback is running. Ctrl-C ends it.
+        "Ringback is running. Press Ctrl-C to stop it.
 
-  Webhooks   {api}/ (the page: sign in with the key)
+  Webhooks   {api}/  (open this page in a browser; sign in with the API key)
   API        {api}
   API key    {key}
   Account    {account}
-  Receiver   {receiver}
+  Receiver   {receiver}  (plays the customer's endpoint)
   DynamoDB   {dynamodb}
   SQS        {sqs}
+  Data       {data}
 
-End a conversation:
+End a conversation, and its webhook is sent to the receiver:
 
   curl -X POST {api}/v1/flows/hangup -H 'X-API-Key: {key}' \\
     -d '{{\"conversation_id\": \"my-first\", \"conversation_status\": \"COMPLETED\"}}'
 
-Make the receiver fail (status=200 mends it), end another one, and read what became of it:
+Make the receiver fail, then end a conversation with another id and watch its retries.
+To make the receiver succeed again, use status=200:
 
   curl -k -X PUT '{receiver}/__answer?status=500'
+
+Read the Delivery Logs:
+
   curl '{api}/v1/deliveries?limit=5' -H 'X-API-Key: {key}'
 
-Now a sample event is delivered, from events/ingest/conversation-completed.json:
+Sending a sample event from events/ingest/conversation-completed.json; times are in UTC:
 "
     );
 }
 
-/// One line of a log that people read.
+/// Prints one line about an attempt or a deferred delivery.
 pub(crate) fn line(text: &str) {
     println!("{text}");
 }
 
-/// What went wrong, with its causes, and what to do about it where we know.
+/// Prints an error with its causes, and with advice where we have some.
 pub(crate) fn error(error: &(dyn std::error::Error + 'static)) {
     let causes: Vec<_> =
         std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();
     let cause = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(": ")) };
     eprintln!("ringback: {error}{cause}");
-    if error.is::<local::stack::PortTaken>() {
-        eprintln!("Choose others with --port N: the API takes N, the example receiver N + 1.");
+    if error.is::<local::stack::PortUnavailable>() {
+        eprintln!("Choose another port with --port N: the API takes N, the example receiver N + 1.");
     }
 }
 
-/// The last words.
+/// Says that the program is stopping, and how long that may take.
 pub(crate) fn goodbye() {
-    println!("\nStopping: attempts under way may take up to 10 s to end.");
+    println!("\nStopping. Attempts in progress may take up to 10 s to finish.");
 }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::certificates::Authority;
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
-use crate::functions::{Launch, Runs};
+use crate::functions::{Launcher, RunMode};
 use crate::kms::Kms;
 use crate::lambda::front;
 use crate::lambda::function::{Deployed, Functions};
@@ -26,62 +26,61 @@ use crate::provision::{Resources, provision};
 use crate::receiver::Receiver;
 use crate::template::{Parameters, Template};
 
-/// How the stack is started.
+/// How to start the stack.
 pub struct Options {
-    /// Where tables, queues and certificates are kept; in memory if nowhere.
+    /// The directory that keeps tables, queues, keys and certificates; `None` keeps them in memory.
     pub data: Option<PathBuf>,
-    /// The API's port, and the receiver's; 0 for any that is free.
+    /// The ports of the API and of the receiver; 0 takes any free port.
     pub ports: [u16; 2],
-    /// Its time.
+    /// The clock of everything in the stack.
     pub clock: Clock,
     /// How functions run.
-    pub runs: Runs,
-    /// Parameters of the template that are not at their defaults. Without a `PublicUrl`, providers reach the API where it
-    /// listens.
+    pub run_mode: RunMode,
+    /// Parameters of the template that differ from their defaults. `PublicUrl` defaults to the API's own address.
     pub parameters: Parameters,
-    /// Whether queues and schedules invoke functions. If not, messages wait for a test to hand them out.
+    /// Whether queues and schedules invoke functions. If not, messages wait until a test receives them.
     pub invokes: bool,
 }
 
 /// A running stack. Everything stops when it is dropped; [`Stack::stop`] lets running invocations end first.
 pub struct Stack {
-    /// Where the API is.
+    /// The API's address.
     pub api: SocketAddr,
     /// The example receiver.
     pub receiver: Receiver,
-    /// The queues and tables.
+    /// The queues, tables and keys.
     pub resources: Resources,
-    /// Clients for them.
+    /// SDK clients for the endpoints.
     pub clients: Clients,
-    /// The variables of all functions, and those that point an AWS SDK at the endpoints here.
+    /// The variables of all functions, and those that point an AWS SDK at the endpoints.
     pub environment: BTreeMap<String, String>,
-    /// What opens secrets.
+    /// The KMS endpoint, which decrypts secrets.
     pub kms: Kms,
     functions: Functions,
-    /// They stop when dropped.
+    /// Held because the endpoints stop when dropped.
     _endpoints: Endpoints,
-    /// What invokes functions by itself: mappings and schedules.
+    /// The tasks of mappings and schedules, which invoke functions.
     invokers: Vec<JoinHandle<()>>,
     front: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
 
-/// Invocations of a queue at a time, whatever the template allows: more would share the same few cores, and each would be
-/// too slow for its time limits.
-const ON_ONE_MACHINE: usize = 50;
+/// The maximum number of concurrent invocations for one queue, whatever the template allows: more would share the same
+/// few cores, and each would be too slow for its time limits.
+const MAX_CONCURRENCY: usize = 50;
 
-/// A port that something else listens on already.
+/// A port that the stack cannot listen on, mostly because another program uses it.
 #[derive(Debug, thiserror::Error)]
-#[error("port {port} is taken: {cause}")]
-pub struct PortTaken {
+#[error("cannot listen on port {port}: {cause}")]
+pub struct PortUnavailable {
     port: u16,
     cause: io::Error,
 }
 
 impl Stack {
-    /// Starts all of it, and returns when it answers.
+    /// Starts everything, and returns once the API accepts requests.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { data, ports: [api_port, receiver_port], clock, runs, mut parameters, invokes } =
+        let Options { data, ports: [api_port, receiver_port], clock, run_mode, mut parameters, invokes } =
             options;
         let api = listen(api_port).await?;
         let receiver = listen(receiver_port).await?;
@@ -103,7 +102,7 @@ impl Stack {
         for function in &template.functions {
             environment.extend(function.environment(&resources)?);
         }
-        let functions = Launch {
+        let functions = Launcher {
             template: &template,
             resources: &resources,
             clients: &clients,
@@ -111,7 +110,7 @@ impl Stack {
             authority: &authority,
             clock: &clock,
         }
-        .run(&runs)?;
+        .launch(&run_mode)?;
         let (stop, stopped) = watch::channel(false);
         let mut invokers = Vec::new();
         if invokes {
@@ -139,20 +138,20 @@ impl Stack {
         })
     }
 
-    /// Where the API is.
+    /// The URL of a path of the API.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.api)
     }
 
-    /// Invokes a function directly, as whoever IAM allows could.
+    /// Invokes a function directly, as a caller that IAM allows could.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Error> {
         let function = self::function(&self.functions, function)?;
         let answer = function.invoke(Bytes::from(event.to_string())).await?;
         Ok(serde_json::from_slice(&answer)?)
     }
 
-    /// Makes an account with one API key for everything.
+    /// Creates an account with one API key that has every scope. Returns the account's id and the key.
     pub async fn create_account(&self, name: &str) -> Result<(String, String), Error> {
         let account = self.invoke("Destinations", &json!({"create_account": {"name": name}})).await?;
         let id = text(&account, "account_id")?;
@@ -161,22 +160,22 @@ impl Stack {
         Ok((id, text(&key, "api_key")?))
     }
 
-    /// Stops taking work, and returns when what was running has ended.
+    /// Stops taking work, and returns once running invocations have ended.
     pub async fn stop(self) {
-        let _ = self.stop.send(true); // nobody listens any more: then it has stopped
+        let _ = self.stop.send(true); // fails only if every receiver has stopped already
         for invoker in self.invokers {
-            let _ = invoker.await; // ends by itself, or has panicked and is no more
+            let _ = invoker.await; // an error means that it panicked, so it has ended too
         }
         self.front.abort();
     }
 }
 
 fn text(value: &Value, field: &str) -> Result<String, Error> {
-    Ok(value[field].as_str().ok_or_else(|| format!("no {field} in {value}"))?.to_owned())
+    Ok(value[field].as_str().ok_or_else(|| format!("{field} is missing in {value}"))?.to_owned())
 }
 
-async fn listen(port: u16) -> Result<TcpListener, PortTaken> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|cause| PortTaken { port, cause })
+async fn listen(port: u16) -> Result<TcpListener, PortUnavailable> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|cause| PortUnavailable { port, cause })
 }
 
 async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
@@ -191,7 +190,7 @@ async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::
     }
 }
 
-/// The template's mappings, for functions that run and queues that are there.
+/// The template's mappings, connected to their queues and functions.
 pub fn mappings(
     template: &Template,
     resources: &Resources,
@@ -199,8 +198,10 @@ pub fn mappings(
     clients: &Clients,
 ) -> Result<Vec<Mapping>, Error> {
     let mapping = |mapping: &crate::template::Mapping| {
-        let queue =
-            resources.queues.get(&mapping.queue).ok_or_else(|| format!("no queue {}", mapping.queue))?;
+        let queue = resources
+            .queues
+            .get(&mapping.queue)
+            .ok_or_else(|| format!("there is no queue {}", mapping.queue))?;
         let function = function(functions, &mapping.function)?;
         Ok(Mapping {
             id: mapping.id.clone(),
@@ -208,7 +209,7 @@ pub fn mappings(
             queue_arn: queue.arn.clone(),
             region: crate::endpoints::REGION.to_owned(),
             batch_size: i32::try_from(mapping.batch_size)?,
-            maximum_concurrency: usize::try_from(mapping.maximum_concurrency)?.min(ON_ONE_MACHINE),
+            maximum_concurrency: usize::try_from(mapping.maximum_concurrency)?.min(MAX_CONCURRENCY),
             reports_failures: mapping.reports_failures,
             function: function.clone(),
             sqs: clients.sqs.clone(),
@@ -229,5 +230,5 @@ fn schedules(template: &Template, functions: &Functions) -> Result<Vec<Schedule>
 }
 
 fn function<'a>(functions: &'a Functions, id: &str) -> Result<&'a Deployed, Error> {
-    functions.get(id).ok_or_else(|| format!("no function {id}").into())
+    functions.get(id).ok_or_else(|| format!("there is no function {id}").into())
 }

@@ -1,5 +1,4 @@
-//! A readable line for each attempt as it happens, and for each delivery that is put off, made from the same event that
-//! the log gets.
+//! Prints a line for each attempt and each deferred delivery, made from the events that the functions log.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,32 +11,32 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::screen;
 
-/// Starts the log: attempts as lines for people, warnings and errors in full on standard error.
+/// Starts the log: readable lines for attempts on standard output, warnings and errors in full on standard error.
 pub(crate) fn start(quiet: bool) {
     let attempts = FilterFn::new(move |metadata| !quiet && *metadata.level() == Level::INFO);
-    let trouble =
+    let warnings =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(LevelFilter::WARN);
-    tracing_subscriber::registry().with(Ticker.with_filter(attempts)).with(trouble).init();
+    tracing_subscriber::registry().with(Ticker.with_filter(attempts)).with(warnings).init();
 }
 
 struct Ticker;
 
 impl<S: Subscriber> Layer<S> for Ticker {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = EventFields::default();
         event.record(&mut fields);
         match fields.get("message") {
-            "delivery.attempted" => screen::line(&fields.attempt()),
-            "delivery.deferred" => screen::line(&fields.defer()),
+            "delivery.attempted" => screen::line(&fields.attempt_line()),
+            "delivery.deferred" => screen::line(&fields.deferral_line()),
             _ => {}
         }
     }
 }
 
 #[derive(Default)]
-struct Fields(BTreeMap<&'static str, String>);
+struct EventFields(BTreeMap<&'static str, String>);
 
-impl Visit for Fields {
+impl Visit for EventFields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.0.insert(field.name(), format!("{value:?}"));
     }
@@ -47,18 +46,18 @@ impl Visit for Fields {
     }
 }
 
-impl Fields {
+impl EventFields {
     fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
 
-    fn attempt(&self) -> String {
+    fn attempt_line(&self) -> String {
         let result = match self.get("http_status") {
-            "" => self.get("outcome"),
-            status => status,
+            "" => self.get("outcome").to_owned(),
+            status => format!("HTTP {status}"),
         };
         let next = match self.get("status") {
-            "retrying" => format!("next at {}", clock_time(self.get("next_at"))),
+            "retrying" => format!("retry at {}", clock_time(self.get("next_at"))),
             status => status.to_owned(),
         };
         format!(
@@ -70,11 +69,11 @@ impl Fields {
         )
     }
 
-    fn defer(&self) -> String {
+    fn deferral_line(&self) -> String {
         format!("{}  deferred until {}", self.delivery("deferred_at"), clock_time(self.get("until")))
     }
 
-    /// What it is about, and when that was.
+    /// The start of a line: the time in the field `moment`, and the delivery.
     fn delivery(&self, moment: &str) -> String {
         format!(
             "{}  {:<25}  {} → {}",
@@ -86,7 +85,7 @@ impl Fields {
     }
 }
 
-/// The time of day, in UTC, of a time in RFC 3339.
+/// The time of day of an RFC 3339 time in UTC.
 fn clock_time(moment: &str) -> &str {
     moment.get(11..19).unwrap_or("")
 }
@@ -95,15 +94,15 @@ fn clock_time(moment: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn of_a_delivery(more: &[(&'static str, &str)]) -> Fields {
+    fn delivery_fields(more: &[(&'static str, &str)]) -> EventFields {
         let delivery =
             [("event", "conversation.failed"), ("conversation_id", "c-1"), ("destination_id", "dst_1")];
-        Fields(delivery.iter().chain(more).map(|(name, value)| (*name, (*value).to_owned())).collect())
+        EventFields(delivery.iter().chain(more).map(|(name, value)| (*name, (*value).to_owned())).collect())
     }
 
     #[test]
     fn a_line_says_what_came_of_an_attempt() {
-        let fields = of_a_delivery(&[
+        let fields = delivery_fields(&[
             ("ended_at", "2026-09-01T10:00:01.500Z"),
             ("attempt", "2"),
             ("outcome", "http_error"),
@@ -113,19 +112,19 @@ mod tests {
             ("next_at", "2026-09-01T10:00:11.500Z"),
         ]);
         assert_eq!(
-            fields.attempt(),
-            "10:00:01  conversation.failed        c-1 → dst_1  attempt 2  500             12 ms  next at 10:00:11"
+            fields.attempt_line(),
+            "10:00:01  conversation.failed        c-1 → dst_1  attempt 2  HTTP 500        12 ms  retry at 10:00:11"
         );
     }
 
     #[test]
-    fn a_line_says_until_when_a_delivery_is_put_off() {
-        let fields = of_a_delivery(&[
+    fn a_line_says_until_when_a_delivery_is_deferred() {
+        let fields = delivery_fields(&[
             ("deferred_at", "2026-09-01T10:00:01.500Z"),
             ("until", "2026-09-01T10:00:13.333Z"),
         ]);
         assert_eq!(
-            fields.defer(),
+            fields.deferral_line(),
             "10:00:01  conversation.failed        c-1 → dst_1  deferred until 10:00:13"
         );
     }

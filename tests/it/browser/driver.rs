@@ -1,4 +1,4 @@
-//! A browser of its own for one test.
+//! Starts a separate browser for each test.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 
 use crate::tools;
 
-/// A running chromedriver. It and its browser end when dropped.
+/// A running chromedriver. Dropping it ends it and its browser.
 pub(super) struct Driver {
     port: u16,
     profile: tempfile::TempDir,
@@ -18,10 +18,10 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// `None`, and a line that says so, where there is no Chromium.
+    /// Starts chromedriver; prints a line and returns `None` if Chromium is missing.
     pub(super) async fn start() -> Option<Self> {
         for program in ["chromium", "chromedriver"] {
-            if !tools::there(Command::new(program).arg("--version"), program).await {
+            if !tools::is_available(Command::new(program).arg("--version"), program).await {
                 return None;
             }
         }
@@ -33,7 +33,7 @@ impl Driver {
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let port = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver says its port");
+            let line = lines.next_line().await.unwrap().expect("chromedriver prints its port");
             if let Some((_, port)) = line.rsplit_once("on port ")
                 && let Ok(port) = port.trim_end_matches('.').parse()
                 && port != 0
@@ -46,7 +46,7 @@ impl Driver {
 
     pub(super) async fn browser(&self) -> Client {
         let profile = format!("--user-data-dir={}", self.profile.path().display());
-        // As root, and with no network but this machine.
+        // The browser runs as root, and without any network but this machine.
         let arguments = [
             "--headless",
             "--no-sandbox",

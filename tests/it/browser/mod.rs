@@ -1,7 +1,7 @@
 //! The Webhooks page in a real Chromium, against the running stack.
 //!
-//! Wants `chromium` and `chromedriver` (Debian: `chromium chromium-driver`); without them it says so and passes. With
-//! `AXE_CORE` set to the file of axe-core, every view is checked for faults of accessibility as well.
+//! Needs `chromium` and `chromedriver` (Debian: `chromium chromium-driver`); without them it prints a line and passes.
+//! If `AXE_CORE` names the file of axe-core, every view is also checked for accessibility.
 
 mod driver;
 mod picture;
@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 
 use self::driver::Driver;
 
-/// What takes longer than this does not happen.
+/// The maximum time to wait for the page.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// The page in a browser, with a reader's verbs.
+/// The page in a browser, with a user's actions as methods.
 struct Page {
     browser: Client,
     axe: Option<String>,
@@ -30,7 +30,7 @@ fn test_id(id: &str) -> String {
 }
 
 impl Page {
-    /// `None` where there is no browser.
+    /// Opens the page; `None` without a browser.
     async fn open(url: &str) -> Option<Self> {
         let driver = Driver::start().await?;
         let browser = driver.browser().await;
@@ -38,7 +38,7 @@ impl Page {
         Some(Self { browser, axe: axe(), _driver: driver })
     }
 
-    /// The first element of a selector that is shown, once there is one.
+    /// Waits for a displayed element that matches the selector.
     async fn see(&self, selector: &str) -> Element {
         let start = Instant::now();
         loop {
@@ -47,21 +47,21 @@ impl Page {
                     return element;
                 }
             }
-            assert!(start.elapsed() < PATIENCE, "waited in vain for {selector}:\n{}", self.text().await);
+            assert!(start.elapsed() < PATIENCE, "timed out waiting for {selector}:\n{}", self.text().await);
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }
 
-    /// Returns once nothing of a selector is there.
-    async fn miss(&self, selector: &str) {
+    /// Waits until no element matches the selector.
+    async fn wait_until_gone(&self, selector: &str) {
         let start = Instant::now();
         while !self.browser.find_all(Locator::Css(selector)).await.unwrap().is_empty() {
-            assert!(start.elapsed() < PATIENCE, "{selector} does not go away");
+            assert!(start.elapsed() < PATIENCE, "{selector} is still there");
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }
 
-    /// All that is on the page, for a test that has failed.
+    /// The page's text, for the report of a failed test.
     async fn text(&self) -> String {
         match self.browser.find(Locator::Css("body")).await {
             Ok(body) => body.text().await.unwrap_or_default(),
@@ -71,7 +71,7 @@ impl Page {
 
     async fn click(&self, selector: &str) {
         let start = Instant::now();
-        // What is shown anew between look and click is looked for again.
+        // An element that is rendered anew between lookup and click is looked up again.
         while self.see(selector).await.click().await.is_err() {
             assert!(start.elapsed() < PATIENCE, "{selector} cannot be clicked");
             tokio::time::sleep(Duration::from_millis(30)).await;
@@ -88,7 +88,7 @@ impl Page {
         self.see(selector).await.select_by_label(label).await.unwrap();
     }
 
-    /// Waits until an element's text has this in it, and gives it.
+    /// Waits until an element's text contains `part`, and returns the text.
     async fn read(&self, selector: &str, part: &str) -> String {
         let start = Instant::now();
         loop {
@@ -101,7 +101,7 @@ impl Page {
         }
     }
 
-    /// No serious fault of accessibility in what is on screen, wide and narrow.
+    /// Asserts that the current view has no serious accessibility fault, in a wide and a narrow window.
     async fn check_accessibility(&self, view: &str) {
         let Some(axe) = &self.axe else { return };
         for width in [1280, 360] {
@@ -113,7 +113,7 @@ impl Page {
                     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)));";
             let faults = self.browser.execute_async(run, Vec::new()).await.unwrap();
             assert_eq!(faults, json!([]), "{view}, {width} wide");
-            // Chromium makes no window narrower than 500 px; what matters is that it is a narrow one.
+            // Chromium's narrowest window is 500 px, which is narrow enough.
             let inner = self.browser.execute("return innerWidth", Vec::new()).await.unwrap();
             assert!(inner.as_u64().is_some_and(|inner| inner <= u64::from(width.max(500))), "{inner}");
             let overflow =
@@ -124,19 +124,19 @@ impl Page {
         self.browser.set_window_size(1280, 900).await.unwrap();
     }
 
-    /// What the browser had to complain about so far.
-    async fn complaints(&self) -> Vec<Value> {
-        let log = self.browser.execute("return window.__complaints ?? []", Vec::new()).await.unwrap();
+    /// The errors recorded since `listen`.
+    async fn errors(&self) -> Vec<Value> {
+        let log = self.browser.execute("return window.__errors ?? []", Vec::new()).await.unwrap();
         log.as_array().cloned().unwrap_or_default()
     }
 
-    /// Notes every breach of the content security policy and every error from now on.
+    /// Starts to record errors and violations of the content security policy.
     async fn listen(&self) {
-        let script = "window.__complaints = [];
-            addEventListener('error', ({ message }) => window.__complaints.push(message));
-            addEventListener('unhandledrejection', ({ reason }) => window.__complaints.push(String(reason)));
+        let script = "window.__errors = [];
+            addEventListener('error', ({ message }) => window.__errors.push(message));
+            addEventListener('unhandledrejection', ({ reason }) => window.__errors.push(String(reason)));
             document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
-                window.__complaints.push(`${violatedDirective} ${blockedURI}`));";
+                window.__errors.push(`${violatedDirective} ${blockedURI}`));";
         self.browser.execute(script, Vec::new()).await.unwrap();
     }
 
@@ -145,7 +145,7 @@ impl Page {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "where CI has put axe-core")]
+#[expect(clippy::disallowed_methods, reason = "CI sets the path of axe-core")]
 fn axe() -> Option<String> {
     let file = std::env::var("AXE_CORE").ok()?;
     Some(std::fs::read_to_string(file).unwrap())

@@ -1,11 +1,11 @@
 //! The picture of the Webhooks page in the README.
 //!
 //! Every run takes the picture into `target/tmp` and checks its size. To replace the committed one:
-//! `PICTURE=1 cargo test -p tests --test it picture`. A clock driven by hand makes one picture look like the next.
+//! `PICTURE=1 cargo test -p tests --test it picture`. A clock moved by hand makes pictures reproducible.
 
 use std::time::Duration;
 
-use local::clock::{Clock, Hand};
+use local::clock::{Clock, ClockControl};
 use local::receiver::Answer;
 use reqwest::Method;
 use serde_json::json;
@@ -18,7 +18,7 @@ const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.github/webhook
 /// Small enough that a reader of the README does not see it load.
 const MAX_BYTES: usize = 150_000;
 
-/// Without scroll bar and focus ring.
+/// Hides the scroll bar and the focus ring.
 const TIDY: &str = "document.documentElement.style.scrollbarWidth = 'none';
     document.activeElement?.blur();
     window.scrollTo(0, 0)";
@@ -33,16 +33,16 @@ const DESTINATIONS: [(&str, &str, &str); 4] = [
     ("Support inbox", "/inbox", "GET"),
 ];
 
-/// Conversations that end in each hour, from ten in the morning to ten in the morning.
+/// Conversations that end in each hour, from 10:00 to 10:00 the next day.
 const DAY: [u32; 24] = [5, 6, 4, 3, 5, 6, 5, 4, 3, 2, 2, 1, 1, 0, 1, 0, 0, 1, 0, 1, 2, 3, 4, 3];
 
-/// The hour from which on Billing fails.
+/// The hour in which Billing starts to fail.
 const OUTAGE: usize = 22;
 
-/// A day with four destinations, one of which fails in the end.
+/// A day with four destinations, one of which fails at the end.
 struct Day {
     world: World,
-    hand: Hand,
+    hand: ClockControl,
     customer: Customer,
     conversations: u32,
 }
@@ -60,7 +60,7 @@ impl Day {
         Self { world, hand, customer, conversations: 0 }
     }
 
-    /// A conversation ends, and every destination is sent its first attempt.
+    /// Ends a conversation and waits for the first attempt at every destination.
     async fn end(&mut self, status: &str) -> String {
         self.conversations += 1;
         let conversation = format!("{:08x}-508e-4d45-8887", self.conversations.wrapping_mul(0x9e37_79b9));
@@ -70,7 +70,7 @@ impl Day {
         conversation
     }
 
-    /// Waits until each delivery is delivered or this attempt at it has ended.
+    /// Waits until each delivery has succeeded or this attempt at it has ended.
     async fn attempted(&self, conversation: &str, attempt: usize) {
         eventually(&format!("attempt {attempt} for {conversation}"), async || {
             let deliveries = self.customer.deliveries_of(conversation).await;
@@ -120,7 +120,7 @@ async fn the_picture_of_the_page_can_be_taken() {
     let mut day = Day::begin().await;
     let Some(page) = Page::open(&day.world.stack.url("/")).await else { return };
     day.pass().await;
-    // One delivery that waits for its third attempt.
+    // One conversation whose deliveries wait for their third attempt.
     let waits = day.end("COMPLETED").await;
     day.retried(&waits, 2).await;
 
@@ -146,7 +146,7 @@ async fn the_picture_of_the_page_can_be_taken() {
 }
 
 impl Page {
-    /// From now on the browser's clock stands at this moment.
+    /// Stops the browser's clock at this moment.
     async fn set_time(&self, now_ms: u64) {
         let script = "const [now] = arguments;
             const Real = Date;

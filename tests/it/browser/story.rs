@@ -5,12 +5,12 @@ use local::receiver::Answer;
 use super::{Page, test_id};
 use crate::world::{World, eventually};
 
-/// A row of the list of destinations by its name.
+/// The selector of a destination's row, by its name.
 fn destination(name: &str) -> String {
     format!("{}:has([aria-label$=\" {name}\"])", test_id("destination"))
 }
 
-/// A row of the log that stands like this.
+/// The selector of a log row with this status.
 fn delivery(status: &str) -> String {
     format!("{}[data-status=\"{status}\"]", test_id("delivery"))
 }
@@ -21,7 +21,7 @@ impl Page {
         self.click(&test_id("sign-in")).await;
     }
 
-    /// Adds a destination, and leaves the dialog that shows its secret.
+    /// Adds a destination and closes the dialog that shows its secret.
     async fn add(&self, name: &str, url: &str, request_type: &str) {
         self.click(&test_id("add-destination")).await;
         self.fill(&test_id("field-name"), name).await;
@@ -45,14 +45,14 @@ async fn a_customer_finds_their_way() {
     page.check_accessibility("sign in").await;
     page.listen().await;
 
-    // A wrong key is told at its field.
+    // A wrong key is reported at its field.
     page.sign_in("vk_wrong").await;
     page.see(&test_id("error-api-key")).await;
     page.sign_in(&customer.key).await;
     page.read("main", "No destinations yet").await;
     page.check_accessibility("no destinations").await;
 
-    // A destination of each request type, after what the server says of a wrong one.
+    // The server's error for a wrong URL, then a destination of each request type.
     page.click(&test_id("add-destination")).await;
     page.fill(&test_id("field-name"), "POST").await;
     page.fill(&test_id("field-url"), "http://example.com/").await;
@@ -65,7 +65,7 @@ async fn a_customer_finds_their_way() {
     }
     page.check_accessibility("destinations").await;
 
-    // A test event, and what came of it.
+    // A test event and its result.
     page.click(&format!("{} {}", destination("POST"), test_id("test"))).await;
     page.click(&test_id("send-test")).await;
     page.read(&test_id("test-result"), "Delivered").await;
@@ -73,7 +73,7 @@ async fn a_customer_finds_their_way() {
     page.click(&test_id("close")).await;
     assert_eq!(world.stack.receiver.received("/POST").len(), 1);
 
-    // A conversation ends; one destination fails, and its four attempts are seen as they happen.
+    // A conversation ends; one destination fails, and its four attempts appear as they happen.
     world.stack.receiver.answer("/PUT", Answer::Body(500, "out of order".to_owned()));
     page.click(&test_id("nav-deliveries")).await;
     customer.hang_up("c-1").await;
@@ -88,9 +88,9 @@ async fn a_customer_finds_their_way() {
     page.read(&exhausted, "500").await;
     page.check_accessibility("the log").await;
 
-    // By a filter to the delivery, and all that is known of it.
+    // A filter leads to the delivery and its details.
     page.choose(&test_id("filter-status"), "Exhausted").await;
-    page.miss(&delivery("delivered")).await;
+    page.wait_until_gone(&delivery("delivered")).await;
     page.click(&format!("{exhausted} {}", test_id("open"))).await;
     page.see(&format!("{}[data-status=\"exhausted\"]", test_id("delivery-status"))).await;
     page.read(&test_id("response-body"), "out of order").await;
@@ -103,14 +103,14 @@ async fn a_customer_finds_their_way() {
     world.stack.receiver.answer("/PUT", Answer::Status(200));
     page.click(&test_id("resend")).await;
     page.see(&format!("{}[data-status=\"delivered\"]", test_id("delivery-status"))).await;
-    eventually("the event again", async || {
+    eventually("the resent event", async || {
         let requests = world.stack.receiver.received("/PUT");
         (requests.len() == 5 && requests[4].headers["webhook-id"] == requests[0].headers["webhook-id"])
             .then_some(())
     })
     .await;
 
-    // Off with the switch; what is missed meanwhile is counted and recovered.
+    // A disabled destination misses a delivery, which is then counted and recovered.
     page.click(&test_id("nav-destinations")).await;
     page.click(&format!("{} {}", destination("GET"), test_id("status-switch"))).await;
     eventually("a disabled destination", async || {
@@ -134,22 +134,22 @@ async fn a_customer_finds_their_way() {
     page.click(&format!("{} {}", destination("GET"), test_id("recover"))).await;
     page.click(&test_id("recover-count")).await;
     page.read(&test_id("recover-result"), "1 delivery").await;
-    page.check_accessibility("a count before recovery").await;
+    page.check_accessibility("a recovery's count").await;
     page.click(&test_id("recover-confirm")).await;
     page.read(&test_id("recover-result"), "1 delivery sent again").await;
     page.click(&test_id("close")).await;
     world.stack.receiver.wait_for("/GET", 2).await;
 
-    // And deleted.
+    // The destination is deleted.
     page.click(&format!("{} {}", destination("GET"), test_id("edit"))).await;
     page.click(&test_id("delete")).await;
-    page.check_accessibility("a question before deletion").await;
+    page.check_accessibility("a deletion's confirmation").await;
     page.click(&test_id("confirm")).await;
     page.see(&destination("POST")).await;
-    page.miss(&destination("GET")).await;
+    page.wait_until_gone(&destination("GET")).await;
 
-    // Signed out, nothing of the key is left.
-    assert_eq!(page.complaints().await, Vec::<serde_json::Value>::new());
+    // Signing out leaves nothing of the key behind.
+    assert_eq!(page.errors().await, Vec::<serde_json::Value>::new());
     page.click(&test_id("sign-out")).await;
     page.see(&test_id("sign-in-form")).await;
     let kept =

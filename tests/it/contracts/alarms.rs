@@ -1,4 +1,4 @@
-//! Alarms and the dashboard: they name metrics that exist, and somebody is told.
+//! Alarms and the dashboard: they name existing metrics, and every alarm notifies somebody.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +8,19 @@ use super::{Template, keeps};
 
 const OPERATE: &str = include_str!("../../../infra/README.md");
 
-/// The namespace of the metrics that are lines of our log.
+/// The prefix of the namespace of the metrics that the functions log.
 const OURS: &str = "Ringback/";
 
 fn alarms(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
     template.resources("AWS::CloudWatch::Alarm")
 }
 
-fn somebody_is_told_what_to_do(template: &Template) -> Vec<String> {
-    let told = json!({"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]});
+fn every_alarm_notifies_and_explains(template: &Template) -> Vec<String> {
+    let actions = json!({"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]});
     let mut breaches = Vec::new();
     for (id, alarm) in alarms(template) {
-        if alarm["AlarmActions"] != told || alarm["OKActions"] != told {
-            breaches.push(format!("{id} tells nobody"));
+        if alarm["AlarmActions"] != actions || alarm["OKActions"] != actions {
+            breaches.push(format!("{id} notifies nobody"));
         }
         if alarm["AlarmDescription"].as_str().is_none_or(str::is_empty) || alarm["TreatMissingData"].is_null()
         {
@@ -36,7 +36,7 @@ fn somebody_is_told_what_to_do(template: &Template) -> Vec<String> {
 #[tokio::test]
 async fn every_alarm_reaches_somebody_who_can_read_what_to_do() {
     keeps(
-        somebody_is_told_what_to_do,
+        every_alarm_notifies_and_explains,
         &[
             ("/DeadLettersRemain/Properties/AlarmActions", Value::Null),
             ("/FunctionErrors/Properties/OKActions", json!([])),
@@ -47,7 +47,7 @@ async fn every_alarm_reaches_somebody_who_can_read_what_to_do() {
     .await;
 }
 
-/// The dashboard's body with a word for each of its references.
+/// The dashboard's body with a placeholder for each reference.
 fn dashboard(template: &Template) -> Result<Value, String> {
     let body = template.properties("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().unwrap();
     let parts = body.split("${").enumerate().map(|(index, part)| match part.split_once('}') {
@@ -55,10 +55,10 @@ fn dashboard(template: &Template) -> Result<Value, String> {
         _ => part.to_owned(),
     });
     serde_json::from_str(&parts.collect::<String>())
-        .map_err(|error| format!("the dashboard is no JSON: {error}"))
+        .map_err(|error| format!("the dashboard is not JSON: {error}"))
 }
 
-/// All metrics of our own that a widget or an alarm names, with the dimension that it names.
+/// Our metrics that widgets and alarms name, each with its dimension.
 fn shown(template: &Template) -> Result<BTreeSet<(String, Option<String>)>, String> {
     let mut shown = BTreeSet::new();
     for (_, alarm) in alarms(template) {
@@ -102,7 +102,7 @@ fn what_is_shown_is_what_is_counted(template: &Template) -> Vec<String> {
         Err(error) => vec![error],
         Ok(shown) => {
             let unknown = shown.difference(&counted).map(|metric| format!("{metric:?} is counted nowhere"));
-            // Failures on the bus have a queue and its alarm.
+            // Failed bus events go to a queue that has an alarm.
             let unseen = counted.difference(&shown).filter(|(name, _)| name != "BusEventsFailed");
             unknown.chain(unseen.map(|metric| format!("{metric:?} is shown nowhere"))).collect()
         }

@@ -1,4 +1,4 @@
-//! Functions: what they are told, how long they may take, where they log.
+//! Functions: their variables, timeouts and logs.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 use super::names::STACK_NAME;
 use super::{Template, keeps, named, number};
 
-/// The HTTP API gives up after that: <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
+/// The HTTP API's timeout: <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
 const API_TIMEOUT_SECS: u64 = 30;
 
-/// How long a callback of Daily's may wait for its answer; see functions/ingest/src/flows/daily.
+/// The time in which a Daily webhook gets its answer; see functions/ingest/src/flows/daily.
 const DAILY_ANSWER_SECS: u64 = 4;
 
-/// Remembers what it was asked for.
-struct Asked(RefCell<BTreeSet<String>>);
+/// Records which variables are read.
+struct Recorder(RefCell<BTreeSet<String>>);
 
-impl Vars for Asked {
+impl Vars for Recorder {
     fn get(&self, name: &str) -> Option<String> {
         self.0.borrow_mut().insert(name.to_owned());
         let numbers = BTreeMap::from([
@@ -38,36 +38,36 @@ impl Vars for Asked {
 
 /// The variables that a function reads at its start.
 fn read_by(function: &str) -> BTreeSet<String> {
-    let asked = Asked(RefCell::default());
-    let read: Result<(), ConfigError> = telemetry::Config::read(&asked).and_then(|_| match function {
-        "Ingest" => ingest::Config::read(&asked).map(drop),
-        "Dispatch" => dispatch::Config::read(&asked).map(drop),
-        "Destinations" => destinations::Config::read(&asked).map(drop),
-        "Query" => query::Config::read(&asked).map(drop),
-        other => panic!("{other} is no function"),
+    let recorder = Recorder(RefCell::default());
+    let read: Result<(), ConfigError> = telemetry::Config::read(&recorder).and_then(|_| match function {
+        "Ingest" => ingest::Config::read(&recorder).map(drop),
+        "Dispatch" => dispatch::Config::read(&recorder).map(drop),
+        "Destinations" => destinations::Config::read(&recorder).map(drop),
+        "Query" => query::Config::read(&recorder).map(drop),
+        other => panic!("{other} is not a function"),
     });
     read.unwrap();
-    asked.0.into_inner()
+    recorder.0.into_inner()
 }
 
 fn functions(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
     template.resources("AWS::Lambda::Function")
 }
 
-fn each_is_told_what_it_reads_and_nothing_else(template: &Template) -> Vec<String> {
-    let told = |function: &Value| -> BTreeSet<String> {
+fn variables_match_what_is_read(template: &Template) -> Vec<String> {
+    let given = |function: &Value| -> BTreeSet<String> {
         function["Environment"]["Variables"].as_object().unwrap().keys().cloned().collect()
     };
     functions(template)
-        .filter(|(id, function)| told(function) != read_by(id))
-        .map(|(id, function)| format!("{id} is told {:?} and reads {:?}", told(function), read_by(id)))
+        .filter(|(id, function)| given(function) != read_by(id))
+        .map(|(id, function)| format!("{id} is given {:?} and reads {:?}", given(function), read_by(id)))
         .collect()
 }
 
 #[tokio::test]
 async fn each_function_gets_the_variables_it_reads_and_no_others() {
     keeps(
-        each_is_told_what_it_reads_and_nothing_else,
+        variables_match_what_is_read,
         &[
             ("/Ingest/Properties/Environment/Variables/PUBLIC_URL", Value::Null),
             ("/Dispatch/Properties/Environment/Variables/TRUSTED_CERTIFICATE", Value::Null),
@@ -81,24 +81,30 @@ async fn each_function_gets_the_variables_it_reads_and_no_others() {
 
 fn there_is_time_for_the_work(template: &Template) -> Vec<String> {
     let timeout = |id: &str| number(&template.properties(id)["Timeout"]);
-    let told = &template.properties("Dispatch")["Environment"]["Variables"]["FUNCTION_TIMEOUT_SECONDS"];
-    let told = told.as_str().and_then(|seconds| seconds.parse().ok());
+    let given = &template.properties("Dispatch")["Environment"]["Variables"]["FUNCTION_TIMEOUT_SECONDS"];
+    let given = given.as_str().and_then(|seconds| seconds.parse().ok());
     let alarm = |id: &str| number(&template.properties(id)["Threshold"]) / 1000;
     [
-        // A cold start, a whole attempt, the table calls around it, and half of that again.
+        // A cold start, a whole attempt and its table calls, plus half of that in reserve.
         (
             timeout("Dispatch") >= TIME_NEEDED.as_secs() * 3 / 2,
             "an attempt does not fit into Dispatch's timeout",
         ),
-        (told == Some(timeout("Dispatch")), "Dispatch is told another timeout than it has"),
+        (given == Some(timeout("Dispatch")), "FUNCTION_TIMEOUT_SECONDS is not Dispatch's timeout"),
         (timeout("Ingest") > DAILY_ANSWER_SECS, "Ingest is killed before it answers Daily"),
         (
             ["Ingest", "Destinations", "Query"].iter().all(|id| timeout(id) < API_TIMEOUT_SECS),
             "the API gives up before the function does",
         ),
-        (alarm("DispatchNearTimeout") < timeout("Dispatch"), "the alarm comes after Dispatch's timeout"),
-        (alarm("DispatchNearTimeout") > TIME_NEEDED.as_secs(), "the alarm comes when one destination hangs"),
-        (alarm("IngestNearTimeout") < timeout("Ingest"), "the alarm comes after Ingest's timeout"),
+        (
+            alarm("DispatchNearTimeout") < timeout("Dispatch"),
+            "the alarm goes off only after Dispatch's timeout",
+        ),
+        (
+            alarm("DispatchNearTimeout") > TIME_NEEDED.as_secs(),
+            "the alarm goes off when one destination hangs",
+        ),
+        (alarm("IngestNearTimeout") < timeout("Ingest"), "the alarm goes off only after Ingest's timeout"),
     ]
     .into_iter()
     .filter(|(kept, _)| !kept)
@@ -123,17 +129,17 @@ async fn timeouts_fit_the_work() {
     .await;
 }
 
-fn each_logs_to_a_group_of_its_own_that_forgets(template: &Template) -> Vec<String> {
+fn each_has_its_own_log_group_with_retention(template: &Template) -> Vec<String> {
     let mut groups = BTreeSet::new();
     let mut fits = |function: &Value| {
         let group = named(&function["LoggingConfig"]["LogGroup"]);
-        let forgets = template.properties(group)["RetentionInDays"] == json!({"Ref": "LogRetentionDays"});
+        let expires = template.properties(group)["RetentionInDays"] == json!({"Ref": "LogRetentionDays"});
         // Lambda drops JSON lines below its own level, whatever the function writes.
         let level = json!({"Ref": "LogLevel"});
         let shown = function["LoggingConfig"]["ApplicationLogLevel"] == level
             && function["Environment"]["Variables"]["LOG_LEVEL"] == level;
         function["LoggingConfig"]["LogFormat"] == "JSON"
-            && forgets
+            && expires
             && shown
             && groups.insert(group.to_owned())
     };
@@ -143,7 +149,7 @@ fn each_logs_to_a_group_of_its_own_that_forgets(template: &Template) -> Vec<Stri
 #[tokio::test]
 async fn every_function_has_a_log_of_its_own() {
     keeps(
-        each_logs_to_a_group_of_its_own_that_forgets,
+        each_has_its_own_log_group_with_retention,
         &[
             ("/Query/Properties/LoggingConfig/LogGroup", json!({"Ref": "IngestLogs"})),
             ("/DispatchLogs/Properties/RetentionInDays", Value::Null),

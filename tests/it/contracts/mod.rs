@@ -1,8 +1,7 @@
-//! What the parts of the system promise each other, read from the template as CloudFormation gets it.
+//! Contracts between the parts of the system, checked in the template as CloudFormation gets it.
 //!
-//! A contract lists what breaks it. Each is held against the template, and then against a template that was broken on
-//! purpose, so that none of them can come to hold by itself. Wants `python3` with `aws-sam-translator`; without it they
-//! say so and pass.
+//! A contract lists its violations. Each is checked against the template and against templates broken on purpose, so
+//! that none passes vacuously. Needs `python3` with `aws-sam-translator`; without it the tests print a line and pass.
 
 mod alarm_state;
 mod alarms;
@@ -20,7 +19,7 @@ use tokio::sync::OnceCell;
 
 use crate::tools;
 
-/// Lists what is wrong.
+/// Lists a template's violations of a contract.
 type Contract = fn(&Template) -> Vec<String>;
 
 /// The template after SAM has expanded it.
@@ -28,7 +27,7 @@ type Contract = fn(&Template) -> Vec<String>;
 struct Template(Value);
 
 impl Template {
-    /// `None` where it cannot be expanded.
+    /// Expands the template once; `None` without the translator.
     async fn expanded() -> Option<&'static Self> {
         static EXPANDED: OnceCell<Option<Template>> = OnceCell::const_new();
         EXPANDED.get_or_init(Self::expand).await.as_ref()
@@ -36,7 +35,9 @@ impl Template {
 
     async fn expand() -> Option<Self> {
         let translator = ["-c", "import samtranslator"];
-        if !tools::there(Command::new("python3").args(translator), "python3 with aws-sam-translator").await {
+        if !tools::is_available(Command::new("python3").args(translator), "python3 with aws-sam-translator")
+            .await
+        {
             return None;
         }
         Some(Self(serde_json::from_slice(&tools::expanded_template().await).unwrap()))
@@ -54,7 +55,7 @@ impl Template {
         &self.0["Resources"][id]["Properties"]
     }
 
-    /// The same with another value at a place among the resources; `null` takes away what is there.
+    /// A copy with another value at a path below `Resources`; `null` removes the value there.
     fn with(&self, place: &str, value: Value) -> Self {
         let mut template = self.clone();
         let (parent, name) = place.rsplit_once('/').unwrap();
@@ -65,7 +66,7 @@ impl Template {
                 items.splice(index..items.len().min(index + 1), (!value.is_null()).then_some(value));
             }
             Value::Object(entries) if value.is_null() => {
-                assert!(entries.remove(name).is_some(), "{place} is not there");
+                assert!(entries.remove(name).is_some(), "{place} does not exist");
             }
             parent => parent[name] = value,
         }
@@ -73,7 +74,7 @@ impl Template {
     }
 }
 
-/// The template keeps the contract, and each of these changes breaks it.
+/// Asserts that the template keeps the contract and that each of these changes breaks it.
 async fn keeps(contract: Contract, changes: &[(&str, Value)]) {
     let Some(template) = Template::expanded().await else { return };
     assert_eq!(contract(template), Vec::<String>::new());
@@ -90,7 +91,7 @@ fn named(reference: &Value) -> &str {
 }
 
 fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_u64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn get_arn(id: &str) -> Value {

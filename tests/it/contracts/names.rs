@@ -1,10 +1,10 @@
-//! Two stacks in one account.
+//! Names and tags: several stacks fit in one account, and costs are tagged with their stage.
 
 use serde_json::{Value, json};
 
 use super::{Template, keeps};
 
-/// Properties by which a resource is called in its account.
+/// Properties that name a resource in its account.
 const NAMES: [&str; 9] = [
     "QueueName",
     "TableName",
@@ -17,7 +17,7 @@ const NAMES: [&str; 9] = [
     "Name",
 ];
 
-/// Kinds whose names belong to something else: a rule's target, an attribute of a policy of one role.
+/// Types whose name properties refer to something else: a rule's target, an attribute of one role's policy.
 const NOT_OF_THE_ACCOUNT: [&str; 2] = ["AWS::IAM::Role", "AWS::Lambda::Permission"];
 
 fn no_name_is_fixed(template: &Template) -> Vec<String> {

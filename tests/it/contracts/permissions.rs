@@ -1,4 +1,4 @@
-//! What each function may do: listed in `permissions.txt`, to be read by whoever reviews a change of it.
+//! The functions' permissions: `permissions.txt` lists them, so that a review sees every change.
 
 use serde_json::{Value, json};
 
@@ -6,10 +6,10 @@ use super::{Template, keeps, named};
 
 const REVIEWED: &str = include_str!("permissions.txt");
 
-/// The one policy of AWS's own that a function may have: it lets it write its log.
+/// The only AWS managed policy that a function may have: it allows writing the log.
 const LOGGING: &str = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
 
-/// A list or a single item.
+/// The items of a list, or a single value as its only item.
 pub(super) fn items(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
@@ -23,7 +23,7 @@ pub(super) fn statements(template: &Template) -> impl Iterator<Item = (&str, &Va
     })
 }
 
-/// Where a role's statement stands among the resources.
+/// The path of a role's statement below `Resources`.
 pub(super) fn place_of(template: &Template, role: &str, sid: &str) -> String {
     for (policy, properties) in items(&template.properties(role)["Policies"]).iter().enumerate() {
         let statements = items(&properties["PolicyDocument"]["Statement"]);
@@ -34,8 +34,8 @@ pub(super) fn place_of(template: &Template, role: &str, sid: &str) -> String {
     panic!("{role} has no statement {sid}")
 }
 
-/// `!GetAtt Queue.Arn` as `Queue`, `!Sub ${Table.Arn}/index/name` as `Table/index/name`, `!Ref Key` as `Key`, and what is
-/// one or the other as `Key|OtherKey`.
+/// A resource's name: `Queue` for `!GetAtt Queue.Arn`, `Table/index/name` for `!Sub ${Table.Arn}/index/name`, `Key`
+/// for `!Ref Key`, `Key|OtherKey` for an `!If`.
 fn resource(value: &Value) -> String {
     if let Some([_, then, otherwise]) = value["Fn::If"].as_array().map(Vec::as_slice) {
         return format!("{}|{}", resource(then), resource(otherwise));
@@ -48,7 +48,7 @@ fn resource(value: &Value) -> String {
     }
 }
 
-/// A line for each action: role, statement, action, resource.
+/// One line for each permission: role, statement, action, resource.
 fn granted(template: &Template) -> Vec<String> {
     let mut lines = Vec::new();
     for (role, statement) in statements(template) {
@@ -88,7 +88,7 @@ async fn one_action_more_or_fewer_is_a_change_to_review() {
         ],
     )
     .await;
-    // All of them, one by one.
+    // Every statement, removed one at a time.
     for (role, properties) in template.resources("AWS::IAM::Role") {
         for (policy, _) in items(&properties["Policies"]).iter().enumerate() {
             let statements = format!("/{role}/Properties/Policies/{policy}/PolicyDocument/Statement");
@@ -105,8 +105,8 @@ async fn one_action_more_or_fewer_is_a_change_to_review() {
     }
 }
 
-/// Of the table with everybody's secrets, a function may update the rows of keys only; and those that customers' programs
-/// call most, nothing of them but the day of their last use.
+/// In the table with the secrets, functions may update only rows of API keys, and functions other than Destinations
+/// only the day of last use.
 fn only_rows_of_keys_are_updated(template: &Template) -> Vec<String> {
     let keys = json!({"dynamodb:LeadingKeys": ["key#*"]});
     let day = json!({"dynamodb:Attributes": ["pk", "sk", "last_used_day"]});
@@ -148,7 +148,7 @@ async fn a_key_is_all_that_is_updated_among_the_secrets() {
     .await;
 }
 
-/// Who counts requests may update counters, and no record of a delivery.
+/// Functions that count requests may update counters, but no delivery records.
 fn only_dispatch_updates_deliveries(template: &Template) -> Vec<String> {
     let counters = json!({"dynamodb:LeadingKeys": ["rate#*"]});
     statements(template)
@@ -180,18 +180,18 @@ async fn who_counts_requests_changes_no_delivery() {
     .await;
 }
 
-fn nobody_may_do_more_than_his_part(template: &Template) -> Vec<String> {
+fn each_role_has_least_privilege(template: &Template) -> Vec<String> {
     let mut breaches = Vec::new();
     for line in granted(template) {
         let [role, sid, action, on] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let writes = ["Put", "Update", "Delete", "BatchWrite", "PartiQL", "Send", "Change"];
-        // On conditions, which the tests above hold.
+        // Limited by conditions, which the tests above check.
         let of_callers = ["CountRequests", "NoteWhenKeysWereUsed"].contains(&sid);
         let breach = action.contains('*')
             || on.contains('*')
             || (role == "QueryRole" && !of_callers && writes.iter().any(|verb| action.contains(verb)))
             || (action == "sqs:SendMessage" && !["IngestRole", "DispatchRole"].contains(&role))
-            // SAM's own statements, for the failure destination and the schedule, have none.
+            // SAM's own statements, for the failure destination and the schedule, have no Sid.
             || (sid == "-" && !["FailedEventsQueue", "Ingest"].contains(&on));
         if breach {
             breaches.push(line);
@@ -210,7 +210,7 @@ async fn query_writes_nothing_else_only_ingest_and_dispatch_send_and_nothing_is_
     let query = place_of(template, "QueryRole", "ReadConversations");
     let destinations = place_of(template, "DestinationsRole", "ManageDestinations");
     keeps(
-        nobody_may_do_more_than_his_part,
+        each_role_has_least_privilege,
         &[
             (&format!("{query}/Action"), json!(["dynamodb:GetItem", "dynamodb:PutItem"])),
             (&format!("{query}/Action"), json!("dynamodb:*")),
@@ -265,18 +265,18 @@ async fn who_may_send_to_a_queue_that_invokes_it_allows_loops() {
     .await;
 }
 
-/// In what contexts a role may use the key of secrets: names of the context, by action.
+/// The encryption contexts, as lists of names, in which a role may use the secrets key for an action.
 fn contexts<'a>(template: &'a Template, role: &'a str, action: &'a str) -> impl Iterator<Item = &'a Value> {
     statements(template)
         .filter(move |(of, statement)| {
-            // Through DynamoDB and SQS, the operator's own key is used for whole tables and queues.
+            // Through DynamoDB and SQS, the operator's key encrypts whole tables and queues.
             *of == role && statement["Condition"]["StringLike"]["kms:ViaService"].is_null()
         })
         .filter(move |(_, statement)| items(&statement["Action"]).iter().any(|allowed| allowed == action))
         .map(|(_, statement)| &statement["Condition"]["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"])
 }
 
-fn each_opens_only_the_secrets_that_it_uses(template: &Template) -> Vec<String> {
+fn each_role_decrypts_only_the_secrets_it_uses(template: &Template) -> Vec<String> {
     let all = json!(["account", "destination", "provider"]);
     [
         ("IngestRole", "kms:Decrypt", vec![json!(["account", "provider"])]),
@@ -300,12 +300,13 @@ async fn dispatch_opens_no_provider_ingest_no_destination_and_query_nothing() {
     let dispatch = place_of(template, "DispatchRole", "DecryptDestinationSecrets");
     let destinations = place_of(template, "DestinationsRole", "EncryptAndDecryptSecrets");
     let query = place_of(template, "QueryRole", "ReadConversations");
-    let open = json!({"Sid": "OpenSecrets", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "x"});
+    let decrypt =
+        json!({"Sid": "DecryptSecrets", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "x"});
     let names = "Condition/ForAllValues:StringEquals/kms:EncryptionContextKeys";
     keeps(
-        each_opens_only_the_secrets_that_it_uses,
+        each_role_decrypts_only_the_secrets_it_uses,
         &[
-            (&query, open),
+            (&query, decrypt),
             (&format!("{dispatch}/{names}"), json!(["account", "destination", "provider"])),
             (&format!("{dispatch}/Condition"), Value::Null),
             (&format!("{dispatch}/Action"), json!(["kms:Decrypt", "kms:GenerateDataKey"])),

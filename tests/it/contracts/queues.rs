@@ -1,4 +1,4 @@
-//! Queues, and what takes messages from them.
+//! Queues and their event source mappings.
 
 use domain::delivery::deliver::ATTEMPT_LIMIT;
 use domain::delivery::ledger::MAX_ATTEMPTS;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Template, get_arn, keeps, named, number};
 
-/// Lambda asks for six: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
+/// Lambda's recommendation: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 const TIMEOUTS_IN_VISIBILITY: u64 = 6;
 
 fn mappings(template: &Template) -> impl Iterator<Item = (&str, &Value, &Value)> {
@@ -15,7 +15,7 @@ fn mappings(template: &Template) -> impl Iterator<Item = (&str, &Value, &Value)>
         .map(|(id, mapping)| (id, mapping, template.properties(named(&mapping["EventSourceArn"]))))
 }
 
-fn a_batch_is_not_handed_out_again_while_it_is_worked_on(template: &Template) -> Vec<String> {
+fn a_batch_stays_hidden_while_it_is_processed(template: &Template) -> Vec<String> {
     mappings(template)
         .filter(|(_, mapping, queue)| {
             let timeout = number(&template.properties(named(&mapping["FunctionName"]))["Timeout"]);
@@ -29,7 +29,7 @@ fn a_batch_is_not_handed_out_again_while_it_is_worked_on(template: &Template) ->
 #[tokio::test]
 async fn visibility_outlasts_six_timeouts_and_the_window() {
     keeps(
-        a_batch_is_not_handed_out_again_while_it_is_worked_on,
+        a_batch_stays_hidden_while_it_is_processed,
         &[
             ("/EventsQueue/Properties/VisibilityTimeout", json!(179)),
             ("/DeadLettersQueue/Properties/VisibilityTimeout", json!(10)),
@@ -40,7 +40,7 @@ async fn visibility_outlasts_six_timeouts_and_the_window() {
     .await;
 }
 
-/// A failed attempt waits by its own message's visibility, never by the queue's.
+/// A failed attempt waits for its own message's visibility timeout, never for the queue's.
 fn the_queues_own_timeout_is_not_the_wait_between_attempts(template: &Template) -> Vec<String> {
     let short = |queue: &Value| number(&queue["VisibilityTimeout"]) <= ATTEMPT_LIMIT.as_secs();
     mappings(template).filter(|(.., queue)| short(queue)).map(|(id, ..)| id.to_owned()).collect()
@@ -81,7 +81,7 @@ async fn receives_are_as_many_as_attempts() {
 }
 
 /// A message keeps its age when it is redriven, so an equal retention would leave no time to reconcile it.
-fn dead_letters_are_kept_for_longer_than_the_living(template: &Template) -> Vec<String> {
+fn dead_letters_are_kept_longer_than_messages(template: &Template) -> Vec<String> {
     let retention = |queue: &Value| number(&queue["MessageRetentionPeriod"]);
     let mut breaches = Vec::new();
     for (id, queue) in template.resources("AWS::SQS::Queue") {
@@ -102,7 +102,7 @@ fn dead_letters_are_kept_for_longer_than_the_living(template: &Template) -> Vec<
 #[tokio::test]
 async fn dead_letters_outlive_their_source_and_come_from_nowhere_else() {
     keeps(
-        dead_letters_are_kept_for_longer_than_the_living,
+        dead_letters_are_kept_longer_than_messages,
         &[
             ("/DeadLettersQueue/Properties/MessageRetentionPeriod", json!(345_600)),
             ("/EventsQueue/Properties/MessageRetentionPeriod", json!(1_209_600)),
@@ -138,11 +138,11 @@ async fn every_mapping_reports_failures_counts_and_is_bounded() {
     .await;
 }
 
-/// A destination that hangs for ten deliveries a second would hold 400 invocations, if each were tried four times for ten
-/// seconds. The simulation of row 44 has a hundred more.
-const HOLDS_OUT: u64 = 500;
+/// A destination that hangs at ten deliveries a second holds 400 invocations, with four attempts of ten seconds each.
+/// The simulation of row 44 has a hundred more.
+const MIN_CONCURRENCY: u64 = 500;
 
-/// Of an account, until it asks for more: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+/// An account's default concurrency: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const CONCURRENCY_QUOTA: u64 = 1000;
 
 fn there_are_invocations_for_neighbours_and_for_the_api(template: &Template) -> Vec<String> {
@@ -152,8 +152,8 @@ fn there_are_invocations_for_neighbours_and_for_the_api(template: &Template) -> 
     };
     let all: u64 = mappings(template).map(|(_, mapping, _)| at_once(mapping)).sum();
     let mut breaches = Vec::new();
-    if at_once(template.properties("DeliveriesToDispatch")) < HOLDS_OUT {
-        breaches.push("one destination that hangs holds up all".to_owned());
+    if at_once(template.properties("DeliveriesToDispatch")) < MIN_CONCURRENCY {
+        breaches.push("one destination that hangs holds up all others".to_owned());
     }
     if all > CONCURRENCY_QUOTA * 3 / 5 {
         breaches.push(format!("the queues take {all} of {CONCURRENCY_QUOTA} invocations"));
@@ -167,7 +167,7 @@ async fn a_destination_that_hangs_takes_neither_its_neighbours_invocations_nor_t
     keeps(
         there_are_invocations_for_neighbours_and_for_the_api,
         &[
-            (&place("DeliveriesToDispatch"), json!(HOLDS_OUT - 1)),
+            (&place("DeliveriesToDispatch"), json!(MIN_CONCURRENCY - 1)),
             (&place("DeliveriesToDispatch"), json!(600)),
             (&place("EventsToDispatch"), json!({"Ref": "MaximumConcurrency"})),
         ],
@@ -175,7 +175,7 @@ async fn a_destination_that_hangs_takes_neither_its_neighbours_invocations_nor_t
     .await;
 }
 
-fn messages_are_secret_on_the_way_and_at_rest(template: &Template) -> Vec<String> {
+fn messages_are_encrypted_in_transit_and_at_rest(template: &Template) -> Vec<String> {
     let refused: Vec<_> = template
         .resources("AWS::SQS::QueuePolicy")
         .filter(|(_, policy)| {
@@ -188,10 +188,10 @@ fn messages_are_secret_on_the_way_and_at_rest(template: &Template) -> Vec<String
         })
         .map(|(_, policy)| named(&policy["Queues"][0]))
         .collect();
-    let sealed = |queue: &Value| queue["SqsManagedSseEnabled"].to_string().contains("true");
+    let encrypted = |queue: &Value| queue["SqsManagedSseEnabled"].to_string().contains("true");
     template
         .resources("AWS::SQS::Queue")
-        .filter(|(id, queue)| !refused.contains(id) || !sealed(queue))
+        .filter(|(id, queue)| !refused.contains(id) || !encrypted(queue))
         .map(|(id, _)| id.to_owned())
         .collect()
 }
@@ -199,7 +199,7 @@ fn messages_are_secret_on_the_way_and_at_rest(template: &Template) -> Vec<String
 #[tokio::test]
 async fn every_queue_is_encrypted_and_refuses_plain_text() {
     keeps(
-        messages_are_secret_on_the_way_and_at_rest,
+        messages_are_encrypted_in_transit_and_at_rest,
         &[
             ("/EventsQueue/Properties/SqsManagedSseEnabled", Value::Null),
             ("/DeliveriesQueueOverTlsOnly/Properties/PolicyDocument/Statement/0/Effect", json!("Allow")),

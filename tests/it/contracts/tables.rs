@@ -1,4 +1,4 @@
-//! Tables, and the key of the secrets in them: nothing in them is lost by a mistake, and nothing stays for ever that should not.
+//! Tables and the secrets key: no mistake loses data, and no data outlives its time.
 
 use serde_json::{Value, json};
 
@@ -34,8 +34,8 @@ async fn every_table_can_be_restored_and_survives_its_stack() {
     .await;
 }
 
-/// The attribute is the one that the adapters write: `expires_at`.
-fn what_has_its_time_goes(template: &Template) -> Vec<String> {
+/// The TTL attribute is the one that the adapters write: `expires_at`.
+fn rows_expire(template: &Template) -> Vec<String> {
     let expires = json!({"AttributeName": "expires_at", "Enabled": true});
     ["DeliveryLogTable", "ConversationsTable"]
         .into_iter()
@@ -47,7 +47,7 @@ fn what_has_its_time_goes(template: &Template) -> Vec<String> {
 #[tokio::test]
 async fn deliveries_and_waiting_callbacks_expire() {
     keeps(
-        what_has_its_time_goes,
+        rows_expire,
         &[
             ("/DeliveryLogTable/Properties/TimeToLiveSpecification/AttributeName", json!("ttl")),
             ("/ConversationsTable/Properties/TimeToLiveSpecification", Value::Null),
@@ -56,23 +56,23 @@ async fn deliveries_and_waiting_callbacks_expire() {
     .await;
 }
 
-fn secrets_can_be_opened_as_long_as_there_are_tables(template: &Template) -> Vec<String> {
+fn secrets_stay_decryptable_as_long_as_tables_exist(template: &Template) -> Vec<String> {
     let key = &template.0["Resources"]["SecretsKey"];
     let statements = &key["Properties"]["KeyPolicy"]["Statement"];
     let root = json!({"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"});
     [
         (
             key["DeletionPolicy"] == "RetainExceptOnCreate",
-            "the key goes with the stack, or stays after a failure",
+            "the key is deleted with the stack, or kept after a failure",
         ),
-        (key["UpdateReplacePolicy"] == "Retain", "the key goes with its replacement"),
+        (key["UpdateReplacePolicy"] == "Retain", "the key is deleted when it is replaced"),
         (key["Properties"]["EnableKeyRotation"] == true, "the key is not rotated"),
         (statements[0]["Principal"]["AWS"] == root, "the account cannot administer the key"),
-        (statements.as_array().is_some_and(|all| all.len() == 1), "the key lets others in"),
+        (statements.as_array().is_some_and(|all| all.len() == 1), "the key's policy allows others"),
         (
             template.0["Conditions"][key["Condition"].as_str().unwrap_or_default()]
                 == json!({"Fn::Equals": [{"Ref": "KmsKeyArn"}, ""]}),
-            "the key is made beside the operator's own, or not at all",
+            "the key is created beside the operator's own, or never",
         ),
     ]
     .into_iter()
@@ -85,7 +85,7 @@ fn secrets_can_be_opened_as_long_as_there_are_tables(template: &Template) -> Vec
 async fn the_key_of_secrets_survives_its_stack_and_is_rotated() {
     let statements = "/SecretsKey/Properties/KeyPolicy/Statement";
     keeps(
-        secrets_can_be_opened_as_long_as_there_are_tables,
+        secrets_stay_decryptable_as_long_as_tables_exist,
         &[
             ("/SecretsKey/DeletionPolicy", json!("Delete")),
             ("/SecretsKey/DeletionPolicy", json!("Retain")),

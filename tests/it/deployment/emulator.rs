@@ -1,4 +1,4 @@
-//! ministack on a port of its own, for one test.
+//! Runs a separate ministack for one test.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +18,7 @@ use crate::world::eventually;
 /// Lines of the emulator's log that are shown when a test fails.
 const LINES_SHOWN: usize = 60;
 
-/// A running emulator. It ends when dropped, and with it the functions.
+/// A running emulator. Dropping it ends it and the functions.
 pub(super) struct Emulator {
     port: u16,
     /// Its files and its log.
@@ -29,7 +29,7 @@ pub(super) struct Emulator {
 impl Emulator {
     pub(super) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        // Free when asked; nothing else on this machine picks ports at this moment but tests that ask the same way.
+        // The port is free now, and only tests that ask in the same way pick ports on this machine.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
@@ -38,7 +38,7 @@ impl Emulator {
             .args(["-m", "ministack"])
             .envs([("BIND_HOST", "127.0.0.1"), ("AUTH", "true"), ("IOT_MTLS_ENABLED", "0")])
             .env("GATEWAY_PORT", port.to_string())
-            // Functions are told of it only if the emulator itself is.
+            // The emulator passes this on to functions only if it is set for the emulator itself.
             .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
             .env("TMPDIR", directory.path())
             .stdin(Stdio::null())
@@ -60,14 +60,14 @@ impl Emulator {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// A client that finds the host of this URL at the emulator.
+    /// A client that resolves this URL's host to the emulator.
     pub(super) fn client(&self, url: &str) -> Client {
         let host = Url::parse(url).unwrap().host_str().unwrap().to_owned();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         Client::builder().no_proxy().resolve(&host, address).build().unwrap()
     }
 
-    /// Creates the stack from the expanded template. Its outputs.
+    /// Creates the stack from the expanded template; returns its outputs.
     pub(super) async fn deploy(&self, name: &str, code: &Path, parameters: &[(&str, String)]) -> Value {
         let mut arguments = vec!["deploy".to_owned(), name.to_owned(), code.display().to_string()];
         arguments.extend(parameters.iter().map(|(name, value)| format!("{name}={value}")));
@@ -75,7 +75,7 @@ impl Emulator {
         serde_json::from_str(&self.stack_with(&arguments, &tools::expanded_template().await).await).unwrap()
     }
 
-    /// A command of `stack.py`: what it prints.
+    /// Runs a command of `stack.py`; returns its output.
     pub(super) async fn stack(&self, arguments: &[&str]) -> String {
         self.stack_with(arguments, &[]).await
     }
@@ -85,7 +85,7 @@ impl Emulator {
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/it/deployment/stack.py"))
             .args(arguments)
             .env("AWS_ENDPOINT_URL", self.endpoint())
-            // The root user of the emulator.
+            // The emulator's root user.
             .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
             .env("AWS_DEFAULT_REGION", "us-east-1")
             .stdin(Stdio::piped())
@@ -104,7 +104,7 @@ impl Emulator {
     }
 }
 
-/// Shows the end of its log, in which the functions' lines are, where a test has failed.
+/// Prints the end of the log, which includes the functions' lines, if the test has failed.
 impl Drop for Emulator {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -1,9 +1,10 @@
-//! The system as it is deployed: the release binaries of cargo-lambda, the template as SAM expands it, and an emulator of
-//! AWS that is not the one of the local stack. It creates the stack by CloudFormation, runs the binaries as Lambda does,
-//! polls the queues, and refuses what a function's role does not allow.
+//! The system as deployed: cargo-lambda's release binaries, the template as SAM expands it, and an AWS emulator other
+//! than the local stack's. The emulator creates the stack with CloudFormation, runs the binaries as Lambda does, polls
+//! the queues, and refuses what a function's role does not allow.
 //!
-//! Wants cargo-lambda, and `python3` with `aws-sam-translator`, `boto3` and `ministack[full]`; without them it says so and
-//! passes. [`emulator`] starts it, `stack.py` deploys to it and lists what had to be made by hand, [`story`] uses it.
+//! Needs cargo-lambda, and `python3` with `aws-sam-translator`, `boto3` and `ministack[full]`; without them it prints a
+//! line and passes. [`emulator`] starts ministack, `stack.py` deploys to it and works around its gaps, and [`story`]
+//! uses the stack.
 
 mod emulator;
 mod story;
@@ -22,31 +23,31 @@ use self::emulator::Emulator;
 use crate::tools;
 use crate::world::{Customer, own_address, text};
 
-/// What the stack is called.
+/// The stack's name.
 const STACK: &str = "ringback";
 
-/// What Twilio and Daily call us by. The emulator's own address is no https URL, so nothing resolves this: callbacks are
-/// signed for it and sent to the emulator.
+/// The URL that Twilio and Daily know. Nothing resolves it, because the emulator's own address is not an https URL:
+/// callbacks are signed for this URL and sent to the emulator.
 const PUBLIC_URL: &str = "https://hooks.example.com";
 
-/// A running deployment with a receiver beside it.
+/// A running deployment and a receiver.
 struct Deployment {
     emulator: Emulator,
     receiver: Receiver,
     /// The stack's outputs.
     outputs: Value,
-    /// Finds the API's host, which only the emulator knows.
+    /// Resolves the API's host, which only the emulator knows.
     http: Client,
 }
 
 impl Deployment {
-    /// `None`, and a line that says so, where a tool is missing.
+    /// Deploys the system; prints a line and returns `None` if a tool is missing.
     async fn start() -> Option<Self> {
         let python = "python3 with aws-sam-translator, boto3 and ministack[full]";
         let modules = ["-c", "import boto3, ministack, samtranslator"];
-        let there = tools::there(Command::new("python3").args(modules), python).await
-            && tools::there(Command::new("cargo").args(["lambda", "--version"]), "cargo-lambda").await;
-        if !there {
+        let has_tools = tools::is_available(Command::new("python3").args(modules), python).await
+            && tools::is_available(Command::new("cargo").args(["lambda", "--version"]), "cargo-lambda").await;
+        if !has_tools {
             return None;
         }
         let Some(address) = own_address().await else {
@@ -74,7 +75,7 @@ impl Deployment {
         format!("{}{path}", text(&self.outputs["ApiUrl"]))
     }
 
-    /// A new customer, made as an operator makes one.
+    /// Creates a customer as an operator does.
     async fn customer(&self, name: &str) -> Customer {
         let account = self.invoke(&json!({"create_account": {"name": name}})).await;
         let account_id = text(&account["account_id"]);
@@ -88,18 +89,18 @@ impl Deployment {
         serde_json::from_str(&answer).unwrap()
     }
 
-    /// An event on the bus.
+    /// Puts an event on the bus.
     async fn put_event(&self, detail: &Value) {
         self.emulator.stack(&["put-event", &detail.to_string()]).await;
     }
 
-    /// Messages in a queue, by the output that has its URL.
+    /// The number of messages in the queue whose URL is in this output.
     async fn messages_in(&self, output: &str) -> u64 {
         self.emulator.stack(&["messages", &text(&self.outputs[output])]).await.trim().parse().unwrap()
     }
 }
 
-/// The release binaries as cargo-lambda bundles them: NAME/bootstrap.zip in the folder.
+/// Builds the release binaries with cargo-lambda; returns the folder, which has NAME/bootstrap.zip for each.
 async fn build() -> PathBuf {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/deployment");
     let functions = ["ingest", "dispatch", "query", "destinations"].map(|name| ["-p", name]);

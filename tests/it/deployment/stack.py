@@ -1,12 +1,12 @@
-"""Deploys Ringback to an emulator of AWS, and does there what an operator would do with the AWS command line.
+"""Deploys Ringback to an AWS emulator, and does there what an operator would do with the AWS command line.
 
     stack.py deploy NAME CODE PARAMETER=VALUE…   prints the stack's outputs as JSON
     stack.py invoke FUNCTION EVENT               prints the answer
     stack.py put-event DETAIL
-    stack.py messages QUEUE_URL                  prints how many there are
+    stack.py messages QUEUE_URL                  prints the number of messages
     stack.py delete NAME
 
-Region, credentials and AWS_ENDPOINT_URL are as boto3 finds them. The expanded template is read from standard input.
+boto3 finds region, credentials and AWS_ENDPOINT_URL. `deploy` reads the expanded template from standard input.
 """
 
 import json
@@ -23,18 +23,18 @@ def eventually(what, look):
     start = time.monotonic()
     while (seen := look()) is None:
         if time.monotonic() - start > PATIENCE_SECONDS:
-            sys.exit(f"waited in vain for {what}")
+            sys.exit(f"timed out waiting for {what}")
         time.sleep(0.2)
     return seen
 
 
 def deploy(name, code, *parameters):
-    template = leave_out(json.load(sys.stdin))
+    template = remove_unsupported(json.load(sys.stdin))
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="code")
     for bundle in pathlib.Path(code).glob("*/bootstrap.zip"):
         s3.upload_file(str(bundle), "code", f"{bundle.parent.name}.zip")
-    # A template of this size is not taken as an argument.
+    # The template is too large for an argument.
     s3.put_object(Bucket="code", Key="template.json", Body=json.dumps(template))
     cloudformation = boto3.client("cloudformation")
     values = [parameter.split("=", 1) for parameter in parameters]
@@ -65,25 +65,25 @@ def deploy(name, code, *parameters):
     print(json.dumps(outputs))
 
 
-def leave_out(template):
-    """Without what cannot be there on ministack 1.5."""
+def remove_unsupported(template):
+    """Removes what does not work on ministack 1.5."""
     resources = template["Resources"]
     dashboard = resources["Dashboard"]["Properties"]["DashboardBody"]
     for identifier, resource in list(resources.items()):
         if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
-            # It knows alarms over one metric only.
+            # It supports alarms over one metric only.
             del resources[identifier]
             dashboard["Fn::Sub"] = dashboard["Fn::Sub"].replace(f"${{{identifier}.Arn}}", identifier)
         elif resource["Type"] == "AWS::SQS::QueuePolicy":
-            # It is reached by plain HTTP, which is what these refuse, and it obeys.
+            # It is reached by plain HTTP, which these policies refuse, and it enforces them.
             del resources[identifier]
         elif resource["Type"] == "AWS::IAM::Role":
             allow_batches(resource["Properties"].get("Policies", []))
     return template
 
 
-# IAM knows a call in a batch by the name of the single call; ministack 1.5 knows it by the batch's, and statements in
-# PartiQL without their table.
+# IAM checks a batch call under the name of the single call; ministack 1.5 checks it under the batch call's name, and
+# PartiQL statements without their table.
 BATCHES = {
     "sqs:SendMessage": "sqs:SendMessageBatch",
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
@@ -103,24 +103,24 @@ def allow_batches(policies):
 
 
 def make_by_hand(resources, physical):
-    """What CloudFormation does and ministack 1.5 does not, each a deviation of the emulator and none of the template."""
+    """Does what CloudFormation does and ministack 1.5 does not: deviations of the emulator, not of the template."""
     api = boto3.client("apigatewayv2")
     functions = boto3.client("lambda")
     tables = boto3.client("dynamodb")
     for identifier, resource in resources.items():
         properties = resource["Properties"]
         if resource["Type"] == "AWS::ApiGatewayV2::Api":
-            # The routes in `Body` are not imported.
+            # ministack does not import the routes in `Body`.
             make_routes(api, functions, physical[identifier], properties["Body"]["paths"], physical)
         elif resource["Type"] == "AWS::Lambda::EventSourceMapping":
-            # A number from a parameter is kept as text, and then the poller cannot compare it.
+            # ministack keeps a number from a parameter as text, which its poller cannot compare.
             mapping = functions.get_event_source_mapping(UUID=physical[identifier])
             limit = int(mapping["ScalingConfig"]["MaximumConcurrency"])
             functions.update_event_source_mapping(
                 UUID=physical[identifier], ScalingConfig={"MaximumConcurrency": limit}
             )
         elif resource["Type"] == "AWS::DynamoDB::Table" and "TimeToLiveSpecification" in properties:
-            # TimeToLiveSpecification is not applied.
+            # ministack does not apply TimeToLiveSpecification.
             described = tables.describe_time_to_live(TableName=physical[identifier])
             if described["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
                 tables.update_time_to_live(
@@ -173,7 +173,7 @@ def delete(name):
         status = cloudformation.describe_stacks(StackName=identifier)["Stacks"][0]["StackStatus"]
         return None if status.endswith("IN_PROGRESS") else status
 
-    status = eventually("the end of the stack", deleted)
+    status = eventually("the stack's deletion", deleted)
     if status != "DELETE_COMPLETE":
         sys.exit(status)
 

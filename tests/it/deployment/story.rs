@@ -1,4 +1,4 @@
-//! What an operator and his customers do with a deployed stack, each function's every duty once.
+//! An operator and customers use a deployed stack: every task of every function once.
 
 use adapters::system::SystemClock;
 use domain::shared::clock::Clock as _;
@@ -15,7 +15,7 @@ use crate::world::{Customer, eventually, text};
 async fn what_is_deployed_delivers_retries_and_logs() {
     let Some(deployment) = Deployment::start().await else { return };
     let customer = deployment.customer("Acme").await;
-    // Four attempts take half a minute: they go on beside the rest.
+    // Four attempts take half a minute, so they run beside the rest.
     let broken = deployment.customer("Broken").await;
     broken.add_destination(&deployment.receiver.url("/broken"), "PUT").await;
     deployment.receiver.answer("/broken", Answer::Status(500));
@@ -70,11 +70,11 @@ async fn a_failure_is_tried_again_after_ten_seconds(deployment: &Deployment) {
     let requests = deployment.receiver.received("/flaky");
     let [first, second] = &requests[..] else { panic!("{} requests", requests.len()) };
     assert_eq!(first.payload, second.payload);
-    // The emulator polls once a second, beside a machine's delays.
+    // The emulator polls once a second, and the machine adds delays.
     assert!((9.8..15.0).contains(&(second.at - first.at).as_secs_f64()), "{:?}", second.at - first.at);
 }
 
-/// Twilio, Daily, the bus and the schedule.
+/// Ends conversations through Twilio, Daily, the bus and the schedule.
 async fn every_flow_ends_a_conversation(deployment: &Deployment, customer: &Customer) {
     let account = &customer.account_id;
     customer.set_provider("twilio", TWILIO_TOKEN).await;
@@ -149,7 +149,7 @@ async fn a_customer_manages_and_sends_again(deployment: &Deployment) {
     assert_eq!(customer.get("/v1/destinations").await["destinations"], json!([]));
 }
 
-/// What a customer takes back: what is kept of a conversation, and a key.
+/// Deletes a conversation and revokes a key.
 async fn what_is_kept_can_be_taken_back(deployment: &Deployment) {
     let customer = deployment.customer("Gone").await;
     customer.add_destination(&deployment.receiver.url("/gone"), "POST").await;

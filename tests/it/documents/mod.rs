@@ -1,4 +1,4 @@
-//! The documents: what they link to, name, list and quote is there.
+//! The documents (`*.md`): everything that they link to, name, list or quote exists.
 
 mod links;
 mod snippets;
@@ -7,7 +7,7 @@ mod tables;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The repository.
+/// The repository's root.
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
@@ -16,7 +16,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every file of the repository by its path from the root; what builds and installs leave behind is left out.
+/// The paths of all files in the repository, relative to its root, without the output of builds and installs.
 fn files() -> Vec<String> {
     const GENERATED: [&str; 6] = [".git", ".next", ".ringback", "__pycache__", "node_modules", "target"];
     let mut folders = vec![PathBuf::new()];
@@ -34,9 +34,9 @@ fn files() -> Vec<String> {
     files
 }
 
-/// One page.
+/// One Markdown file.
 struct Document {
-    /// From the root.
+    /// Relative to the root.
     path: String,
     text: String,
 }
@@ -50,12 +50,12 @@ impl Document {
         files().iter().filter(|path| path.ends_with(".md")).map(|path| Self::read(path)).collect()
     }
 
-    /// What a path in the page is relative to.
+    /// The folder that paths in the page are relative to.
     fn folder(&self) -> &Path {
         Path::new(&self.path).parent().unwrap()
     }
 
-    /// Its lines, each with whether it is in a block of code.
+    /// The lines, each with a flag that says whether it is in a code block.
     fn lines(&self) -> impl Iterator<Item = (bool, &str)> {
         let mut in_code = false;
         self.text.lines().map(move |line| {
@@ -65,17 +65,17 @@ impl Document {
         })
     }
 
-    /// Its lines outside blocks of code.
+    /// The lines outside code blocks.
     fn prose(&self) -> impl Iterator<Item = &str> {
         self.lines().filter(|(in_code, _)| !in_code).map(|(_, line)| line)
     }
 
-    /// What stands between backticks outside blocks of code.
+    /// The texts in backticks outside code blocks.
     fn names(&self) -> impl Iterator<Item = &str> {
         self.prose().flat_map(names)
     }
 
-    /// Its lines below a heading, up to the next of the same level.
+    /// The lines below a heading, up to the next heading of the same level.
     fn section(&self, heading: &str) -> Vec<(bool, &str)> {
         let level = heading.split(' ').next().unwrap();
         let below = self.lines().skip_while(|(_, line)| *line != heading).skip(1);
@@ -85,7 +85,7 @@ impl Document {
         section
     }
 
-    /// The cells of the tables below a heading, without the tables' own headings.
+    /// The cells of the tables below a heading, without header rows.
     fn rows(&self, heading: &str) -> Vec<Vec<&str>> {
         let lines = self.section(heading);
         let rows = lines.iter().map(|(_, line)| *line).filter(|line| line.starts_with("| "));
@@ -97,13 +97,13 @@ impl Document {
     }
 }
 
-/// Whether the second line comes right after the first and divides a table's heading from its rows.
+/// Whether `next` follows `line` directly and separates a table's header from its rows.
 fn follows(lines: &[(bool, &str)], line: &str, next: &str) -> bool {
     next.starts_with("| ---")
         && lines.windows(2).any(|pair| std::ptr::eq(pair[0].1, line) && std::ptr::eq(pair[1].1, next))
 }
 
-/// What stands between backticks in a line.
+/// The texts in backticks in a line.
 fn names(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }

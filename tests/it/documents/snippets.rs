@@ -1,10 +1,10 @@
-//! Code and commands in the documents are those that are run.
+//! The documents' snippets and commands are code and commands that CI runs.
 
 use super::{Document, read};
 
 const GUIDE: &str = "tests/receivers/README.md";
 
-/// Code by the file that it is from: the last that is linked to before it.
+/// Code blocks with the file they are taken from, which is the last one linked before the block.
 fn snippets(guide: &Document) -> Vec<(String, Vec<&str>)> {
     let mut snippets: Vec<(String, Vec<&str>)> = Vec::new();
     let mut file = None;
@@ -22,7 +22,7 @@ fn snippets(guide: &Document) -> Vec<(String, Vec<&str>)> {
     snippets
 }
 
-/// Customers copy what the tests run: each line is one of its receiver's, in the same order.
+/// Customers copy tested code: every snippet line occurs in its receiver, in the same order.
 #[test]
 fn snippets_of_the_customers_guide_are_lines_of_the_receivers() {
     let guide = Document::read(GUIDE);
@@ -32,12 +32,15 @@ fn snippets_of_the_customers_guide_are_lines_of_the_receivers() {
         let receiver = read(&format!("tests/receivers/{file}"));
         let mut rest = receiver.lines();
         for line in lines.into_iter().filter(|line| *line != "…") {
-            assert!(rest.any(|other| other == line), "{file} has no such line, or not there: {line}");
+            assert!(
+                rest.any(|other| other == line),
+                "{file} lacks this line, or has it in another place: {line}"
+            );
         }
     }
 }
 
-/// Commands in a section's blocks of shell, without comments.
+/// The commands in a section's `sh` blocks, without comments.
 fn commands(page: &Document, heading: &str) -> Vec<String> {
     let mut is_shell = false;
     let mut commands = Vec::new();

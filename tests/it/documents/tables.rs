@@ -1,4 +1,4 @@
-//! Tables hold what the code holds.
+//! The documents' tables match the code.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use crate::described;
 
 const OPERATE: &str = "infra/README.md";
 
-/// Names between backticks in a column of the tables below a heading.
+/// The names in backticks in a column of the tables below a heading.
 fn column(page: &Document, heading: &str, index: usize) -> BTreeSet<String> {
     let rows = page.rows(heading);
     rows.iter().flat_map(|row| names(row[index])).map(ToOwned::to_owned).collect()
 }
 
-/// Names in the template's sections of a kind: indented by two, with this line below.
+/// The names of the template's entries whose next line starts with `next`.
 fn in_template(next: &str) -> BTreeSet<String> {
     let template = read("infra/template.yaml");
     let lines: Vec<_> = template.lines().collect();
@@ -33,7 +33,7 @@ fn the_parameters_are_those_of_the_template() {
     let template = read("infra/template.yaml");
     for name in column(&operate, "## Deploy", 0) {
         let name = name.split('=').next().unwrap();
-        assert!(template.contains(&format!("\n  {name}:\n    Type: ")), "{name} is no parameter");
+        assert!(template.contains(&format!("\n  {name}:\n    Type: ")), "{name} is not a parameter");
     }
 }
 
@@ -57,8 +57,55 @@ fn the_metrics_are_those_that_are_counted() {
     let metrics: BTreeSet<_> = adapters::telemetry::metric_names().map(|(name, _)| name.to_owned()).collect();
     let described: BTreeSet<_> =
         column(&operate, "## Operate", 0).into_iter().filter(|name| !name.contains(['.', '_'])).collect();
-    // One line of the log has no dot.
+    // `unavailable` is the only log line without a dot.
     assert_eq!(&described - &BTreeSet::from(["unavailable".to_owned()]), metrics);
+}
+
+#[test]
+fn the_statuses_and_outcomes_are_those_of_deliveries() {
+    let guide = Document::read("tests/receivers/README.md");
+    let described = column(&guide, "## Statuses and outcomes", 0);
+    let api: serde_json::Value = serde_json::from_str(&read("functions/query/openapi.json")).unwrap();
+    let names = |schema: &str| -> BTreeSet<String> {
+        serde_json::from_value(api["components"]["schemas"][schema]["enum"].clone()).unwrap()
+    };
+    assert_eq!(described, &names("DeliveryStatus") | &names("Outcome"));
+}
+
+/// What begins the name of a log line.
+const KINDS: [&str; 15] = [
+    "attempt",
+    "batch",
+    "best_effort",
+    "bus_event",
+    "callback",
+    "circuit_breaker",
+    "dead_letter",
+    "delivery",
+    "event",
+    "message",
+    "private_certificate",
+    "private_networks",
+    "rate_limit",
+    "request",
+    "visibility",
+];
+
+/// Whether a text is the name of a log line, such as `delivery.attempted`.
+fn is_log_line(name: &str) -> bool {
+    let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || "._".contains(c));
+    let is_file = name.ends_with(".js") || name.ends_with(".rs");
+    is_plain && !is_file && name.split_once('.').is_some_and(|(kind, _)| KINDS.contains(&kind))
+}
+
+#[test]
+fn every_log_line_has_its_row() {
+    let described = column(&Document::read(OPERATE), "## Operate", 0);
+    for file in files().iter().filter(|file| file.starts_with("functions/") && file.ends_with(".rs")) {
+        for line in read(file).split('"').filter(|text| is_log_line(text)) {
+            assert!(described.contains(line), "{file}: {line} has no row");
+        }
+    }
 }
 
 #[test]
@@ -69,34 +116,15 @@ fn the_log_lines_are_those_that_are_written() {
         .map(|file| read(file))
         .collect();
     for page in Document::all() {
-        let kinds = [
-            "attempt",
-            "batch",
-            "bus_event",
-            "callback",
-            "circuit_breaker",
-            "dead_letter",
-            "delivery",
-            "event",
-            "message",
-            "private_certificate",
-            "private_networks",
-            "rate_limit",
-            "request",
-            "visibility",
-        ];
-        let lines = page.names().filter(|name| {
-            let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || ".=_".contains(c));
-            is_plain && name.split_once('.').is_some_and(|(kind, line)| kinds.contains(&kind) && line != "rs")
-        });
+        let lines = page.names().filter(|name| is_log_line(name));
         // What the changelog names is history.
         for line in lines.filter(|_| !page.path.ends_with("CHANGELOG.md")) {
-            assert!(sources.contains(&format!("\"{line}\"")), "{}: nothing writes {line}", page.path);
+            assert!(sources.contains(&format!("\"{line}\"")), "{}: no code writes {line}", page.path);
         }
     }
 }
 
-/// `GET /v1/deliveries/{id}` with any name in its braces.
+/// A route without its parameters' names: `GET /v1/deliveries/{}`.
 fn route(method: &str, path: &str) -> String {
     let segments = path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment });
     format!("{method} {}", segments.collect::<Vec<_>>().join("/"))
@@ -117,11 +145,11 @@ fn every_route_of_the_api_has_its_row() {
         let methods = operations.as_object().unwrap().keys().filter(|name| *name != "parameters");
         methods.map(|method| route(&method.to_uppercase(), path)).collect::<Vec<_>>()
     });
-    // It describes itself in words.
+    // The page names this route in its text.
     assert_eq!(rows, described.filter(|route| route != "GET /openapi.json").collect());
 }
 
-/// Where a test of that name may be: in its module if the name has one, or anywhere.
+/// Whether a test of this name exists: in its module if the name has one, otherwise anywhere.
 fn is_test(name: &str, files: &[String]) -> bool {
     let (module, function) = name.rsplit_once("::").unwrap_or(("", name));
     let module = module.replace("::", "/");
@@ -145,9 +173,9 @@ fn every_promise_is_held_by_tests_that_exist() {
     assert!(rows.len() > 40, "{} rows", rows.len());
     for row in rows {
         let [promise, held_by] = row[..] else { panic!("{row:?}") };
-        assert!(names(held_by).count() > 0, "nothing holds: {promise}");
+        assert!(names(held_by).count() > 0, "no test holds: {promise}");
         for name in names(held_by) {
-            assert!(is_test(name, &files), "no test is called {name}");
+            assert!(is_test(name, &files), "no test is named {name}");
         }
     }
     assert!(!is_test("wire::a_test_that_is_not_there", &files));

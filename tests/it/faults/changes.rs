@@ -1,4 +1,4 @@
-//! What customers change while deliveries are under way, and what is none of theirs: rows 39 to 43.
+//! Customers' changes during deliveries, races, cursors and other accounts: rows 39 to 43.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::sender::receiver::{Answer, Receiver};
 use crate::sender::{HOST, sender};
 use crate::world::{Customer, text};
 
-/// From the end of one attempt to the start of the next.
+/// The time from the end of one attempt to the start of the next.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// A world with a destination whose receiver fails, after the first attempt.
+/// A destination whose receiver fails, after the first attempt.
 async fn after_a_failure() -> (Rounds, Authority, domain::shared::ids::DestinationId) {
     let authority = Authority::new();
     let mut rounds = Rounds::start(sender(&authority)).await;
@@ -47,7 +47,7 @@ async fn row_39_a_destination_that_is_disabled_or_deleted_gets_no_further_reques
                 assert_eq!(status, StatusCode::NO_CONTENT);
             }
         }
-        rounds.run_out().await;
+        rounds.drain().await;
         assert_eq!(rounds.story(&destination).await, (vec!["http_error"], "cancelled"));
         let delivery = &rounds.site.customer.deliveries_of("c-1").await[0];
         assert_eq!(delivery["error"], reason, "{delivery}");
@@ -61,13 +61,13 @@ async fn row_39_the_next_attempt_goes_where_the_destination_has_moved() {
     let moved = Receiver::https(authority.identity(HOST), Answer::status(200)).await;
     rounds.site.customer.change_destination(destination.as_str(), &json!({"url": moved.url()})).await;
     rounds.moved_to(&destination, moved);
-    rounds.run_out().await;
+    rounds.drain().await;
     assert_eq!(rounds.story(&destination).await, (vec!["http_error", "success"], "delivered"));
     assert_eq!(rounds.requests_to(&destination), 2);
     rounds.check().await;
 }
 
-/// The receiver knows one secret at a time.
+/// The receiver verifies with one secret at a time.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_40_a_secret_that_is_rotated_between_attempts_verifies_during_its_grace_time() {
     let mut rounds = Rounds::start_trusting_the_site().await;
@@ -82,7 +82,7 @@ async fn row_40_a_secret_that_is_rotated_between_attempts_verifies_during_its_gr
         rounds.site.keep_secret(&secret);
         secret
     };
-    // One attempt with each of these at the receiver.
+    // Makes one attempt while the receiver verifies with this secret.
     let attempt = async |rounds: &mut Rounds, secret: &str| {
         rounds.site.receiver.trust("/hooks", secret).unwrap();
         rounds.pass(RETRY).await;
@@ -91,17 +91,17 @@ async fn row_40_a_secret_that_is_rotated_between_attempts_verifies_during_its_gr
     rounds.accept("c-1").await;
     assert_eq!(attempt(&mut rounds, &first).await, Signature::Verified);
     let second = rotate(&rounds, 1).await;
-    assert_eq!(attempt(&mut rounds, &first).await, Signature::Verified, "its grace time");
+    assert_eq!(attempt(&mut rounds, &first).await, Signature::Verified, "during its grace time");
     assert_eq!(attempt(&mut rounds, &second).await, Signature::Verified);
     let third = rotate(&rounds, 0).await;
     rounds.site.receiver.answer("/hooks", LocalAnswer::Status(200));
     assert_eq!(attempt(&mut rounds, &third).await, Signature::Verified);
-    rounds.run_out().await;
-    // Of another event: the first one's four attempts are used.
+    rounds.drain().await;
+    // A second event, because the first one's four attempts are used up.
     rounds.pass(Duration::from_secs(60 * 60)).await;
     rounds.accept("c-2").await;
-    assert!(matches!(attempt(&mut rounds, &first).await, Signature::Refused(_)), "its time is over");
-    rounds.run_out().await;
+    assert!(matches!(attempt(&mut rounds, &first).await, Signature::Refused(_)), "its grace time is over");
+    rounds.drain().await;
     rounds.check().await;
 }
 
@@ -114,7 +114,7 @@ async fn row_41_fifty_completions_at_once_make_one_event() {
     let events = join_all((0..50).map(|_| rounds.site.accept("c-1"))).await;
     assert_eq!(events.iter().collect::<BTreeSet<_>>().len(), 1);
     rounds.accept("c-1").await;
-    rounds.run_out().await;
+    rounds.drain().await;
     assert_eq!(rounds.requests_to(&destination), 1);
     rounds.check().await;
 }
@@ -130,7 +130,7 @@ async fn row_41_of_two_flows_with_different_ends_one_is_the_event_and_the_other_
     let ((status, _), _) = tokio::join!(outbound, rounds.site.accept("c-1"));
     assert!(status.is_success(), "{status}: 202 if it came first");
     rounds.accept("c-1").await;
-    rounds.run_out().await;
+    rounds.drain().await;
     assert_eq!(rounds.requests_to(&destination), 1);
     let record = rounds.site.customer.get("/v1/public/conversations/c-1").await;
     let ends: BTreeSet<_> = record["late_signals"]
@@ -144,7 +144,7 @@ async fn row_41_of_two_flows_with_different_ends_one_is_the_event_and_the_other_
     rounds.check().await;
 }
 
-/// Three deliveries of one customer, and another customer who has one.
+/// A customer with three deliveries, and another with none.
 async fn two_customers() -> (Rounds, Customer) {
     let authority = Authority::new();
     let mut rounds = Rounds::start(sender(&authority)).await;
@@ -153,7 +153,7 @@ async fn two_customers() -> (Rounds, Customer) {
     for conversation in ["c-1", "c-2", "c-3"] {
         rounds.accept(conversation).await;
     }
-    rounds.run_out().await;
+    rounds.drain().await;
     let other = rounds.site.world.customer("Other").await;
     (rounds, other)
 }
@@ -169,7 +169,7 @@ async fn row_42_a_cursor_that_is_not_of_this_search_is_refused_in_the_same_words
         problem
     };
     let words = refused(customer, "cursor=x").await;
-    // Every character of it, changed by a bit.
+    // The cursor with one bit of each character flipped.
     for place in 0..cursor.len() {
         let mut flipped = cursor.clone().into_bytes();
         flipped[place] ^= 1;
@@ -188,7 +188,7 @@ async fn row_42_a_cursor_that_is_not_of_this_search_is_refused_in_the_same_words
     }
     assert_eq!(refused(&other, &format!("limit=1&cursor={cursor}")).await, words);
     let page = customer.get(&format!("/v1/deliveries?limit=1&cursor={cursor}")).await;
-    assert_eq!(page["deliveries"].as_array().unwrap().len(), 1, "and is good as it is");
+    assert_eq!(page["deliveries"].as_array().unwrap().len(), 1, "unchanged, it works");
     rounds.check().await;
 }
 

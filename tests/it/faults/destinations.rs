@@ -1,4 +1,4 @@
-//! What destinations do: rows 1 to 13.
+//! Faults of destinations: rows 1 to 13.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use crate::sender::{HOST, sender};
 
 use super::rounds::Rounds;
 
-const RETRIED: &str = "exhausted";
+const EXHAUSTED: &str = "exhausted";
 
-/// The outcomes of a delivery's attempts, what it came to, and the requests that its receiver saw.
+/// The outcomes of a delivery's attempts, its final status, and the number of requests that its receiver saw.
 type Story = (Vec<&'static str>, &'static str, usize);
 
-/// One delivery to a receiver that answers so, played to its end.
+/// Runs one delivery to its end, with a receiver that gives these answers.
 async fn play(answers: Vec<Answer>, expected: Story) {
     let authority = Authority::new();
     let receiver = Receiver::https_in_turn(authority.identity(HOST), answers).await;
     let mut rounds = Rounds::start(sender(&authority)).await;
     let destination = rounds.destination(receiver).await;
     rounds.accept("c-1").await;
-    rounds.run_out().await;
+    rounds.drain().await;
     let (outcomes, status) = rounds.story(&destination).await;
     assert_eq!((outcomes, status, rounds.requests_to(&destination)), expected);
     rounds.check().await;
@@ -30,9 +30,9 @@ fn bytes(head: &str, body: &[u8]) -> Answer {
     Answer::Bytes([head.as_bytes(), b"\r\n\r\n", body].concat())
 }
 
-/// Four attempts that end so.
+/// Four attempts with this outcome.
 fn four(outcome: &'static str, requests: usize) -> Story {
-    (vec![outcome; 4], RETRIED, requests)
+    (vec![outcome; 4], EXHAUSTED, requests)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,11 +54,11 @@ async fn row_2_a_destination_that_recovers_is_sent_two_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_3_a_destination_that_never_recovers_is_sent_four_and_its_dead_letter_is_gone() {
+async fn row_3_a_destination_that_never_recovers_is_sent_four_and_leaves_no_dead_letter() {
     play(vec![Answer::status(500)], four("http_error", 4)).await;
 }
 
-/// The one that hangs, and three that share its batch.
+/// A destination that hangs shares a batch with three that work.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_4_who_never_answers_holds_up_nobody_in_its_batch() {
     let authority = Authority::new();
@@ -75,8 +75,8 @@ async fn row_4_who_never_answers_holds_up_nobody_in_its_batch() {
     for other in &others {
         assert_eq!(rounds.story(other).await, (vec!["success"], "delivered"));
     }
-    rounds.run_out().await;
-    assert_eq!(rounds.story(&silent).await, (vec!["timeout"; 4], RETRIED));
+    rounds.drain().await;
+    assert_eq!(rounds.story(&silent).await, (vec!["timeout"; 4], EXHAUSTED));
     rounds.check().await;
 }
 
@@ -125,13 +125,13 @@ async fn row_9_a_request_is_not_sent_again_within_its_attempt() {
     for garbage in ["SSH-2.0-OpenSSH_9.9", "HTTP/9.9 200 OK", "\0\0\0\0"] {
         play(vec![bytes(garbage, b"")], four("protocol", 4)).await;
     }
-    // Reset before the handshake: it was no connection.
+    // A reset before the handshake counts as a failed connection.
     let mut rounds = Rounds::start(sender(&Authority::new())).await;
     let resets = Receiver::raw(|stream| async move { stream.set_zero_linger().unwrap() }).await;
     let resets = rounds.destination(resets).await;
     rounds.accept("c-1").await;
-    rounds.run_out().await;
-    assert_eq!(rounds.story(&resets).await, (vec!["connect"; 4], RETRIED));
+    rounds.drain().await;
+    assert_eq!(rounds.story(&resets).await, (vec!["connect"; 4], EXHAUSTED));
     rounds.check().await;
 }
 
@@ -157,7 +157,7 @@ async fn row_11_retry_after_changes_nothing_but_what_is_recorded() {
     }
 }
 
-/// Each event by an invocation of its own; in between, the receiver closes what it said it would keep open.
+/// Each event has its own invocation; in between, the receiver closes the connection that it promised to keep open.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_12_a_connection_that_was_closed_in_between_costs_no_attempt() {
     let authority = Authority::new();
@@ -168,7 +168,7 @@ async fn row_12_a_connection_that_was_closed_in_between_costs_no_attempt() {
         rounds.accept(&format!("c-{number}")).await;
         rounds.settle().await;
     }
-    rounds.run_out().await;
+    rounds.drain().await;
     assert_eq!(rounds.story(&closes).await, (vec!["success"], "delivered"));
     rounds.check().await;
 }

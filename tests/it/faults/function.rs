@@ -1,4 +1,4 @@
-//! What can happen to a function that runs: rows 26 to 31.
+//! Faults of a running function: rows 26 to 31.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use domain::shared::clock::Clock as _;
 use domain::shared::ids::DeliveryId;
 use futures_util::future::BoxFuture;
 use local::endpoints::clients;
-use local::functions::ADDRESSES;
+use local::functions::EGRESS_POLICY;
 use local::lambda::function::{Function, InvokeError};
 use local::receiver::Answer;
 use serde_json::{Value, json};
@@ -30,10 +30,10 @@ use super::mappings::Mappings;
 use super::site::{DELIVERIES, Site};
 use crate::log;
 
-/// How long an invocation of Dispatch may take, by the template.
+/// Dispatch's timeout in the template.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a message that nobody gave back stays away, by the template.
+/// The queues' visibility timeout in the template.
 const VISIBILITY: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +54,7 @@ async fn row_26_a_batch_that_was_slow_to_start_is_handed_back_without_a_claim() 
     reads.release();
     assert_eq!(stepping.await.unwrap(), 1);
     assert_eq!(site.tables.calls("BatchExecuteStatement"), 0, "nothing is claimed that cannot be finished");
-    assert_eq!(mappings.deliveries.step().await, 1, "it is handed back at once");
+    assert_eq!(mappings.deliveries.step().await, 1, "it is returned at once");
     assert_eq!(site.attempts_at("/slow"), [1]);
 
     mappings.drain(&site, &hand, 0).await;
@@ -62,17 +62,17 @@ async fn row_26_a_batch_that_was_slow_to_start_is_handed_back_without_a_claim() 
     site.assert_kept().await;
 }
 
-/// Panics where it would send to one path.
+/// A sender that panics for one path.
 struct Panics(HttpSender);
 
 impl WebhookSender for Panics {
     async fn send(&self, request: WebhookRequest) -> Outcome {
-        assert_ne!(request.url.path(), "/panics", "told to");
+        assert_ne!(request.url.path(), "/panics", "injected");
         self.0.send(request).await
     }
 }
 
-/// The use case over the real tables, queue and sender, but for a panic: no port of the function has one to offer.
+/// The use case with the real tables, queue and sender, except for a panic, which none of the function's ports raises.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_27_a_panic_in_one_item_fails_that_item_only() {
     let (site, hand) = Site::by_hand().await;
@@ -93,7 +93,7 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
         LedgerTable::new(aws.dynamodb.clone(), log.clone(), Retention::read(variables).unwrap()),
         ContextTables::new(aws.dynamodb.clone(), destinations, log, Arc::clone(&clock)),
         KmsDecryptor::new(aws.kms, variables["SECRETS_KEY_ARN"].clone(), Arc::clone(&clock)),
-        Panics(HttpSender::new(ADDRESSES, &[certificate]).unwrap()),
+        Panics(HttpSender::new(EGRESS_POLICY, &[certificate]).unwrap()),
         Queue::new(aws.sqs.clone(), site.queue_url(DELIVERIES).to_owned()),
         Arc::default(),
         clock,
@@ -113,11 +113,7 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
 
     mappings.drain(&site, &hand, 0).await;
     assert_eq!((site.attempts_at("/a"), site.attempts_at("/b")), (vec![1], vec![1]));
-    assert_eq!(
-        site.attempts_at("/panics"),
-        [2],
-        "the first was claimed, and nobody knows whether it was sent"
-    );
+    assert_eq!(site.attempts_at("/panics"), [2], "the first was claimed, and its outcome is unknown");
     let destination = site.destinations.lock().unwrap()["/panics"].clone();
     let outcomes = site.outcomes(&DeliveryId::of(&event, &destination)).await;
     assert_eq!(outcomes, [OutcomeClass::Unknown, OutcomeClass::Success]);
@@ -144,7 +140,7 @@ async fn row_28_what_cannot_be_read_ends_alone_in_the_dead_letter_queue_and_is_c
     for poison in ["row 28, not JSON", &unknown_version] {
         site.put(DELIVERIES, poison).await;
     }
-    assert_eq!(mappings.deliveries.step().await, 10, "all of them in one batch");
+    assert_eq!(mappings.deliveries.step().await, 10, "all in one batch");
     for number in 0..8 {
         assert_eq!(site.attempts_at(&format!("/{number}")), [1]);
     }
@@ -152,7 +148,7 @@ async fn row_28_what_cannot_be_read_ends_alone_in_the_dead_letter_queue_and_is_c
     mappings.drain(&site, &hand, 2).await;
     site.assert_kept().await;
 
-    // SQS takes no body of zero bytes, so this one comes from nowhere.
+    // SQS refuses an empty body, so this record is made up.
     let record = |id: &str, body: &str| {
         json!({"messageId": id, "receiptHandle": id, "body": body, "attributes": {},
             "eventSourceARN": site.world.stack.resources.queues[DELIVERIES].arn})
@@ -165,7 +161,7 @@ async fn row_28_what_cannot_be_read_ends_alone_in_the_dead_letter_queue_and_is_c
     assert_eq!(counted.len(), 1, "{counted:?}");
 }
 
-/// Lambda has no room for it.
+/// A function whose invocations are throttled.
 struct Throttled;
 
 impl Function for Throttled {
@@ -195,7 +191,7 @@ async fn row_29_receives_that_throttled_invokes_burned_cost_no_attempt_and_are_c
     assert_eq!(letters.len(), 1, "{letters:?}");
     let burned =
         log::captured().with(&["delivery.attempted", delivery.as_str(), r#""receives_without_attempt":2"#]);
-    assert_eq!(burned.len(), 2, "both attempts before the letter: {burned:?}");
+    assert_eq!(burned.len(), 2, "both attempts before the dead letter: {burned:?}");
     site.assert_kept().await;
 }
 
@@ -217,20 +213,20 @@ async fn row_30_two_workers_with_one_message_send_it_once() {
         mapping.batch_size = 1;
         mapping.step().await
     };
-    let let_them_go = async {
+    let release_both = async {
         for claim in &claims {
             claim.reached().await;
         }
         claims.into_iter().for_each(super::stop::Stop::release);
         0
     };
-    // Its first receive was ours, so that copy reads before it claims; both see no record and claim.
-    let (first, second, _) = tokio::join!(single(), single(), let_them_go);
+    // The first copy was already received here, so its worker reads before it claims; both find no record and claim.
+    let (first, second, _) = tokio::join!(single(), single(), release_both);
     assert_eq!(first + second, 2);
     mappings.drain(&site, &hand, 0).await;
     assert_eq!(site.attempts_at("/once"), [1]);
 
-    // After its deletion, again.
+    // The same message again, after its deletion.
     site.put(DELIVERIES, &body.to_string()).await;
     mappings.drain(&site, &hand, 0).await;
     assert_eq!(site.attempts_at("/once"), [1]);

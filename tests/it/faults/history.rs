@@ -1,4 +1,4 @@
-//! Everything that was seen of a site, for the checker.
+//! Collects everything that was observed of a site, for the checker.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,16 +23,16 @@ use super::site::{CANARIES, DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
 use super::worker::MEMORY_MIB;
 use crate::log;
 
-/// Reads on their way at the same time.
+/// Concurrent reads.
 const AT_ONCE: usize = 16;
 
 impl Site {
-    /// Ends a test: every promise was kept.
+    /// Ends a test: asserts that every promise was kept.
     pub(super) async fn assert_kept(&self) {
         checker::assert_kept(&self.history().await);
     }
 
-    /// Everything that was seen of it.
+    /// Everything that was observed of the site.
     pub(super) async fn history(&self) -> History {
         let (records, left) = (self.records().await, self.left().await);
         let received = self.earlier.iter().cloned().chain(self.receiver.all());
@@ -54,7 +54,7 @@ impl Site {
         }
     }
 
-    /// What the attempts of a delivery came to, as its records say.
+    /// The outcomes of a delivery's attempts, according to its records.
     pub(super) async fn outcomes(&self, delivery: &DeliveryId) -> Vec<OutcomeClass> {
         let records = self.records_of(delivery).await;
         let outcomes = records.iter().map(|record| match &record.entry {
@@ -64,17 +64,17 @@ impl Site {
         outcomes.collect()
     }
 
-    /// Where a delivery stands, as its records say.
+    /// A delivery's status, according to its records.
     pub(super) async fn status(&self, delivery: &DeliveryId) -> DeliveryStatus {
         DeliveryState::of(&self.records_of(delivery).await).unwrap().status
     }
 
-    /// What is recorded of a delivery.
+    /// A delivery's records.
     pub(super) async fn records_of(&self, delivery: &DeliveryId) -> Vec<Record> {
         self.ledger().records(&self.account(), delivery).await.unwrap()
     }
 
-    /// What the workers logged, if there were any.
+    /// The log of the workers, if there were any.
     fn log_of_workers(&self) -> Option<Trace> {
         if self.workers.lock().unwrap().is_empty() {
             return None;
@@ -84,7 +84,7 @@ impl Site {
         Some(Trace { name: "the workers' log".to_owned(), text })
     }
 
-    /// What the greediest of the workers took.
+    /// The highest memory use among the workers.
     fn memory(&self) -> Option<Memory> {
         let peak = self.workers.lock().unwrap().iter().map(|worker| worker.peak()).max()?;
         Some(Memory { peak, limit: u64::from(MEMORY_MIB) * 1024 * 1024 })
@@ -94,7 +94,7 @@ impl Site {
         AccountId::parse(self.customer.account_id.clone()).unwrap()
     }
 
-    /// Past the proxies.
+    /// The ledger, read without the proxies.
     fn ledger(&self) -> LedgerTable {
         let stack = &self.world.stack;
         let table = stack.resources.tables["DeliveryLogTable"].clone();
@@ -122,7 +122,7 @@ impl Site {
         }
     }
 
-    /// The records of every delivery that has one, as the ledger reads them.
+    /// The records of every delivery that has any, as the ledger reads them.
     async fn records(&self) -> BTreeMap<DeliveryId, Vec<Record>> {
         let dynamodb = &self.world.stack.clients.dynamodb;
         let table = &self.world.stack.resources.tables["DeliveryLogTable"];
@@ -142,7 +142,7 @@ impl Site {
         stream::iter(histories).buffer_unordered(AT_ONCE).collect().await
     }
 
-    /// What is left in the queues: what can be received, and a line for what cannot.
+    /// The messages left in the queues, with a line for each that cannot be received.
     async fn left(&self) -> Vec<RemainingMessage> {
         let mut all = Vec::new();
         for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
@@ -164,7 +164,7 @@ impl Site {
     }
 }
 
-/// What customers read of a delivery's failures.
+/// The errors of a delivery that customers can read.
 fn errors<'a>(delivery: &'a DeliveryId, records: &'a [Record]) -> impl Iterator<Item = Trace> + 'a {
     records.iter().filter_map(move |record| match &record.entry {
         Entry::Attempted(attempted) => {

@@ -1,4 +1,4 @@
-//! Thousands of deliveries while everything fails at once; and row 44, what one destination that hangs costs the others.
+//! Thousands of deliveries while everything fails at once; and row 44: what a destination that hangs costs the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,23 +17,23 @@ use tokio::sync::watch;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
 use crate::world::eventually;
 
-/// Short, so that what an invocation leaves behind comes back soon; but not so short that a busy machine starts batches too
-/// late to finish them, hands them back, and burns their receives.
+/// Short, so that what an invocation leaves behind comes back soon; but not so short that a busy machine starts batches
+/// too late to finish them, returns them, and burns their receives.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// And in the queues, a little longer.
+/// The queues' visibility timeout, a little longer than [`TIMEOUT`].
 const VISIBILITY_SECONDS: &str = "25";
 
-/// Two cores do all of it, the receiver's part included.
+/// The delay that is tolerated, because two cores do all the work, the receiver's included.
 const OVERLOAD: Duration = Duration::from_secs(5);
 
-/// Invocations at a time: as many as a small machine can keep from each other's deadlines.
+/// Concurrent invocations: as many as a small machine completes before their deadlines.
 const AT_ONCE: usize = 20;
 
-/// How often an invocation is killed while anything is killed at all.
+/// The probability that an invocation is killed, until the killing stops.
 const KILLED: f64 = 0.05;
 
-/// How often a call to the tables or queues is throttled.
+/// The probability that a call to the tables or queues is throttled.
 const THROTTLED: f64 = 0.02;
 
 /// A function whose invocations die at random.
@@ -53,14 +53,14 @@ impl Function for Mortal {
                 answer = self.function.invoke(payload, deadline_ms) => answer,
                 () = tokio::time::sleep(lives), if dies => {
                     self.killed.fetch_add(1, Ordering::Relaxed);
-                    Err(InvokeError::Crashed("told to".to_owned()))
+                    Err(InvokeError::Crashed("injected".to_owned()))
                 }
             }
         })
     }
 }
 
-/// A site under load, in the machine's time.
+/// A site under load, on the machine's clock.
 struct Load {
     site: Site,
     accepted: Vec<(EventId, u64)>,
@@ -68,7 +68,7 @@ struct Load {
 }
 
 impl Load {
-    /// Destinations `/0`, `/1`, … and queues that give an invocation's leavings back soon.
+    /// Starts a site with destinations `/0`, `/1`, … and queues with a short visibility timeout.
     async fn start(destinations: usize) -> Self {
         let site = Site::in_process().await;
         for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
@@ -91,12 +91,12 @@ impl Load {
         }
     }
 
-    /// So many conversations end, one in each span.
+    /// Ends conversations, one in each interval.
     async fn accept(&mut self, events: usize, every: Duration) {
         let mut ticks = tokio::time::interval(every.max(Duration::from_millis(1)));
         for number in 0..events {
             ticks.tick().await;
-            // Who is not answered asks again, as platforms do.
+            // A call without an answer is repeated, as platforms do.
             let event =
                 eventually("an accepted event", async || self.site.accepted(&format!("c-{number}")).await)
                     .await;
@@ -120,14 +120,14 @@ impl Load {
         }
     }
 
-    /// Ends a test that is quiet: every promise was kept.
+    /// Ends a test once the queues are empty: asserts that every promise was kept.
     async fn assert_kept(&self) {
         let mut history = self.site.history().await;
         history.slowed_by = OVERLOAD;
         checker::assert_kept(&history);
     }
 
-    /// From acceptance to the first attempt, at destinations of these numbers: the 50th and the 99th of a hundred.
+    /// The median and the p99 of the time from acceptance to the first attempt, at these destinations.
     fn delays(&self, destinations: std::ops::Range<usize>) -> [Duration; 2] {
         let accepted: BTreeMap<_, _> = self.accepted.iter().map(|(event, at)| (event.as_str(), at)).collect();
         let mut first = BTreeMap::new();
@@ -141,7 +141,7 @@ impl Load {
         }
         let mut delays: Vec<_> = first.into_values().collect();
         delays.sort_unstable();
-        [50, 99].map(|of_hundred| Duration::from_millis(delays[delays.len() * of_hundred / 100]))
+        [50, 99].map(|percent| Duration::from_millis(delays[delays.len() * percent / 100]))
     }
 }
 
@@ -174,7 +174,7 @@ async fn everything_fails(events: usize, hangs: usize) {
     load.feed(&load.site.deployed(Arc::clone(&mortal) as _, TIMEOUT), AT_ONCE).await;
     load.accept(events, Duration::ZERO).await;
     let accepted = start.elapsed();
-    // Dice that never rest would keep a few deliveries alive for as long as they like.
+    // If invocations were killed for ever, a few deliveries might never end.
     load.site.tables.answered("UpdateItem", events * DESTINATIONS * 9 / 10).await;
     make_safe.send(true).unwrap();
     load.quiet(Duration::from_secs(20 * 60)).await;
@@ -186,7 +186,7 @@ async fn everything_fails(events: usize, hangs: usize) {
     let [median, p99] = load.delays(6..DESTINATIONS);
     println!(
         "{} deliveries accepted in {accepted:?}, ended in {quiet:?}: {} requests, {repeated} of them repeated, \
-         {killed} invocations killed; first attempts at the healthy after {median:?}, of a hundred 99 after {p99:?}",
+         {killed} invocations killed; first attempts at the healthy after {median:?} (p50) and {p99:?} (p99)",
         events * DESTINATIONS,
         requests.len(),
     );
@@ -205,7 +205,7 @@ async fn twenty_thousand_deliveries_while_everything_fails() {
     everything_fails(200, 4 * 200).await;
 }
 
-/// Delays at healthy destinations beside one that hangs, or does not.
+/// The delays at nine healthy destinations beside a tenth that hangs, or does not.
 async fn delays_beside(hangs: bool, events: usize, every: Duration) -> [Duration; 2] {
     const DESTINATIONS: usize = 10;
     let mut load = Load::start(DESTINATIONS).await;
@@ -229,10 +229,10 @@ async fn delays_beside(hangs: bool, events: usize, every: Duration) -> [Duration
 #[expect(clippy::print_stdout, reason = "the figures are what it is run for")]
 async fn row_44_a_destination_that_hangs_costs_its_neighbours_less_than_twice_the_time() {
     let (events, every) = (30, Duration::from_millis(150));
-    // At the same time, because the machine may have other things to do at another.
+    // At the same time, so that the machine's other work affects both alike.
     let (healthy, beside) =
         tokio::join!(delays_beside(false, events, every), delays_beside(true, events, every));
-    println!("median and p99 of first attempts: {healthy:?} in health, {beside:?} beside one that hangs");
-    // Some grains of the scheduler's are no cost of anybody's.
+    println!("median and p99 of first attempts: {healthy:?} if none hangs, {beside:?} beside one that hangs");
+    // The tolerance covers the scheduler's granularity.
     assert!(beside[1] <= healthy[1] * 2 + Duration::from_millis(50), "{healthy:?} {beside:?}");
 }

@@ -1,17 +1,17 @@
-//! The three queues over one function, handed out step by step.
+//! The three queues' mappings to one function, polled step by step.
 
 use std::time::Duration;
 
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::lambda::function::Deployed;
 use local::lambda::mapping::Mapping;
 
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site};
 
-/// Queues are looked at so often by a hand that drives the clock.
+/// How far the clock moves when no message is due.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Longer than anything takes that ends at all: four receives at 180 s, and the reconciler's turn.
+/// Longer than any run that ends: four receives at 180 s, and the reconciler's turn.
 const TICKS: usize = 2000;
 
 pub(super) struct Mappings {
@@ -29,13 +29,13 @@ impl Mappings {
         }
     }
 
-    /// Hands out a batch of each queue. How many messages that were.
+    /// Delivers a batch from each queue; returns the number of messages.
     pub(super) async fn step(&self) -> usize {
         self.events.step().await + self.deliveries.step().await + self.dead_letters.step().await
     }
 
-    /// Hands out whatever comes, and moves the clock when nothing does, until all that is left is so many dead letters.
-    pub(super) async fn drain(&self, site: &Site, hand: &Hand, dead_letters: u64) {
+    /// Delivers messages, and moves the clock when none is due, until only this number of dead letters is left.
+    pub(super) async fn drain(&self, site: &Site, hand: &ClockControl, dead_letters: u64) {
         for _ in 0..TICKS {
             let [events, deliveries, dead] = [
                 site.world.messages_in(EVENTS).await,

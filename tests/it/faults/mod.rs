@@ -1,9 +1,9 @@
-//! Nothing lost, nothing sent more often than allowed, every attempt recorded: whatever fails.
+//! Whatever fails, nothing is lost, nothing is sent more often than allowed, and every attempt is recorded.
 //!
-//! A test is a row of the fault matrix (`tests/rows.txt`), or part of one, and ends with the checker. [`site`] is the system
-//! under test, whose messages a test hands out step by step; [`proxy`] stands before its tables and queues and fails as it
-//! is told; [`rounds`] has destinations that fail as they are told; [`history`] collects what was seen. [`processes`] has
-//! the binaries that are deployed, the others the same code in this process.
+//! A test covers a row of the fault matrix (`tests/rows.txt`), or part of one, and ends with the checker. [`site`] is
+//! the system under test, whose messages a test delivers step by step; [`proxy`] makes calls to its tables and queues
+//! fail as scripted; [`rounds`] has destinations that fail as scripted; [`history`] collects what was observed.
+//! [`processes`] runs the deployed binaries, the others run the same code in this process.
 
 mod changes;
 mod destinations;

@@ -27,7 +27,7 @@ use crate::sender::{Addresses, HOST, LOOPBACK, PRIVATE_HOSTS, sender, sender_wit
 use crate::tools;
 use crate::world::{World, own_address};
 
-/// What every name leads to, one answer after the other; the last again and again. An error is one that a resolver has.
+/// A resolver that gives these answers in turn for every name and repeats the last one.
 struct Answers(Mutex<Vec<Result<String, String>>>);
 
 impl Answers {
@@ -48,10 +48,10 @@ impl NameResolver for Answers {
     }
 }
 
-/// The outcomes of a delivery's attempts, and what it came to.
+/// The outcomes of a delivery's attempts, and its final status.
 type Story = (Vec<&'static str>, &'static str);
 
-/// One delivery to this receiver by a sender that looks names up like this, played to its end.
+/// Runs one delivery to its end, with this receiver and this resolver.
 async fn play(
     receiver: Receiver,
     (policy, authority): (EgressPolicy, &Authority),
@@ -61,7 +61,7 @@ async fn play(
     let mut rounds = Rounds::start(sender_with(authority, policy, names)).await;
     let destination = rounds.destination(receiver).await;
     rounds.accept("c-1").await;
-    rounds.run_out().await;
+    rounds.drain().await;
     assert_eq!(rounds.story(&destination).await, expected);
     rounds.check().await;
 }
@@ -95,8 +95,7 @@ async fn row_14_a_resolver_that_hangs_is_given_up() {
     play(Receiver::canary().await, policy, Silent, four("dns")).await;
 }
 
-/// The first answer leads to a receiver that may be reached, the next one to this machine, where a canary listens on the
-/// same port.
+/// The name first resolves to a receiver that is allowed, then to loopback, where a canary listens on the same port.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_15_a_name_that_leads_elsewhere_at_the_next_attempt_is_blocked() {
     let Some(own) = own_address().await else { return tools::missing("an address besides loopback") };
@@ -111,7 +110,7 @@ async fn row_15_a_name_that_leads_elsewhere_at_the_next_attempt_is_blocked() {
         let canary = TcpListener::bind((LOOPBACK, receiver.port())).await.unwrap();
         let destination = rounds.destination(receiver).await;
         rounds.accept("c-1").await;
-        rounds.run_out().await;
+        rounds.drain().await;
         let expected = (vec!["http_error", "blocked"], "exhausted");
         assert_eq!(rounds.story(&destination).await, expected, "{second}");
         assert_eq!(rounds.requests_to(&destination), 1);
@@ -144,7 +143,7 @@ async fn row_16_a_private_host_is_blocked_when_it_is_forced_into_the_table() {
         destinations.push((host, destination));
     }
     rounds.accept("c-1").await;
-    rounds.run_out().await;
+    rounds.drain().await;
     for (host, destination) in &destinations {
         assert_eq!(rounds.story(destination).await, (vec!["blocked"], "exhausted"), "{host}");
     }
@@ -152,7 +151,7 @@ async fn row_16_a_private_host_is_blocked_when_it_is_forced_into_the_table() {
     rounds.check().await;
 }
 
-/// The function as it is deployed: the local stack's has a policy that lets this machine be reached.
+/// Calls the function as deployed, because the local stack's egress policy allows this machine.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_18_what_no_webhook_can_go_to_is_refused_at_registration() {
     let world = World::start().await;
@@ -190,7 +189,7 @@ async fn row_18_what_no_webhook_can_go_to_is_refused_at_registration() {
     assert_eq!(register("https://hooks.example.com/").await.0, 201);
 }
 
-/// The environment belongs to the whole process, so the one with the proxy in it is a process of its own.
+/// The environment belongs to the whole process, so the test with a proxy in it runs in a separate process.
 #[tokio::test]
 async fn row_17_a_proxy_in_the_environment_sees_nothing() {
     let proxy = Receiver::canary().await;
@@ -239,7 +238,7 @@ async fn row_19_what_is_wrong_with_tls_ends_each_attempt() {
         destinations.push(rounds.destination(receiver).await);
     }
     rounds.accept("c-1").await;
-    rounds.run_out().await;
+    rounds.drain().await;
     let mut sentences = Vec::new();
     for destination in &destinations {
         assert_eq!(rounds.story(destination).await, four("tls"));
@@ -253,8 +252,8 @@ async fn row_19_what_is_wrong_with_tls_ends_each_attempt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_20_who_takes_no_connection_is_asked_again() {
     let mut rounds = Rounds::start(sender(&Authority::new())).await;
-    // Bound, so that nobody else takes the ports. The first does not listen; the second's queue is full, and Linux drops
-    // the SYN of whoever comes.
+    // Bound, so that nobody else takes the ports. The first does not listen; the second's queue is full, so Linux drops
+    // SYNs.
     let [refuses, full] = [TcpSocket::new_v4().unwrap(), TcpSocket::new_v4().unwrap()];
     for socket in [&refuses, &full] {
         socket.bind((LOOPBACK, 0).into()).unwrap();
@@ -275,7 +274,7 @@ async fn row_20_who_takes_no_connection_is_asked_again() {
         destinations.push(destination);
     }
     rounds.accept("c-1").await;
-    rounds.run_out().await;
+    rounds.drain().await;
     for destination in &destinations {
         assert_eq!(rounds.story(destination).await, four("connect"));
     }

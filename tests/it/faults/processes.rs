@@ -1,6 +1,6 @@
-//! Processes that die, freeze or have no time left: rows 6, 12 and 21 to 26, with the binary that is deployed.
+//! Processes that die, freeze or have no time left: rows 6, 12 and 21 to 26, with the deployed binary.
 //!
-//! The points of death are found from outside: a call is held by the proxy, and meanwhile the process is killed.
+//! The points of death are controlled from outside: the proxy holds a call while the process is killed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,32 +17,32 @@ use super::worker::Worker;
 use crate::tools;
 use crate::world::eventually;
 
-/// As short as an invocation can be that starts a batch at all. A claim outlives it by a second.
+/// The shortest timeout with which an invocation still starts a batch. A claim outlives it by a second.
 const TIMEOUT: Duration = Duration::from_secs(14);
 
 const CLAIM: &str = "BatchExecuteStatement";
 const COMPLETE: &str = "UpdateItem";
 
-/// A site, and a worker that has fanned an event out to destinations at these paths.
+/// A site, and a worker that has fanned out an event to destinations at these paths.
 async fn fanned_out(paths: &[&str]) -> Option<(Site, Arc<Worker>, Mappings, EventId)> {
     let site = Site::of_processes().await?;
     for path in paths {
         site.destination(path).await;
     }
     let event = site.accept("c-1").await;
-    let (worker, mappings) = hire(&site).await;
+    let (worker, mappings) = start_worker(&site).await;
     assert_eq!(mappings.events.step().await, 1);
     Some((site, worker, mappings, event))
 }
 
-/// A new process, and what feeds it.
-async fn hire(site: &Site) -> (Arc<Worker>, Mappings) {
+/// Starts a new process, with mappings that feed it.
+async fn start_worker(site: &Site) -> (Arc<Worker>, Mappings) {
     let worker = Worker::start(site).await;
     let mappings = Mappings::new(site, &site.deployed(Arc::clone(&worker) as _, TIMEOUT)).await;
     (worker, mappings)
 }
 
-/// The worker gets its batch and dies where it is held; then another comes and works until all is quiet.
+/// Kills the worker while its batch is held at this point; then another worker finishes everything.
 async fn dies_at(site: &Site, worker: &Worker, deliveries: &Mapping, point: Stop) {
     let death = async {
         point.reached().await;
@@ -50,11 +50,11 @@ async fn dies_at(site: &Site, worker: &Worker, deliveries: &Mapping, point: Stop
         drop(point);
     };
     tokio::join!(deliveries.step(), death);
-    another_ends_it(site).await;
+    another_finishes(site).await;
 }
 
-async fn another_ends_it(site: &Site) {
-    let (_worker, mappings) = hire(site).await;
+async fn another_finishes(site: &Site) {
+    let (_worker, mappings) = start_worker(site).await;
     eventually("empty queues", async || {
         mappings.step().await;
         (site.world.messages_in(DELIVERIES).await == 0).then_some(())
@@ -120,8 +120,8 @@ async fn row_25_killed_in_the_middle_of_a_batch_what_was_done_stays_done() {
         worker.kill().await;
     };
     let (received, ()) = tokio::join!(mappings.deliveries.step(), death);
-    assert_eq!(received, 10, "all of them in one batch");
-    another_ends_it(&site).await;
+    assert_eq!(received, 10, "all in one batch");
+    another_finishes(&site).await;
     for path in done {
         assert_eq!((site.attempts_at(path), outcomes(&site, &event, path).await), (vec![1], vec![Success]));
     }
@@ -137,7 +137,7 @@ async fn row_26_with_one_second_to_live_it_hands_its_batch_back_and_claims_nothi
     let hurried = site.mapping(DELIVERIES, &site.deployed(worker, Duration::from_secs(1))).await;
     assert_eq!(hurried.step().await, 2);
     assert_eq!((site.tables.calls(CLAIM), site.queues.calls("ChangeMessageVisibility")), (0, 2));
-    assert_eq!(mappings.deliveries.step().await, 2, "they are there at once, and the process lives");
+    assert_eq!(mappings.deliveries.step().await, 2, "they are visible at once, and the process is alive");
     for path in ["/a", "/b"] {
         assert_eq!((site.attempts_at(path), outcomes(&site, &event, path).await), (vec![1], vec![Success]));
     }
@@ -153,7 +153,7 @@ async fn row_6_ten_bodies_of_ten_megabytes_take_no_more_memory_than_short_ones()
     assert_eq!(mappings.deliveries.step().await, 10);
     let before = worker.peak();
     if before == 0 {
-        return tools::missing("/proc, which tells how much memory a process takes");
+        return tools::missing("/proc, which shows a process's memory,");
     }
     for path in paths {
         site.receiver.answer(path, Answer::Body(200, "x".repeat(MEGABYTES << 20)));

@@ -1,4 +1,4 @@
-//! A proxy before the tables or the queues that fails as a test tells it to.
+//! A proxy for the tables or the queues that fails calls as a test scripts it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,9 +10,9 @@ use tokio::sync::watch;
 
 use super::entries;
 use super::stop::{Gate, Stop};
-use crate::between::{Between, Call, Onward, Reply, Server};
+use crate::between::{Call, Interceptor, Reply, Server, Upstream};
 
-/// What both services answer to who calls too often.
+/// Both services' error for a caller that is throttled.
 pub(super) const THROTTLED: &str = "ThrottlingException";
 
 /// A running proxy.
@@ -21,28 +21,28 @@ pub(super) struct Proxy {
     script: Arc<Script>,
 }
 
-/// What becomes of a call.
+/// What happens to a call instead of passing.
 #[derive(Clone)]
 enum Fault {
-    /// It is applied, and nobody is told.
+    /// The call is applied, and its answer is lost.
     DropAnswer,
-    /// It is not applied, and this is the answer.
+    /// The call is not applied, and this is its answer.
     Answer(StatusCode, String),
-    /// It is not applied, and there is no answer for as long as the caller waits.
+    /// The call is not applied, and there is no answer for as long as the caller waits.
     Hang,
-    /// All of a batch is applied but these entries, which the answer names as failed.
+    /// The batch is applied except for these entries, which the answer names as failed.
     FailEntries(Vec<usize>),
-    /// It waits, and goes on if it is let.
+    /// The call is held, and passes if it is released.
     StopBefore(Arc<Gate>),
-    /// It is applied, and its answer waits.
+    /// The call is applied, and its answer is held.
     StopAfter(Arc<Gate>),
 }
 
 struct Rule {
     operation: String,
-    /// Calls to come that pass unharmed.
-    spares: usize,
-    /// Calls after those that do not.
+    /// The next calls, which pass.
+    skip: usize,
+    /// The calls after those, which meet the fault.
     left: usize,
     fault: Fault,
 }
@@ -50,13 +50,13 @@ struct Rule {
 #[derive(Default)]
 struct Script {
     rules: Mutex<Vec<Rule>>,
-    /// How often a call is throttled, and the dice that say which.
+    /// The probability that a call is throttled, and the randomness that decides.
     throttles: Mutex<(f64, SeededRandomness)>,
-    /// Calls by operation: those that came, and those that the endpoint has answered.
+    /// Calls by operation: how many came, and how many the endpoint has answered.
     counts: watch::Sender<HashMap<String, [usize; 2]>>,
 }
 
-/// Says which calls something is to happen to: all, if nothing else is said.
+/// Selects the calls that meet a fault: all, unless narrowed.
 pub(super) struct On<'a> {
     script: &'a Script,
     rule: Rule,
@@ -74,21 +74,21 @@ impl Proxy {
 
     pub(super) fn on(&self, operation: &str) -> On<'_> {
         let rule =
-            Rule { operation: operation.to_owned(), spares: 0, left: usize::MAX, fault: Fault::DropAnswer };
+            Rule { operation: operation.to_owned(), skip: 0, left: usize::MAX, fault: Fault::DropAnswer };
         On { script: &self.script, rule }
     }
 
-    /// Throttles calls so often, told by dice that always fall the same.
+    /// Throttles calls at random with this probability, the same ones every time.
     pub(super) fn throttle(&self, probability: f64, seed: u64) {
         *self.script.throttles.lock().unwrap() = (probability, SeededRandomness::new(seed));
     }
 
-    /// Calls of an operation so far, repeated ones included.
+    /// The number of calls of an operation so far, repeated ones included.
     pub(super) fn calls(&self, operation: &str) -> usize {
         self.script.counts.borrow().get(operation).map_or(0, |[came, _]| *came)
     }
 
-    /// Returns once the endpoint has answered so many calls of an operation.
+    /// Waits until the endpoint has answered this number of calls of an operation.
     pub(super) async fn answered(&self, operation: &str, times: usize) {
         let mut counts = self.script.counts.subscribe();
         let enough = |counts: &HashMap<String, [usize; 2]>| {
@@ -97,33 +97,33 @@ impl Proxy {
         counts.wait_for(enough).await.unwrap();
     }
 
-    /// Closes all connections, as endpoints do with those that nobody uses.
+    /// Closes all connections, as endpoints do with idle ones.
     pub(super) fn close_connections(&self) {
         self.server.close_connections();
     }
 }
 
 impl On<'_> {
-    /// To the n-th call from now on, and to no other.
+    /// Selects only the n-th call from now on.
     pub(super) fn nth(mut self, n: usize) -> Self {
-        (self.rule.spares, self.rule.left) = (n - 1, 1);
+        (self.rule.skip, self.rule.left) = (n - 1, 1);
         self
     }
 
-    /// To the first calls from now on.
+    /// Selects the next calls.
     pub(super) fn first(mut self, calls: usize) -> Self {
         self.rule.left = calls;
         self
     }
 
     pub(super) fn drop_answer(self) {
-        self.becomes(Fault::DropAnswer);
+        self.inject(Fault::DropAnswer);
     }
 
-    /// An error of the service.
+    /// Answers with an error of the service.
     pub(super) fn refuse(self, status: u16, code: &str) {
-        let body = json!({"__type": code, "message": "told to"}).to_string();
-        self.becomes(Fault::Answer(StatusCode::from_u16(status).unwrap(), body));
+        let body = json!({"__type": code, "message": "injected"}).to_string();
+        self.inject(Fault::Answer(StatusCode::from_u16(status).unwrap(), body));
     }
 
     pub(super) fn fail(self, status: u16) {
@@ -131,29 +131,29 @@ impl On<'_> {
     }
 
     pub(super) fn answer(self, body: &str) {
-        self.becomes(Fault::Answer(StatusCode::OK, body.to_owned()));
+        self.inject(Fault::Answer(StatusCode::OK, body.to_owned()));
     }
 
     pub(super) fn hang(self) {
-        self.becomes(Fault::Hang);
+        self.inject(Fault::Hang);
     }
 
-    /// Entries of a batch, by their place in it.
+    /// Fails entries of a batch, by their places in it.
     pub(super) fn fail_entries(self, places: &[usize]) {
-        self.becomes(Fault::FailEntries(places.to_vec()));
+        self.inject(Fault::FailEntries(places.to_vec()));
     }
 
     /// Holds one call before the endpoint sees it.
     pub(super) fn stop_before(self) -> Stop {
         let (stop, gate) = Stop::new();
-        self.one().becomes(Fault::StopBefore(gate));
+        self.one().inject(Fault::StopBefore(gate));
         stop
     }
 
     /// Holds the answer to one call.
     pub(super) fn stop_after(self) -> Stop {
         let (stop, gate) = Stop::new();
-        self.one().becomes(Fault::StopAfter(gate));
+        self.one().inject(Fault::StopAfter(gate));
         stop
     }
 
@@ -162,7 +162,7 @@ impl On<'_> {
         self
     }
 
-    fn becomes(mut self, fault: Fault) {
+    fn inject(mut self, fault: Fault) {
         self.rule.fault = fault;
         self.script.rules.lock().unwrap().push(self.rule);
     }
@@ -171,11 +171,11 @@ impl On<'_> {
 impl Script {
     fn fault(&self, operation: &str) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
-        let fault = rules.iter_mut().filter(|rule| rule.operation == operation).find_map(Rule::falls_on_this);
-        fault.or_else(|| self.dice_say_throttle().then(throttled))
+        let fault = rules.iter_mut().filter(|rule| rule.operation == operation).find_map(Rule::next_fault);
+        fault.or_else(|| self.throttles_at_random().then(throttled))
     }
 
-    fn dice_say_throttle(&self) -> bool {
+    fn throttles_at_random(&self) -> bool {
         let throttles = self.throttles.lock().unwrap();
         let (probability, randomness) = &*throttles;
         randomness.chance(*probability)
@@ -185,22 +185,22 @@ impl Script {
         self.counts.send_modify(|counts| counts.entry(operation.to_owned()).or_default()[which] += 1);
     }
 
-    async fn onward(&self, call: Call, onward: &Onward) -> Option<Reply> {
+    async fn forward(&self, call: Call, upstream: &Upstream) -> Option<Reply> {
         let operation = call.operation.clone();
-        let reply = onward.send(call).await;
+        let reply = upstream.send(call).await;
         self.count(&operation, 1);
         reply
     }
 }
 
 fn throttled() -> Fault {
-    Fault::Answer(StatusCode::BAD_REQUEST, json!({"__type": THROTTLED, "message": "dice"}).to_string())
+    Fault::Answer(StatusCode::BAD_REQUEST, json!({"__type": THROTTLED, "message": "injected"}).to_string())
 }
 
 impl Rule {
-    fn falls_on_this(&mut self) -> Option<Fault> {
-        if self.spares > 0 {
-            self.spares -= 1;
+    fn next_fault(&mut self) -> Option<Fault> {
+        if self.skip > 0 {
+            self.skip -= 1;
             return None;
         }
         self.left = self.left.checked_sub(1)?;
@@ -208,13 +208,13 @@ impl Rule {
     }
 }
 
-impl Between for Script {
-    async fn pass(&self, call: Call, onward: &Onward) -> Option<Reply> {
+impl Interceptor for Script {
+    async fn intercept(&self, call: Call, upstream: &Upstream) -> Option<Reply> {
         self.count(&call.operation, 0);
         match self.fault(&call.operation) {
-            None => self.onward(call, onward).await,
+            None => self.forward(call, upstream).await,
             Some(Fault::DropAnswer) => {
-                self.onward(call, onward).await;
+                self.forward(call, upstream).await;
                 None
             }
             Some(Fault::Answer(status, body)) => {
@@ -224,17 +224,17 @@ impl Between for Script {
             Some(Fault::FailEntries(places)) => {
                 let (call, refused) = entries::take_out(call, &places);
                 let reply = match call {
-                    Some(call) => Some(self.onward(call, onward).await?),
+                    Some(call) => Some(self.forward(call, upstream).await?),
                     None => None,
                 };
                 Some(entries::put_in(reply, refused))
             }
             Some(Fault::StopBefore(gate)) => {
                 gate.pass().await?;
-                self.onward(call, onward).await
+                self.forward(call, upstream).await
             }
             Some(Fault::StopAfter(gate)) => {
-                let reply = self.onward(call, onward).await;
+                let reply = self.forward(call, upstream).await;
                 gate.pass().await?;
                 reply
             }

@@ -1,4 +1,4 @@
-//! What can happen at SQS: rows 32 to 35.
+//! Faults of SQS: rows 32 to 35.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::mappings::Mappings;
 use super::proxy::THROTTLED;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site};
 
-/// How long a message that nobody gave back stays away, by the template.
+/// The queues' visibility timeout in the template.
 const VISIBILITY: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +29,7 @@ async fn row_32_where_visibility_cannot_be_changed_the_retry_comes_at_the_queues
         assert_eq!(site.attempts_at("/a"), [1]);
 
         hand.advance(RETRY_AFTER * 2);
-        assert_eq!(mappings.deliveries.step().await, 0, "nobody told the queue of the ten seconds");
+        assert_eq!(mappings.deliveries.step().await, 0, "the queue does not know of the ten seconds");
         hand.advance(VISIBILITY - RETRY_AFTER * 2);
         assert_eq!(mappings.deliveries.step().await, 1);
         assert_eq!(site.attempts_at("/a"), [1, 2]);
@@ -39,7 +39,7 @@ async fn row_32_where_visibility_cannot_be_changed_the_retry_comes_at_the_queues
     }
 }
 
-/// An event's fan-out to 25 destinations, under a fault of `SendMessageBatch`.
+/// Fans out an event to 25 destinations under a fault of `SendMessageBatch`; returns the messages sent before a retry.
 async fn fans_out_under(fault: impl Fn(&Site)) -> (Site, u64) {
     const DESTINATIONS: usize = 25;
     let (site, hand) = Site::by_hand().await;
@@ -72,8 +72,8 @@ async fn row_33_entries_that_the_queue_refused_are_sent_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_33_entries_that_are_refused_again_and_again_leave_the_event_in_its_queue() {
-    // All of the rounds that one invocation makes, for each of its three batches. The events' queue has the event until
-    // all are sent.
+    // Every round that one invocation makes, for each of its three batches. The event stays in its queue until all
+    // messages are sent.
     let (site, sent) = fans_out_under(|site| {
         site.queues.on("SendMessageBatch").first(9).fail_entries(&[0]);
     })
@@ -100,7 +100,7 @@ async fn row_34_a_queue_that_gives_nothing_for_a_while_is_drained_after_it() {
         site.accept(&format!("c-{number}")).await;
     }
     site.queues.on("ReceiveMessage").first(6).answer("{}");
-    // As a queue at its cap of messages in flight says it.
+    // The error of a queue at its limit of messages in flight.
     site.queues.on("ReceiveMessage").first(3).refuse(400, "OverLimit");
     for _ in 0..3 {
         assert_eq!(mappings.step().await, 0);
@@ -112,7 +112,7 @@ async fn row_34_a_queue_that_gives_nothing_for_a_while_is_drained_after_it() {
     site.assert_kept().await;
 }
 
-/// As an operator redrives: every dead letter goes back to the deliveries as a new message, and counts its receives anew.
+/// Redrives as an operator does: every dead letter returns to the deliveries as a new message, with no receives.
 async fn redrive(site: &Site) {
     let sqs = &site.world.stack.clients.sqs;
     let receive = sqs.receive_message().queue_url(site.queue_url(DEAD_LETTERS)).max_number_of_messages(10);
@@ -156,7 +156,7 @@ async fn row_35_the_redrive_of_a_stranded_delivery_completes_it() {
     let event = site.accept("c-1").await;
     mappings.events.step().await;
     for _ in 0..4 {
-        assert_eq!(site.world.read(DELIVERIES).await.len(), 1, "a receive, and nobody works on it");
+        assert_eq!(site.world.read(DELIVERIES).await.len(), 1, "received, but not processed");
         hand.advance(VISIBILITY);
     }
     assert_eq!(site.world.read(DELIVERIES).await.len(), 0);

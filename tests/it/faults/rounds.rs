@@ -1,4 +1,4 @@
-//! A site whose destinations are receivers of the test's own, and so is its sender.
+//! A site with the test's own receivers as destinations and the test's own sender.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use domain::shared::clock::Clock as _;
 use domain::shared::ids::{DeliveryId, DestinationId, EventId};
 use domain::shared::timestamp::Timestamp;
 use lambda_runtime::LambdaEvent;
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::lambda::in_process::InProcess;
 
 use super::mappings::Mappings;
@@ -24,27 +24,27 @@ use crate::sender::receiver::Receiver;
 /// How far the clock moves at a time.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Longer than four attempts take on a system that nothing holds up.
+/// Longer than four attempts take on an idle system.
 const TICKS: usize = 60;
 
-/// As long as Dispatch has in the template.
+/// Dispatch's timeout in the template.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One customer's destinations, and the function dispatch with a sender of the test's own.
+/// One customer's destinations, and Dispatch with the test's own sender.
 pub(super) struct Rounds {
     pub(super) site: Site,
-    hand: Hand,
+    hand: ClockControl,
     mappings: Mappings,
     sinks: Vec<Sink>,
     /// The first event, which most tests are about.
     first: Option<EventId>,
 }
 
-/// A receiver that a destination leads to.
+/// A destination's receiver.
 struct Sink {
     destination: DestinationId,
     receiver: Receiver,
-    /// Requests that are in the history already.
+    /// The number of requests that are in the history already.
     seen: usize,
 }
 
@@ -54,14 +54,14 @@ impl Rounds {
         Self::with(site, hand, sender).await
     }
 
-    /// With the site's own receiver as the only destination.
+    /// Starts with a sender that trusts the site's own receiver.
     pub(super) async fn start_trusting_the_site() -> Self {
         let (site, hand) = Site::by_hand().await;
         let sender = HttpSender::new(EgressPolicy::PublicAndLoopback, &[site.certificate()]).unwrap();
         Self::with(site, hand, sender).await
     }
 
-    async fn with(site: Site, hand: Hand, sender: HttpSender) -> Self {
+    async fn with(site: Site, hand: ClockControl, sender: HttpSender) -> Self {
         let config = Config::read(&site.world.stack.environment).unwrap();
         let clients = site.world.stack.clients.clone();
         let dispatch = Arc::new(Dispatch::with_sender(config, clients, Arc::new(site.clock.clone()), sender));
@@ -74,7 +74,7 @@ impl Rounds {
         Self { site, hand, mappings, sinks: Vec::new(), first: None }
     }
 
-    /// A destination that leads to this receiver.
+    /// Adds a destination that leads to this receiver.
     pub(super) async fn destination(&mut self, receiver: Receiver) -> DestinationId {
         let (id, _) = self.site.customer.add_destination(&receiver.url(), "POST").await;
         let destination = DestinationId::parse(id).unwrap();
@@ -83,32 +83,32 @@ impl Rounds {
         destination
     }
 
-    /// A destination leads to another receiver by now.
+    /// Adds the receiver that a destination leads to now.
     pub(super) fn moved_to(&mut self, destination: &DestinationId, receiver: Receiver) {
         self.sinks.push(Sink { destination: destination.clone(), receiver, seen: 0 });
     }
 
-    /// A conversation ends.
+    /// Ends a conversation.
     pub(super) async fn accept(&mut self, conversation: &str) {
         let event = self.site.accept(conversation).await;
         self.first.get_or_insert(event);
     }
 
-    /// Hands out what there is, until nothing can be handed out before the clock moves.
+    /// Delivers messages until none is due before the clock moves.
     pub(super) async fn settle(&mut self) {
         while self.mappings.step().await > 0 {
             self.collect();
         }
     }
 
-    /// The clock moves, and what has come due is handed out.
+    /// Moves the clock and delivers the messages that are due then.
     pub(super) async fn pass(&mut self, time: Duration) {
         self.hand.advance(time);
         self.settle().await;
     }
 
-    /// Until the queues are empty.
-    pub(super) async fn run_out(&mut self) {
+    /// Moves the clock and delivers messages until the queues are empty.
+    pub(super) async fn drain(&mut self) {
         self.settle().await;
         for _ in 0..TICKS {
             let mut left = 0;
@@ -120,15 +120,16 @@ impl Rounds {
             }
             self.pass(TICK).await;
         }
-        panic!("the queues don't run out");
+        panic!("the queues do not become empty");
     }
 
-    /// What the receivers have seen since the last time. The clock stood still meanwhile.
+    /// Collects the requests since the last call. The clock has not moved meanwhile.
     fn collect(&mut self) {
         let at = self.site.clock.now();
         for sink in &mut self.sinks {
-            let seen = sink.receiver.requests().into_iter().zip(sink.receiver.told()).skip(sink.seen);
-            let seen: Vec<_> = seen.map(|(text, told)| request(&sink.destination, &text, told, at)).collect();
+            let seen = sink.receiver.requests().into_iter().zip(sink.receiver.statuses()).skip(sink.seen);
+            let seen: Vec<_> =
+                seen.map(|(text, answered)| request(&sink.destination, &text, answered, at)).collect();
             sink.seen += seen.len();
             self.site.seen.lock().unwrap().extend(seen);
         }
@@ -143,26 +144,26 @@ impl Rounds {
         self.site.records_of(&self.delivery_to(destination)).await
     }
 
-    /// The outcomes of the first event's attempts at a destination, and what the delivery came to.
+    /// The outcomes of the first event's attempts at a destination, and the delivery's status.
     pub(super) async fn story(&self, destination: &DestinationId) -> (Vec<&'static str>, &'static str) {
         let records = self.records(destination).await;
         let outcomes = attempts(&records).map(|attempted| attempted.outcome.class.into()).collect();
         (outcomes, DeliveryState::of(&records).unwrap().status.into())
     }
 
-    /// What the last of them failed for.
+    /// The error of the first event's last attempt at a destination.
     pub(super) async fn last_error(&self, destination: &DestinationId) -> String {
         let records = self.records(destination).await;
         attempts(&records).last().unwrap().outcome.error.clone().unwrap()
     }
 
-    /// Requests of the first event that a destination's receiver has seen.
+    /// The number of requests of the first event that a destination's receivers have seen.
     pub(super) fn requests_to(&self, destination: &DestinationId) -> usize {
         let delivery = self.delivery_to(destination);
         self.site.seen.lock().unwrap().iter().filter(|request| request.delivery == delivery).count()
     }
 
-    /// Ends a test: every promise was kept, and nothing came later than it could.
+    /// Ends a test: asserts that every promise was kept and that nothing came later than it could.
     pub(super) async fn check(&mut self) {
         self.collect();
         let mut history = self.site.history().await;
@@ -178,7 +179,7 @@ fn attempts(records: &[Record]) -> impl Iterator<Item = &Attempted> {
     })
 }
 
-/// A request as its receiver read it.
+/// Parses a request as its receiver read it.
 fn request(destination: &DestinationId, text: &str, answered: Option<u16>, at: Timestamp) -> Request {
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let header = |name: &str| {

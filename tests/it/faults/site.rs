@@ -1,4 +1,4 @@
-//! A system whose messages a test hands out by itself, with proxies before its tables and queues, and a receiver.
+//! A system whose messages the test itself delivers, with proxies for its tables and queues, and a receiver.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use checker::history::Request;
 use domain::shared::ids::{DeliveryId, DestinationId, EventId};
 use local::certificates::Authority;
-use local::clock::{Clock, Hand};
+use local::clock::{Clock, ClockControl};
 use local::endpoints::clients;
-use local::functions::{Launch, Reach, Runs};
+use local::functions::{Egress, Launcher, RunMode};
 use local::lambda::function::{Deployed, Function, Functions};
 use local::lambda::mapping::Mapping;
 use local::receiver::{Received, Receiver};
@@ -33,7 +33,7 @@ pub(super) const EVENTS: &str = "EventsQueue";
 pub(super) const DELIVERIES: &str = "DeliveriesQueue";
 pub(super) const DEAD_LETTERS: &str = "DeadLettersQueue";
 
-/// In every conversation record, and nobody's business but the destinations'.
+/// Confidential texts in every conversation record: only destinations may see them.
 pub(super) const CANARIES: [&str; 2] = ["+15550188266", "canary: the door code is 9313"];
 
 /// The system, with one customer.
@@ -44,14 +44,14 @@ pub(super) struct Site {
     pub(super) tables: Proxy,
     pub(super) queues: Proxy,
     pub(super) clock: Clock,
-    /// Those of before the receiver was started anew.
+    /// The requests from before the receiver was restarted.
     pub(super) earlier: Vec<Received>,
     /// Destinations by their path at the receiver.
     pub(super) destinations: Mutex<BTreeMap<String, DestinationId>>,
     pub(super) expected: Mutex<BTreeSet<DeliveryId>>,
-    /// What other receivers than this one have seen.
+    /// The requests that receivers other than this one have seen.
     pub(super) seen: Mutex<Vec<Request>>,
-    /// What nobody may read: the secrets that requests are signed with.
+    /// The secrets that requests are signed with, which nobody may read.
     pub(super) secrets: Mutex<Vec<String>>,
     pub(super) workers: Mutex<Vec<Arc<Worker>>>,
     log_directory: TempDir,
@@ -61,26 +61,27 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// Its functions run in this process, and its time stands still until the hand moves it.
-    pub(super) async fn by_hand() -> (Self, Hand) {
+    /// Starts a site whose functions run in this process and whose clock stands still until the test moves it.
+    pub(super) async fn by_hand() -> (Self, ClockControl) {
         let (clock, hand) = Clock::manual(MORNING_MS);
-        (Self::start(clock, "127.0.0.1", Runs::InProcess).await, hand)
+        (Self::start(clock, "127.0.0.1", RunMode::InProcess).await, hand)
     }
 
-    /// The same with the machine's time.
+    /// Starts a site whose functions run in this process, on the machine's clock.
     pub(super) async fn in_process() -> Self {
-        Self::start(Clock::system(), "127.0.0.1", Runs::InProcess).await
+        Self::start(Clock::system(), "127.0.0.1", RunMode::InProcess).await
     }
 
-    /// Its functions are the binaries that are deployed; destinations have this machine's own address, which the
+    /// Starts a site whose functions are the deployed binaries; destinations have this machine's own address, which the
     /// operator allows. What an invocation leaves undone comes back after a second.
     pub(super) async fn of_processes() -> Option<Self> {
         let Some(address) = own_address().await else {
             tools::missing("an address besides loopback");
             return None;
         };
-        let runs = Runs::AsProcesses { directory: binaries().await.to_owned(), reach: Reach::Public };
-        let site = Self::start(Clock::system(), &address, runs).await;
+        let run_mode =
+            RunMode::AsProcesses { directory: binaries().await.to_owned(), egress: Egress::PublicOnly };
+        let site = Self::start(Clock::system(), &address, run_mode).await;
         for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
             let change = site.world.stack.clients.sqs.set_queue_attributes().queue_url(site.queue_url(queue));
             change.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.unwrap();
@@ -88,17 +89,17 @@ impl Site {
         Some(site)
     }
 
-    async fn start(clock: Clock, host: &str, runs: Runs) -> Self {
+    async fn start(clock: Clock, host: &str, run_mode: RunMode) -> Self {
         log::captured();
         let authority = Authority::new().unwrap();
         let receiver = receive(&authority, host, 0, &clock).await;
         let mut parameters = Parameters::new();
-        if let Runs::AsProcesses { .. } = runs {
+        if let RunMode::AsProcesses { .. } = run_mode {
             parameters.insert("AllowedNetworks".to_owned(), format!("{host}/32"));
             parameters.insert("TrustedCertificate".to_owned(), authority.certificate_base64().unwrap());
         }
         let template = Template::read(&parameters).unwrap();
-        let mut options = Options { runs, invokes: false, ..options(clock.clone()) };
+        let mut options = Options { run_mode, invokes: false, ..options(clock.clone()) };
         options.parameters.extend(parameters);
         let world = World::with(options).await;
         let customer = world.customer("Acme").await;
@@ -123,12 +124,12 @@ impl Site {
         }
     }
 
-    /// What its workers log.
+    /// The file with the workers' log.
     pub(super) fn log_file(&self) -> PathBuf {
         self.log_directory.path().join("log")
     }
 
-    /// The variables of the functions, by which they find the proxies.
+    /// The functions' variables, which lead to the proxies.
     pub(super) fn variables(&self) -> BTreeMap<String, String> {
         let mut variables = self.world.stack.environment.clone();
         for (service, proxy) in [("DYNAMODB", &self.tables), ("SQS", &self.queues)] {
@@ -139,7 +140,7 @@ impl Site {
 
     /// Dispatch in this process, behind the proxies.
     pub(super) async fn dispatch(&self) -> Deployed {
-        let launch = Launch {
+        let launcher = Launcher {
             template: &self.template,
             resources: &self.world.stack.resources,
             clients: &clients(&self.variables(), adapters::aws::loader()).await,
@@ -147,10 +148,10 @@ impl Site {
             authority: &self.authority,
             clock: &self.clock,
         };
-        launch.run(&Runs::InProcess).unwrap()["Dispatch"].clone()
+        launcher.launch(&RunMode::InProcess).unwrap()["Dispatch"].clone()
     }
 
-    /// A function as Dispatch, with a timeout.
+    /// Wraps a function to be used as Dispatch, with a timeout.
     pub(super) fn deployed(&self, function: Arc<dyn Function>, timeout: Duration) -> Deployed {
         let allows_loops = self.template.function("Dispatch").unwrap().allows_loops;
         let clock = self.clock.clone();
@@ -171,18 +172,18 @@ impl Site {
         &self.world.stack.resources.queues[queue].url
     }
 
-    /// Puts a message into a queue, as an operator or a queue that delivers twice does.
+    /// Sends a message to a queue, as an operator does, or a queue that delivers twice.
     pub(super) async fn put(&self, queue: &str, body: &str) {
         let send = self.world.stack.clients.sqs.send_message().queue_url(self.queue_url(queue));
         send.message_body(body).send().await.unwrap();
     }
 
-    /// A destination at this path of the receiver. Its id.
+    /// Adds a destination at this path of the receiver; returns its id.
     pub(super) async fn destination(&self, path: &str) -> DestinationId {
         self.destination_with_secret(path).await.0
     }
 
-    /// The same with what its requests are signed with.
+    /// Adds a destination at this path of the receiver; returns its id and its signing secret.
     pub(super) async fn destination_with_secret(&self, path: &str) -> (DestinationId, String) {
         let (id, secret) = self.customer.add_destination(&self.receiver.url(path), "POST").await;
         let id = DestinationId::parse(id).unwrap();
@@ -191,17 +192,17 @@ impl Site {
         (id, secret)
     }
 
-    /// Has it looked for wherever people or programs can read.
+    /// Makes the checker look for a secret wherever people or programs can read.
     pub(super) fn keep_secret(&self, secret: &str) {
         self.secrets.lock().unwrap().push(secret.trim_start_matches("whsec_").to_owned());
     }
 
-    /// A conversation ends, and a delivery to each destination is expected from then on.
+    /// Ends a conversation and expects a delivery to each destination.
     pub(super) async fn accept(&self, conversation: &str) -> EventId {
-        self.accepted(conversation).await.expect("it is accepted")
+        self.accepted(conversation).await.expect("the end is accepted")
     }
 
-    /// The same, if the system has time for it.
+    /// Like [`Self::accept`]; `None` if the system fails to accept it.
     pub(super) async fn accepted(&self, conversation: &str) -> Option<EventId> {
         let [phone, line] = CANARIES;
         let record = json!({
@@ -212,7 +213,7 @@ impl Site {
         if status.is_server_error() {
             return None;
         }
-        // 202 is for the signal that ended it.
+        // 202 for the call that ended it, 200 for a repeat.
         assert!(status.is_success(), "{accepted}");
         let event = EventId::parse(text(&accepted["event_id"])).unwrap();
         let destinations = self.destinations.lock().unwrap();
@@ -221,19 +222,19 @@ impl Site {
         Some(event)
     }
 
-    /// What the receiver saw at a path: the numbers of the attempts.
+    /// The numbers of the attempts that the receiver saw at a path.
     pub(super) fn attempts_at(&self, path: &str) -> Vec<u8> {
         let received = self.earlier.iter().filter(|request| request.path == path).cloned();
         let received = received.chain(self.receiver.received(path));
         received.map(|request| attempt(&request)).collect()
     }
 
-    /// Who vouches for the receiver.
+    /// The certificate of the receiver's authority.
     pub(super) fn certificate(&self) -> CertificateDer<'static> {
         self.authority.certificate().unwrap()
     }
 
-    /// The receiver's process ends, with its connections, and starts again.
+    /// Restarts the receiver, which closes its connections.
     pub(super) async fn restart_receiver(&mut self) {
         let port = url::Url::parse(&self.receiver.url("/")).unwrap().port().unwrap();
         self.earlier.extend(self.receiver.all());
@@ -242,7 +243,7 @@ impl Site {
     }
 }
 
-/// What its header says.
+/// The attempt's number in the request's header.
 pub(super) fn attempt(request: &Received) -> u8 {
     request.headers["webhook-attempt"].to_str().unwrap().parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! What can happen at DynamoDB: rows 36 to 38.
+//! Faults of DynamoDB: rows 36 to 38.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use domain::delivery::outcome::OutcomeClass::{self, HttpError, Success, Unknown}
 use domain::shared::ids::{DeliveryId, EventId};
 use domain::testing::fakes::SeededRandomness;
 use futures_util::future::join_all;
-use local::clock::Hand;
+use local::clock::ClockControl;
 use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -17,19 +17,19 @@ use super::site::{DELIVERIES, Site};
 
 const CLAIM: &str = "BatchExecuteStatement";
 const COMPLETE: &str = "UpdateItem";
-/// Of an attempt after the first, because the row that lists the delivery changes with it.
+/// Completes a later attempt, because the row that lists the delivery changes with it.
 const COMPLETE_LATER: &str = "TransactWriteItems";
 
-/// Tries of one call by the SDK, as the functions' clients are set up.
+/// The SDK's tries of one call, as configured for the functions' clients.
 const TRIES: usize = 3;
 
-/// Longer than a claim lasts: 30 s and a second.
+/// Longer than a lease: 30 s and a second.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(32);
 
-/// One delivery on its way, to a destination at `/a`.
+/// One queued delivery to a destination at `/a`.
 struct Case {
     site: Site,
-    hand: Hand,
+    hand: ClockControl,
     mappings: Mappings,
     event: EventId,
 }
@@ -44,7 +44,7 @@ impl Case {
         Self { site, hand, mappings, event }
     }
 
-    /// Goes on until all is quiet. What the attempts came to.
+    /// Drains the queues; returns the attempts' outcomes, and the numbers of those that the receiver saw.
     async fn end(self) -> (Vec<OutcomeClass>, Vec<u8>) {
         self.mappings.drain(&self.site, &self.hand, 0).await;
         self.site.assert_kept().await;
@@ -54,7 +54,7 @@ impl Case {
     }
 }
 
-/// The ways in which a table fails without having done a thing.
+/// The ways in which a table fails without applying the call.
 const FAILURES: [fn(On<'_>); 3] = [|on| on.refuse(400, THROTTLED), |on| on.fail(500), |on| on.hang()];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +101,7 @@ async fn row_36_an_attempt_that_could_not_be_completed_is_unknown_and_followed_b
         case.mappings.deliveries.step().await;
         case.hand.advance(Duration::from_secs(10));
         case.mappings.deliveries.step().await;
-        assert_eq!(case.site.attempts_at("/a"), [1], "its claim is waited for");
+        assert_eq!(case.site.attempts_at("/a"), [1], "the lease is not over");
         case.hand.advance(AFTER_THE_LEASE);
         assert_eq!(case.end().await, (vec![Unknown, Success], vec![1, 2]));
     }))
@@ -147,7 +147,7 @@ async fn row_37_a_completion_that_nobody_knows_of_decides_all_the_same() {
     }
 }
 
-/// Twenty copies of one message, eight workers that come at once.
+/// Twenty copies of one message, received by eight workers at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_38_a_storm_of_copies_makes_one_request() {
     let case = Case::start().await;
@@ -166,7 +166,7 @@ async fn row_38_a_storm_of_copies_makes_one_request() {
     assert_eq!(case.end().await, (vec![Success], vec![1]));
 }
 
-/// Letters that no compression makes small.
+/// Text that does not compress.
 fn noise(bytes: usize) -> String {
     let randomness = SeededRandomness::new(1);
     let letters = std::iter::repeat_with(|| char::from(b' ' + u8::try_from(randomness.below(95)).unwrap()));
@@ -178,7 +178,7 @@ async fn row_38_a_record_as_large_as_an_item_can_be_is_delivered_whole_and_a_lar
     let (site, hand) = Site::by_hand().await;
     let mappings = Mappings::new(&site, &site.dispatch().await).await;
     site.destination("/a").await;
-    // An item has 400 KB; 95 letters take 6.6 of a byte's 8 bits.
+    // An item holds 400 KB; with an alphabet of 95, a letter takes 6.6 of a byte's 8 bits.
     let mut accepted = 0;
     let mut refused = 0;
     for kilobytes in [380, 440, 470, 520] {
@@ -205,7 +205,7 @@ async fn row_38_a_record_as_large_as_an_item_can_be_is_delivered_whole_and_a_lar
     site.assert_kept().await;
 }
 
-/// DynamoDB takes up to days to remove them, so they are there, and nobody is shown them.
+/// DynamoDB takes up to days to remove expired rows. They still exist, but no response shows them.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_38_rows_past_their_time_are_in_no_answer() {
     let case = Case::start().await;
@@ -234,5 +234,5 @@ async fn row_38_rows_past_their_time_are_in_no_answer() {
     assert_eq!(customer.call(Method::GET, &one, None).await.0, StatusCode::NOT_FOUND);
     let resend = customer.call(Method::POST, &format!("{one}/resend"), None).await;
     assert_eq!(resend.0, StatusCode::NOT_FOUND, "{}", resend.1);
-    assert_eq!(site.outcomes(&delivery).await, [Success], "the row is there");
+    assert_eq!(site.outcomes(&delivery).await, [Success], "the row still exists");
 }

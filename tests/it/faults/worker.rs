@@ -1,4 +1,4 @@
-//! Dispatch as Lambda runs it: a process of the binary that is deployed, which a test can stop at any point.
+//! Dispatch as Lambda runs it: a process of the deployed binary, which a test can kill or freeze at any point.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,14 +15,14 @@ use tokio::sync::Mutex;
 use super::site::Site;
 use crate::world::binaries;
 
-/// The least that the template lets an operator choose for Dispatch.
+/// The smallest memory that the template allows for Dispatch.
 pub(super) const MEMORY_MIB: u32 = 256;
 
-/// One process, and no other takes its place.
+/// One process, which is not replaced when it dies.
 pub(super) struct Worker {
     sandbox: Mutex<Sandbox>,
     id: u32,
-    /// Once it is killed: its id may be another's by then.
+    /// The peak at the time it was killed, because its id may then belong to another process.
     last_peak: OnceLock<u64>,
     clock: Clock,
 }
@@ -48,30 +48,30 @@ impl Worker {
 
     pub(super) async fn kill(&self) {
         self.last_peak.get_or_init(|| self.peak());
-        self.callback("KILL").await;
+        self.signal("KILL").await;
     }
 
-    /// The most memory that it has taken so far, in bytes.
+    /// The peak of its memory so far, in bytes.
     pub(super) fn peak(&self) -> u64 {
         if let Some(peak) = self.last_peak.get() {
             return *peak;
         }
-        // Only Linux tells; elsewhere it is 0.
+        // Only Linux reports it; elsewhere it is 0.
         let status = fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
         peak.map_or(0, |kibibytes| kibibytes.parse::<u64>().unwrap() * 1024)
     }
 
-    /// As Lambda does with a sandbox between invocations.
+    /// Stops the process, as Lambda does with a sandbox between invocations.
     pub(super) async fn freeze(&self) {
-        self.callback("STOP").await;
+        self.signal("STOP").await;
     }
 
     pub(super) async fn thaw(&self) {
-        self.callback("CONT").await;
+        self.signal("CONT").await;
     }
 
-    async fn callback(&self, name: &str) {
+    async fn signal(&self, name: &str) {
         let command = format!("kill -{name} {}", self.id);
         assert!(Command::new("sh").args(["-c", &command]).status().await.unwrap().success());
     }

@@ -1,4 +1,4 @@
-//! `conversation.ended` on the platform's event bus: invoked as EventBridge invokes, which waits for no answer.
+//! `conversation.ended` on the platform's event bus, invoked asynchronously as EventBridge does.
 
 use std::time::Duration;
 
@@ -59,11 +59,11 @@ async fn what_cannot_be_taken_is_tried_three_times_and_handed_to_the_failure_des
     for event in [&wrong_type, &event(account, "IN_PROGRESS"), &json!({"surprise": 1}), &good_and_bad] {
         assert_eq!(scene.world.invoke_async("Ingest", event).await, StatusCode::ACCEPTED);
     }
-    // One bad event takes no other down. What is under way has to end before the clock moves past its deadline.
+    // One bad event does not affect another. Running invocations have to end before the clock passes their deadline.
     assert_eq!(scene.customer.delivery_once("c-2", "delivered").await["event"], "conversation.failed");
     scene.world.quiet().await;
-    // After one minute and two more. The clock moves until all tries are made: nobody tells when one has been.
-    let letters = eventually("four letters", async || {
+    // Retries come after one minute and two more. The clock moves until all are made, because nothing reports a retry.
+    let letters = eventually("four failed events", async || {
         hand.advance(Duration::from_secs(30));
         (scene.world.messages_in("FailedEventsQueue").await == 4)
             .then_some(scene.world.read("FailedEventsQueue").await)
@@ -82,6 +82,6 @@ async fn what_cannot_be_taken_is_tried_three_times_and_handed_to_the_failure_des
     for letter in &letters {
         assert_eq!(letter["requestContext"]["approximateInvokeCount"], 3);
     }
-    assert!(letters.iter().any(|letter| letter["requestPayload"] == wrong_type), "the event is all there");
+    assert!(letters.iter().any(|letter| letter["requestPayload"] == wrong_type), "the whole event is kept");
     assert_eq!(scene.record().await, before);
 }

@@ -49,7 +49,7 @@ async fn callbacks_of_an_unknown_call_wait_ten_minutes_for_their_conversation() 
     assert_eq!(customer.delivery_once("c-2", "delivered").await["event"], "conversation.completed");
     customer.delivery_once("c-1", "delivered").await;
 
-    // Another room's webhook is still waiting after ten minutes, and is then forgotten.
+    // Another room's webhook is discarded after waiting for ten minutes.
     let elsewhere = json!({"room": "elsewhere"});
     assert_eq!(send(daily_at(&daily, 9 * 60).webhook("meeting.ended", &elsewhere)).await, parked);
     hand.advance(Duration::from_secs(10 * 60 + 1));
@@ -57,7 +57,7 @@ async fn callbacks_of_an_unknown_call_wait_ten_minutes_for_their_conversation() 
     assert_eq!(record["conversation_status"], json!(null));
 }
 
-/// Daily's clock goes with ours.
+/// Daily, with its clock moved on.
 fn daily_at(daily: &Daily, later: u64) -> Daily {
     Daily { now: daily.now + later, ..daily.clone() }
 }
@@ -71,7 +71,7 @@ async fn word_of_a_rooms_last_meeting_does_not_end_the_next_one() {
     hand.advance(Duration::from_secs(60));
     customer.put_conversation("c-2", &json!({"daily_room": ROOM})).await;
     hand.advance(Duration::from_secs(15));
-    // The first meeting outlasted the moment in which the room was given to the second conversation.
+    // The first meeting ended after the room had been linked to the second conversation.
     let end = json!({"start_ts": daily.now, "end_ts": daily.now + 65});
     assert_eq!(send(daily_at(&daily, 75).webhook("meeting.ended", &end)).await.0, StatusCode::OK);
     let status = async |id: &str| {
@@ -82,7 +82,7 @@ async fn word_of_a_rooms_last_meeting_does_not_end_the_next_one() {
     assert_eq!(send(daily_at(&daily, 75).webhook("meeting.ended", &end)).await.0, StatusCode::OK);
     assert_eq!(status("c-2").await, json!("DISCONNECTED"));
 
-    // A meeting after that is about a conversation that we have not been told of, and waits for it.
+    // A later meeting belongs to a conversation that is not known yet, so its webhook is parked.
     hand.advance(Duration::from_secs(60));
     let end = json!({"start_ts": daily.now + 80, "end_ts": daily.now + 130});
     let (_, answer) = send(daily_at(&daily, 135).webhook("meeting.ended", &end)).await;

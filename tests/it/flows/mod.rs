@@ -1,4 +1,4 @@
-//! Every way in which a conversation's end is reported, over HTTP to the running stack.
+//! Every flow that reports a conversation's end, over HTTP to the running stack.
 
 mod bus;
 mod links;
@@ -31,7 +31,7 @@ impl Scene {
         Self { world, customer, twilio, daily }
     }
 
-    /// The one event that reached the destination: its payload.
+    /// Waits for the only event at the destination; returns its payload.
     async fn event(&self) -> Value {
         self.world.stack.receiver.wait_for("/hooks", 1).await;
         self.world.quiet().await;
@@ -44,7 +44,7 @@ impl Scene {
         self.customer.get("/v1/public/conversations/c-1").await
     }
 
-    /// Nothing has ended, and nothing was sent.
+    /// Asserts that the record has not changed and nothing was sent.
     async fn assert_untouched(&self, before: &Value) {
         self.world.quiet().await;
         assert_eq!(&self.record().await, before);

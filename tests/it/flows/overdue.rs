@@ -1,4 +1,4 @@
-//! A conversation whose end nobody reports.
+//! Conversations whose end is never reported.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn a_conversation_long_past_its_expected_end_fails_with_the_reason() {
     );
     assert_eq!(record["ended_by"], "schedule");
 
-    // A callback that comes after all is a note.
+    // A late callback becomes a note.
     scene.twilio.call("completed").await;
     let record = scene.record().await;
     assert_eq!(

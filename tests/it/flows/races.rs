@@ -29,7 +29,7 @@ async fn a_hundred_reports_of_one_end_make_one_event_and_one_note() {
         assert_eq!(answers.len(), 2 * EACH);
         for (index, (status, answer)) in answers.into_iter().enumerate() {
             assert_eq!(status, StatusCode::OK, "{answer}");
-            // Daily is not kept waiting for longer than four seconds, which a slow machine may take for such a crowd.
+            // Daily gets its answer within four seconds, which a slow machine may need for so many callbacks.
             let is_twilios = (index % 2 == 0) == twilio_first;
             assert!(
                 answer["result"] == "applied" || !is_twilios && answer["result"] == "ignored",

@@ -1,4 +1,4 @@
-//! What is not a provider's own is answered 403, in the same words, and changes nothing.
+//! Callbacks without a provider's valid signature get the same 403 and change nothing.
 
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
@@ -20,7 +20,7 @@ async fn assert_all_refused(scene: &Scene, requests: Vec<(&str, RequestBuilder)>
     scene.assert_untouched(&before).await;
 }
 
-/// The request with one header in place of another.
+/// The request with one header changed or removed.
 fn with_header(
     request: RequestBuilder,
     name: &'static str,
@@ -59,15 +59,15 @@ async fn a_callback_that_is_not_twilios_is_refused() {
         ("no signature", with_header(ended(twilio), "x-twilio-signature", |_| None)),
         ("another signature", with_header(ended(twilio), "x-twilio-signature", flip_first)),
         (
-            "a signature that is no base64",
+            "a signature that is not base64",
             with_header(ended(twilio), "x-twilio-signature", |_| Some("!".to_owned())),
         ),
         ("another body", ended(twilio).body(format!("CallSid={CALL}&CallStatus=failed"))),
-        ("a parameter more", elsewhere("?", "?").query(&[("conversation_id", "c-2")])),
+        ("an additional parameter", elsewhere("?", "?").query(&[("conversation_id", "c-2")])),
         ("another account", elsewhere(&scene.customer.account_id, &other.account_id)),
         ("no account", elsewhere(&scene.customer.account_id, "acc_none")),
-        ("a text that is no account", elsewhere(&scene.customer.account_id, "a%20b")),
-        // Without a hash in the URL, nothing that Twilio signs covers a body that is no form.
+        ("an invalid account id", elsewhere(&scene.customer.account_id, "a%20b")),
+        // Without a hash in the URL, Twilio's signature does not cover a body that is not a form.
         ("an unsigned body", {
             let body = json!({"CallSid": CALL, "CallStatus": "completed"}).to_string();
             twilio
@@ -80,10 +80,10 @@ async fn a_callback_that_is_not_twilios_is_refused() {
         ("another hash", as_json(twilio, &"0".repeat(64))),
     ];
     assert_all_refused(&scene, requests).await;
-    assert_eq!(send(ended(twilio)).await.0, StatusCode::OK, "and the genuine one is taken");
+    assert_eq!(send(ended(twilio)).await.0, StatusCode::OK, "and the genuine one is accepted");
 }
 
-/// A JSON callback whose URL says that this is the body's hash.
+/// A JSON callback whose URL states this hash of the body.
 fn as_json(twilio: &Twilio, hash: &str) -> RequestBuilder {
     let url = format!("{}?bodySHA256={hash}", twilio.url);
     twilio
@@ -168,5 +168,5 @@ async fn a_webhook_that_is_not_dailys_is_refused() {
         ),
     ];
     assert_all_refused(&scene, requests).await;
-    assert_eq!(send(ended(daily)).await.0, StatusCode::OK, "and the genuine one is taken");
+    assert_eq!(send(ended(daily)).await.0, StatusCode::OK, "and the genuine one is accepted");
 }

@@ -1,4 +1,4 @@
-//! From a signal to one of the three events: each row of the table.
+//! The mapping of callbacks to the three events: every row of the table.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The files of a crate and what each imports from the others, as the compiler reads them. Tests are left out.
+//! Parses the files of a crate and their imports of each other, without tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,24 +6,24 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, UseTree, Visibility};
 
-/// A module's place in its crate: `[]` is the root, `["delivery", "ledger"]` is `crate::delivery::ledger`.
+/// A module's path in its crate: `[]` is the root, `["delivery", "ledger"]` is `crate::delivery::ledger`.
 pub(crate) type Module = Vec<String>;
 
-/// A crate's modules that are files.
+/// The file modules of a crate.
 pub(crate) struct Crate {
     pub(crate) files: BTreeMap<Module, File>,
 }
 
-/// One file.
+/// One file module.
 pub(crate) struct File {
     pub(crate) path: PathBuf,
     pub(crate) imports: BTreeSet<Module>,
-    /// Names that other files can import from it.
+    /// The number of names that other files can import.
     pub(crate) exports: usize,
 }
 
 impl Crate {
-    /// Reads a crate from its root file on.
+    /// Parses a crate, starting at its root file.
     pub(crate) fn read(root: &Path) -> Self {
         let mut parsed = BTreeMap::new();
         parse(root.to_owned(), root.parent().unwrap(), Module::new(), &mut parsed);
@@ -53,7 +53,7 @@ fn parse(path: PathBuf, folder: &Path, module: Module, into: &mut BTreeMap<Modul
     into.insert(module, (path, syntax));
 }
 
-/// Whether an item is compiled for tests only. What the feature `fakes` adds is for tests, but a part of the crate.
+/// Whether an item is compiled for tests only. Items of the feature `fakes` count as part of the crate.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
@@ -77,7 +77,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// How many names an item exports.
+/// Counts the names that an item exports.
 fn exports(item: &Item) -> usize {
     let (visibility, names) = match item {
         Item::Const(item) => (&item.vis, 1),
@@ -94,7 +94,7 @@ fn exports(item: &Item) -> usize {
     if matches!(visibility, Visibility::Inherited) { 0 } else { names }
 }
 
-/// The paths that a `use` names.
+/// The paths in a `use` tree.
 fn leaves(tree: &UseTree) -> Vec<Vec<String>> {
     let prefixed = |name: String, paths: Vec<Vec<String>>| {
         paths.into_iter().map(|path| [vec![name.clone()], path].concat()).collect()
@@ -108,7 +108,7 @@ fn leaves(tree: &UseTree) -> Vec<Vec<String>> {
     }
 }
 
-/// Collects the modules that a file names.
+/// Collects the modules that a file refers to.
 struct Imports<'a> {
     here: Module,
     modules: &'a BTreeSet<Module>,
@@ -116,7 +116,7 @@ struct Imports<'a> {
 }
 
 impl Imports<'_> {
-    /// The file whose module a path leads into. A path through a re-export leads to the file that re-exports.
+    /// Adds the file module that a path leads into. A path through a re-export leads to the re-exporting file.
     fn add(&mut self, path: &[String]) {
         let Some((first, rest)) = path.split_first() else { return };
         let mut module = self.here.clone();
@@ -163,7 +163,7 @@ impl<'ast> Visit<'ast> for Imports<'_> {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        // A lone name is no path: a function or a variable may be called as a module is.
+        // A single name may be a function or a variable that shares its name with a module.
         if names.len() > 1 {
             self.add(&names);
         }

@@ -1,4 +1,4 @@
-//! The order of the house: which file imports which, and how large each is.
+//! The structure of the code: which file imports which, and how large each file is.
 
 mod crates;
 
@@ -19,7 +19,7 @@ const CRATES: [&str; 8] = [
     "tests/checker/src/lib.rs",
 ];
 
-/// Which rooms of the domain each room imports. A new import between rooms is a decision: make it here.
+/// The rooms of the domain that each room imports. A new import between rooms is a decision: make it here.
 const ROOMS: [(&str, &[&str]); 10] = [
     ("shared", &[]),
     ("account", &["shared"]),
@@ -40,8 +40,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A circle of imports, if there is one.
-fn circle<T: Ord + Clone>(imports: &BTreeMap<T, BTreeSet<T>>) -> Option<Vec<T>> {
+/// Finds an import cycle.
+fn find_cycle<T: Ord + Clone>(imports: &BTreeMap<T, BTreeSet<T>>) -> Option<Vec<T>> {
     fn search<T: Ord + Clone>(
         at: &T,
         imports: &BTreeMap<T, BTreeSet<T>>,
@@ -65,17 +65,17 @@ fn circle<T: Ord + Clone>(imports: &BTreeMap<T, BTreeSet<T>>) -> Option<Vec<T>> 
 
 #[test]
 fn no_files_import_each_other_in_a_circle() {
-    let mut circles = Vec::new();
+    let mut cycles = Vec::new();
     for crate_root in CRATES {
         let read = Crate::read(&root().join(crate_root));
         let imports: BTreeMap<Module, BTreeSet<Module>> =
             read.files.iter().map(|(module, file)| (module.clone(), file.imports.clone())).collect();
-        if let Some(found) = circle(&imports) {
+        if let Some(found) = find_cycle(&imports) {
             let names: Vec<_> = found.iter().map(|module| module.join("::")).collect();
-            circles.push(format!("{crate_root}: {}", names.join(" → ")));
+            cycles.push(format!("{crate_root}: {}", names.join(" → ")));
         }
     }
-    assert!(circles.is_empty(), "{}", circles.join("\n"));
+    assert!(cycles.is_empty(), "{}", cycles.join("\n"));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn the_rooms_of_the_domain_import_as_listed_and_in_no_circle() {
             file.imports.iter().filter_map(|other| other.first()).filter(|other| **other != module[0]);
         rooms.entry(module[0].clone()).or_default().extend(imported.cloned());
     }
-    assert_eq!(circle(&rooms), None);
+    assert_eq!(find_cycle(&rooms), None);
     let listed = ROOMS.map(|(room, imports)| {
         (room.to_owned(), imports.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>())
     });
@@ -101,8 +101,8 @@ fn a_circle_is_found() {
         arrows.iter().for_each(|&(from, to)| _ = imports.entry(from).or_default().insert(to));
         imports
     };
-    assert_eq!(circle(&imports(&[('a', 'b'), ('b', 'c'), ('a', 'c')])), None);
-    assert_eq!(circle(&imports(&[('a', 'b'), ('b', 'c'), ('c', 'b')])), Some(vec!['b', 'c']));
+    assert_eq!(find_cycle(&imports(&[('a', 'b'), ('b', 'c'), ('a', 'c')])), None);
+    assert_eq!(find_cycle(&imports(&[('a', 'b'), ('b', 'c'), ('c', 'b')])), Some(vec!['b', 'c']));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Addresses and names that lead where no webhook may go: rows 14, 15 and 16.
+//! Names and addresses that webhooks must not reach: rows 14, 15 and 16.
 
 use std::io;
 use std::net::IpAddr;

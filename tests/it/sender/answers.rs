@@ -1,4 +1,4 @@
-//! What a destination answers: rows 1, 2, 6, 7, 10, 11 and 13.
+//! Responses of a destination: rows 1, 2, 6, 7, 10, 11 and 13.
 
 use domain::delivery::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass, SUCCESS_EXCERPT_BYTES};
 use domain::delivery::request::WebhookRequest;

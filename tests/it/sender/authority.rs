@@ -1,4 +1,4 @@
-//! Certificates for receivers, good and bad.
+//! Certificates for receivers, valid and invalid.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-/// A certificate authority that only the sender of the same test knows.
+/// A certificate authority that only the same test's sender trusts.
 pub(crate) struct Authority {
     root: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
@@ -44,7 +44,7 @@ impl Authority {
     }
 }
 
-/// Signed by nobody but itself.
+/// A server with a self-signed certificate.
 pub(crate) fn self_signed_identity(host: &str) -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     config(params(host).self_signed(&key).unwrap().der().clone(), &key)

@@ -71,7 +71,7 @@ async fn row_19_a_handshake_that_hangs_is_given_up_at_the_connect_limit() {
 #[tokio::test]
 async fn row_20_a_refused_connection_says_so() {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((LOOPBACK, 0).into()).unwrap(); // bound, so that nobody else takes the port, and not listening
+    socket.bind((LOOPBACK, 0).into()).unwrap(); // bound but not listening, so that nobody else takes the port
     let url = format!("https://{HOST}:{}/", socket.local_addr().unwrap().port());
     let outcome = attempt(&sender(&Authority::new()), &url).await;
     assert_eq!(outcome.class, OutcomeClass::Connect);
@@ -84,7 +84,7 @@ async fn row_20_a_dropped_syn_is_given_up_at_the_connect_limit() {
     socket.bind((LOOPBACK, 0).into()).unwrap();
     let full = socket.listen(1).unwrap();
     let address = full.local_addr().unwrap();
-    // Linux drops the SYN of whoever comes when the queue of unaccepted connections is full.
+    // Linux drops SYNs while the queue of unaccepted connections is full.
     let mut waiting = Vec::new();
     while let Ok(Ok(stream)) =
         tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await

@@ -1,9 +1,9 @@
-//! The sender against real sockets: rows 1 to 20 of the fault matrix, as far as they are the sender's.
+//! The sender against real sockets: rows 1 to 20 of the fault matrix, as far as they concern the sender.
 //!
-//! Each test has a receiver on this machine that misbehaves in one way. Names lead there through [`Addresses`], and the
-//! limits are short, so that nothing waits for longer than a second.
+//! Each test has a receiver on this machine that misbehaves in one way. Names resolve to it through [`Addresses`], and
+//! the limits are short, so that no test waits longer than a second.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod addresses;
 mod answers;
@@ -29,11 +29,11 @@ use futures_util::future::BoxFuture;
 use self::authority::Authority;
 use self::receiver::{Answer, Receiver};
 
-/// The name that receivers have here.
+/// The receivers' host name.
 pub(crate) const HOST: &str = "hooks.example.com";
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// Hosts that are no public host, however they are written.
+/// Hosts that are not public, in various spellings.
 pub(crate) const PRIVATE_HOSTS: [&str; 20] = [
     "127.1",
     "0x7f.1",
@@ -57,14 +57,14 @@ pub(crate) const PRIVATE_HOSTS: [&str; 20] = [
     "db.internal",
 ];
 
-/// Far apart, so that an outcome tells which of the two ended it.
+/// Far apart, so that an outcome shows which limit ended the attempt.
 pub(crate) const LIMITS: Limits =
     Limits { connect: Duration::from_millis(400), total: Duration::from_millis(900) };
 
-/// How much later than its limit an attempt may end: faults.md, row 4.
+/// How much later than its limit an attempt may end: row 4.
 const TOLERANCE: Duration = Duration::from_millis(500);
 
-/// Name resolution that says what a test wants: every name has these addresses.
+/// A resolver that gives every name these addresses.
 pub(crate) struct Addresses(pub(crate) Vec<IpAddr>);
 
 impl NameResolver for Addresses {
@@ -74,7 +74,7 @@ impl NameResolver for Addresses {
     }
 }
 
-/// A sender that trusts the authority and finds every name on this machine.
+/// A sender that trusts the authority and resolves every name to this machine.
 pub(crate) fn sender(authority: &Authority) -> HttpSender {
     sender_with(authority, EgressPolicy::PublicAndLoopback, Addresses(vec![LOOPBACK]))
 }
@@ -97,7 +97,7 @@ fn post(url: &str) -> WebhookRequest {
     }
 }
 
-/// One webhook to this URL. Whatever comes of it, the error tells nothing that is in the URL or in the body.
+/// Sends one webhook to this URL, and asserts that the error contains nothing of the URL or the body.
 pub(crate) async fn attempt(sender: &HttpSender, url: &str) -> Outcome {
     let outcome = sender.send(post(url)).await;
     let error = outcome.error.clone().unwrap_or_default();
@@ -105,7 +105,7 @@ pub(crate) async fn attempt(sender: &HttpSender, url: &str) -> Outcome {
     outcome
 }
 
-/// One webhook to a receiver that gives this answer.
+/// Sends one webhook to a receiver that gives this answer.
 async fn send_to(answer: Answer) -> (Outcome, Receiver) {
     let authority = Authority::new();
     let receiver = Receiver::https(authority.identity(HOST), answer).await;
@@ -113,7 +113,7 @@ async fn send_to(answer: Answer) -> (Outcome, Receiver) {
     (outcome, receiver)
 }
 
-/// The same to one that answers with these bytes.
+/// Sends one webhook to a receiver that answers with these bytes.
 async fn send_to_bytes(answer: impl Into<Vec<u8>>) -> Outcome {
     let (outcome, receiver) = send_to(Answer::Bytes(answer.into())).await;
     assert_eq!(receiver.requests().len(), 1, "one request for one attempt");

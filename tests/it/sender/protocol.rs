@@ -1,4 +1,4 @@
-//! Answers that are none: rows 8, 9 and 12.
+//! Oversized, missing and invalid responses, and closed connections: rows 8, 9 and 12.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A server that reads one request on each connection and then does as it is told, to the byte.
+//! A server that reads one request on each connection and then answers as scripted, to the byte.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -17,26 +17,26 @@ use super::{HOST, LOOPBACK};
 pub(crate) enum Answer {
     /// Sends this and closes.
     Bytes(Vec<u8>),
-    /// Sends this and then nothing more, with the connection open.
+    /// Sends this and keeps the connection open, without another byte.
     Hang(Vec<u8>),
-    /// Sends the first, then the second again and again.
+    /// Sends the first, then the second repeatedly, with this pause.
     Endless(Vec<u8>, Vec<u8>, Duration),
 }
 
 impl Answer {
-    /// This status, without a body.
+    /// A response with this status and no body.
     pub(crate) fn status(status: u16) -> Self {
         Self::Bytes(format!("HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n\r\n").into())
     }
 
-    /// The status that it begins with, if it does.
-    pub(crate) fn told(&self) -> Option<u16> {
+    /// The status in its first line, if there is one.
+    pub(crate) fn status_code(&self) -> Option<u16> {
         let (Self::Bytes(head) | Self::Hang(head) | Self::Endless(head, ..)) = self;
         std::str::from_utf8(head.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?.parse().ok()
     }
 }
 
-/// A server on this machine; ends with its test.
+/// A server on this machine; it stops with its test.
 pub(crate) struct Receiver {
     port: u16,
     seen: Arc<Seen>,
@@ -47,21 +47,21 @@ struct Seen {
     connections: Mutex<usize>,
     requests: Mutex<Vec<String>>,
     /// The statuses that the requests were answered with.
-    told: Mutex<Vec<Option<u16>>>,
+    statuses: Mutex<Vec<Option<u16>>>,
 }
 
 impl Receiver {
-    /// Speaks TLS, then gives the answer to each request.
+    /// Starts a TLS server that gives this answer to each request.
     pub(crate) async fn https(identity: Arc<ServerConfig>, answer: Answer) -> Self {
         Self::https_in_turn(identity, vec![answer]).await
     }
 
-    /// The same with an answer for each request, of which the last is given again and again.
+    /// Starts a TLS server that gives the answers in turn and repeats the last one.
     pub(crate) async fn https_in_turn(identity: Arc<ServerConfig>, answers: Vec<Answer>) -> Self {
         Self::https_at(LOOPBACK, identity, answers).await
     }
 
-    /// The same at another address of this machine.
+    /// Starts a TLS server like [`Self::https_in_turn`], at another address of this machine.
     pub(crate) async fn https_at(address: IpAddr, identity: Arc<ServerConfig>, answers: Vec<Answer>) -> Self {
         let (acceptor, answers) = (TlsAcceptor::from(identity), Arc::new(answers));
         Self::start(address, move |stream, seen| {
@@ -77,7 +77,7 @@ impl Receiver {
         .await
     }
 
-    /// Does this with each connection, without TLS.
+    /// Starts a server without TLS that calls `serve` with each connection.
     pub(crate) async fn raw<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -85,7 +85,7 @@ impl Receiver {
         Self::start(LOOPBACK, move |stream, _| serve(stream)).await
     }
 
-    /// Notes connections, and never says a word.
+    /// Starts a server that counts connections and sends nothing.
     pub(crate) async fn canary() -> Self {
         Self::raw(|_| async {}).await
     }
@@ -119,29 +119,29 @@ impl Receiver {
         *self.seen.connections.lock().unwrap()
     }
 
-    /// Head and body of each request, in the order they came.
+    /// Head and body of each request, in order of arrival.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.seen.requests.lock().unwrap().clone()
     }
 
-    /// The status that each of them was answered with, where the answer had one.
-    pub(crate) fn told(&self) -> Vec<Option<u16>> {
-        self.seen.told.lock().unwrap().clone()
+    /// The status that each request was answered with, if the answer had one.
+    pub(crate) fn statuses(&self) -> Vec<Option<u16>> {
+        self.seen.statuses.lock().unwrap().clone()
     }
 }
 
 impl Seen {
-    /// Keeps a request, and says what to answer.
+    /// Records a request and returns its answer.
     fn keep(&self, request: String, answers: &[Answer]) -> Answer {
-        let (mut requests, mut told) = (self.requests.lock().unwrap(), self.told.lock().unwrap());
+        let (mut requests, mut statuses) = (self.requests.lock().unwrap(), self.statuses.lock().unwrap());
         let answer = answers[requests.len().min(answers.len() - 1)].clone();
         requests.push(request);
-        told.push(answer.told());
+        statuses.push(answer.status_code());
         answer
     }
 }
 
-/// `None` if the connection ends before the request does.
+/// Reads a request; `None` if the connection ends before it.
 async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut request = String::new();
     loop {
@@ -157,7 +157,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     }
 }
 
-/// A sender that has had enough closes the connection, so errors are part of the play.
+/// Sends an answer. A sender that has read enough closes the connection, so errors are expected.
 async fn give(stream: &mut (impl AsyncWrite + Unpin), answer: Answer) {
     match answer {
         Answer::Bytes(bytes) => {

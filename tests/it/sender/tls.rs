@@ -1,4 +1,4 @@
-//! Servers whose TLS is not in order: row 19.
+//! Servers with faulty TLS: row 19.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::authority::{Authority, self_signed_identity};
 use super::receiver::{Answer, Receiver};
 use super::{HOST, LIMITS, attempt, sender};
 
-/// The class and sentence of a webhook to a server with this identity, which must not get to see the request.
+/// The outcome's class and error at a server with this identity, which must not see the request.
 async fn refusal(authority: &Authority, identity: Arc<ServerConfig>) -> (OutcomeClass, String) {
     let receiver = Receiver::https(identity, Answer::Bytes(Vec::new())).await;
     let outcome = attempt(&sender(authority), &receiver.url()).await;

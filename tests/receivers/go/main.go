@@ -1,4 +1,4 @@
-// A receiver in Go: only the verification.
+// A receiver in Go that only verifies.
 //
 //	go get github.com/standard-webhooks/standard-webhooks/libraries
 package main
@@ -34,7 +34,7 @@ func main() {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		// Store it here, once by its webhook-id. Answer, then work on it.
+		// Store the event here, once by its webhook-id. Process it after the answer.
 		log.Printf("%s: %s of %s", r.Header.Get("webhook-id"), event.Event, event.ConversationID)
 		w.WriteHeader(http.StatusNoContent)
 	})

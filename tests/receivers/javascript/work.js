@@ -1,10 +1,10 @@
-// What the receivers share: an event is stored before it is answered, and worked on after.
+// What the receivers share: they store an event before they answer, and process it afterwards.
 //
-// It is stored once, by its webhook-id. Then its conversation is fetched, and stored. What a crash leaves undone is
-// done after the next start, and what fails is tried again.
+// An event is stored once, by its webhook-id. Then its conversation is fetched and stored. Events that a crash leaves
+// pending are processed after the next start, and those that fail are retried.
 //
-// The store is a file that only grows, one JSON object a line, and one process may use it. Put your database in its
-// place: what matters is that `accept` returns when the event is on disk.
+// The store is an append-only file of JSON lines for a single process. Replace it with your database: what matters is
+// that `accept` returns only once the event is on disk.
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 
@@ -12,9 +12,9 @@ const FETCH_MS = 10_000;
 const RETRY_MS = 5_000;
 
 // In globalThis, because Next.js loads this module once for each of its bundles.
-const state = (globalThis.ringbackReceiver ??= { seen: new Set(), undone: new Map(), working: false, retry: undefined });
+const state = (globalThis.ringbackReceiver ??= { seen: new Set(), pending: new Map(), working: false, retry: undefined });
 
-/** Call once, when the server starts. */
+/** Reads the store and starts to work. Call it once, when the server starts. */
 export function start() {
   for (const name of ['RINGBACK_API', 'RINGBACK_API_KEY', 'DATABASE']) {
     if (!process.env[name]) throw new Error(`${name} is not set`);
@@ -23,7 +23,7 @@ export function start() {
   work();
 }
 
-/** Stores an event, unless it is stored already. After this the delivery may be answered. */
+/** Stores an event unless it is stored already. Answer the delivery after this. */
 export function accept(id, event, conversationId) {
   if (state.seen.has(id)) return;
   append({ id, event, conversation_id: conversationId });
@@ -31,23 +31,23 @@ export function accept(id, event, conversationId) {
 }
 
 async function work() {
-  if (state.working) return; // the loop below comes to what is added while it runs, too
+  if (state.working) return; // the loop below also reaches events added while it runs
   state.working = true;
-  for (const [id, conversationId] of state.undone) {
+  for (const [id, conversationId] of state.pending) {
     try {
       const record = await fetchConversation(conversationId);
       // Your CRM, analytics or workflow goes here.
       append({ id, done: true, record });
     } catch (error) {
-      console.warn(`event ${id} waits: ${error.message}`);
+      console.warn(`event ${id} will be retried: ${error.message}`);
     }
   }
   state.working = false;
   clearTimeout(state.retry);
-  if (state.undone.size > 0) state.retry = setTimeout(work, RETRY_MS);
+  if (state.pending.size > 0) state.retry = setTimeout(work, RETRY_MS);
 }
 
-/** The latest full record; null where there is no such conversation: asking again would not help. */
+/** The latest full record; null if there is no such conversation, because a retry would not help. */
 async function fetchConversation(id) {
   const response = await fetch(`${process.env.RINGBACK_API}/v1/public/conversations/${encodeURIComponent(id)}`, {
     headers: { 'X-API-Key': process.env.RINGBACK_API_KEY },
@@ -59,15 +59,15 @@ async function fetchConversation(id) {
 }
 
 function append(entry) {
-  // The line's end comes first, so that a line that a crash cut off spoils no other. Flush: on disk before the answer.
+  // The newline comes first, so that a line cut off by a crash spoils no other. `flush`: on disk before the answer.
   appendFileSync(process.env.DATABASE, `\n${JSON.stringify(entry)}`, { flush: true });
   remember(entry);
 }
 
 function remember({ id, done, conversation_id: conversationId }) {
   state.seen.add(id);
-  if (done) state.undone.delete(id);
-  else state.undone.set(id, conversationId);
+  if (done) state.pending.delete(id);
+  else state.pending.set(id, conversationId);
 }
 
 function entries() {
@@ -76,7 +76,7 @@ function entries() {
     try {
       return [JSON.parse(line)];
     } catch {
-      return []; // cut off by a crash: an event that was not answered, so comes again, or an end, and it is done again
+      return []; // cut off by a crash: an unanswered event, which comes again, or a `done`, whose work is repeated
     }
   });
 }

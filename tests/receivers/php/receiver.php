@@ -1,5 +1,5 @@
 <?php
-// A receiver in PHP: only the verification.
+// A receiver in PHP that only verifies.
 //
 //   composer require standard-webhooks/standard-webhooks
 
@@ -24,6 +24,6 @@ try {
     exit;
 }
 
-// Store it here, once by its webhook-id. Answer, then work on it.
+// Store the event here, once by its webhook-id. Process it after the answer.
 error_log("{$_SERVER['HTTP_WEBHOOK_ID']}: {$payload['event']} of {$payload['conversation_id']}");
 http_response_code(204);

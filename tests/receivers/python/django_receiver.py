@@ -1,4 +1,4 @@
-"""A receiver in Django, in one file. In a project of yours it is `receive` and its URL.
+"""A receiver in Django, in one file. Your project needs `receive` and its URL.
 
 To deploy: uvicorn django_receiver:app
 """

@@ -1,7 +1,7 @@
-"""What the receivers share: an event is stored before it is answered, and worked on after.
+"""What the receivers share: they store an event before they answer, and process it afterwards.
 
-It is stored once, by its webhook-id. A thread then fetches its conversation and stores that. What a crash leaves
-undone is done after the next start, and what fails is tried again.
+An event is stored once, by its webhook-id. A thread then fetches its conversation and stores that. Events that a crash
+leaves pending are processed after the next start, and those that fail are retried.
 """
 
 import json
@@ -18,7 +18,7 @@ API = os.environ["RINGBACK_API"]
 API_KEY = os.environ["RINGBACK_API_KEY"]
 DATABASE = os.environ["DATABASE"]
 
-# Twice what a conversation's record may take, 2 MiB. Frameworks refuse forms of that size unless told.
+# Twice the limit of a conversation's record, 2 MiB. By default, frameworks refuse forms of that size.
 MAX_FORM_BYTES = 4 * 1024 * 1024
 
 FETCH_SECONDS = 10
@@ -43,14 +43,14 @@ wake = threading.Event()
 
 
 def start():
-    """Call once, when the server starts."""
+    """Creates the store and starts the worker. Call it once, when the server starts."""
     with transaction() as db:
         db.executescript(SCHEMA)
     threading.Thread(target=work, daemon=True).start()
 
 
 def accept(event_id, event, conversation_id):
-    """Stores an event, unless it is stored already. After this the delivery may be answered."""
+    """Stores an event unless it is stored already. Answer the delivery after this."""
     with transaction() as db:
         db.execute(
             "insert or ignore into events (id, event, conversation_id) values (?, ?, ?)",
@@ -63,7 +63,7 @@ def work():
     while True:
         wake.clear()
         try:
-            for event_id, conversation_id in undone():
+            for event_id, conversation_id in pending():
                 attempt(event_id, conversation_id)
         except sqlite3.Error as error:
             log.warning("the store cannot be read: %s", error)
@@ -73,11 +73,11 @@ def work():
 def attempt(event_id, conversation_id):
     try:
         finish(event_id, conversation_id)
-    except Exception as error:  # whatever it is, the other events go on, and this one is tried again
-        log.warning("event %s waits: %s", event_id, error)
+    except Exception as error:  # of any kind: the other events continue, and this one is retried
+        log.warning("event %s will be retried: %s", event_id, error)
 
 
-def undone():
+def pending():
     with transaction() as db:
         return db.execute("select id, conversation_id from events where done = 0 order by rowid").fetchall()
 
@@ -85,7 +85,7 @@ def undone():
 def finish(event_id, conversation_id):
     record = fetch(conversation_id)
     with transaction() as db:
-        # Where several processes work at once, one of them finds the event undone.
+        # If several processes finish an event at once, only one of them marks it as done.
         first = db.execute("update events set done = 1 where id = ? and done = 0", (event_id,)).rowcount == 1
         if first and record is not None:
             # Your CRM, analytics or workflow goes here.
@@ -97,7 +97,7 @@ def finish(event_id, conversation_id):
 
 
 def fetch(conversation_id):
-    """The latest full record; None where there is no such conversation: asking again would not help."""
+    """The latest full record; None if there is no such conversation, because a retry would not help."""
     url = f"{API}/v1/public/conversations/{urllib.parse.quote(conversation_id, safe='')}"
     request = urllib.request.Request(url, headers={"X-API-Key": API_KEY})
     try:
@@ -111,6 +111,6 @@ def fetch(conversation_id):
 
 @contextmanager
 def transaction():
-    """All or nothing, and on disk at its end. A connection of its own, because one belongs to one thread."""
+    """A transaction, on disk when it ends. It has its own connection, because a connection belongs to one thread."""
     with closing(sqlite3.connect(DATABASE)) as db, db:
         yield db

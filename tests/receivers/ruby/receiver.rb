@@ -1,4 +1,4 @@
-# A receiver in Ruby, with Sinatra: only the verification.
+# A receiver in Ruby, with Sinatra, that only verifies.
 #
 #   gem install sinatra puma rackup standardwebhooks
 
@@ -20,7 +20,7 @@ receive = lambda do
   rescue StandardWebhooks::WebhookVerificationError
     halt 401
   end
-  # Store it here, once by its webhook-id. Answer, then work on it.
+  # Store the event here, once by its webhook-id. Process it after the answer.
   logger.info("#{signature["webhook-id"]}: #{payload["event"]} of #{payload["conversation_id"]}")
   204
 end

@@ -1,4 +1,4 @@
-//! A receiver in Rust, with axum: only the verification.
+//! A receiver in Rust, with axum, that only verifies.
 //!
 //! ```sh
 //! cargo add axum --features multipart
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 
-/// Twice what a conversation's record may take, 2 MiB. axum refuses a body over 2 MB unless told.
+/// Twice the limit of a conversation's record, 2 MiB. By default, axum refuses a body over 2 MB.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Deserialize)]
@@ -77,7 +77,7 @@ fn receive(webhook: &Webhook, headers: &HeaderMap, payload: &str) -> StatusCode 
     let Ok(event) = serde_json::from_str::<ConversationEvent>(payload) else {
         return StatusCode::BAD_REQUEST;
     };
-    // Store it here, once by its webhook-id. Answer, then work on it.
+    // Store the event here, once by its webhook-id. Process it after the answer.
     println!("{} of {}", event.event, event.conversation_id);
     StatusCode::NO_CONTENT
 }

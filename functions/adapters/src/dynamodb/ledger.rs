@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
@@ -189,6 +190,23 @@ impl Ledger for LedgerTable {
         match written {
             Written::Yes => Ok(true),
             Written::Refused(item) => is_applied(closing, &item),
+        }
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<bool> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(record_key(&claim.delivery, claim.number)?))
+            // Completing a record removes its owner.
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", s(claim.owner.as_str()));
+        match delete.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(true),
+            Err(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            Err(error) => Err(Unavailable::new("release a claim", error)),
         }
     }
 

@@ -45,14 +45,14 @@ fn partition(what: RateKey<'_>, window: Window) -> String {
 }
 
 impl RateCounter for RateTable {
-    async fn increment(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
+    async fn add(&self, what: RateKey<'_>, window: Window, uses: u64) -> Result<u64> {
         let operation = "count towards a rate limit";
         let update = self.table.client.update_item().table_name(&self.table.name);
         let response = update
             .set_key(Some(key(partition(what, window), COUNTER)))
-            .update_expression("SET expires_at = :expires_at ADD uses :one")
+            .update_expression("SET expires_at = :expires_at ADD uses :uses")
             .expression_attribute_values(":expires_at", n((window.end() + WINDOW).as_secs()))
-            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":uses", n(uses))
             .return_values(ReturnValue::UpdatedNew)
             .send()
             .await

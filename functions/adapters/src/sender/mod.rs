@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::delivery::deliver::ATTEMPT_LIMIT;
-use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::outcome::{CONNECT_LIMIT, Outcome, OutcomeClass};
 use domain::delivery::request::{WebhookRequest, WebhookSender};
 use domain::destination::egress::EgressPolicy;
 use domain::destination::record::RequestType;
@@ -41,7 +41,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(3), total: ATTEMPT_LIMIT }
+        Self { connect: CONNECT_LIMIT, total: ATTEMPT_LIMIT }
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::delivery::outcome::OutcomeClass;
+use crate::delivery::outcome::Reaction;
 use crate::shared::ids::DestinationId;
 use crate::shared::rate::RateLimit;
 use crate::shared::timestamp::Timestamp;
@@ -43,21 +43,18 @@ impl CircuitBreaker {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records the outcomes of a batch, whose requests were sent together. A timeout beside an answer from the same
+    /// Records the reactions to a batch, whose requests were sent together. A timeout beside an answer from the same
     /// destination does not count: the answer shows that it still responds.
-    pub fn record(&self, batch: &[(&DestinationId, OutcomeClass)], now: Timestamp) {
+    pub fn record(&self, batch: &[(&DestinationId, Reaction)], now: Timestamp) {
         let mut timeouts = self.timeouts();
-        let is_answer = |outcome| matches!(outcome, OutcomeClass::Success | OutcomeClass::HttpError);
-        let answered: HashSet<_> = batch
-            .iter()
-            .filter(|(_, outcome)| is_answer(*outcome))
-            .map(|(destination, _)| *destination)
-            .collect();
+        let that = |wanted| batch.iter().filter(move |(_, reaction)| *reaction == wanted);
+        let answered: HashSet<_> = that(Reaction::Answers).map(|(destination, _)| *destination).collect();
         timeouts.retain(|destination, seen| {
             !answered.contains(destination) && now.since(seen.last) < FORGET_AFTER
         });
-        let timed_out = batch.iter().filter(|(_, outcome)| *outcome == OutcomeClass::Timeout);
-        for (destination, _) in timed_out.filter(|(destination, _)| !answered.contains(destination)) {
+        for (destination, _) in
+            that(Reaction::Hangs).filter(|(destination, _)| !answered.contains(destination))
+        {
             let seen =
                 timeouts.entry((*destination).clone()).or_insert(Timeouts { consecutive: 0, last: now });
             seen.consecutive += 1;

@@ -37,6 +37,9 @@ pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 
 /// The time an invocation needs to claim an attempt: the attempt and one try at completing its record.
 const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
 
+/// The time an invocation needs after a claim to send the request and complete its record.
+const TIME_TO_SEND: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 1);
+
 /// Steps that one delivery may take in one invocation. Each but the last follows from another worker's write, so more
 /// steps than records can exist mean that something is wrong.
 const MAX_STEPS: usize = 8;
@@ -138,7 +141,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             content,
             owner: Owner::new(&invocation.id, index),
             lease_until: invocation.deadline + LEASE_MARGIN,
-            outcome: OnceLock::new(),
+            reaction: OnceLock::new(),
         });
         items.collect()
     }
@@ -264,6 +267,9 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
     /// Makes one attempt that this item has claimed: sends the request, then completes the record.
     async fn attempt(&self, item: &Item<'_>, sendable: &Sendable<'_>, number: u8) -> Result<Progress> {
         let claim = item.claim(number, self.clock.now());
+        if item.lease_until.since(claim.at) < TIME_TO_SEND + LEASE_MARGIN {
+            return self.release(&claim).await;
+        }
         let (outcome, trimmed) = self.send(item, sendable, &claim).await;
         // From the event, not from the message: a resend is made long after its event.
         let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
@@ -271,6 +277,14 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         let completed = CompletedAttempt::new(claim, outcome, trimmed, self.clock.now());
         log_attempt(&completed, delay, item.receives_without_attempt(number));
         self.complete(&completed).await
+    }
+
+    /// Gives up a claim that took so long that the deadline would cut the attempt short. Uses no number: the next
+    /// invocation has more time. If it fails, the claim becomes `unknown`, as after a crash.
+    async fn release(&self, claim: &Claim) -> Result<Progress> {
+        let released = self.ledger.release(claim).await?;
+        tracing::warn!(delivery_id = %claim.delivery.id, attempt = claim.number, released, "claim.released");
+        Ok(Progress::WaitUntil(claim.at))
     }
 
     /// Sends the attempt's request. Returns its outcome and the payload fields that were trimmed.
@@ -285,7 +299,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             Ok(request) => {
                 let trimmed = request.trimmed;
                 let outcome = self.sender.send(request).await;
-                let _ = item.outcome.set(outcome.class); // an item makes one request
+                let _ = item.reaction.set(outcome.reaction()); // an item makes one request
                 (outcome, trimmed)
             }
             Err(too_long) => {
@@ -305,12 +319,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             );
             return Ok(Progress::WaitUntil(self.clock.now() + RETRY_AFTER));
         }
-        Ok(match (completed.status, completed.attempted.next_at) {
-            (_, Some(next_at)) => Progress::WaitUntil(next_at),
-            (DeliveryStatus::Delivered, None) => Progress::Ended,
-            // Exhausted. Not acknowledged: it becomes a dead letter, which is counted and then reconciled.
-            (_, None) => Progress::WaitUntil(completed.at),
-        })
+        Ok(completed.attempted.next_at.map_or(Progress::Ended, Progress::WaitUntil))
     }
 
     /// Closes a delivery that has nothing to send any more.
@@ -343,9 +352,9 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
     }
 
     fn record_in_circuit_breaker(&self, items: &[Item<'_>]) {
-        let outcomes =
-            items.iter().filter_map(|item| Some((&item.delivery.destination_id, *item.outcome.get()?)));
-        self.circuit_breaker.record(&outcomes.collect::<Vec<_>>(), self.clock.now());
+        let reactions =
+            items.iter().filter_map(|item| Some((&item.delivery.destination_id, *item.reaction.get()?)));
+        self.circuit_breaker.record(&reactions.collect::<Vec<_>>(), self.clock.now());
     }
 }
 

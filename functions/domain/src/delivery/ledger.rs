@@ -187,6 +187,10 @@ pub trait Ledger: Send + Sync {
     /// completion was applied before, and false if nothing was changed.
     fn complete(&self, completed: &CompletedAttempt) -> impl Future<Output = Result<bool>> + Send;
 
+    /// Deletes a claim for which no request was made, if it is still in flight and its owner's. Returns false if
+    /// nothing was deleted.
+    fn release(&self, claim: &Claim) -> impl Future<Output = Result<bool>> + Send;
+
     /// Writes the last record of a delivery that makes no (further) request, if no record of that number exists.
     fn close(
         &self,

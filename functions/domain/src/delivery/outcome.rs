@@ -12,6 +12,9 @@ pub const FAILURE_EXCERPT_BYTES: usize = 2048;
 /// 1 KB: one write unit.
 pub const SUCCESS_EXCERPT_BYTES: usize = 256;
 
+/// The time limit until a connection is established. Name resolution and the TLS handshake have the same.
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+
 /// How one HTTP request ended.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, IntoStaticStr, VariantArray,
@@ -72,6 +75,17 @@ pub struct Outcome {
     pub response: Option<ResponseExcerpt>,
 }
 
+/// How a destination reacts to a request, as its circuit breaker sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// It answers.
+    Answers,
+    /// It does not answer, and the request waited for it: at least [`CONNECT_LIMIT`].
+    Hangs,
+    /// It fails at once, such as by a refused connection, and holds nobody up.
+    Fails,
+}
+
 /// The part of a response that the record keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ResponseExcerpt {
@@ -93,11 +107,39 @@ impl Outcome {
     pub fn failed(class: OutcomeClass, error: impl Into<String>, duration: Duration) -> Self {
         Self { class, http_status: None, error: Some(error.into()), duration, response: None }
     }
+
+    /// Whether the destination answered, and if not, whether the request waited for it. Dropped packets, a silent name
+    /// server and a stalled handshake end as [`Connect`](OutcomeClass::Connect), [`Dns`](OutcomeClass::Dns) and
+    /// [`Tls`](OutcomeClass::Tls) at the connect limit.
+    #[must_use]
+    pub fn reaction(&self) -> Reaction {
+        use OutcomeClass::{Connect, Dns, HttpError, NoResponse, Success, Timeout, Tls};
+        match self.class {
+            Success | HttpError => Reaction::Answers,
+            Timeout | Dns | Connect | Tls | NoResponse if self.duration >= CONNECT_LIMIT => Reaction::Hangs,
+            _ => Reaction::Fails,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_as_long_as_the_connect_limit_and_is_no_answer_hangs() {
+        let reaction = |class, millis| Outcome::failed(class, "", Duration::from_millis(millis)).reaction();
+        for &class in OutcomeClass::VARIANTS {
+            use OutcomeClass::{Connect, Dns, HttpError, NoResponse, Success, Timeout, Tls};
+            let slow = match class {
+                Success | HttpError => Reaction::Answers,
+                Timeout | Dns | Connect | Tls | NoResponse => Reaction::Hangs,
+                _ => Reaction::Fails,
+            };
+            let quick = if slow == Reaction::Hangs { Reaction::Fails } else { slow };
+            assert_eq!((reaction(class, 3_000), reaction(class, 2_999)), (slow, quick), "{class:?}");
+        }
+    }
 
     #[test]
     fn a_class_has_one_name_in_tables_answers_and_lines() {

@@ -1,6 +1,8 @@
 //! Defers deliveries to a destination that is rate-limited or not responding.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -9,9 +11,15 @@ use crate::delivery::message::{DeliveryMessage, DeliveryQueue, MAX_DELAY};
 use crate::delivery::received::Received;
 use crate::delivery::record::Trigger;
 use crate::shared::clock::Clock;
+use crate::shared::ids::{AccountId, DestinationId};
+use crate::shared::randomness::Randomness;
 use crate::shared::rate::{RateCounter, RateKey, RateLimit, WINDOW, Window};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
+
+/// The bounds of the wait of a first attempt while the counter is unavailable.
+const MIN_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Admits deliveries or defers them to a later window.
 pub struct RateLimiter<R, D> {
@@ -19,7 +27,10 @@ pub struct RateLimiter<R, D> {
     queue: D,
     limit: Option<RateLimit>,
     circuit_breaker: Arc<CircuitBreaker>,
+    /// Windows that this process knows to be used up, and how many messages it has seen in them.
+    used_up: Mutex<HashMap<String, (Window, u64)>>,
     clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
 }
 
 /// Whether a delivery may be made now.
@@ -41,44 +52,116 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         limit: Option<RateLimit>,
         circuit_breaker: Arc<CircuitBreaker>,
         clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
     ) -> Self {
-        Self { counter, queue, limit, circuit_breaker, clock }
+        Self { counter, queue, limit, circuit_breaker, used_up: Mutex::default(), clock, randomness }
     }
 
     /// Returns one admission for each message, in order.
     pub async fn run(&self, batch: &[Received]) -> Vec<Admission> {
-        join_all(batch.iter().map(|received| self.admit(received))).await
-    }
-
-    /// Admits the delivery if the counter or the queue fails: a limit that cannot be enforced must not block
-    /// deliveries.
-    async fn admit(&self, received: &Received) -> Admission {
-        self.try_admit(received).await.unwrap_or_else(|error| {
-            tracing::warn!(error = %error, cause = error.causes(), "rate_limit.unavailable");
-            Admission::Now
-        })
-    }
-
-    async fn try_admit(&self, received: &Received) -> Result<Admission> {
-        let message = &received.message;
-        let (account, destination) = (&message.account_id, &message.destination_id);
         let now = self.clock.now();
-        let window = Window::at(now);
-        if self.is_probe(received, now) {
-            let place = self.counter.increment(RateKey::Probes(account, destination), window).await?;
-            if HALF_OPEN_PROBES.is_exceeded_by(place) {
-                // The destination may recover before that turn: a delivery that has not waited long checks again soon.
-                let soon = now + now.since(message.created_at).max(WINDOW);
-                return self.defer(message, HALF_OPEN_PROBES.slot_for(place, window).min(soon), now).await;
-            }
-        }
+        let mut waits = vec![None; batch.len()];
+        let probes = (0..batch.len()).filter(|&index| self.is_probe(&batch[index], now)).collect();
+        self.limit(
+            batch,
+            probes,
+            |account, id| RateKey::Probes(account, id),
+            HALF_OPEN_PROBES,
+            now,
+            &mut waits,
+        )
+        .await;
         if let Some(limit) = self.limit {
-            let place = self.counter.increment(RateKey::Deliveries(account, destination), window).await?;
-            if limit.is_exceeded_by(place) {
-                return self.defer(message, limit.slot_for(place, window), now).await;
+            let admitted = (0..batch.len()).filter(|&index| waits[index].is_none()).collect();
+            self.limit(
+                batch,
+                admitted,
+                |account, id| RateKey::Deliveries(account, id),
+                limit,
+                now,
+                &mut waits,
+            )
+            .await;
+        }
+        let admissions = batch.iter().zip(waits).map(async |(received, until)| match until {
+            None => Admission::Now,
+            Some(until) => self.defer(&received.message, until, now).await,
+        });
+        join_all(admissions).await
+    }
+
+    /// Sets until when the messages beyond a limit wait. Counts once for each destination, because a counter is one
+    /// item, and an item takes 1,000 writes a second.
+    async fn limit(
+        &self,
+        batch: &[Received],
+        candidates: Vec<usize>,
+        key: for<'a> fn(&'a AccountId, &'a DestinationId) -> RateKey<'a>,
+        limit: RateLimit,
+        now: Timestamp,
+        waits: &mut [Option<Timestamp>],
+    ) {
+        let window = Window::at(now);
+        let mut by_destination = BTreeMap::<_, Vec<usize>>::new();
+        for index in candidates {
+            let message = &batch[index].message;
+            by_destination.entry((&message.account_id, &message.destination_id)).or_default().push(index);
+        }
+        for ((account, destination), messages) in by_destination {
+            let key = key(account, destination);
+            match self.count(key, limit, window, messages.len() as u64).await {
+                Ok(counted) => {
+                    for (place, index) in (counted + 1 - messages.len() as u64..).zip(messages) {
+                        if limit.is_exceeded_by(place) {
+                            waits[index] =
+                                Some(self.turn(key, limit.slot_for(place, window), &batch[index], now));
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, cause = error.causes(), "rate_limit.unavailable");
+                    for index in messages.into_iter().filter(|&index| batch[index].is_first()) {
+                        waits[index] = Some(now + self.random_wait());
+                    }
+                }
             }
         }
-        Ok(Admission::Now)
+    }
+
+    /// When a message beyond the limit has its turn. The destination of a probe may recover before that: a message that
+    /// has not waited long checks again soon.
+    fn turn(&self, key: RateKey<'_>, slot: Timestamp, received: &Received, now: Timestamp) -> Timestamp {
+        match key {
+            RateKey::Probes(..) => slot.min(now + now.since(received.message.created_at).max(WINDOW)),
+            RateKey::Deliveries(..) | RateKey::Requests(_) => slot,
+        }
+    }
+
+    /// Counts messages in a window and returns how many it has so far. Once this process knows that the window is used
+    /// up, it counts on by itself and leaves the counter to others.
+    async fn count(&self, key: RateKey<'_>, limit: RateLimit, window: Window, messages: u64) -> Result<u64> {
+        let id = format!("{key:?}");
+        if let Some((_, count)) = self.used_up().get_mut(&id).filter(|(known, _)| *known == window) {
+            *count += messages;
+            return Ok(*count);
+        }
+        let count = self.counter.add(key, window, messages).await?;
+        if limit.is_exceeded_by(count + 1) {
+            let mut used_up = self.used_up();
+            used_up.retain(|_, (known, _)| *known == window);
+            used_up.insert(id, (window, count));
+        }
+        Ok(count)
+    }
+
+    fn used_up(&self) -> MutexGuard<'_, HashMap<String, (Window, u64)>> {
+        self.used_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long a first attempt waits while the counter is unavailable: random, so that the attempts spread.
+    fn random_wait(&self) -> Duration {
+        let random = u16::from_le_bytes(self.randomness.bytes());
+        MIN_WAIT + (MAX_WAIT - MIN_WAIT) * random.into() / (1 << 16)
     }
 
     /// Whether the delivery probes a destination whose circuit is open. Retries are made when due, and a customer who
@@ -89,10 +172,15 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         is_deferrable && self.circuit_breaker.is_open(&message.destination_id, now)
     }
 
-    async fn defer(&self, message: &DeliveryMessage, turn: Timestamp, now: Timestamp) -> Result<Admission> {
-        let delay = turn.since(now).min(MAX_DELAY);
-        self.queue.send(std::slice::from_ref(message), delay).await?;
+    /// Sends a copy that waits. If the queue refuses it, the delivery is admitted: it must not be lost.
+    async fn defer(&self, message: &DeliveryMessage, until: Timestamp, now: Timestamp) -> Admission {
+        let delay = until.since(now).min(MAX_DELAY);
+        if let Err(error) = self.queue.send(std::slice::from_ref(message), delay).await {
+            tracing::warn!(error = %error, cause = error.causes(), "rate_limit.unavailable");
+            return Admission::Now;
+        }
         tracing::info!(
+            account_id = %message.account_id,
             delivery_id = %message.delivery_id,
             destination_id = %message.destination_id,
             conversation_id = %message.conversation_id,
@@ -101,7 +189,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
             until = %(now + delay),
             "delivery.deferred"
         );
-        Ok(Admission::Deferred)
+        Admission::Deferred
     }
 }
 
@@ -110,9 +198,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::delivery::outcome::OutcomeClass;
+    use crate::delivery::outcome::Reaction;
     use crate::delivery::received::Receipt;
-    use crate::testing::fakes::{ManualClock, MemoryQueue, MemoryRates, sample};
+    use crate::testing::fakes::{
+        CapturedLog, ManualClock, MemoryQueue, MemoryRates, SeededRandomness, sample,
+    };
 
     fn received() -> Received {
         let message = sample::delivery_message();
@@ -127,7 +217,14 @@ mod tests {
         let clock = ManualClock::new(1_000_000);
         let limit = RateLimit::new(limit);
         (
-            RateLimiter::new(rates.clone(), queue.clone(), limit, Arc::default(), Arc::new(clock.clone())),
+            RateLimiter::new(
+                rates.clone(),
+                queue.clone(),
+                limit,
+                Arc::default(),
+                Arc::new(clock.clone()),
+                Arc::new(SeededRandomness::new(7)),
+            ),
             clock,
         )
     }
@@ -137,9 +234,7 @@ mod tests {
         clock: &ManualClock,
     ) {
         let message = received().message;
-        rate_limiter
-            .circuit_breaker
-            .record(&[(&message.destination_id, OutcomeClass::Timeout); 3], clock.now());
+        rate_limiter.circuit_breaker.record(&[(&message.destination_id, Reaction::Hangs); 3], clock.now());
     }
 
     #[tokio::test]
@@ -152,6 +247,20 @@ mod tests {
         assert_eq!(queue.delays(), [Duration::from_secs(10)]);
         clock.advance(Duration::from_secs(10));
         assert_eq!(rate_limiter.run(&batch[..1]).await, [Admission::Now]);
+    }
+
+    /// An operator finds the customer behind a destination by this line.
+    #[tokio::test]
+    async fn the_line_of_a_deferral_has_the_ids_and_the_time_of_the_next_try() {
+        let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
+        let (rate_limiter, _) = rate_limiter(&rates, &queue, 1);
+        let lines = CapturedLog::start();
+        rate_limiter.run(&[received(), received()]).await;
+        let DeliveryMessage { account_id, delivery_id, destination_id, .. } = sample::delivery_message();
+        let ids =
+            format!(" account_id={account_id} delivery_id={delivery_id} destination_id={destination_id} ");
+        let [line] = &lines.of("delivery.deferred")[..] else { panic!("one delivery is deferred") };
+        assert!(line.starts_with(&ids) && line.contains(" until="), "{line}");
     }
 
     #[tokio::test]
@@ -199,14 +308,43 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_limit_that_cannot_be_kept_keeps_nothing_back() {
+    async fn a_batch_counts_once_for_each_destination_and_a_window_that_is_used_up_is_counted_no_more() {
+        let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
+        let (rate_limiter, clock) = rate_limiter(&rates, &queue, 2);
+        rates.throttle_after(2);
+        let batch = [received(), received(), received()];
+        use Admission::{Deferred, Now};
+        assert_eq!(rate_limiter.run(&batch).await, [Now, Now, Deferred]);
+        for _ in 0..100 {
+            assert_eq!(rate_limiter.run(&batch).await, [Deferred; 3], "known without a write");
+        }
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(rate_limiter.run(&batch).await, [Now, Now, Deferred], "the second write");
+    }
+
+    #[tokio::test]
+    async fn while_the_counter_is_unavailable_first_attempts_wait_and_retries_are_made() {
+        let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
+        let (rate_limiter, clock) = rate_limiter(&rates, &queue, 0);
+        open_circuit(&rate_limiter, &clock);
+        rates.throttle_after(0);
+        let retry = Received { receive_count: Some(2), ..received() };
+        for _ in 0..100 {
+            let admissions = rate_limiter.run(&[received(), retry.clone()]).await;
+            assert_eq!(admissions, [Admission::Deferred, Admission::Now]);
+        }
+        let delays = queue.delays();
+        assert!(delays.iter().all(|delay| (MIN_WAIT..MAX_WAIT).contains(delay)), "{delays:?}");
+        assert!(delays.iter().any(|delay| *delay != delays[0]), "{delays:?}");
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_the_queue_refuses_is_delivered_now() {
         let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
         let (rate_limiter, _) = rate_limiter(&rates, &queue, 1);
         assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now]);
         queue.fail_next();
-        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now], "the queue rejected the copy");
-        rates.fail_next();
-        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now], "the counter failed");
+        assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Now]);
         assert_eq!(rate_limiter.run(&[received()]).await, [Admission::Deferred]);
     }
 }

@@ -7,6 +7,7 @@ use crate::delivery::message::DeliveryMessage;
 use crate::shared::unavailable::Result;
 
 /// A delivery's message as received from the queue.
+#[derive(Clone)]
 pub struct Received {
     /// The message.
     pub message: DeliveryMessage,

@@ -89,8 +89,8 @@ impl Window {
 
 /// Counts uses across all processes.
 pub trait RateCounter: Send + Sync {
-    /// Counts one use and returns all uses in this window so far. May count one twice, but misses none.
-    fn increment(&self, key: RateKey<'_>, window: Window) -> impl Future<Output = Result<u64>> + Send;
+    /// Counts some uses and returns all uses in this window so far. May count them twice, but misses none.
+    fn add(&self, key: RateKey<'_>, window: Window, uses: u64) -> impl Future<Output = Result<u64>> + Send;
 }
 
 #[cfg(test)]

@@ -52,6 +52,12 @@ fn without_a_condition_on_the_owner_a_record_is_completed_twice() {
 }
 
 #[test]
+fn without_a_condition_on_the_release_a_request_loses_its_record() {
+    let explored = explore(Rules { releases_on_condition: false, ..Rules::default() });
+    assert!(explored.broken.is_some());
+}
+
+#[test]
 fn with_a_clock_that_ends_the_lease_of_the_living_a_success_is_followed_by_a_request() {
     let explored = explore(Rules { leases_outlive_their_owners: false, ..Rules::default() });
     assert!(explored.broken.is_some());

@@ -108,6 +108,13 @@ impl End {
     }
 }
 
+/// A write that can outlive its worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Late {
+    Complete(End),
+    Release,
+}
+
 /// The next step of a worker with the message it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Todo {
@@ -129,8 +136,8 @@ pub(crate) struct State {
     /// The message that each worker holds, and its next step.
     pub(crate) workers: [Option<(usize, Todo)>; 2],
     pub(crate) messages: Vec<Message>,
-    /// A completion still in transit whose worker has died.
-    pub(crate) late: Option<(u8, End)>,
+    /// A write still in transit, by its attempt number, whose worker has died.
+    pub(crate) late: Option<(u8, Late)>,
     /// A promise that a step broke.
     pub(crate) broken: Option<&'static str>,
 }

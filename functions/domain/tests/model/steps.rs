@@ -7,7 +7,7 @@ use domain::delivery::ledger::{Claim, CompletedAttempt, MAX_ATTEMPTS, Step, next
 use domain::delivery::record::Delivery;
 use domain::testing::fakes::sample;
 
-use crate::state::{End, Message, NOW, Place, Slot, State, Todo, alive, dead};
+use crate::state::{End, Late, Message, NOW, Place, Slot, State, Todo, alive, dead};
 
 /// The delivery; any one will do.
 static DELIVERY: LazyLock<Delivery> = LazyLock::new(sample::delivery);
@@ -23,6 +23,7 @@ pub(crate) struct Rules {
     pub(crate) completes_unknown: bool,
     pub(crate) checks_owner: bool,
     pub(crate) leases_outlive_their_owners: bool,
+    pub(crate) releases_on_condition: bool,
 }
 
 impl Default for Rules {
@@ -33,6 +34,7 @@ impl Default for Rules {
             completes_unknown: true,
             checks_owner: true,
             leases_outlive_their_owners: true,
+            releases_on_condition: true,
         }
     }
 }
@@ -96,12 +98,15 @@ impl State {
         vec![self.with(|next| *next.slots.last_mut().unwrap() = passed)]
     }
 
-    /// The completion of a dead worker arrives or is lost.
+    /// The last write of a dead worker arrives or is lost.
     fn late_write(&self, rules: Rules) -> Vec<Self> {
-        let Some((number, end)) = self.late else { return Vec::new() };
+        let Some((number, late)) = self.late else { return Vec::new() };
         let arrives = self.with(|next| {
             next.late = None;
-            next.complete(rules, &completion(number, dead(number), end));
+            match late {
+                Late::Complete(end) => next.complete(rules, &completion(number, dead(number), end)),
+                Late::Release => next.delete(rules, number, &dead(number)),
+            }
         });
         vec![arrives, self.with(|next| next.late = None)]
     }
@@ -154,7 +159,11 @@ impl State {
                 let completed = CompletedAttempt::unknown(DELIVERY.clone(), number, owner, NOW, NOW);
                 next.complete(rules, &completed);
             }),
-            Todo::Send(number) => self.send(worker, number),
+            Todo::Send(number) => {
+                let mut next = self.send(worker, number);
+                next.extend(self.release(rules, worker, number));
+                next
+            }
             Todo::Complete(number, end) => self.completed(rules, worker, number, end),
             Todo::Acknowledge => {
                 let deleted = self.with(|next| next.messages[message].place = Place::Gone).died(worker);
@@ -209,12 +218,31 @@ impl State {
         ends.into_iter().chain([self.died(worker), sent.died(worker)]).collect()
     }
 
+    /// The claim took too long, so the worker gives it up.
+    fn release(&self, rules: Rules, worker: usize, number: u8) -> Vec<Self> {
+        let mut next = self.write(worker, Todo::HandBack, |next| next.delete(rules, number, &alive(worker)));
+        if self.late.is_none() {
+            next.push(self.with(|next| next.late = Some((number, Late::Release))).died(worker));
+        }
+        next
+    }
+
+    /// Deletes a record on the condition that it is in flight and has the same owner.
+    fn delete(&mut self, rules: Rules, number: u8, owner: &Owner) {
+        let Some(slot) = self.slot(number) else { return };
+        let is_owners = matches!(slot, Slot::Inflight { owner: stored, .. }
+            if *owner == stored.map_or_else(|| dead(number), alive));
+        if is_owners || !rules.releases_on_condition {
+            self.slots.truncate(usize::from(number) - 1);
+        }
+    }
+
     fn completed(&self, rules: Rules, worker: usize, number: u8, end: End) -> Vec<Self> {
         let completed = completion(number, alive(worker), end);
-        let todo = if end == End::Success { Todo::Acknowledge } else { Todo::HandBack };
+        let todo = if completed.attempted.next_at.is_none() { Todo::Acknowledge } else { Todo::HandBack };
         let mut next = self.write(worker, todo, |next| next.complete(rules, &completed));
         if self.late.is_none() && rules.leases_outlive_their_owners {
-            next.push(self.with(|next| next.late = Some((number, end))).died(worker));
+            next.push(self.with(|next| next.late = Some((number, Late::Complete(end)))).died(worker));
         }
         next
     }

@@ -20,6 +20,8 @@ struct Traffic {
     events: usize,
     every: Duration,
     destinations: usize,
+    /// What the first destination does from then on.
+    hanging: Answer,
     /// `MaximumConcurrency`.
     workers: usize,
     /// Whether the number of workers grows as slowly as Lambda's.
@@ -38,7 +40,7 @@ impl Traffic {
         let world = Arc::new(world);
         let hanging = if hangs { self.events * 4 } else { 0 };
         let mut script = vec![Answer::Status(200, 0); self.healthy];
-        script.resize(self.healthy + hanging, Answer::Never);
+        script.resize(self.healthy + hanging, self.hanging);
         world.destination_that(0, &script);
         let others: Vec<_> = (1..self.destinations).map(|index| world.destination_that(index, &[])).collect();
         let mut ends = Duration::ZERO;
@@ -54,7 +56,7 @@ impl Traffic {
         let breaches: Vec<_> = world.breaches(&history).iter().map(ToString::to_string).collect();
         assert!(breaches.is_empty(), "{}", breaches.join("\n"));
         let hung = history.requests.iter().filter(|request| request.answered.is_none()).count();
-        assert_eq!(hung, hanging);
+        assert_eq!(hung, if let Answer::Never = self.hanging { hanging } else { 0 });
         let firsts = history.requests.iter().filter(|request| request.attempt == 1);
         let delays = firsts.filter_map(|request| {
             let at = *accepted.get(&request.delivery)?;
@@ -90,6 +92,7 @@ const SMALL: Traffic = Traffic {
     events: 120,
     every: Duration::from_millis(500),
     destinations: 20,
+    hanging: Answer::Never,
     workers: 100,
     scales: false,
     is_fair: true,
@@ -115,6 +118,21 @@ fn row_44_too_few_workers_wait_with_the_one_that_hangs_and_fair_queues_make_that
 #[test]
 fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_served_again() {
     let few = Traffic { workers: 40, events: 480, ..SMALL };
+    let last_quarter = |traffic: Traffic, hangs| {
+        let delays = traffic.delays(hangs);
+        median_and_p99(&delays[delays.len() * 3 / 4..])[1]
+    };
+    let health = last_quarter(few, false);
+    let [with, without] =
+        [true, false].map(|has_breakers| last_quarter(Traffic { has_breakers, ..few }, true));
+    assert!(with < health * 2 && without > health * 2, "{health:?} {with:?} {without:?}");
+}
+
+/// The commonest way to be down. Each attempt holds a worker for the three seconds of the connect limit.
+#[test]
+fn row_44_a_destination_that_drops_every_connection_is_tried_less_often_and_its_neighbours_are_served_again()
+{
+    let few = Traffic { workers: 14, events: 480, hanging: Answer::Dropped, ..SMALL };
     let last_quarter = |traffic: Traffic, hangs| {
         let delays = traffic.delays(hangs);
         median_and_p99(&delays[delays.len() * 3 / 4..])[1]
@@ -173,6 +191,7 @@ fn ten_thousand_messages_of_a_destination_that_hangs() {
         events: number("EVENTS", 10_000),
         every: Duration::from_millis(variable("EVERY", 100)),
         destinations: number("DESTINATIONS", 100),
+        hanging: Answer::Never,
         workers: number("WORKERS", 500),
         scales: number("SCALES", 1) == 1,
         is_fair: true,

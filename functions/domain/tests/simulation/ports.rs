@@ -72,6 +72,11 @@ impl Ledger for Ports {
         self.network.call(Point::Complete, move || at_once(world.ledger.complete(&completed))).await
     }
 
+    async fn release(&self, claim: &Claim) -> Result<bool> {
+        let (world, claim) = (Arc::clone(&self.world), claim.clone());
+        self.network.call(Point::Complete, move || at_once(world.ledger.release(&claim))).await
+    }
+
     async fn close(
         &self,
         delivery: &Delivery,
@@ -108,7 +113,7 @@ impl Destinations for Ports {
 }
 
 impl RateCounter for Ports {
-    async fn increment(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
+    async fn add(&self, what: RateKey<'_>, window: Window, uses: u64) -> Result<u64> {
         let (is_probe, account, destination) = match what {
             RateKey::Requests(_) => return Ok(0),
             RateKey::Deliveries(account, destination) => (false, account.clone(), destination.clone()),
@@ -117,7 +122,7 @@ impl RateCounter for Ports {
         let world = Arc::clone(&self.world);
         let count = move || {
             let key = if is_probe { RateKey::Probes } else { RateKey::Deliveries };
-            at_once(world.rates.increment(key(&account, &destination), window))
+            at_once(world.rates.add(key(&account, &destination), window, uses))
         };
         self.network.call(Point::Count, count).await
     }

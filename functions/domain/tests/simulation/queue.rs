@@ -57,6 +57,8 @@ impl Message {
 struct State {
     queues: [Vec<Message>; 3],
     sent: usize,
+    /// Messages that ever became dead letters.
+    dead_letters: usize,
 }
 
 /// The three queues.
@@ -97,6 +99,7 @@ impl Queues {
     pub(crate) fn receive(&self, from: Source, now: Timestamp) -> Option<Vec<ReceivedMessage>> {
         let mut state = self.state();
         let dead = take_dead_letters(&mut state.queues[from as usize], from, now);
+        state.dead_letters += dead.len();
         state.queues[Source::DeadLetters as usize].extend(dead);
         let queue = &mut state.queues[from as usize];
         let in_flight = queue.iter().filter(|message| message.is_in_flight(now)).count();
@@ -154,6 +157,10 @@ impl Queues {
     /// Returns when the next message becomes visible.
     pub(crate) fn next_visible(&self, of: Source) -> Option<Timestamp> {
         self.state().queues[of as usize].iter().map(|message| message.visible_at).min()
+    }
+
+    pub(crate) fn dead_letters(&self) -> usize {
+        self.state().dead_letters
     }
 
     pub(crate) fn left(&self) -> Vec<RemainingMessage> {

@@ -34,12 +34,13 @@ fn row_2_a_failure_is_followed_by_a_second_attempt() {
 }
 
 #[test]
-fn row_3_four_failures_exhaust_a_delivery_and_its_dead_letter_is_gone() {
+fn row_3_four_failures_exhaust_a_delivery_and_it_leaves_no_dead_letter() {
     let mut world = World::calm(1);
     world.is_idle = true;
     let ending = Scene::in_world(world, &[&[ERROR; 9]]).play();
     assert_eq!((ending.outcomes(0), ending.requests(0)), (vec![HttpError; 4], vec![1, 2, 3, 4]));
     assert_eq!(ending.status(0), DeliveryStatus::Exhausted);
+    assert_eq!(ending.dead_letters, 0);
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn row_31_a_fan_out_killed_halfway_makes_each_delivery_once() {
 }
 
 #[test]
-fn row_32_a_retry_that_cannot_be_put_off_comes_at_the_queues_own_time() {
+fn row_32_a_retry_that_cannot_be_postponed_comes_at_the_queues_own_time() {
     let refused =
         (0..3).fold(Scene::of(&[&[ERROR, OK]]), |scene, _| scene.with(0, Point::Postpone, Fault::Refused));
     let ending = refused.play();

@@ -53,6 +53,7 @@ impl Scene {
         assert!(outstanding.is_empty(), "{outstanding:?} never happened");
         Ending {
             history,
+            dead_letters: self.world.queues.dead_letters(),
             deliveries: (0..self.destinations.len()).map(|index| self.delivery(index)).collect(),
         }
     }
@@ -61,6 +62,8 @@ impl Scene {
 /// The result of a scene.
 pub(crate) struct Ending {
     pub(crate) history: History,
+    /// Messages that became dead letters.
+    pub(crate) dead_letters: usize,
     deliveries: Vec<DeliveryId>,
 }
 

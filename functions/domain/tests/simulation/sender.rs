@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use checker::history::Request;
 use domain::delivery::deliver::ATTEMPT_LIMIT;
-use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::outcome::{CONNECT_LIMIT, Outcome, OutcomeClass};
 use domain::delivery::request::{WebhookRequest, WebhookSender};
 use domain::shared::clock::Clock;
 use domain::shared::ids::{DeliveryId, DestinationId, EventId};
@@ -29,15 +29,16 @@ impl WebhookSender for Ports {
         self.note(answer);
         let started = world.time.now();
         let failed = |class| Outcome::failed(class, "", world.time.now().since(started));
-        if let Answer::Unreachable = answer {
-            world.time.sleep(Duration::from_millis(5)).await;
+        if let Answer::Unreachable | Answer::Dropped = answer {
+            let wait = if let Answer::Dropped = answer { CONNECT_LIMIT } else { Duration::from_millis(5) };
+            world.time.sleep(wait).await;
             return failed(OutcomeClass::Connect);
         }
         let travel = world.randomness.millis(1, if happens(Fault::SlowRequest) { 800 } else { 30 });
         let (answered, wait) = match answer {
             Answer::Status(status, after) => (Some(status), Duration::from_millis(after)),
             Answer::Never => (None, ATTEMPT_LIMIT),
-            Answer::Reset | Answer::Unreachable => (None, Duration::ZERO),
+            Answer::Reset | Answer::Unreachable | Answer::Dropped => (None, Duration::ZERO),
         };
         // From here on the request is in transit, even if its sender dies.
         let (sink, time) = (world.sink.clone(), world.time.clone());
@@ -93,7 +94,7 @@ impl Ports {
             Answer::Status(..) => Fault::HttpError,
             Answer::Never => Fault::Hang,
             Answer::Reset => Fault::Reset,
-            Answer::Unreachable => Fault::NoConnection,
+            Answer::Unreachable | Answer::Dropped => Fault::NoConnection,
         };
         self.world.faults.note(fault, || format!("{answer:?}"));
     }

@@ -15,8 +15,10 @@ pub(crate) enum Answer {
     Never,
     /// Reads the request and closes the connection.
     Reset,
-    /// Accepts no connection.
+    /// Refuses every connection.
     Unreachable,
+    /// Drops every packet, so that no connection is established within the limit.
+    Dropped,
 }
 
 /// How often a destination fails instead of answering 200: error, hang, late answer, closed connection, no connection.

@@ -65,8 +65,15 @@ impl Worker {
         let (ports, clock) = (|| self.ports.clone(), || Arc::clone(&self.clock));
         let world = &self.ports.world;
         let circuit_breaker = world.take_breaker();
-        let rate_limiter =
-            RateLimiter::new(ports(), ports(), world.rate_limit, Arc::clone(&circuit_breaker), clock());
+        let randomness = Arc::new(world.randomness.clone());
+        let rate_limiter = RateLimiter::new(
+            ports(),
+            ports(),
+            world.rate_limit,
+            Arc::clone(&circuit_breaker),
+            clock(),
+            randomness,
+        );
         let admissions = rate_limiter.run(&received).await;
         let (due, deferred): (Vec<_>, Vec<_>) =
             received.into_iter().zip(admissions).partition(|(_, admission)| *admission == Admission::Now);

@@ -12,22 +12,22 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// What KMS refuses, in its words.
+/// Why KMS refuses a request, under its own names.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum KmsError {
-    /// It gives no reason either: who tries ciphertexts out learns nothing.
+    /// Without a reason, as in KMS: trying out ciphertexts reveals nothing.
     #[error("")]
     InvalidCiphertext,
     #[error("{0}")]
     Validation(String),
-    #[error("{0} is none of the actions here: GenerateDataKey and Decrypt")]
+    #[error("This endpoint supports GenerateDataKey and Decrypt, not the action {0}.")]
     UnsupportedOperation(String),
-    #[error("out of order")]
+    #[error("KMS is unavailable.")]
     Internal,
 }
 
 impl KmsError {
-    /// What SDKs tell errors apart by.
+    /// The name by which SDKs classify the error.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::InvalidCiphertext => "InvalidCiphertextException",
@@ -38,7 +38,7 @@ impl KmsError {
     }
 }
 
-/// Authenticated with every ciphertext, and in the order of its names.
+/// The encryption context: authenticated with every ciphertext, and sorted by name.
 type Context = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
@@ -65,7 +65,7 @@ struct Decrypt {
     encryption_context: Context,
 }
 
-/// Does what is asked for.
+/// Performs the action of that name.
 pub(super) fn perform(action: &str, body: &[u8], key: &Key) -> Result<Value, KmsError> {
     match action {
         "GenerateDataKey" => Ok(generate_data_key(&read(body)?, key)),

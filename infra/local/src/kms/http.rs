@@ -1,4 +1,4 @@
-//! The socket: AWS JSON 1.1 over HTTP/1.1. The action is in `x-amz-target`, the path is not used.
+//! The socket: AWS JSON 1.1 over HTTP/1.1. The action is in `x-amz-target`; the path is not used.
 
 use std::io;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ async fn answer(
 ) -> Response<Body> {
     kms.calls.fetch_add(1, Ordering::SeqCst);
     let target = headers.get(TARGET_HEADER).and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let answer = if kms.out_of_order.load(Ordering::SeqCst) {
+    let answer = if kms.unavailable.load(Ordering::SeqCst) {
         Err(KmsError::Internal)
     } else {
         perform(target.strip_prefix(TARGET_PREFIX).unwrap_or(target), &body, &kms.key)
@@ -48,6 +48,6 @@ async fn answer(
 
 fn respond(status: StatusCode, json: &Value) -> Response<Body> {
     let response = Response::builder().status(status).header(header::CONTENT_TYPE, CONTENT_TYPE);
-    // Only a header value that is not ASCII could fail, and this is ours.
+    // Only a header value that is not ASCII could fail, and this one is ASCII.
     response.body(Body::from(json.to_string())).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! As much of AWS KMS as Ringback uses, for one machine: data keys are made and opened, in the context that a caller
-//! states, under one key of this stack's own. Which key a caller names does not matter.
+//! The part of AWS KMS that Ringback uses, for one machine: it generates and decrypts data keys, bound to the caller's
+//! encryption context, under the stack's one key. Which key a caller names does not matter.
 //!
-//! actions.rs has the two actions, http.rs the socket, state.rs what both work on.
+//! actions.rs has the two actions, http.rs the socket, state.rs what both share.
 
 mod actions;
 mod http;
@@ -24,21 +24,21 @@ use crate::certificates::write_private;
 
 const KEY_FILE: &str = "kms.key";
 
-/// A KMS endpoint; its clones are the same one.
+/// A KMS endpoint. Its clones share one state.
 #[derive(Clone)]
 pub struct Kms(Arc<State>);
 
 impl Kms {
-    /// With a key that is gone with the process.
+    /// Creates an endpoint whose key is lost with the process.
     #[must_use]
     pub fn in_memory() -> Self {
         Self::with(Key::new((&SystemRandomness as &dyn Randomness).bytes()))
     }
 
-    /// With the key kept in this directory, or a new one that is kept there.
+    /// Creates an endpoint with the key in this directory, which is generated if there is none.
     ///
     /// # Errors
-    /// The file cannot be read or written, or holds no key. A new key in its place would open nothing that is stored.
+    /// The file cannot be read or written, or holds no key. A new key in its place could not decrypt what is stored.
     pub fn open(directory: &Path) -> io::Result<Self> {
         let file = directory.join(KEY_FILE);
         if file.try_exists()? {
@@ -47,7 +47,7 @@ impl Kms {
             return Ok(Self::with(Key::new(key)));
         }
         let kms = Self::in_memory();
-        // Whole or not at all.
+        // Renamed when it is complete, so that a kill leaves a whole key or none.
         let unfinished = file.with_extension("new");
         write_private(&unfinished, &kms.0.key[..])?;
         std::fs::rename(unfinished, file)?;
@@ -55,15 +55,15 @@ impl Kms {
     }
 
     fn with(key: Key) -> Self {
-        Self(Arc::new(State { key, out_of_order: AtomicBool::new(false), calls: AtomicUsize::new(0) }))
+        Self(Arc::new(State { key, unavailable: AtomicBool::new(false), calls: AtomicUsize::new(0) }))
     }
 
-    /// Whether it refuses everything from now on, as if it were broken.
-    pub fn set_out_of_order(&self, out_of_order: bool) {
-        self.0.out_of_order.store(out_of_order, Ordering::SeqCst);
+    /// Makes every request fail from now on, as in an outage, or ends that.
+    pub fn set_unavailable(&self, unavailable: bool) {
+        self.0.unavailable.store(unavailable, Ordering::SeqCst);
     }
 
-    /// How often it was called, refusals included.
+    /// The number of requests so far, including refused ones.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.0.calls.load(Ordering::SeqCst)

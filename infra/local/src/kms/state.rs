@@ -6,8 +6,8 @@ use adapters::vault::cipher::Key;
 
 pub(super) struct State {
     pub(super) key: Key,
-    /// Every request is refused, as if KMS were broken.
-    pub(super) out_of_order: AtomicBool,
-    /// Requests so far, refused ones included.
+    /// Whether every request fails, as in an outage.
+    pub(super) unavailable: AtomicBool,
+    /// The number of requests so far, including refused ones.
     pub(super) calls: AtomicUsize,
 }

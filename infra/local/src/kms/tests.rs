@@ -1,4 +1,4 @@
-//! Through the SDK.
+//! The endpoint through the AWS SDK.
 
 use aws_sdk_kms::error::SdkError;
 use aws_sdk_kms::operation::decrypt::DecryptError;
@@ -41,11 +41,11 @@ async fn what_is_out_of_order_refuses_everything_until_it_is_mended() {
     let endpoints = Endpoints::start(None, &Clock::system()).await.unwrap();
     let kms = endpoints.clients().await.kms;
     let (_, blob) = data_key(&kms, "acc_1").await;
-    endpoints.kms.set_out_of_order(true);
+    endpoints.kms.set_unavailable(true);
     let calls = endpoints.kms.calls();
     assert!(open(&kms, blob.clone(), "acc_1").await.unwrap_err().is_kms_internal_exception());
     assert!(endpoints.kms.calls() > calls);
-    endpoints.kms.set_out_of_order(false);
+    endpoints.kms.set_unavailable(false);
     assert!(open(&kms, blob, "acc_1").await.is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! An invocation whose caller does not wait: Lambda tries again, and then hands it to the failure destination.
+//! Asynchronous invocations: Lambda retries a failed one, then sends it to the failure destination.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
 use std::time::Duration;
@@ -7,22 +7,26 @@ use aws_sdk_sqs::error::DisplayErrorContext;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::function::{Asynchronous, Deployed, InvokeError};
+use super::function::{AsyncInvokeConfig, Deployed, InvokeError};
 
-/// What Lambda waits before the second try; before the third it waits twice as long.
+/// Lambda's wait before the second attempt; the wait before the third is twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(60);
 
-/// Invokes a function until it succeeds or its tries are used up.
+/// Invokes a function until it succeeds or its retries are used up.
 pub(super) async fn invoke(function: Deployed, payload: Bytes) {
     let Some(settings) = function.asynchronous.clone() else {
-        // Lambda's default is two retries and no destination; every function here that is invoked so has settings.
-        return log_dropped(&InvokeError::Crashed("it takes no asynchronous invocations".to_owned()));
+        // Lambda's default is two retries and no destination; every function that is invoked this way has settings.
+        return log_dropped(&InvokeError::Crashed(
+            "it has no settings for asynchronous invocations".to_owned(),
+        ));
     };
     let mut wait = FIRST_WAIT;
     for left in (0..=settings.retries).rev() {
         match function.invoke(payload.clone()).await {
             Ok(_) => return,
-            Err(error) if left == 0 => return settings.hand_over(&function, &payload, &error).await,
+            Err(error) if left == 0 => {
+                return settings.send_to_failure_destination(&function, &payload, &error).await;
+            }
             Err(error) => {
                 tracing::warn!(%error, tries_left = left, "asynchronous.failed");
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -33,9 +37,9 @@ pub(super) async fn invoke(function: Deployed, payload: Bytes) {
     }
 }
 
-impl Asynchronous {
-    /// In the form that Lambda gives to destinations.
-    async fn hand_over(&self, function: &Deployed, payload: &[u8], error: &InvokeError) {
+impl AsyncInvokeConfig {
+    /// Sends a failed invocation to the failure queue, in Lambda's format for destinations.
+    async fn send_to_failure_destination(&self, function: &Deployed, payload: &[u8], error: &InvokeError) {
         let record = json!({
             "version": "1.0",
             "timestamp": domain::shared::clock::Clock::now(&function.clock),

@@ -1,4 +1,4 @@
-//! The HTTP front: what the HTTP API does between a request and a function.
+//! The HTTP API: what API Gateway does between a request and a function.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -23,18 +23,18 @@ pub enum RouteError {
     /// HTTP has no such method.
     #[error("{0}: no such method")]
     Method(String),
-    /// The route names a function that is not there.
+    /// The route names a function that does not exist.
     #[error("{0}: no such function")]
     Function(String),
 }
 
-/// A route with the function it leads to.
+/// A route and its function.
 struct Target {
     route_key: String,
     function: Deployed,
 }
 
-/// Serves the template's routes, and Lambda's own API for direct invocation. Serve it with
+/// The router of the template's routes, and of Lambda's own API for direct invocation. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`, so that events name the caller's address.
 pub fn router(routes: &[Route], functions: &Functions) -> Result<Router, RouteError> {
     let mut router = Router::new();
@@ -55,7 +55,7 @@ fn method_filter(name: &str) -> Option<MethodFilter> {
     MethodFilter::try_from(method).ok()
 }
 
-/// The HTTP API does not tell a wrong method from a wrong path.
+/// Answers a wrong path or method; the HTTP API does not distinguish them.
 async fn not_found() -> Response<Body> {
     problem(StatusCode::NOT_FOUND, "Not Found")
 }
@@ -90,7 +90,7 @@ fn source_ip(parts: &Parts) -> IpAddr {
     connection.map_or(Ipv4Addr::LOCALHOST.into(), |ConnectInfo(address)| address.ip())
 }
 
-/// The caller learns no more than that it failed; the log says why.
+/// Tells the caller only that the function failed; the log says why.
 fn failed(route: &str, error: &InvokeError) -> Response<Body> {
     tracing::warn!(route, %error, "front.function_failed");
     match error {

@@ -1,4 +1,4 @@
-//! A function as whatever invokes it sees it: bytes in, bytes or an error out.
+//! A function as its invokers see it: bytes in, bytes or an error out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::trace::{self, TRACE};
 use crate::clock::Clock;
 
-/// Lambda takes a payload of up to 6 MB, and the HTTP API passes nothing larger on.
+/// Lambda accepts payloads of up to 6 MB, and the HTTP API forwards nothing larger.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub(super) const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
@@ -21,11 +21,11 @@ pub type Functions = BTreeMap<String, Deployed>;
 
 /// Something that can be invoked the way Lambda invokes a function.
 pub trait Function: Send + Sync {
-    /// Invokes it once. `deadline_ms` is the moment, in milliseconds since the epoch, at which it is killed.
+    /// Invokes the function once. `deadline_ms` is the time, in epoch milliseconds, at which it is killed.
     fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>>;
 }
 
-/// Why an invocation has no answer.
+/// Why an invocation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvokeError {
     /// The handler returned an error.
@@ -36,13 +36,13 @@ pub enum InvokeError {
         /// The error's text.
         message: String,
     },
-    /// It died: a panic, an exit, a signal.
+    /// The function died of a panic, an exit or a signal.
     #[error("crashed: {0}")]
     Crashed(String),
-    /// It was killed at its deadline.
+    /// The function was killed at its deadline.
     #[error("timed out")]
     TimedOut,
-    /// It was not started, for too many of its kind were running.
+    /// The function was not started, because its concurrency was used up.
     #[error("throttled")]
     Throttled,
     /// It was not started, for it has appeared too often in the chain of requests.
@@ -69,36 +69,36 @@ impl InvokeError {
     }
 }
 
-/// What becomes of an invocation that fails.
+/// What happens to an asynchronous invocation that fails.
 #[derive(Clone)]
-pub struct Asynchronous {
-    /// Tries after the first.
+pub struct AsyncInvokeConfig {
+    /// The maximum number of retries after the first attempt.
     pub retries: u32,
-    /// The queue for what failed every time.
+    /// URL of the queue for invocations that failed every time.
     pub on_failure: String,
-    /// That queue's service.
+    /// The client of that queue.
     pub sqs: Client,
 }
 
-/// A function with its settings: what a front or a mapping invokes.
+/// A function with its settings, as the HTTP API, a mapping or a schedule invokes it.
 #[derive(Clone)]
 pub struct Deployed {
     /// Its name, by which chains of requests count it.
     pub name: String,
     /// Whether it may invoke itself, through a queue, without end.
     pub allows_loops: bool,
-    /// What runs.
+    /// The function itself.
     pub function: Arc<dyn Function>,
     /// How long an invocation may take.
     pub timeout: Duration,
-    /// Where deadlines are counted from.
+    /// The clock that deadlines are counted by.
     pub clock: Clock,
-    /// What becomes of an invocation whose caller does not wait.
-    pub asynchronous: Option<Asynchronous>,
+    /// Settings for asynchronous invocations, if the function has any.
+    pub asynchronous: Option<AsyncInvokeConfig>,
 }
 
 impl Deployed {
-    /// Invokes it with a deadline of now + timeout. The invocation goes on when its caller does not wait for it.
+    /// Invokes the function with a deadline of now + timeout. The invocation continues if its caller stops waiting.
     pub async fn invoke(&self, payload: Bytes) -> Result<Bytes, InvokeError> {
         self.invoke_for(payload, std::iter::empty()).await
     }

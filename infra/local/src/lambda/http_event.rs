@@ -1,4 +1,4 @@
-//! The event that the HTTP API makes of a request: payload format 2.0.
+//! Turns a request into the HTTP API's event, in payload format 2.0.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-/// Stage of an API whose URLs name none.
+/// The stage of an API whose URLs name no stage.
 const STAGE: &str = "$default";
 
 /// A request as it reached the API.
@@ -20,7 +20,7 @@ pub(super) struct Request<'a> {
     pub(super) body: &'a [u8],
     /// The route it matched: `GET /v1/deliveries/{delivery_id}`.
     pub(super) route_key: &'a str,
-    /// What stands in the places that the route leaves open, decoded.
+    /// The values of the route's path parameters, decoded.
     pub(super) path_parameters: BTreeMap<String, String>,
     pub(super) source_ip: IpAddr,
     pub(super) request_id: &'a str,
@@ -28,7 +28,7 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The event. Like the HTTP API it leaves out what is empty, decodes the path and leaves the query as it came.
+    /// The event. Like the HTTP API, it omits empty fields, decodes the path and leaves the query encoded.
     pub(super) fn event(&self) -> Value {
         let path = percent_decode_str(self.parts.uri.path()).decode_utf8_lossy();
         let query = self.parts.uri.query().unwrap_or_default();
@@ -80,7 +80,7 @@ impl Request<'_> {
         })
     }
 
-    /// The body, and whether it had to be encoded.
+    /// The body, and whether it is Base64-encoded.
     fn body(&self) -> (String, bool) {
         let content_type = text(self.parts.headers.get(header::CONTENT_TYPE));
         match std::str::from_utf8(self.body) {
@@ -90,14 +90,14 @@ impl Request<'_> {
     }
 }
 
-/// The types whose bodies the HTTP API passes on as text. Everything else is encoded, forms and a body of no type too.
+/// Whether the HTTP API forwards bodies of this type as text. It encodes all others, including forms and untyped bodies.
 fn is_text(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence.starts_with("text/")
         || ["application/json", "application/javascript", "application/xml"].contains(&essence.as_str())
 }
 
-/// Names in lower case, values of a repeated name joined; cookies have a place of their own.
+/// The headers: names in lower case, values of a repeated name joined. Cookies are a separate field.
 fn headers(headers: &HeaderMap) -> Map<String, Value> {
     let names = headers.keys().filter(|name| *name != header::COOKIE);
     names.map(|name| (name.as_str().to_owned(), json!(joined(headers, name)))).collect()
@@ -114,7 +114,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Decoded; values of a repeated name joined by commas.
+/// The query's parameters, decoded; values of a repeated name are joined by commas.
 fn query_parameters(query: &str) -> BTreeMap<String, String> {
     let mut parameters: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {

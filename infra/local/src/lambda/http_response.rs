@@ -1,4 +1,4 @@
-//! The response that the HTTP API makes of a function's answer: payload format 2.0.
+//! Turns a function's answer into the HTTP API's response, in payload format 2.0.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What a function answers when it says more than a body.
+/// An answer that has more than a body.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -25,7 +25,7 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
-/// The response to an answer; 500 when it cannot be understood.
+/// The response for an answer; 500 if the answer is malformed.
 pub(super) fn respond(answer: &[u8]) -> Response<Body> {
     let response = match serde_json::from_slice::<Value>(answer) {
         Ok(value) if value.get("statusCode").is_some() => structured(value),
@@ -36,7 +36,7 @@ pub(super) fn respond(answer: &[u8]) -> Response<Body> {
     response.unwrap_or_else(|| problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))
 }
 
-/// A response of the HTTP API's own.
+/// An error that the HTTP API itself responds with.
 pub(super) fn problem(status: StatusCode, message: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(json!({ "message": message }).to_string()));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! A function whose handler runs in this process, as Lambda would run it: by itself, and only until its deadline.
+//! A function whose handler runs in this process as in Lambda: isolated, and only until its deadline.
 
 use std::any::Any;
 use std::future::Future;
@@ -15,7 +15,7 @@ use super::function::{Function, InvokeError};
 use super::trace::{self, TRACE};
 use crate::clock::Clock;
 
-/// What a handler returns when it fails.
+/// The error of a handler.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A handler that runs in this process, from `E` to `O` as JSON.
@@ -26,7 +26,7 @@ pub struct InProcess<H, E, O> {
 }
 
 impl<H, E, O> InProcess<H, E, O> {
-    /// Wraps a handler: the same function that `lambda_runtime` is given in the deployed binary.
+    /// Wraps a handler: the function that the deployed binary gives to `lambda_runtime`.
     pub const fn new(handler: H, clock: Clock) -> Self {
         Self { handler, clock, takes: PhantomData }
     }
@@ -42,7 +42,7 @@ where
     fn invoke(&self, payload: Bytes, deadline_ms: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>> {
         Box::pin(async move {
             let event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
-            // A task of its own: its panic is its own crash. In a set, which kills it when the invocation is dropped.
+            // A separate task contains a panic, and the set aborts the task when the invocation is dropped.
             let mut task = JoinSet::new();
             let trace = trace::current().unwrap_or_default();
             let handled = (self.handler)(LambdaEvent::new(event, context(deadline_ms, &trace)));
@@ -51,7 +51,7 @@ where
                 biased;
                 Some(ended) = task.join_next() => answer(ended),
                 () = self.clock.wait_until(deadline_ms) => {
-                    // Only when it has stopped can the caller rely on it doing nothing more.
+                    // Returns only after it has stopped, so that the caller can rely on it doing nothing more.
                     task.shutdown().await;
                     Err(InvokeError::TimedOut)
                 }
@@ -77,7 +77,7 @@ fn answer(ended: Result<Result<impl Serialize, BoxError>, JoinError>) -> Result<
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> InvokeError {
-    // The whole chain: what helps is usually the cause.
+    // The whole chain, because the cause is what usually helps.
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -125,13 +125,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_is_told_its_deadline() {
-        let (clock, _hand) = Clock::manual(START_MS);
+        let (clock, _control) = Clock::manual(START_MS);
         assert_eq!(invoke(clock, "answer").await.unwrap(), r#"{"deadline":31000}"#);
     }
 
     #[tokio::test]
     async fn an_error_is_not_a_crash() {
-        let (clock, _hand) = Clock::manual(START_MS);
+        let (clock, _control) = Clock::manual(START_MS);
         let error = invoke(clock.clone(), "fail").await.unwrap_err();
         assert_eq!(error.to_json(), json!({"errorType": "Error", "errorMessage": "no such table"}));
         let error = invoke(clock, "panic").await.unwrap_err();
@@ -140,9 +140,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_that_hangs_is_killed_at_its_deadline() {
-        let (clock, hand) = Clock::manual(START_MS);
+        let (clock, control) = Clock::manual(START_MS);
         let hanging = tokio::spawn(invoke(clock, "hang"));
-        hand.advance(Duration::from_millis(DEADLINE_MS - START_MS));
+        control.advance(Duration::from_millis(DEADLINE_MS - START_MS));
         assert_eq!(hanging.await.unwrap(), Err(InvokeError::TimedOut));
     }
 }

@@ -1,4 +1,4 @@
-//! Lambda's own API, as far as one machine needs it: direct invocation, which IAM guards in the cloud.
+//! The part of Lambda's own API that one machine needs: direct invocation, which IAM guards in the cloud.
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const REQUEST_RESPONSE: &str = "RequestResponse";
 /// The caller does not wait.
 const EVENT: &str = "Event";
 
-/// `POST /2015-03-31/functions/{name}/invocations`, so that `aws lambda invoke --endpoint-url` works.
+/// Routes `POST /2015-03-31/functions/{name}/invocations`, so that `aws lambda invoke --endpoint-url` works.
 pub(super) fn router(functions: Functions) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
@@ -36,7 +36,7 @@ async fn invoke(
     let kind = request.headers().get("x-amz-invocation-type");
     let waits = kind.is_none_or(|kind| kind == REQUEST_RESPONSE);
     if !waits && kind.is_some_and(|kind| kind != EVENT) {
-        let message = "the local stack invokes by RequestResponse or Event";
+        let message = "the local stack supports the invocation types RequestResponse and Event";
         return refuse(StatusCode::BAD_REQUEST, "InvalidParameterValueException", message);
     }
     let Some(function) = functions.get(&name) else {
@@ -57,7 +57,7 @@ async fn invoke(
     }
 }
 
-/// Lambda gives a function that is invoked without a payload an empty object.
+/// Replaces a missing payload by an empty object, as Lambda does.
 fn or_empty_object(payload: Bytes) -> Bytes {
     if payload.is_empty() { Bytes::from_static(b"{}") } else { payload }
 }
@@ -69,7 +69,7 @@ fn answer(outcome: Result<Bytes, InvokeError>) -> Response<Body> {
         Err(error @ InvokeError::Throttled) => {
             refuse(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", &error.to_string())
         }
-        // A function that failed was invoked all the same: 200, and a header that says so.
+        // Invoking a function that fails is no error of this API: 200, and a header that says so.
         Err(error) => {
             ([version, ("x-amz-function-error", "Unhandled")], error.to_json().to_string()).into_response()
         }

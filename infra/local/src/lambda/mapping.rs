@@ -1,7 +1,7 @@
-//! The event source mapping of a queue: receives, invokes, deletes what succeeded.
+//! The event source mapping of a queue: receives messages, invokes a function and deletes what succeeded.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 //!
-//! Nothing here waits by the clock: a poll is a long poll, and what failed comes back when SQS makes it visible.
+//! Nothing here waits by the stack's clock: polls are long polls, and SQS makes failed messages visible again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,41 +17,41 @@ use super::function::Deployed;
 use super::partial_batch::Verdict;
 use super::sqs_event::Source;
 
-/// The longest that SQS lets a receive wait for messages.
+/// The longest wait that SQS allows a receive.
 const LONG_POLL_SECONDS: i32 = 20;
 
-/// After a receive that failed: the endpoint is gone or restarting, and must not be asked in a tight loop.
+/// The pause after a failed receive: the endpoint is gone or restarting, and must not be polled in a tight loop.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 
-/// Messages of a queue that invoke a function.
+/// Invokes a function with the messages of a queue.
 pub struct Mapping {
     /// Its logical id, for the log.
     pub id: String,
-    /// The queue.
+    /// The queue's URL.
     pub queue_url: String,
-    /// The queue, as events name it.
+    /// The queue's ARN, which events name.
     pub queue_arn: String,
     /// The region that events name.
     pub region: String,
-    /// Most messages in an invocation, ten at the most.
+    /// The maximum number of messages in an invocation, at most ten.
     pub batch_size: i32,
-    /// Most invocations at a time.
+    /// The maximum number of concurrent invocations.
     pub maximum_concurrency: usize,
     /// Whether the function says which messages failed. If not, a batch succeeds or fails as a whole.
     pub reports_failures: bool,
-    /// What is invoked.
+    /// The function to invoke.
     pub function: Deployed,
-    /// The queue's service.
+    /// The client of the queue.
     pub sqs: Client,
 }
 
 impl Mapping {
-    /// Works until `stop` turns true or its sender is gone, and then until the running invocations have ended.
+    /// Runs until `stop` becomes true or its sender is dropped, and then until the running invocations have ended.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mapping = Arc::new(self);
         let mut running = JoinSet::new();
         loop {
-            // A message is received only when it can be worked on, so it spends no visibility waiting here.
+            // Receives only what can be processed at once, so that messages spend no visibility timeout waiting here.
             while running.len() >= mapping.maximum_concurrency {
                 running.join_next().await;
             }
@@ -69,7 +69,7 @@ impl Mapping {
         while running.join_next().await.is_some() {}
     }
 
-    /// One receive that does not wait, and the invocation that follows from it. How many messages it was for.
+    /// Receives once without waiting, invokes the function with the messages, and returns their number.
     pub async fn step(&self) -> usize {
         let messages = self.receive(0).await;
         if !messages.is_empty() {
@@ -78,7 +78,7 @@ impl Mapping {
         messages.len()
     }
 
-    /// One poll. A failing one is no reason to end: the endpoint may come back.
+    /// Polls once. A failure does not end the mapping, because the endpoint may come back.
     async fn receive(&self, wait_seconds: i32) -> Vec<Message> {
         let poll = self
             .sqs
@@ -133,7 +133,7 @@ impl Mapping {
             return;
         }
         let delete = self.sqs.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
-        // What was not deleted is received again; functions have to bear that from the real SQS too.
+        // A message that was not deleted is received again; functions must tolerate that from the real SQS too.
         match delete.send().await {
             Ok(deleted) if deleted.failed().is_empty() => {}
             Ok(deleted) => {

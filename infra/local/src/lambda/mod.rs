@@ -1,8 +1,8 @@
-//! AWS Lambda on one machine: what invokes functions there, and keeps its rules, does so here.
+//! AWS Lambda on one machine: everything that invokes functions, by Lambda's rules.
 //!
-//! A [`function`] is bytes in, bytes out: [`in_process`], or as a native [`process`] that speaks the [`runtime_api`].
-//! Three things invoke one: [`front`] is the HTTP API and Lambda's own, [`mapping`] is SQS, [`schedule`] the time. Where
-//! nobody waits for the answer, [`asynchronous`] tries again.
+//! A [`function`] takes and returns bytes. It runs [`in_process`], or as a native [`process`] that speaks the
+//! [`runtime_api`]. Three modules invoke it: [`front`] for the HTTP API and Lambda's own, [`mapping`] for SQS, and
+//! [`schedule`]. [`asynchronous`] retries invocations that no caller waits for.
 
 pub mod asynchronous;
 pub mod front;

@@ -1,4 +1,4 @@
-//! Which messages of a batch are done, after what the function answered.
+//! Which messages of a batch are done, according to the function's answer.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
 
 use std::collections::HashSet;
@@ -8,24 +8,24 @@ use serde_json::Value;
 /// What an answer says about its batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// All but these are done. Empty: the whole batch.
+    /// Every message except these is done. Empty: the whole batch.
     Failed(HashSet<String>),
-    /// The answer cannot be relied on, so nothing is done.
+    /// The answer cannot be relied on, so no message is done.
     Malformed(&'static str),
 }
 
 impl Verdict {
-    /// Reads an answer to a batch of the messages that `is_in_batch` knows.
+    /// Reads the answer to a batch; `is_in_batch` recognises the ids of its messages.
     pub(super) fn read(answer: &[u8], is_in_batch: impl Fn(&str) -> bool) -> Self {
         let failures = match serde_json::from_slice(answer) {
             Ok(Value::Null) => return Self::none_failed(),
             Ok(Value::Object(mut answer)) => answer.remove("batchItemFailures"),
-            _ => return Self::Malformed("the answer is no JSON object"),
+            _ => return Self::Malformed("the answer is not a JSON object"),
         };
         match failures {
             None | Some(Value::Null) => Self::none_failed(),
             Some(Value::Array(items)) => Self::read_items(&items, is_in_batch),
-            Some(_) => Self::Malformed("batchItemFailures is no list"),
+            Some(_) => Self::Malformed("batchItemFailures is not a list"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! A function as native processes: `bootstrap` binaries that speak the Runtime API, each doing one invocation at a time.
+//! A function as native processes: `bootstrap` binaries that speak the Runtime API, each for one invocation at a time.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,26 +16,26 @@ use super::function::{Function, InvokeError};
 use super::runtime_api::RuntimeApi;
 use crate::clock::Clock;
 
-/// What a process is started with.
+/// How to start a process.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
     /// The function's name.
     pub name: String,
     /// Its ARN.
     pub arn: String,
-    /// Where the binary is.
+    /// Path of the binary.
     pub binary: PathBuf,
-    /// What it is called with: nothing, if Lambda could run it.
+    /// The binary's arguments: none, if it is one that Lambda could run.
     pub arguments: Vec<String>,
-    /// What `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` says; not enforced.
+    /// The value of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`; not enforced.
     pub memory_mib: u32,
-    /// The only variables it gets besides Lambda's own: nothing of the developer's environment leaks in.
+    /// Its only variables besides Lambda's own: nothing of the developer's environment leaks in.
     pub environment: BTreeMap<String, String>,
-    /// The file that its log is added to, if it is not to go to our own standard error.
+    /// The file that its log is appended to; `None` for this program's standard error.
     pub log: Option<PathBuf>,
 }
 
-/// A function that runs as processes: as many as there are invocations at a time, kept warm in between.
+/// A function that runs as processes: one for each concurrent invocation, kept warm in between.
 pub struct Processes {
     bootstrap: Bootstrap,
     clock: Clock,
@@ -44,14 +44,14 @@ pub struct Processes {
     warm: Mutex<Vec<Sandbox>>,
 }
 
-/// One process with the Runtime API that only it uses. Killed when dropped.
+/// One process, and the Runtime API that only it uses. Killed when dropped.
 pub struct Sandbox {
     process: Child,
     api: RuntimeApi,
 }
 
 impl Processes {
-    /// Starts nothing yet: the first invocation does.
+    /// Creates the function without a process; the first invocation starts one.
     #[must_use]
     pub fn new(bootstrap: Bootstrap, concurrency: usize, clock: Clock) -> Self {
         Self { bootstrap, clock, concurrency: Semaphore::new(concurrency), warm: Mutex::default() }
@@ -59,7 +59,7 @@ impl Processes {
 
     fn take_warm(&self) -> Option<Sandbox> {
         let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that died while it waited is dropped here.
+        // A process that died while it was idle is dropped here.
         std::iter::from_fn(|| warm.pop()).find_map(Sandbox::if_alive)
     }
 
@@ -77,7 +77,7 @@ impl Processes {
         };
         let answer = sandbox.invoke(payload, deadline_ms, &self.clock).await;
         match answer {
-            // An error that the handler returned leaves the process as good as an answer does.
+            // After an error that the handler returned, the process is as good as after an answer.
             Ok(_) | Err(InvokeError::Failed { .. }) => self.keep_warm(sandbox),
             Err(_) => sandbox.kill().await,
         }
@@ -92,7 +92,7 @@ impl Function for Processes {
 }
 
 impl Sandbox {
-    /// Starts the process; it asks for its first invocation by itself.
+    /// Starts the process, which then asks for its first invocation.
     pub async fn start(bootstrap: &Bootstrap) -> io::Result<Self> {
         let api = RuntimeApi::start(bootstrap.arn.clone()).await?;
         let [stdout, stderr] = log(bootstrap)?;
@@ -123,7 +123,7 @@ impl Sandbox {
         self.process.id()
     }
 
-    /// One invocation, until it is answered, the process ends, or its time is over. Then it is for the caller to kill.
+    /// Invokes the process once. If it ends or reaches its deadline instead of answering, the caller must kill it.
     pub async fn invoke(
         &mut self,
         payload: Bytes,
@@ -142,7 +142,7 @@ impl Sandbox {
         matches!(self.process.try_wait(), Ok(None)).then_some(self)
     }
 
-    /// Returns when it has ended: only then can the caller rely on it doing nothing more.
+    /// Kills the process and waits for its end: only then can the caller rely on it doing nothing more.
     pub async fn kill(mut self) {
         if let Err(error) = self.process.kill().await {
             tracing::warn!(%error, "a function's process could not be killed");
@@ -150,7 +150,7 @@ impl Sandbox {
     }
 }
 
-/// What it prints is its log; our own standard output is for people.
+/// Where the process's output, its log, goes: never to this program's standard output, which is for people.
 fn log(bootstrap: &Bootstrap) -> io::Result<[Stdio; 2]> {
     let Some(path) = &bootstrap.log else { return Ok([io::stderr().into(), io::stderr().into()]) };
     let file = File::options().create(true).append(true).open(path)?;

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API for one native process: it asks for the next invocation, and answers it.
+//! The Lambda Runtime API for one native process, which asks for its next invocation and answers it.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::io;
@@ -19,11 +19,11 @@ use tokio::task::AbortHandle;
 use super::function::InvokeError;
 use super::trace;
 
-/// Lambda takes a response of up to 6 MB.
+/// Lambda accepts responses of up to 6 MB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
-/// Where a process finds its invocations, one at a time. Stops serving when dropped.
+/// Gives a process its invocations, one at a time. Stops serving when dropped.
 pub struct RuntimeApi {
     address: SocketAddr,
     invocations: mpsc::Sender<Invocation>,
@@ -48,7 +48,7 @@ struct Exchange {
 }
 
 impl RuntimeApi {
-    /// Serves on a loopback port of its own.
+    /// Starts serving on a free loopback port.
     pub async fn start(function_arn: String) -> io::Result<Self> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -59,13 +59,13 @@ impl RuntimeApi {
         Ok(Self { address, invocations, server })
     }
 
-    /// For `AWS_LAMBDA_RUNTIME_API`.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Hands the process an invocation and waits for its answer, for as long as it takes.
+    /// Gives the process an invocation and waits for its answer, without a time limit.
     pub async fn invoke(&self, payload: Bytes, deadline_ms: u64) -> Answer {
         let (answer, answered) = oneshot::channel();
         let request_id = uuid::Uuid::new_v4().to_string();
@@ -94,7 +94,7 @@ fn closed() -> InvokeError {
     InvokeError::Crashed("the Runtime API is closed".to_owned())
 }
 
-/// Long-polled: a process is frozen here until it has work.
+/// A long poll: the process waits here, frozen, until it has an invocation.
 async fn next(State(exchange): State<Arc<Exchange>>) -> Result<Response<Body>, StatusCode> {
     let invocation = exchange.waiting.lock().await.recv().await.ok_or(StatusCode::GONE)?;
     let response = Response::builder()
@@ -130,7 +130,7 @@ async fn error(
     exchange.complete(&request_id, Err(reported(&headers, &body))).await
 }
 
-/// The process could not start; whoever waits for it is told why.
+/// Reports to the waiting caller why the process could not start.
 async fn init_error(State(exchange): State<Arc<Exchange>>, headers: HeaderMap, body: Bytes) -> Reply {
     match exchange.waiting.lock().await.recv().await {
         Some(invocation) => {

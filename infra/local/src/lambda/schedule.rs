@@ -1,4 +1,4 @@
-//! EventBridge Scheduler, as far as one machine needs it: an invocation every so often.
+//! The part of EventBridge Scheduler that one machine needs: invocations at a fixed rate.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use tokio::sync::watch;
 use super::asynchronous;
 use super::function::Deployed;
 
-/// One schedule.
+/// Invokes a function at a fixed rate.
 pub struct Schedule {
-    /// From one invocation to the next.
+    /// The time from one invocation to the next.
     pub every: Duration,
-    /// What the function is invoked with.
+    /// The payload of each invocation.
     pub input: Bytes,
-    /// What is invoked.
+    /// The function to invoke.
     pub function: Deployed,
 }
 
 impl Schedule {
-    /// Works until `stop` turns true or its sender is gone, by the stack's clock.
+    /// Runs by the stack's clock until `stop` becomes true or its sender is dropped.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let every_ms = u64::try_from(self.every.as_millis()).unwrap_or(u64::MAX);
         loop {

@@ -1,10 +1,10 @@
-//! The event that Lambda makes of SQS messages.
+//! Turns SQS messages into Lambda's event.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>
 
 use aws_sdk_sqs::types::Message;
 use serde_json::{Map, Value, json};
 
-/// What Lambda adds to each message.
+/// What Lambda adds to each message: the queue that it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) queue_arn: &'a str,
@@ -23,7 +23,7 @@ impl Source<'_> {
             "receiptHandle": message.receipt_handle(),
             "body": message.body(),
             "attributes": system_attributes(message),
-            // Part of the shape, though nothing of ours sends any.
+            // Part of the format, although Ringback sends none.
             "messageAttributes": {},
             "md5OfBody": message.md5_of_body(),
             "eventSource": "aws:sqs",

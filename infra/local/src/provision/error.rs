@@ -1,10 +1,10 @@
-//! Why a queue or table could not be made.
+//! Why a queue or table could not be created.
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 
-/// A queue or table could not be made.
+/// A queue or table could not be created.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make {what}: {cause}")]
+#[error("cannot create {what}: {cause}")]
 pub struct ProvisionError {
     what: String,
     cause: String,

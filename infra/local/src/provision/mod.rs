@@ -1,6 +1,6 @@
-//! Makes the template's queues and tables exist, through the same clients that the functions use.
+//! Creates the template's queues and tables, through the same clients that the functions use.
 //!
-//! Runs at every start: what is there already, kept by `--data`, stays as it is.
+//! Runs at every start; what exists already, kept by `--data`, keeps its content.
 
 mod error;
 mod queues;
@@ -15,7 +15,7 @@ use crate::template::Template;
 pub use error::ProvisionError;
 pub use resources::{QueueAddress, Resources};
 
-/// Makes what is not there yet, each called by its logical id, and says where everything is.
+/// Creates what does not exist yet, named by its logical id, and returns where everything is.
 pub async fn provision(
     template: &Template,
     sqs: &aws_sdk_sqs::Client,
@@ -27,7 +27,7 @@ pub async fn provision(
         tables::provision(table, dynamodb).await?;
         tables.insert(table.id.clone(), table.id.clone());
     }
-    // Nothing to make: KMS here has the one key, whatever it is called.
+    // Nothing to create: the local KMS has one key, whatever its name.
     let arn = |id| format!("arn:aws:kms:{REGION}:000000000000:key/{id}");
     let keys = template.keys.iter().map(|id| (id.clone(), arn(id))).collect();
     Ok(Resources { queues, tables, keys })

@@ -1,4 +1,4 @@
-//! Queues.
+//! Creates queues.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,7 +12,7 @@ use crate::template::Queue;
 
 type Addresses = BTreeMap<String, QueueAddress>;
 
-/// First every queue, then its settings: those of one queue name another.
+/// Creates every queue, then sets their attributes, because those of one queue name another.
 pub(super) async fn provision(queues: &[Queue], sqs: &Client) -> Result<Addresses, ProvisionError> {
     let mut addresses = Addresses::new();
     for queue in queues {
@@ -28,13 +28,13 @@ pub(super) async fn provision(queues: &[Queue], sqs: &Client) -> Result<Addresse
     Ok(addresses)
 }
 
-/// A request without attributes finds a queue that is there already.
+/// Creates a queue. A request without attributes succeeds if the queue exists already.
 async fn create(name: &str, sqs: &Client) -> Result<QueueAddress, ProvisionError> {
     let created = sqs.create_queue().queue_name(name).send().await;
     let url = created.map_err(|error| ProvisionError::new(name, error))?.queue_url.unwrap_or_default();
-    let asked = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
-    let told = asked.send().await.map_err(|error| ProvisionError::new(name, error))?;
-    let arn = told.attributes().and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn));
+    let request = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
+    let response = request.send().await.map_err(|error| ProvisionError::new(name, error))?;
+    let arn = response.attributes().and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn));
     Ok(QueueAddress { arn: arn.cloned().unwrap_or_default(), url })
 }
 

@@ -1,13 +1,13 @@
-//! What was made, as the template's expressions refer to it.
+//! The created resources, as the template's expressions refer to them.
 
 use std::collections::BTreeMap;
 
 use crate::template::Resolve;
 
-/// What the stack is called here. In the cloud it has the name that it is deployed by.
+/// The name of the local stack. In the cloud, the deployment chooses the name.
 const STACK_NAME: &str = "local";
 
-/// Where the template's queues and tables are, by logical id.
+/// Where the template's queues, tables and keys are, by logical id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resources {
     /// Queues.

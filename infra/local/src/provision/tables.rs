@@ -1,4 +1,4 @@
-//! Tables.
+//! Creates tables.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use aws_sdk_dynamodb::types::{
 use super::error::ProvisionError;
 use crate::template::{self, Index, Key, Table};
 
-/// Only a bound: the embedded DynamoDB has a table at once.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Only a bound: the embedded DynamoDB creates a table at once.
+const TABLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Makes the table unless it is there.
+/// Creates the table unless it exists.
 pub(super) async fn provision(table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> {
     create(table, dynamodb).await?;
     if let Some(attribute) = &table.time_to_live {
-        expire_by(attribute, &table.id, dynamodb).await?;
+        enable_time_to_live(attribute, &table.id, dynamodb).await?;
     }
     Ok(())
 }
@@ -37,20 +37,21 @@ async fn create(table: &Table, dynamodb: &Client) -> Result<(), ProvisionError> 
             if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {}
         Err(error) => return Err(ProvisionError::new(name, error)),
     }
-    let ready = dynamodb.wait_until_table_exists().table_name(name).wait(PATIENCE).await;
+    let ready = dynamodb.wait_until_table_exists().table_name(name).wait(TABLE_TIMEOUT).await;
     ready.map(drop).map_err(|error| ProvisionError::new(name, error))
 }
 
-/// Asks first: to enable it twice is an error.
-async fn expire_by(attribute: &str, name: &str, dynamodb: &Client) -> Result<(), ProvisionError> {
+/// Checks first, because enabling it twice is an error.
+async fn enable_time_to_live(attribute: &str, name: &str, dynamodb: &Client) -> Result<(), ProvisionError> {
     let failed = |error: aws_sdk_dynamodb::Error| ProvisionError::new(name, error);
-    let told = dynamodb
+    let described = dynamodb
         .describe_time_to_live()
         .table_name(name)
         .send()
         .await
         .map_err(|error| failed(error.into()))?;
-    let status = told.time_to_live_description().and_then(|description| description.time_to_live_status());
+    let status =
+        described.time_to_live_description().and_then(|description| description.time_to_live_status());
     if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Against the endpoints that the local stack runs on.
+//! Against the local stack's own endpoints.
 
 use adapters::aws::Clients;
 use aws_sdk_dynamodb::types::{ProjectionType, TimeToLiveStatus};
@@ -34,14 +34,14 @@ async fn queues_have_the_settings_of_the_template() {
     let (_endpoints, Clients { sqs, dynamodb, .. }) = start().await;
     let resources = provision(&Template::read(&Parameters::new()).unwrap(), &sqs, &dynamodb).await.unwrap();
     let url = &resources.queues["DeliveriesQueue"].url;
-    let told = sqs
+    let described = sqs
         .get_queue_attributes()
         .queue_url(url)
         .attribute_names(QueueAttributeName::All)
         .send()
         .await
         .unwrap();
-    let attributes = told.attributes().unwrap();
+    let attributes = described.attributes().unwrap();
     assert_eq!(attributes[&QueueAttributeName::VisibilityTimeout], "180");
     assert_eq!(attributes[&QueueAttributeName::MessageRetentionPeriod], "345600");
     let policy: serde_json::Value =
@@ -55,8 +55,8 @@ async fn the_delivery_log_has_its_indexes_and_expires() {
     let (_endpoints, Clients { sqs, dynamodb, .. }) = start().await;
     let resources = provision(&Template::read(&Parameters::new()).unwrap(), &sqs, &dynamodb).await.unwrap();
     let name = &resources.tables["DeliveryLogTable"];
-    let told = dynamodb.describe_table().table_name(name).send().await.unwrap();
-    let indexes = told.table().unwrap().global_secondary_indexes();
+    let described = dynamodb.describe_table().table_name(name).send().await.unwrap();
+    let indexes = described.table().unwrap().global_secondary_indexes();
     let mut names: Vec<_> = indexes.iter().filter_map(|index| index.index_name()).collect();
     names.sort_unstable();
     assert_eq!(names, ["by_account", "by_destination"]);
@@ -64,8 +64,8 @@ async fn the_delivery_log_has_its_indexes_and_expires() {
     assert_eq!(projection.projection_type(), Some(&ProjectionType::Include));
     assert_eq!(projection.non_key_attributes().len(), 14);
 
-    let told = dynamodb.describe_time_to_live().table_name(name).send().await.unwrap();
-    let expiry = told.time_to_live_description().unwrap();
+    let described = dynamodb.describe_time_to_live().table_name(name).send().await.unwrap();
+    let expiry = described.time_to_live_description().unwrap();
     assert_eq!(expiry.attribute_name(), Some("expires_at"));
     assert_eq!(expiry.time_to_live_status(), Some(&TimeToLiveStatus::Enabled));
 }

@@ -1,4 +1,4 @@
-//! Told what to answer while it runs: `curl -k -X PUT 'https://localhost:PORT/__answer/hooks?status=500'`.
+//! Changes answers while the receiver runs: `curl -k -X PUT 'https://localhost:PORT/__answer/hooks?status=500'`.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use hyper::{Method, StatusCode};
 use super::script::Answer;
 use super::state::Shared;
 
-/// Where orders go. What follows it is the path they are for; nothing: every path without orders of its own.
+/// The path of commands, followed by the path whose answer changes: by none, for every path without its own answer.
 const PREFIX: &str = "/__answer";
 
-const USAGE: &str = "say ?status=500, or any other status, or hang, or drop\n";
+const USAGE: &str = "add ?status=N with a status from 200 to 599, or ?status=hang, or ?status=drop\n";
 
-/// An order, if it is one: what to say to who gave it.
-pub(super) fn obey(
+/// Performs a request that is a command, and returns the response to it; `None` for any other request.
+pub(super) fn handle(
     method: &Method,
     path: &str,
     query: &str,
@@ -21,19 +21,19 @@ pub(super) fn obey(
 ) -> Option<(StatusCode, String)> {
     let path = path.strip_prefix(PREFIX).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     if method != Method::PUT {
-        return Some((StatusCode::METHOD_NOT_ALLOWED, "orders are given by PUT\n".to_owned()));
+        return Some((StatusCode::METHOD_NOT_ALLOWED, "send commands with PUT\n".to_owned()));
     }
     let status = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "status");
     let Some(answer) = status.as_ref().and_then(|(_, value)| Answer::parse(value)) else {
         return Some((StatusCode::BAD_REQUEST, USAGE.to_owned()));
     };
-    let told = status.map(|(_, value)| value.into_owned()).unwrap_or_default();
+    let text = status.map(|(_, value)| value.into_owned()).unwrap_or_default();
     let script = &mut shared.state().script;
     if path.is_empty() {
         script.everywhere(answer);
-        Some((StatusCode::OK, format!("from now on: {told}\n")))
+        Some((StatusCode::OK, format!("the answer is now: {text}\n")))
     } else {
         script.always(path, answer);
-        Some((StatusCode::OK, format!("from now on, {path}: {told}\n")))
+        Some((StatusCode::OK, format!("the answer of {path} is now: {text}\n")))
     }
 }

@@ -1,4 +1,4 @@
-//! Event and payload, by parsers that share nothing with the sender.
+//! Reads event and payload with parsers that share no code with the sender.
 
 use std::convert::Infallible;
 
@@ -8,13 +8,13 @@ use hyper::{HeaderMap, header};
 
 /// The two fields of a webhook.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Fields {
+pub(super) struct WebhookFields {
     pub(super) event: Option<String>,
     pub(super) payload: Option<Bytes>,
 }
 
-impl Fields {
-    /// From a multipart body if there is one, else from the query.
+impl WebhookFields {
+    /// Reads the fields from a multipart body if there is one, else from the query.
     pub(super) async fn read(query: &str, headers: &HeaderMap, body: &Bytes) -> Self {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         match content_type.and_then(|value| multer::parse_boundary(value).ok()) {
@@ -57,19 +57,19 @@ mod tests {
 
     #[tokio::test]
     async fn both_ways_of_sending_give_the_same_fields() {
-        let expected = Fields {
+        let expected = WebhookFields {
             event: Some("conversation.completed".to_owned()),
             payload: Some(Bytes::from_static("{\"notes\":\"é & ü\"}".as_bytes())),
         };
         let query =
             "tenant=1&event=conversation.completed&payload=%7B%22notes%22%3A%22%C3%A9+%26+%C3%BC%22%7D";
-        assert_eq!(Fields::read(query, &HeaderMap::new(), &Bytes::new()).await, expected);
+        assert_eq!(WebhookFields::read(query, &HeaderMap::new(), &Bytes::new()).await, expected);
 
         let body = "--b\r\nContent-Disposition: form-data; name=\"event\"\r\n\r\nconversation.completed\r\n\
                     --b\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n{\"notes\":\"é & ü\"}\r\n--b--\r\n";
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, "multipart/form-data; boundary=b".parse().unwrap());
-        assert_eq!(Fields::read("tenant=1", &headers, &Bytes::from(body)).await, expected);
+        assert_eq!(WebhookFields::read("tenant=1", &headers, &Bytes::from(body)).await, expected);
     }
 
     #[tokio::test]
@@ -77,8 +77,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, "multipart/form-data; boundary=b".parse().unwrap());
         assert_eq!(
-            Fields::read("", &headers, &Bytes::from_static(b"--b\r\nnothing")).await,
-            Fields::default()
+            WebhookFields::read("", &headers, &Bytes::from_static(b"--b\r\nnothing")).await,
+            WebhookFields::default()
         );
     }
 }

@@ -1,7 +1,7 @@
-//! The example receiver: what a customer's endpoint does, on https, and as badly as it is told to.
+//! The example receiver: a customer's https endpoint, which succeeds or fails as it is told to.
 //!
-//! server.rs takes connections, fields.rs reads event and payload out of a request, signature.rs checks it, script.rs
-//! says what to answer and control.rs lets people change that. state.rs keeps requests for tests to look at.
+//! server.rs accepts connections, fields.rs reads event and payload from a request, signature.rs verifies it, script.rs
+//! chooses the answer and control.rs lets people change it. state.rs keeps requests for tests.
 
 mod control;
 mod fields;
@@ -35,7 +35,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Serves on this socket.
+    /// Starts serving on this socket.
     pub fn start(listener: TcpListener, tls: Arc<ServerConfig>, clock: Clock) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared { clock, state: Mutex::default(), arrivals: watch::Sender::new(0) });
@@ -43,13 +43,13 @@ impl Receiver {
         Ok(Self { address, shared, server })
     }
 
-    /// Closes its socket and all connections, and returns when that is done.
+    /// Closes the socket and every connection, and returns when that is done.
     pub async fn stop(&mut self) {
         self.server.abort();
-        let _ = (&mut self.server).await; // it was aborted
+        let _ = (&mut self.server).await; // the error is the abort
     }
 
-    /// The URL of a path: `/hooks`.
+    /// The URL of a path such as `/hooks`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         if self.address.ip().is_loopback() {
@@ -59,40 +59,40 @@ impl Receiver {
         }
     }
 
-    /// Checks requests to this path with this secret from now on: `whsec_…`.
+    /// Verifies requests to this path with this secret (`whsec_…`) from now on.
     pub fn trust(&self, path: &str, secret: &str) -> Result<(), WebhookError> {
         self.shared.state().secrets.insert(path.to_owned(), Webhook::new(secret)?);
         Ok(())
     }
 
-    /// Answers requests to this path so from now on.
+    /// Sets the answer to requests to this path.
     pub fn answer(&self, path: &str, answer: Answer) {
         self.shared.state().script.always(path, answer);
     }
 
-    /// Answers the next requests to this path so, one after the other, before it goes on as always.
+    /// Sets the answers to the next requests to this path, one each, before its usual answer applies again.
     pub fn answer_next(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
         self.shared.state().script.next(path, answers);
     }
 
-    /// Answers requests so wherever nothing else was said. At first: 200.
+    /// Sets the answer of every path that has none of its own; 200 unless set.
     pub fn answer_everywhere(&self, answer: Answer) {
         self.shared.state().script.everywhere(answer);
     }
 
-    /// What arrived at this path, in order.
+    /// The requests to this path, in order of arrival.
     #[must_use]
     pub fn received(&self, path: &str) -> Vec<Received> {
         self.shared.state().received.iter().filter(|request| request.path == path).cloned().collect()
     }
 
-    /// All that arrived, in order.
+    /// Every request, in order of arrival.
     #[must_use]
     pub fn all(&self) -> Vec<Received> {
         self.shared.state().received.clone()
     }
 
-    /// What arrived at this path, once that is so many requests.
+    /// Waits until this path has received `count` requests, and returns all of its requests.
     pub async fn wait_for(&self, path: &str, count: usize) -> Vec<Received> {
         // Cannot fail: `self` holds the sender.
         let _ = self.shared.arrivals.subscribe().wait_for(|_| self.received(path).len() >= count).await;

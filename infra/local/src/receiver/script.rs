@@ -1,22 +1,22 @@
-//! What the receiver answers.
+//! The answers of the receiver.
 
 use std::collections::{HashMap, VecDeque};
 
-/// What becomes of a request.
+/// How the receiver answers a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// This status, no body.
+    /// This status, without a body.
     Status(u16),
     /// This status and body.
     Body(u16, String),
-    /// Nothing, for as long as the sender waits.
+    /// No response; the connection stays open for as long as the sender waits.
     Hang,
-    /// The connection is closed without a response.
+    /// No response; the connection is closed.
     Drop,
 }
 
 impl Answer {
-    /// Reads how a person writes it: a status, `hang`, `drop`.
+    /// Parses what a person types: a status, `hang` or `drop`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         match text {
             "hang" => Some(Self::Hang),
@@ -52,7 +52,7 @@ impl Script {
         self.everywhere = Some(answer);
     }
 
-    /// The answer to the request that arrives now.
+    /// Takes the answer to the next request to this path.
     pub(super) fn answer(&mut self, path: &str) -> Answer {
         let script = self.paths.get_mut(path);
         let own = script.and_then(|script| script.next.pop_front().or_else(|| script.always.clone()));

@@ -1,4 +1,4 @@
-//! Connections: TLS, HTTP/1.1, one request after the other.
+//! Serves connections: TLS, HTTP/1.1, one request at a time.
 
 use std::io;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::control;
-use super::fields::Fields;
+use super::fields::WebhookFields;
 use super::script::Answer;
 use super::signature::Signature;
 use super::state::{Received, Shared};
 
-/// More than any payload of Ringback's has: a conversation record is accepted up to 2 MiB.
+/// More than any payload of Ringback has: it accepts conversation records of up to 2 MiB.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// After a connection that could not be accepted: out of file descriptors, mostly.
+/// The pause after a connection could not be accepted, mostly for lack of file descriptors.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Serves until dropped, and its connections with it.
+/// Serves until dropped, which also closes every connection.
 pub(super) async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, shared: Arc<Shared>) {
     let acceptor = TlsAcceptor::from(tls);
     let mut connections = JoinSet::new();
@@ -54,7 +54,7 @@ async fn serve_connection(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<
         let service = service_fn(|request| answer(request, &shared));
         http1::Builder::new().serve_connection(stream, service).await.map_err(io::Error::other)
     };
-    // A sender that goes away, or a connection that was told to drop: both are what a receiver sees every day.
+    // A sender that disconnects and an answer `Drop` are both normal.
     if let Err(error) = served.await {
         tracing::debug!(%error, "receiver.connection_ended");
     }
@@ -63,12 +63,12 @@ async fn serve_connection(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<
 async fn answer(request: Request<Incoming>, shared: &Arc<Shared>) -> Result<Response<Full<Bytes>>, Failure> {
     let (head, body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
-    if let Some((status, text)) = control::obey(&head.method, head.uri.path(), query, shared) {
+    if let Some((status, text)) = control::handle(&head.method, head.uri.path(), query, shared) {
         return respond(status, text);
     }
     let body = Limited::new(body, MAX_BODY_BYTES).collect().await?.to_bytes();
     let (at, at_ms) = (Instant::now(), shared.clock.now_ms());
-    let fields = Fields::read(query, &head.headers, &body).await;
+    let fields = WebhookFields::read(query, &head.headers, &body).await;
     let path = head.uri.path().to_owned();
     let signature = {
         let state = shared.state();

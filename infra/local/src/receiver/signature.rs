@@ -1,24 +1,24 @@
-//! Whether a request is signed: Standard Webhooks, by the reference library's own arithmetic.
+//! Verifies signatures of Standard Webhooks, with the reference library's own computation.
 
 use hyper::HeaderMap;
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
 
-/// Seconds that a timestamp may be away from now, as Standard Webhooks' libraries have it.
+/// Seconds by which a timestamp may differ from now, as in the libraries of Standard Webhooks.
 const TOLERANCE_SECONDS: u64 = 5 * 60;
 
-/// What checking a request's signature came to.
+/// The result of verifying a request's signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signature {
-    /// No secret is known for its path.
+    /// No secret is set for its path.
     Unchecked,
-    /// It is good.
+    /// It is valid.
     Verified,
-    /// It is not, and why.
+    /// It is invalid, for this reason.
     Refused(&'static str),
 }
 
 impl Signature {
-    /// Checks it. The library's `verify` would take the time from the machine; here it is the stack's.
+    /// Verifies a signature at the stack's time; the library's `verify` would use the machine's.
     pub(super) fn check(
         secret: Option<&Webhook>,
         payload: Option<&[u8]>,
@@ -39,17 +39,17 @@ impl Signature {
         now_ms: u64,
     ) -> Result<(), &'static str> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let id = text(HEADER_WEBHOOK_ID).ok_or("no webhook-id")?;
-        let signatures = text(HEADER_WEBHOOK_SIGNATURE).ok_or("no webhook-signature")?;
+        let id = text(HEADER_WEBHOOK_ID).ok_or("webhook-id is missing")?;
+        let signatures = text(HEADER_WEBHOOK_SIGNATURE).ok_or("webhook-signature is missing")?;
         let timestamp = text(HEADER_WEBHOOK_TIMESTAMP)
             .and_then(|text| text.parse().ok())
-            .ok_or("no webhook-timestamp")?;
+            .ok_or("webhook-timestamp is missing or not a number")?;
         if u64::try_from(timestamp).map_or(u64::MAX, |timestamp| timestamp.abs_diff(now_ms / 1000))
             > TOLERANCE_SECONDS
         {
-            return Err("webhook-timestamp is not now");
+            return Err("webhook-timestamp is over 5 minutes from now");
         }
-        let expected = secret.sign(id, timestamp, payload).map_err(|_| "payload is no text")?;
+        let expected = secret.sign(id, timestamp, payload).map_err(|_| "payload is not text")?;
         signatures
             .split(' ')
             .any(|signature| signature == expected)
@@ -64,7 +64,7 @@ mod tests {
 
     const NOW_MS: u64 = 1_614_265_330_000;
 
-    /// The example of the reference libraries.
+    /// Checks the example of the reference libraries.
     fn check(signature: &str, payload: &str, now_ms: u64) -> Signature {
         let secret = Webhook::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let mut headers = HeaderMap::new();
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(check(good, "{}", NOW_MS), Signature::Refused("webhook-signature is wrong"));
         assert_eq!(
             check(good, payload, NOW_MS + 301_000),
-            Signature::Refused("webhook-timestamp is not now")
+            Signature::Refused("webhook-timestamp is over 5 minutes from now")
         );
     }
 

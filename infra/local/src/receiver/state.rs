@@ -1,4 +1,4 @@
-//! What the receiver has received, and what it is told to answer.
+//! The requests that the receiver has received, and the answers that it gives.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,31 +16,31 @@ use crate::clock::Clock;
 /// A request as it arrived. Its payload is a customer's: for tests, not for logs.
 #[derive(Clone)]
 pub struct Received {
-    /// When its body was read, by this process's own clock.
+    /// When its body was read, by this process's monotonic clock.
     pub at: Instant,
-    /// When its body was read, in milliseconds since the epoch, by the stack's clock.
+    /// When its body was read, in epoch milliseconds of the stack's clock.
     pub at_ms: u64,
     /// The method.
     pub method: Method,
     /// The path.
     pub path: String,
-    /// The query as it came.
+    /// The raw query.
     pub query: Option<String>,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body as it came.
+    /// The raw body.
     pub body: Bytes,
     /// The field `event`, from the query or the form.
     pub event: Option<String>,
-    /// The field `payload`, to the byte.
+    /// The field `payload`, byte for byte.
     pub payload: Option<Bytes>,
-    /// Whether it is signed.
+    /// The result of verifying its signature.
     pub signature: Signature,
-    /// What it was answered.
+    /// How it was answered.
     pub answer: Answer,
 }
 
-/// What the server and its handle both know.
+/// What the server and its handle share.
 pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) state: Mutex<State>,
@@ -59,7 +59,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What to answer to the request that arrives now.
+    /// Takes the answer to the next request to this path.
     pub(super) fn answer(&self, path: &str) -> Answer {
         self.state().script.answer(path)
     }

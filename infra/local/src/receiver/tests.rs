@@ -1,14 +1,14 @@
-//! Over TLS, by an HTTP client of its own.
+//! The receiver over TLS, with an independent HTTP client.
 
 use super::*;
 use crate::certificates::Authority;
 
 async fn start() -> (Receiver, reqwest::Client) {
-    // Fails when another test was first; either way the provider is there.
+    // Fails if another test has installed the provider already.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let authority = Authority::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (clock, _hand) = Clock::manual(1_614_265_330_000);
+    let (clock, _control) = Clock::manual(1_614_265_330_000);
     let receiver = Receiver::start(listener, authority.server_config().unwrap(), clock).unwrap();
     let root = reqwest::Certificate::from_pem(authority.pem().as_bytes()).unwrap();
     let client =
@@ -40,17 +40,18 @@ async fn a_request_is_kept_with_its_fields_and_its_signature() {
 async fn it_answers_as_told_over_the_wire() {
     let (receiver, client) = start().await;
     let status = async |path: &str| client.post(receiver.url(path)).send().await.unwrap().status().as_u16();
-    let tell = async |order: &str| client.put(receiver.url(order)).send().await.unwrap().status().as_u16();
+    let tell =
+        async |command: &str| client.put(receiver.url(command)).send().await.unwrap().status().as_u16();
 
     assert_eq!(tell("/__answer/hooks?status=503").await, 200);
     assert_eq!(tell("/__answer?status=404").await, 200);
     assert_eq!((status("/hooks").await, status("/else").await), (503, 404));
     receiver.answer_next("/hooks", [Answer::Body(201, "made".to_owned())]);
     assert_eq!((status("/hooks").await, status("/hooks").await), (201, 503));
-    for order in ["/__answer/hooks", "/__answer/hooks?status=no"] {
-        assert_eq!(tell(order).await, 400, "{order}");
+    for command in ["/__answer/hooks", "/__answer/hooks?status=no"] {
+        assert_eq!(tell(command).await, 400, "{command}");
     }
-    assert!(receiver.received("/__answer/hooks").is_empty(), "orders are no webhooks");
+    assert!(receiver.received("/__answer/hooks").is_empty(), "commands are not kept as webhooks");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ pub(crate) struct Endpoint {
     state: Mutex<State>,
     journal: Journal,
     pub(super) clock: Clock,
-    /// Notified when the next timeout ends earlier than `run_timers` waits for.
+    /// Notified when a timeout ends before the time that `run_timers` waits for.
     pub(super) earlier_timeout: Notify,
 }
 
@@ -100,12 +100,12 @@ pub(super) mod tests {
 
     use super::super::store::fixture::{TestStore, bodies, message, name, redrive_to, up_to_ten};
     use super::*;
-    use crate::clock::Hand;
+    use crate::clock::ClockControl;
 
     /// An endpoint in memory with the queues of the test store.
-    pub(crate) fn endpoint(test: TestStore) -> (Endpoint, Hand) {
-        let (clock, hand) = Clock::manual(test.tx.now);
-        (Endpoint::new(test.store, Journal::none(), clock), hand)
+    pub(crate) fn endpoint(test: TestStore) -> (Endpoint, ClockControl) {
+        let (clock, control) = Clock::manual(test.tx.now);
+        (Endpoint::new(test.store, Journal::none(), clock), control)
     }
 
     pub(crate) async fn send(endpoint: &Endpoint, queue: &str, body: &str) {
@@ -118,7 +118,7 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn each_of_two_messages_wakes_a_poll_of_its_own() {
-        let (endpoint, _hand) = endpoint(TestStore::new().with_queue("q", &[]));
+        let (endpoint, _control) = endpoint(TestStore::new().with_queue("q", &[]));
         let (queue, request) = (name("q"), ReceiveRequest { max: 1, ..up_to_ten() });
         let mut first = Box::pin(endpoint.receive(&queue, &request, 20));
         let mut second = Box::pin(endpoint.receive(&queue, &request, 20));
@@ -133,7 +133,7 @@ pub(super) mod tests {
     async fn a_dead_letter_wakes_a_long_poll_of_the_dead_letter_queue() {
         let policy = redrive_to("dlq", 1);
         let test = TestStore::new().with_queue("dlq", &[]);
-        let (endpoint, _hand) =
+        let (endpoint, _control) =
             endpoint(test.with_queue("q", &[("RedrivePolicy", &policy), ("VisibilityTimeout", "0")]));
         let (queue, dlq, request) = (name("q"), name("dlq"), up_to_ten());
         send(&endpoint, "q", "poison").await;

@@ -27,8 +27,8 @@ const REQUEST_BYTES: usize = 7 * 1_048_576;
 
 const STOPPED: SqsError = SqsError::InternalFailure("The endpoint has stopped.");
 
-/// What every connection has. Connections outlive the future that serves them, so they own neither
-/// the endpoint nor its file, and a request that is running when the endpoint stops ends then.
+/// The state of every connection. Connections outlive the future that serves them, so they own neither the endpoint nor
+/// its file; requests that are running when the endpoint stops fail.
 #[derive(Clone)]
 struct Server {
     endpoint: Weak<Endpoint>,

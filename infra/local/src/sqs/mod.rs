@@ -9,12 +9,12 @@
 //! | actions/ | one file for each group of actions: reads a request, runs a transaction, writes the response |
 //! | endpoint.rs, timers.rs | the store behind a lock, long polls; what happens when a timeout ends |
 //! | store/ | the rules, without clock or I/O: queues, messages, visibility, redrive |
-//! | journal/ | what is on disk, written in groups by a thread of its own |
+//! | journal/ | what is on disk, written in groups by its own thread |
 //! | limits.rs, error.rs, queue_name.rs | SQS's quotas, its errors, its names |
 //!
-//! Every statement about behaviour is Amazon's documentation's; where that leaves a choice, the comment says so. Actions,
-//! attributes and parameters that are not here are refused by name. FIFO queues, message attributes, tags, message move
-//! tasks, the XML query protocol, signatures, policies, KMS and throttling are not here.
+//! Every statement about behaviour is from Amazon's documentation; where that leaves a choice, the comment says so.
+//! Actions, attributes and parameters that are not here are refused by name. FIFO queues, message attributes, tags,
+//! message move tasks, the XML query protocol, signatures, policies, KMS and throttling are not here.
 
 mod actions;
 mod characters;
@@ -57,7 +57,7 @@ impl Sqs {
     /// endpoint acknowledged is there again after the process was killed.
     ///
     /// # Errors
-    /// The file cannot be opened, is in use by another endpoint, or is none of ours.
+    /// The file cannot be opened, is in use by another endpoint, or is not one of this program.
     pub fn open(path: impl AsRef<Path>, clock: Clock) -> Result<Self, OpenError> {
         let (journal, snapshot) = Journal::open(path.as_ref())?;
         let store = Store::restore(snapshot, clock.now_ms());

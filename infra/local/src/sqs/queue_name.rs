@@ -34,14 +34,14 @@ impl QueueName {
         }
     }
 
-    /// Reads the name at the end of a queue URL. The host does not matter: one endpoint has several (a port map, a proxy).
+    /// Reads the name at the end of a queue URL. The host does not matter: an endpoint has several (port map, proxy).
     pub(crate) fn from_url(url: &str) -> Result<Self, SqsError> {
         let name = url.rsplit('/').next().unwrap_or_default();
         Self::parse(name).map_err(|_| SqsError::InvalidAddress(url.to_owned()))
     }
 
-    /// Reads the name at the end of `arn:aws:sqs:REGION:ACCOUNT:NAME`. Region and account do not matter: this endpoint is
-    /// one account in one region, so a template that is written for another pair still finds its queues.
+    /// Reads the name at the end of `arn:aws:sqs:REGION:ACCOUNT:NAME`. Region and account do not matter: this endpoint
+    /// is one account in one region, so a template that is written for another pair still finds its queues.
     pub(crate) fn from_arn(arn: &str) -> Option<Self> {
         match arn.split(':').collect::<Vec<_>>()[..] {
             ["arn", _, "sqs", _, _, name] => Self::parse(name).ok(),

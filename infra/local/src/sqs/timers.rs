@@ -46,14 +46,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_timeout_that_ends_earlier_is_processed_in_time() {
-        let (endpoint, hand) = endpoint(TestStore::new().with_queue("q", &[]));
+        let (endpoint, control) = endpoint(TestStore::new().with_queue("q", &[]));
         let (queue, request) = (name("q"), ReceiveRequest { visibility_timeout: Some(2), ..up_to_ten() });
         let mut timers = Box::pin(endpoint.run_timers());
         send(&endpoint, "q", "a").await;
         assert!(timers.as_mut().now_or_never().is_none());
         endpoint.receive(&queue, &request, 0).await.unwrap();
         assert!(timers.as_mut().now_or_never().is_none());
-        hand.advance(Duration::from_secs(2));
+        control.advance(Duration::from_secs(2));
         assert!(timers.as_mut().now_or_never().is_none());
         let visible = endpoint.transact(|store, _| Ok(store.queue(&queue)?.messages().visible())).await;
         assert_eq!(visible, Ok(1));

@@ -1,17 +1,17 @@
-//! What the template makes depend on its parameters, once these are values.
+//! Applies the template's conditions, once its parameters have values.
 
 use serde_json::Value;
 
 use super::error::TemplateError;
 
-/// What an `!If` gives to leave a property out.
+/// The value by which an `!If` omits a property.
 const NO_VALUE: &str = "AWS::NoValue";
 
-/// Replaces every `!If` by the branch that counts, and takes out the resources whose condition does not hold.
-pub(super) fn decide(root: &mut Value) -> Result<(), TemplateError> {
+/// Replaces every `!If` by the branch that applies, and removes resources whose condition is false.
+pub(super) fn apply(root: &mut Value) -> Result<(), TemplateError> {
     let conditions = root.get("Conditions").and_then(Value::as_object).cloned().unwrap_or_default();
     let holds = |name: &str| {
-        let condition = conditions.get(name).ok_or_else(|| TemplateError::of(name, "is no condition"))?;
+        let condition = conditions.get(name).ok_or_else(|| TemplateError::of(name, "is not a condition"))?;
         evaluate(condition)
     };
     let Some(resources) = root.get_mut("Resources").and_then(Value::as_object_mut) else { return Ok(()) };
@@ -19,7 +19,7 @@ pub(super) fn decide(root: &mut Value) -> Result<(), TemplateError> {
     for (id, resource) in resources.iter_mut() {
         match resource.get("Condition").and_then(Value::as_str) {
             Some(name) if !holds(name)? => left_out.push(id.clone()),
-            _ => choose(resource, &holds)?,
+            _ => resolve_ifs(resource, &holds)?,
         }
     }
     resources.retain(|id, _| !left_out.contains(id));
@@ -39,7 +39,7 @@ fn evaluate(condition: &Value) -> Result<bool, TemplateError> {
     }
 }
 
-fn choose(
+fn resolve_ifs(
     value: &mut Value,
     holds: &impl Fn(&str) -> Result<bool, TemplateError>,
 ) -> Result<(), TemplateError> {
@@ -47,8 +47,8 @@ fn choose(
         *value = if holds(name)? { then.clone() } else { otherwise.clone() };
     }
     match value {
-        Value::Array(items) => items.iter_mut().try_for_each(|item| choose(item, holds))?,
-        Value::Object(entries) => entries.values_mut().try_for_each(|entry| choose(entry, holds))?,
+        Value::Array(items) => items.iter_mut().try_for_each(|item| resolve_ifs(item, holds))?,
+        Value::Object(entries) => entries.values_mut().try_for_each(|entry| resolve_ifs(entry, holds))?,
         _ => {}
     }
     match value {
@@ -84,7 +84,7 @@ mod tests {
                 "Alarm": {"Condition": "HasKey", "Properties": {}},
             },
         });
-        decide(&mut root).unwrap();
+        apply(&mut root).unwrap();
         root["Resources"].take()
     }
 
@@ -104,9 +104,9 @@ mod tests {
     fn what_cannot_be_decided_is_named() {
         let with = |condition: Value, used: &str| {
             let mut root = json!({"Conditions": {"Has": condition}, "Resources": {"A": {"Condition": used}}});
-            decide(&mut root).unwrap_err().to_string()
+            apply(&mut root).unwrap_err().to_string()
         };
         assert!(with(json!({"Fn::Or": []}), "Has").contains("Fn::Or"));
-        assert_eq!(with(json!({"Fn::Equals": ["a", "a"]}), "Hat"), "template.yaml: Hat: is no condition");
+        assert_eq!(with(json!({"Fn::Equals": ["a", "a"]}), "Hat"), "template.yaml: Hat: is not a condition");
     }
 }

@@ -1,12 +1,12 @@
-//! What is wrong with a template.
+//! Why a template cannot be used.
 
-/// What is wrong with the template.
+/// Why the template cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// It is no YAML, or uses a tag that CloudFormation has not.
+    /// It is not YAML, or uses a tag that CloudFormation does not have.
     #[error("template.yaml: {0}")]
     Yaml(String),
-    /// A resource lacks a property, or one of its properties is not what it can be here.
+    /// A resource lacks a property, or has one that the local stack does not support.
     #[error("template.yaml: {resource}: {message}")]
     Resource {
         /// Logical id, or section.
@@ -15,7 +15,7 @@ pub enum TemplateError {
         message: String,
     },
     /// An expression names something that has no value on this machine.
-    #[error("template.yaml: {0} has no value here")]
+    #[error("template.yaml: {0} has no value in the local stack")]
     Unresolved(String),
 }
 

@@ -1,4 +1,4 @@
-//! What invokes a function besides queues: its SAM events.
+//! A function's SAM events: what invokes it besides queues.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use serde::de::IgnoredAny;
 use super::error::TemplateError;
 use super::resource::Resource;
 
-/// One of them. A type that is in no list is an error, so that nothing new is left out in silence.
+/// One event. A type that is not listed is an error, so that nothing new is silently ignored.
 #[derive(Deserialize)]
 #[serde(tag = "Type", content = "Properties")]
 pub(super) enum Event {
     HttpApi(HttpApi),
     ScheduleV2(ScheduleV2),
-    /// There is no bus on one machine: whoever plays it invokes the function as the bus would.
+    /// One machine has no event bus; a caller can invoke the function as the bus would.
     #[serde(rename = "EventBridgeRule")]
     BusRule(IgnoredAny),
 }

@@ -1,22 +1,22 @@
-//! A value that is known only once its resources exist: `!Ref EventsQueue` is a URL.
+//! A value that is known only once its resources exist, such as `!Ref EventsQueue`, which is a URL.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use super::error::TemplateError;
 
-/// What the resources of a stack turned out to be.
+/// The values of a stack's resources.
 pub trait Resolve {
-    /// What `!Ref` gives: a queue's URL, a table's name.
+    /// The value of `!Ref`: a queue's URL, a table's name.
     fn reference(&self, id: &str) -> Option<String>;
-    /// What `!GetAtt` gives: `Arn`.
+    /// The value of `!GetAtt`, for the attribute `Arn`.
     fn attribute(&self, id: &str, attribute: &str) -> Option<String>;
 }
 
-/// A text, or where it comes from.
+/// A string, or how to compute it from the resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expression {
-    /// It stands in the template.
+    /// A string of the template.
     Literal(String),
     /// `!Ref`.
     Reference(String),
@@ -27,7 +27,7 @@ pub enum Expression {
 }
 
 impl Expression {
-    /// The text, once every resource exists.
+    /// The string, once every resource exists.
     pub fn evaluate(&self, resources: &impl Resolve) -> Result<String, TemplateError> {
         match self {
             Self::Literal(text) => Ok(text.clone()),
@@ -51,7 +51,7 @@ impl Expression {
                 .next()
                 .and_then(|(function, argument)| Self::read_call(function, argument))
                 .ok_or_else(|| format!("the local stack cannot evaluate {value}")),
-            _ => Err(format!("{value} is no text")),
+            _ => Err(format!("{value} is not a string")),
         }
     }
 
@@ -67,7 +67,7 @@ impl Expression {
         }
     }
 
-    /// `${Id}` and `${Id.Attribute}` among literal text.
+    /// Reads `${Id}` and `${Id.Attribute}` within literal text.
     fn read_pattern(pattern: &str) -> Option<Self> {
         let mut pieces = pattern.split("${");
         let mut parts = vec![Self::Literal(pieces.next()?.to_owned())];
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for Expression {
     }
 }
 
-/// A place where the template must name another resource by its ARN: `!GetAtt EventsQueue.Arn`. Holds the logical id.
+/// A property that must name another resource by its ARN: `!GetAtt EventsQueue.Arn`. Holds the logical id.
 #[derive(Deserialize)]
 #[serde(try_from = "Expression")]
 pub(super) struct ArnOf(pub(super) String);
@@ -105,7 +105,7 @@ impl TryFrom<Expression> for ArnOf {
     }
 }
 
-/// A place where the template must name another resource by `!Ref`. Holds the logical id.
+/// A property that must name another resource by `!Ref`. Holds the logical id.
 #[derive(Deserialize)]
 #[serde(try_from = "Expression")]
 pub(super) struct RefTo(pub(super) String);

@@ -20,19 +20,19 @@ pub struct Function {
     pub timeout: Duration,
     /// Memory in MiB, which a function can read in its environment.
     pub memory_mib: u32,
-    /// How an invocation is treated whose caller does not wait.
-    pub asynchronous: Option<Asynchronous>,
+    /// Settings for asynchronous invocations, if the function has any.
+    pub asynchronous: Option<AsyncInvokeConfig>,
     /// Whether Lambda lets it invoke itself without end.
     pub allows_loops: bool,
     variables: BTreeMap<String, Expression>,
 }
 
-/// How an invocation is treated whose caller does not wait.
+/// What happens to an asynchronous invocation that fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asynchronous {
-    /// Tries after the first.
+pub struct AsyncInvokeConfig {
+    /// The maximum number of retries after the first attempt.
     pub retries: u32,
-    /// Logical id of the queue that what failed goes to.
+    /// Logical id of the queue for invocations that failed every time.
     pub on_failure: String,
 }
 
@@ -87,7 +87,7 @@ impl Function {
             binary: resource.build_property("Binary")?.to_owned(),
             timeout: Duration::from_secs(properties.timeout),
             memory_mib: properties.memory_size,
-            asynchronous: properties.event_invoke_config.map(|config| Asynchronous {
+            asynchronous: properties.event_invoke_config.map(|config| AsyncInvokeConfig {
                 retries: config.maximum_retry_attempts,
                 on_failure: config.destination_config.on_failure.destination.0,
             }),

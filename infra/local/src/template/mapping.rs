@@ -10,7 +10,7 @@ use super::resource::Resource;
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
 const MAX_BATCH_SIZE: u32 = 10;
 
-/// The one response type there is; anything else would be a spelling mistake that CloudFormation finds too late.
+/// The only response type; anything else is a misspelling that CloudFormation would find too late.
 const PARTIAL_BATCHES: &str = "ReportBatchItemFailures";
 
 /// Messages of this queue invoke this function.
@@ -22,9 +22,9 @@ pub struct Mapping {
     pub queue: String,
     /// Logical id of the function.
     pub function: String,
-    /// Most messages in an invocation.
+    /// The maximum number of messages in an invocation.
     pub batch_size: u32,
-    /// Most invocations at a time.
+    /// The maximum number of concurrent invocations.
     pub maximum_concurrency: u32,
     /// Whether the function says which messages of a batch failed. If not, a batch succeeds or fails as a whole.
     pub reports_failures: bool,
@@ -51,10 +51,13 @@ impl Mapping {
     pub(super) fn read(resource: &Resource<'_>) -> Result<Self, TemplateError> {
         let properties: Properties = resource.properties()?;
         if !(1..=MAX_BATCH_SIZE).contains(&properties.batch_size) {
-            return Err(TemplateError::of(resource.id, "BatchSize takes 1 to 10"));
+            return Err(TemplateError::of(resource.id, "BatchSize must be 1 to 10"));
         }
         if let Some(other) = properties.function_response_types.iter().find(|kind| *kind != PARTIAL_BATCHES) {
-            return Err(TemplateError::of(resource.id, format!("FunctionResponseTypes has no {other}")));
+            return Err(TemplateError::of(
+                resource.id,
+                format!("FunctionResponseTypes must be {PARTIAL_BATCHES}, not {other}"),
+            ));
         }
         Ok(Self {
             id: resource.id.to_owned(),

@@ -1,8 +1,8 @@
-//! Reads `infra/template.yaml`, so that what runs on this machine is what is deployed, with no second list.
+//! Reads `infra/template.yaml`, so that this machine runs exactly what is deployed, without a second list.
 //!
-//! Start at [`Template::read`]. yaml.rs turns CloudFormation's short forms into its long ones, parameters.rs puts
-//! values in, conditions.rs follows from them what there is, resource.rs tells the kinds of resources apart, each of which has a file. What is not understood is an
-//! error that names it.
+//! Start at [`Template::read`]. yaml.rs turns CloudFormation's short forms into long ones, parameters.rs substitutes
+//! values, conditions.rs applies the conditions, and resource.rs distinguishes the kinds of resources; each kind has a
+//! file. Whatever is not understood is an error that names it.
 
 mod conditions;
 mod error;
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 pub use error::TemplateError;
 pub use expression::{Expression, Resolve};
-pub use function::{Asynchronous, Function};
+pub use function::{AsyncInvokeConfig, Function};
 pub use mapping::Mapping;
 pub use parameters::Parameters;
 pub use queue::{Queue, Redrive};
@@ -37,10 +37,10 @@ use resource::{Kind, Resource};
 /// The template as it was when this program was built.
 const EMBEDDED: &str = include_str!("../../../template.yaml");
 
-/// What of the template exists on one machine.
+/// The part of the template that exists on one machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    /// Queues, dead-letter queues among them.
+    /// Queues, including dead-letter queues.
     pub queues: Vec<Queue>,
     /// Tables.
     pub tables: Vec<Table>,
@@ -52,20 +52,20 @@ pub struct Template {
     pub mappings: Vec<Mapping>,
     /// Which HTTP request invokes which function.
     pub routes: Vec<Route>,
-    /// What invokes functions again and again.
+    /// Which function is invoked at which rate.
     pub schedules: Vec<Schedule>,
 }
 
 impl Template {
-    /// Reads the template that this program was built with; a parameter that is not given is at its default.
+    /// Reads the template that this program was built with; a parameter that is not given has its default.
     pub fn read(given: &Parameters) -> Result<Self, TemplateError> {
         Self::parse(EMBEDDED, given)
     }
 
     fn parse(text: &str, given: &Parameters) -> Result<Self, TemplateError> {
         let mut root = yaml::parse(text)?;
-        parameters::put_values(&mut root, given)?;
-        conditions::decide(&mut root)?;
+        parameters::substitute(&mut root, given)?;
+        conditions::apply(&mut root)?;
         let globals = root.pointer("/Globals/Function").cloned().unwrap_or(Value::Null);
         let mut template = Self {
             queues: Vec::new(),
@@ -106,12 +106,12 @@ impl Template {
         Ok(())
     }
 
-    /// The function of this logical id.
+    /// The function with this logical id.
     pub fn function(&self, id: &str) -> Result<&Function, TemplateError> {
         self.functions
             .iter()
             .find(|function| function.id == id)
-            .ok_or_else(|| TemplateError::of(id, "is no function of the template"))
+            .ok_or_else(|| TemplateError::of(id, "is not a function of the template"))
     }
 }
 

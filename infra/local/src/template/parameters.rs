@@ -1,4 +1,4 @@
-//! A reference to a parameter is the value that it is given, or else its default.
+//! Replaces references to parameters by their values: the given one, or else the default.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,18 @@ use super::error::TemplateError;
 pub type Parameters = BTreeMap<String, String>;
 
 /// Replaces every `Ref` to a parameter by the parameter's value.
-pub(super) fn put_values(root: &mut Value, given: &Parameters) -> Result<(), TemplateError> {
+pub(super) fn substitute(root: &mut Value, given: &Parameters) -> Result<(), TemplateError> {
     let mut values = Map::new();
     for (name, parameter) in section(root, "Parameters")? {
         let given = given.get(name).map(|value| Value::from(value.as_str()));
         let value = given.or_else(|| parameter.get("Default").cloned());
-        values.insert(name.clone(), value.ok_or_else(|| TemplateError::of(name, "has no Default"))?);
+        values.insert(
+            name.clone(),
+            value.ok_or_else(|| TemplateError::of(name, "has no Default, so it must be given a value"))?,
+        );
     }
     if let Some(unknown) = given.keys().find(|name| !values.contains_key(*name)) {
-        return Err(TemplateError::of(unknown, "is no parameter"));
+        return Err(TemplateError::of(unknown, "is not a parameter"));
     }
     replace(root, &values);
     Ok(())
@@ -38,7 +41,7 @@ fn replace(value: &mut Value, values: &Map<String, Value>) {
     }
 }
 
-/// A section of the template, which must be there.
+/// A section of the template, which must exist.
 pub(super) fn section<'a>(
     root: &'a Value,
     name: &str,
@@ -58,21 +61,21 @@ mod tests {
             "Parameters": {"Days": {"Type": "Number", "Default": 30}, "Url": {"Type": "String", "Default": ""}},
             "Resources": {"A": {"Keep": {"Ref": "Days"}, "Url": {"Ref": "Url"}, "Queue": {"Ref": "Queue"}}},
         });
-        put_values(&mut root, &Parameters::from([("Url".to_owned(), "x".to_owned())])).unwrap();
+        substitute(&mut root, &Parameters::from([("Url".to_owned(), "x".to_owned())])).unwrap();
         assert_eq!(root["Resources"]["A"], json!({"Keep": 30, "Url": "x", "Queue": {"Ref": "Queue"}}));
     }
 
     #[test]
     fn a_parameter_without_a_default_is_named() {
         let mut root = json!({"Parameters": {"Days": {"Type": "Number"}}});
-        let error = put_values(&mut root, &Parameters::new()).unwrap_err();
-        assert_eq!(error.to_string(), "template.yaml: Days: has no Default");
+        let error = substitute(&mut root, &Parameters::new()).unwrap_err();
+        assert_eq!(error.to_string(), "template.yaml: Days: has no Default, so it must be given a value");
     }
 
     #[test]
     fn a_value_for_no_parameter_is_named() {
         let given = Parameters::from([("Dayz".to_owned(), "1".to_owned())]);
-        let error = put_values(&mut json!({"Parameters": {}}), &given).unwrap_err();
-        assert_eq!(error.to_string(), "template.yaml: Dayz: is no parameter");
+        let error = substitute(&mut json!({"Parameters": {}}), &given).unwrap_err();
+        assert_eq!(error.to_string(), "template.yaml: Dayz: is not a parameter");
     }
 }

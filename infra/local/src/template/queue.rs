@@ -17,11 +17,11 @@ pub struct Queue {
     pub visibility_timeout: Duration,
     /// How long a message is kept.
     pub retention: Duration,
-    /// Where messages go that were received too often.
+    /// Where messages go that are received too often.
     pub redrive: Option<Redrive>,
 }
 
-/// When SQS gives a message up.
+/// When a message goes to which dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redrive {
     /// Logical id of the dead-letter queue.
@@ -38,7 +38,7 @@ struct Properties {
     redrive_policy: Option<RedrivePolicy>,
 }
 
-/// A document of SQS's own, which has its own spelling.
+/// A document of SQS itself, in camel case.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RedrivePolicy {

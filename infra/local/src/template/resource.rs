@@ -1,4 +1,4 @@
-//! One resource before it is read as what it is.
+//! A resource of any type, before its properties are read.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ pub(super) struct Resource<'a> {
     resource: Cow<'a, Value>,
 }
 
-/// What a resource is to one machine.
+/// What a resource is on one machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Queue,
@@ -22,12 +22,12 @@ pub(super) enum Kind {
     Function,
     Mapping,
     Key,
-    /// Exists in the cloud alone, and nothing here needs its like.
+    /// Exists only in the cloud; the local stack needs no equivalent.
     CloudOnly,
 }
 
 impl Kind {
-    /// A type that is in no list is an error, so that nothing new is left out in silence.
+    /// The kind of a resource type. One that is not listed is an error, so that nothing new is silently ignored.
     fn of(name: &str) -> Option<Self> {
         match name {
             "AWS::SQS::Queue" => Some(Self::Queue),
@@ -51,8 +51,9 @@ impl Kind {
 impl<'a> Resource<'a> {
     pub(super) fn read(id: &'a str, resource: &'a Value) -> Result<Self, TemplateError> {
         let name = resource.get("Type").and_then(Value::as_str).unwrap_or_default();
-        let kind = Kind::of(name)
-            .ok_or_else(|| TemplateError::of(id, format!("the local stack knows no {name:?}")))?;
+        let kind = Kind::of(name).ok_or_else(|| {
+            TemplateError::of(id, format!("the local stack does not support the type {name:?}"))
+        })?;
         Ok(Self { id, kind, resource: Cow::Borrowed(resource) })
     }
 
@@ -67,14 +68,14 @@ impl<'a> Resource<'a> {
         Self { resource: Cow::Owned(resource), ..self }
     }
 
-    /// The resource read as `T`; an error names the property.
+    /// Reads the properties as `T`; an error names the property.
     pub(super) fn properties<T: DeserializeOwned>(&self) -> Result<T, TemplateError> {
         let properties = self.resource.get("Properties").unwrap_or(&Value::Null);
         serde_path_to_error::deserialize(properties)
             .map_err(|error| TemplateError::of(self.id, error.to_string()))
     }
 
-    /// What SAM's build is told.
+    /// A property of SAM's build.
     pub(super) fn build_property(&self, name: &str) -> Result<&str, TemplateError> {
         self.resource
             .pointer("/Metadata/BuildProperties")
@@ -112,7 +113,7 @@ mod tests {
         let error = Resource::read("Bus", &json!({"Type": "AWS::Events::EventBus"})).err().unwrap();
         assert_eq!(
             error.to_string(),
-            r#"template.yaml: Bus: the local stack knows no "AWS::Events::EventBus""#
+            r#"template.yaml: Bus: the local stack does not support the type "AWS::Events::EventBus""#
         );
     }
 }

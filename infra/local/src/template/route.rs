@@ -18,13 +18,14 @@ impl Route {
     pub(super) fn read(function: &str, event: HttpApi) -> Result<Self, TemplateError> {
         let HttpApi { method, path } = event;
         if method == "ANY" || path.contains("+}") || !path.starts_with('/') {
-            let message = format!("the local stack has no catch-all routes like {method} {path}");
+            let message =
+                format!("the local stack does not support catch-all routes such as {method} {path}");
             return Err(TemplateError::of(function, message));
         }
         Ok(Self { function: function.to_owned(), method, path })
     }
 
-    /// What API Gateway calls it: `GET /v1/deliveries`.
+    /// API Gateway's name for the route: `GET /v1/deliveries`.
     #[must_use]
     pub fn key(&self) -> String {
         format!("{} {}", self.method, self.path)

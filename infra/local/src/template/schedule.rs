@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::error::TemplateError;
 use super::event::ScheduleV2;
 
-/// Invokes a function again and again.
+/// Invokes a function at a fixed rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     /// The event's name.
     pub id: String,
     /// Logical id of the function.
     pub function: String,
-    /// From one invocation to the next.
+    /// The time from one invocation to the next.
     pub every: Duration,
-    /// What it is invoked with: JSON.
+    /// The payload of each invocation, in JSON.
     pub input: String,
 }
 
@@ -24,14 +24,14 @@ impl Schedule {
         let every = rate(&schedule_expression).ok_or_else(|| {
             TemplateError::of(
                 function,
-                format!("{id}: the local stack has no schedule like {schedule_expression}"),
+                format!("{id}: the local stack does not support the schedule {schedule_expression}"),
             )
         })?;
         Ok(Self { id, function: function.to_owned(), every, input })
     }
 }
 
-/// `rate(5 minutes)`.
+/// Reads `rate(5 minutes)`.
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based>
 fn rate(expression: &str) -> Option<Duration> {
     let (number, unit) = expression.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;

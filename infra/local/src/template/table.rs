@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::error::TemplateError;
 use super::resource::Resource;
 
-/// One table. Keys are strings, as the template says of each.
+/// One table. Every key attribute is a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// Logical id.
@@ -14,17 +14,17 @@ pub struct Table {
     pub key: Key,
     /// Global secondary indexes.
     pub indexes: Vec<Index>,
-    /// The attribute that says when an item expires.
+    /// The attribute that holds an item's expiry.
     pub time_to_live: Option<String>,
 }
 
-/// The names of the two attributes that find an item.
+/// The names of the two attributes that identify an item.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<KeyElement>")]
 pub struct Key {
-    /// Says which partition.
+    /// The partition key.
     pub hash: String,
-    /// Gives the order within.
+    /// The sort key.
     pub range: String,
 }
 
@@ -100,7 +100,7 @@ impl TryFrom<Vec<KeyElement>> for Key {
             Ok([hash, range]) if hash.key_type == "HASH" && range.key_type == "RANGE" => {
                 Ok(Self { hash: hash.attribute_name, range: range.attribute_name })
             }
-            _ => Err("a key takes a HASH and a RANGE"),
+            _ => Err("a key must be a HASH and a RANGE"),
         }
     }
 }
@@ -139,7 +139,7 @@ impl Table {
         Ok(table)
     }
 
-    /// DynamoDB wants exactly the key attributes defined; that all are strings is this project's rule.
+    /// DynamoDB requires exactly the key attributes to be defined; that all are strings is this project's rule.
     fn check_definitions(&self, definitions: &[AttributeDefinition]) -> Result<(), TemplateError> {
         let mut strings: Vec<_> = definitions
             .iter()
@@ -150,7 +150,10 @@ impl Table {
         if strings == self.key_attributes() && strings.len() == definitions.len() {
             Ok(())
         } else {
-            Err(TemplateError::of(&self.id, "AttributeDefinitions must be the key attributes, of type S"))
+            Err(TemplateError::of(
+                &self.id,
+                "AttributeDefinitions must be exactly the key attributes, of type S",
+            ))
         }
     }
 }

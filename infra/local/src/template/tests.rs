@@ -1,4 +1,4 @@
-//! The template that is deployed, and what is refused.
+//! The deployed template, and what is refused.
 
 use std::collections::BTreeSet;
 

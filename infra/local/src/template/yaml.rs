@@ -1,4 +1,4 @@
-//! YAML with CloudFormation's short forms, read as JSON with the long ones.
+//! Reads YAML with CloudFormation's short forms as JSON with the long ones.
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<Value, TemplateError> {
     let documents = Yaml::load_from_str(text).map_err(|error| TemplateError::Yaml(error.to_string()))?;
     match documents.as_slice() {
         [document] => convert(document),
-        _ => Err(TemplateError::Yaml("takes one document".to_owned())),
+        _ => Err(TemplateError::Yaml("it must be one document".to_owned())),
     }
 }
 
@@ -43,9 +43,9 @@ fn convert(node: &Yaml<'_>) -> Result<Value, TemplateError> {
             Ok(Value::Object(entries.collect::<Result<Map<_, _>, TemplateError>>()?))
         }
         Yaml::Tagged(tag, node) => long_form(&tag.suffix, convert(node)?),
-        // CloudFormation takes no aliases either.
+        // CloudFormation does not support aliases either.
         Yaml::Alias(_) | Yaml::Representation(..) | Yaml::BadValue => {
-            Err(TemplateError::Yaml(format!("takes no alias and no value like {node:?}")))
+            Err(TemplateError::Yaml(format!("aliases and values such as {node:?} are not supported")))
         }
     }
 }
@@ -61,7 +61,9 @@ fn convert_scalar(scalar: &Scalar<'_>) -> Value {
 }
 
 fn convert_key(key: &Yaml<'_>) -> Result<String, TemplateError> {
-    key.as_str().map(str::to_owned).ok_or_else(|| TemplateError::Yaml(format!("takes no key like {key:?}")))
+    key.as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| TemplateError::Yaml(format!("a key must be a string, not {key:?}")))
 }
 
 fn long_form(tag: &str, value: Value) -> Result<Value, TemplateError> {

@@ -1,4 +1,4 @@
 import { dirname } from 'node:path';
 
-// The folder above, because work.js is there.
+// The parent folder, which has work.js.
 export default { turbopack: { root: dirname(import.meta.dirname) } };

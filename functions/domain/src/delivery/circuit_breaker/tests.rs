@@ -1,6 +1,5 @@
 use super::*;
 use crate::testing::fakes::CapturedLog;
-use strum::VariantArray;
 
 const NOW: Timestamp = Timestamp::from_millis(1_788_256_800_000);
 
@@ -8,16 +7,16 @@ fn id(text: &str) -> DestinationId {
     DestinationId::parse(text).unwrap()
 }
 
-fn see(circuit_breaker: &CircuitBreaker, outcomes: &[OutcomeClass], now: Timestamp) {
+fn see(circuit_breaker: &CircuitBreaker, reactions: &[Reaction], now: Timestamp) {
     let destination = id("dst_1");
-    let batch: Vec<_> = outcomes.iter().map(|outcome| (&destination, *outcome)).collect();
+    let batch: Vec<_> = reactions.iter().map(|reaction| (&destination, *reaction)).collect();
     circuit_breaker.record(&batch, now);
 }
 
 fn after_timeouts(count: u32) -> CircuitBreaker {
     let circuit_breaker = CircuitBreaker::default();
     for _ in 0..count {
-        see(&circuit_breaker, &[OutcomeClass::Timeout], NOW);
+        see(&circuit_breaker, &[Reaction::Hangs], NOW);
     }
     circuit_breaker
 }
@@ -41,19 +40,20 @@ fn the_log_says_once_that_it_opens() {
 
 #[test]
 fn an_answer_closes_it_and_no_other_end_does() {
-    for &outcome in OutcomeClass::VARIANTS {
+    for (reaction, is_answer) in
+        [(Reaction::Answers, true), (Reaction::Fails, false), (Reaction::Hangs, false)]
+    {
         let circuit_breaker = after_timeouts(3);
-        see(&circuit_breaker, &[outcome], NOW);
-        let is_answer = matches!(outcome, OutcomeClass::Success | OutcomeClass::HttpError);
-        assert_eq!(circuit_breaker.is_open(&id("dst_1"), NOW), !is_answer, "{outcome:?}");
-        see(&circuit_breaker, &[OutcomeClass::Timeout; 2], NOW);
-        assert_eq!(circuit_breaker.is_open(&id("dst_1"), NOW), !is_answer, "{outcome:?}, and two timeouts");
+        see(&circuit_breaker, &[reaction], NOW);
+        assert_eq!(circuit_breaker.is_open(&id("dst_1"), NOW), !is_answer, "{reaction:?}");
+        see(&circuit_breaker, &[Reaction::Hangs; 2], NOW);
+        assert_eq!(circuit_breaker.is_open(&id("dst_1"), NOW), !is_answer, "{reaction:?}, and two timeouts");
     }
 }
 
 #[test]
 fn timeouts_beside_an_answer_open_nothing_in_whatever_order_they_end() {
-    let (answer, timeout) = (OutcomeClass::HttpError, OutcomeClass::Timeout);
+    let (answer, timeout) = (Reaction::Answers, Reaction::Hangs);
     for batch in [[answer, timeout, timeout, timeout], [timeout, timeout, timeout, answer]] {
         let circuit_breaker = CircuitBreaker::default();
         see(&circuit_breaker, &batch, NOW);
@@ -67,7 +67,7 @@ fn after_a_minute_one_more_timeout_opens_it_again() {
     let later = NOW + OPEN_FOR;
     assert!(circuit_breaker.is_open(&id("dst_1"), NOW + (OPEN_FOR - Duration::from_millis(1))));
     assert!(!circuit_breaker.is_open(&id("dst_1"), later));
-    see(&circuit_breaker, &[OutcomeClass::Timeout], later);
+    see(&circuit_breaker, &[Reaction::Hangs], later);
     assert!(circuit_breaker.is_open(&id("dst_1"), later));
 }
 
@@ -77,6 +77,6 @@ fn who_has_not_timed_out_for_long_is_forgotten() {
     let later = NOW + FORGET_AFTER;
     see(&circuit_breaker, &[], NOW + (FORGET_AFTER - Duration::from_millis(1)));
     assert_eq!(circuit_breaker.timeouts().len(), 1);
-    see(&circuit_breaker, &[OutcomeClass::Timeout], later);
+    see(&circuit_breaker, &[Reaction::Hangs], later);
     assert!(!circuit_breaker.is_open(&id("dst_1"), later));
 }

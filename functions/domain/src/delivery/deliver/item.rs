@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use crate::delivery::context::Context;
 use crate::delivery::history::{Owner, Record};
 use crate::delivery::ledger::Claim;
-use crate::delivery::outcome::OutcomeClass;
+use crate::delivery::outcome::Reaction;
 use crate::delivery::received::Received;
 use crate::delivery::record::Delivery;
 use crate::destination::record::Destination;
@@ -22,8 +22,8 @@ pub(super) struct Item<'a> {
     pub(super) content: Result<Content<'a>>,
     pub(super) owner: Owner,
     pub(super) lease_until: Timestamp,
-    /// The outcome of this item's request, if it makes one.
-    pub(super) outcome: OnceLock<OutcomeClass>,
+    /// How the destination reacted to this item's request, if it makes one.
+    pub(super) reaction: OnceLock<Reaction>,
 }
 
 /// The content of an item, or the reason it has none.

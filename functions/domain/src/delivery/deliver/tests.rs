@@ -222,6 +222,23 @@ impl Contexts for Slow {
     }
 }
 
+/// A number that a slow claim used up would be one request fewer for the destination.
+#[tokio::test]
+async fn a_claim_that_took_too_long_is_released_and_uses_no_number() {
+    assert!(TIME_TO_CLAIM > TIME_TO_SEND && TIME_TO_SEND > ATTEMPT_LIMIT);
+    for receive_count in [1, 2] {
+        let world = World::answering(&[200]);
+        let time_left = TIME_NEEDED + Duration::from_secs(1);
+        world.ledger.slow_claims(&world.clock, time_left - TIME_TO_SEND + Duration::from_millis(1));
+        assert_eq!(world.receive_with(&[received(receive_count)], time_left).await, [Verdict::Keep]);
+        assert!(world.sender.sent().is_empty() && world.ledger.records_of(&sample::delivery().id).is_empty());
+        assert_eq!(world.visibility.postponed()[0].1, Duration::ZERO);
+        world.ledger.slow_claims(&world.clock, time_left - TIME_TO_SEND);
+        assert_eq!(world.receive_with(&[received(receive_count)], time_left).await, [Verdict::Done]);
+        assert_eq!(world.state().attempts, 1);
+    }
+}
+
 /// A batch can start in time and reach its claims too late. The deadline would kill the attempt, and its outcome would
 /// be unknown.
 #[tokio::test]

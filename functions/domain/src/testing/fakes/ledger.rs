@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use super::clock::ManualClock;
 use super::lock::lock;
 use crate::delivery::history::{Entry, Record};
 use crate::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
@@ -17,6 +19,7 @@ use crate::shared::unavailable::{Result, Unavailable};
 pub struct MemoryLedger {
     records: Arc<Mutex<HashMap<DeliveryId, Vec<Record>>>>,
     is_unreadable: Arc<AtomicBool>,
+    slow_claims: Arc<Mutex<Option<(ManualClock, Duration)>>>,
 }
 
 impl MemoryLedger {
@@ -29,6 +32,11 @@ impl MemoryLedger {
     /// Makes every later read fail; writes still succeed.
     pub fn fail_reads(&self) {
         self.is_unreadable.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes the next claims take this long on a clock.
+    pub fn slow_claims(&self, clock: &ManualClock, duration: Duration) {
+        *lock(&self.slow_claims) = Some((clock.clone(), duration));
     }
 
     /// Removes one record of a delivery.
@@ -51,6 +59,9 @@ impl MemoryLedger {
 
 impl Ledger for MemoryLedger {
     async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
+        if let Some((clock, duration)) = lock(&self.slow_claims).take() {
+            clock.advance(duration);
+        }
         let insert = |claim: &Claim| {
             let Claim { number, owner, lease_until, at, .. } = claim.clone();
             Ok(self.insert(
@@ -81,6 +92,17 @@ impl Ledger for MemoryLedger {
         }
         // The record equals the completion if it was applied before and its response was lost.
         Ok(record.entry == entry)
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<bool> {
+        let mut records = lock(&self.records);
+        let records = records.entry(claim.delivery.id.clone()).or_default();
+        let before = records.len();
+        records.retain(|record| {
+            record.number != claim.number
+                || !matches!(&record.entry, Entry::Inflight { owner, .. } if *owner == claim.owner)
+        });
+        Ok(records.len() < before)
     }
 
     async fn close(

@@ -11,6 +11,8 @@ use crate::shared::unavailable::{Result, Unavailable};
 struct State {
     counts: HashMap<(String, Window), u64>,
     fails: bool,
+    /// Writes that the counters still take; `None` for any number.
+    capacity: Option<u64>,
 }
 
 /// Counters for any key.
@@ -24,6 +26,11 @@ impl MemoryRates {
         lock(&self.0).counts.values().sum()
     }
 
+    /// Throttles every write after the next few.
+    pub fn throttle_after(&self, writes: u64) {
+        lock(&self.0).capacity = Some(writes);
+    }
+
     /// Makes the next count fail.
     pub fn fail_next(&self) {
         lock(&self.0).fails = true;
@@ -31,13 +38,14 @@ impl MemoryRates {
 }
 
 impl RateCounter for MemoryRates {
-    async fn increment(&self, what: RateKey<'_>, window: Window) -> Result<u64> {
+    async fn add(&self, key: RateKey<'_>, window: Window, uses: u64) -> Result<u64> {
         let mut state = lock(&self.0);
-        if std::mem::take(&mut state.fails) {
+        if std::mem::take(&mut state.fails) || state.capacity == Some(0) {
             return Err(Unavailable::new("count", "simulated failure"));
         }
-        let count = state.counts.entry((format!("{what:?}"), window)).or_default();
-        *count += 1;
+        state.capacity = state.capacity.map(|left| left - 1);
+        let count = state.counts.entry((format!("{key:?}"), window)).or_default();
+        *count += uses;
         Ok(*count)
     }
 }

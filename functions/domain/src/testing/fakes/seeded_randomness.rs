@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::shared::randomness::Randomness;
+
 /// The increment of `SplitMix64`: <https://prng.di.unimi.it/splitmix64.c>
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -66,5 +68,11 @@ impl SeededRandomness {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
         }
+    }
+}
+
+impl Randomness for SeededRandomness {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill_with(|| self.next() as u8);
     }
 }

@@ -1,4 +1,4 @@
-//! Over a socket, by an HTTP client.
+//! The HTTP API over a socket.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ struct World {
 
 async fn world() -> World {
     let template = Template::read(&Parameters::new()).unwrap();
-    let (clock, _hand) = Clock::manual(1_700_000_000_000);
+    let (clock, _control) = Clock::manual(1_700_000_000_000);
     let echo = Deployed {
         name: "Echo".to_owned(),
         allows_loops: false,
@@ -53,7 +53,7 @@ async fn world() -> World {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(axum::serve(listener, service).into_future());
-    // Fails when another test was first; either way the provider is there.
+    // Fails if another test has installed the provider already.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     World { url, client: Client::builder().no_proxy().tls_certs_only([]).build().unwrap() }
 }

@@ -1,4 +1,4 @@
-//! Against the local stack's SQS, with a clock that is moved by hand.
+//! Against the local stack's SQS, with a manual clock.
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -6,20 +6,20 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::clock::{Clock, Hand};
+use crate::clock::{Clock, ClockControl};
 use crate::endpoints::Endpoints;
 use crate::lambda::function::{Function, InvokeError};
 
 const START_MS: u64 = 1_700_000_000_000;
 const VISIBILITY: Duration = Duration::from_secs(30);
 
-/// A function that answers by rote, and remembers the records it was invoked with.
+/// A function with a fixed answer, which keeps the records that it was invoked with.
 struct Scripted {
     answer: Result<Value, InvokeError>,
     records: watch::Sender<Vec<Value>>,
-    /// An invocation ends when it gets one of these.
+    /// An invocation ends when it gets one of these permits.
     leave: Semaphore,
-    /// Running now, and the most that ever did.
+    /// The invocations that run now, and the most that ever ran at once.
     running: watch::Sender<(usize, usize)>,
 }
 
@@ -55,19 +55,19 @@ impl Function for Loops {
     }
 }
 
-/// A queue, a mapping on it, a function behind that.
+/// A queue, and a function for its mapping to invoke.
 struct World {
     sqs: Client,
     queue_url: String,
     function: Arc<Scripted>,
     clock: Clock,
-    hand: Hand,
+    control: ClockControl,
     _endpoints: Endpoints,
 }
 
 impl World {
     async fn new(answer: Result<Value, InvokeError>, bodies: &[&str]) -> Self {
-        let (clock, hand) = Clock::manual(START_MS);
+        let (clock, control) = Clock::manual(START_MS);
         let endpoints = Endpoints::start(None, &clock).await.unwrap();
         let sqs = endpoints.clients().await.sqs;
         let create = sqs.create_queue().queue_name("work");
@@ -83,7 +83,7 @@ impl World {
             leave: Semaphore::new(Semaphore::MAX_PERMITS),
             running: watch::Sender::default(),
         };
-        Self { sqs, queue_url, function: Arc::new(function), clock, hand, _endpoints: endpoints }
+        Self { sqs, queue_url, function: Arc::new(function), clock, control, _endpoints: endpoints }
     }
 
     fn start(&self, batch_size: i32, maximum_concurrency: usize) -> (JoinHandle<()>, watch::Sender<bool>) {
@@ -125,7 +125,7 @@ impl World {
         self.function.records.subscribe().wait_for(|records| records.len() >= count).await.unwrap().clone()
     }
 
-    /// Starts, waits until so many records were seen, stops: then every invocation and its deletion has ended.
+    /// Starts the mapping, waits for that many records and stops it; every invocation and deletion has ended then.
     async fn work(&self, records: usize) -> Vec<Value> {
         let (mapping, stop) = self.start(10, 4);
         let seen = self.seen(records).await;
@@ -134,9 +134,9 @@ impl World {
         seen
     }
 
-    /// Bodies of what is left once everything is visible again, in order.
+    /// The bodies of the messages that are left, once all are visible again, sorted.
     async fn left(&self) -> Vec<String> {
-        self.hand.advance(VISIBILITY);
+        self.control.advance(VISIBILITY);
         let receive = self.sqs.receive_message().queue_url(&self.queue_url).max_number_of_messages(10);
         let received = receive.send().await.unwrap();
         let mut bodies: Vec<_> =
@@ -182,7 +182,7 @@ async fn a_batch_that_failed_comes_back_when_it_is_visible_again() {
     let world = World::new(Err(InvokeError::TimedOut), &["a"]).await;
     let (mapping, stop) = world.start(10, 4);
     world.seen(1).await;
-    world.hand.advance(VISIBILITY);
+    world.control.advance(VISIBILITY);
     let records = world.seen(2).await;
     assert_eq!(records[1]["messageId"], records[0]["messageId"]);
     assert_eq!(records[1]["attributes"]["ApproximateReceiveCount"], "2");

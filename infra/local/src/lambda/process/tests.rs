@@ -1,4 +1,4 @@
-//! With the real runtime as the process: this test binary, started again as a `bootstrap`.
+//! With the real runtime in the process: this test binary, started again as a `bootstrap`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::clock::Hand;
+use crate::clock::ClockControl;
 use crate::lambda::function::Deployed;
 use crate::lambda::in_process::BoxError;
 
@@ -34,7 +34,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, BoxError> {
 
 struct World {
     function: Deployed,
-    hand: Hand,
+    control: ClockControl,
 }
 
 fn this_test_as(binary: PathBuf) -> Bootstrap {
@@ -51,7 +51,7 @@ fn this_test_as(binary: PathBuf) -> Bootstrap {
 }
 
 fn world() -> World {
-    let (clock, hand) = Clock::manual(START_MS);
+    let (clock, control) = Clock::manual(START_MS);
     let bootstrap = this_test_as(std::env::current_exe().unwrap());
     let processes = Processes::new(bootstrap, 1, clock.clone());
     World {
@@ -63,7 +63,7 @@ fn world() -> World {
             clock,
             asynchronous: None,
         },
-        hand,
+        control,
     }
 }
 
@@ -107,7 +107,7 @@ async fn a_process_that_died_is_replaced() {
 async fn a_process_that_hangs_is_killed_at_its_deadline() {
     let world = world();
     let pid = world.pid().await;
-    let (hanging, ()) = tokio::join!(world.invoke("hang"), async { world.hand.advance(TIMEOUT) });
+    let (hanging, ()) = tokio::join!(world.invoke("hang"), async { world.control.advance(TIMEOUT) });
     assert_eq!(hanging, Err(InvokeError::TimedOut));
     assert_ne!(world.pid().await, pid);
 }
@@ -117,7 +117,7 @@ async fn more_at_a_time_than_reserved_are_throttled() {
     let world = world();
     let (hanging, throttled) = tokio::join!(world.invoke("hang"), async {
         let refused = world.invoke("answer").await;
-        world.hand.advance(TIMEOUT);
+        world.control.advance(TIMEOUT);
         refused
     });
     assert_eq!((hanging, throttled), (Err(InvokeError::TimedOut), Err(InvokeError::Throttled)));
@@ -125,7 +125,7 @@ async fn more_at_a_time_than_reserved_are_throttled() {
 
 #[tokio::test]
 async fn a_binary_that_is_not_there_is_named() {
-    let (clock, _hand) = Clock::manual(START_MS);
+    let (clock, _control) = Clock::manual(START_MS);
     let processes = Processes::new(this_test_as("/nowhere/bootstrap".into()), 1, clock);
     let error = processes.invoke(Bytes::new(), START_MS + 1).await.unwrap_err();
     assert!(error.to_string().contains("/nowhere/bootstrap"), "{error}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It cannot be read or written, is locked by another endpoint, or is no database of ours.
+    /// It cannot be read or written, is locked by another endpoint, or is not a journal.
     #[error("cannot open the queues in {path} (does another local stack run on this file?)")]
     File {
         /// The file.

@@ -13,8 +13,8 @@ const FORMAT: i64 = 2;
 /// How long to wait for another endpoint, which may be stopping, to unlock the file.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// WAL with NORMAL does not sync at each commit: what is committed survives the process being
-/// killed, not the power failing, and the process is what gets killed on a developer's machine.
+/// WAL with NORMAL does not sync at each commit: a commit survives a kill of the process but not a power failure, and
+/// on a developer's machine it is the process that gets killed.
 /// The lock is exclusive because the store in the memory of one endpoint is authoritative.
 const PRAGMAS: &str = "
     PRAGMA locking_mode = EXCLUSIVE;

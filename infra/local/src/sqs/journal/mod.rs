@@ -1,5 +1,5 @@
-//! The queues on disk. While the endpoint runs, the store in memory is authoritative; the journal is
-//! written after it and read once, when the endpoint opens.
+//! The queues on disk. While the endpoint runs, the store in memory is authoritative: the journal is written after each
+//! change of the store, and read only when the endpoint opens.
 //!
 //! file.rs is the format of the file, writer.rs the thread that writes it; write.rs and read.rs are the rows.
 

@@ -1,5 +1,5 @@
-//! The thread that owns the file. It commits all waiting transactions together, so as many requests
-//! share the cost of a commit as came in during the one before.
+//! The thread that owns the file. It commits all waiting transactions together, so the requests that arrive during one
+//! commit share the cost of the next.
 
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};

@@ -73,7 +73,7 @@ impl QueueAttributes {
     }
 }
 
-/// The error is the reason to give.
+/// Parses a number in the range; the error is the reason to give.
 fn parse_number(value: &str, range: &RangeInclusive<u32>) -> Result<u32, String> {
     let number = value.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("Must be a number from {} to {}.", range.start(), range.end()))

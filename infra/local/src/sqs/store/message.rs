@@ -48,10 +48,10 @@ pub(crate) struct DeliveryState {
     pub(crate) earlier_receives: u32,
     pub(crate) first_received_at: Option<u64>,
     pub(crate) received_at: Option<u64>,
-    /// It is hidden until then.
+    /// When it becomes visible.
     pub(crate) visible_at: u64,
-    /// When it was sent. Its retention period starts then, also in a dead-letter queue (developer
-    /// guide, "Setting-up dead-letter queue retention").
+    /// When it was sent, which starts its retention period, also in a dead-letter queue (developer guide, "Setting-up
+    /// dead-letter queue retention").
     pub(crate) enqueued_at: u64,
 }
 

@@ -41,8 +41,8 @@ impl Queue {
         Arc::clone(&self.message_available)
     }
 
-    /// Wakes one long poll if there is something to receive. Every operation ends with this, a
-    /// receive too: so a send need not know how many polls wait, and no wake-up is lost or wasted.
+    /// Wakes one long poll if there is something to receive. Every operation ends with this, also a receive, so a send
+    /// need not know how many polls wait, and no wake-up is lost or wasted.
     pub(super) fn wake_long_poll(&self) {
         if self.messages.visible() > 0 {
             self.message_available.notify_one();
@@ -79,7 +79,7 @@ impl Queue {
         Some(message)
     }
 
-    /// Adds a message that the journal has already.
+    /// Adds a message that is in the journal already.
     pub(super) fn restore(&mut self, sequence: Sequence, message: Message, now: u64) {
         self.last_sequence = self.last_sequence.max(sequence);
         self.messages.insert(sequence, message, now);

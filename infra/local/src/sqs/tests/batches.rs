@@ -24,7 +24,7 @@ impl TestQueue {
 
 #[tokio::test]
 async fn each_entry_of_a_batch_is_sent_with_its_own_delay() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     let delayed = SendMessageBatchRequestEntry::builder().id("a").message_body("1").delay_seconds(2);
     let sent = queue.send_batch(vec![delayed.build().unwrap(), entry("b", "2")]).await.unwrap();
@@ -35,7 +35,7 @@ async fn each_entry_of_a_batch_is_sent_with_its_own_delay() {
 
 #[tokio::test]
 async fn a_bad_entry_of_a_batch_fails_alone() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     let sent = queue.send_batch(vec![entry("a", "good"), entry("b", "bad\u{8}")]).await.unwrap();
     assert_eq!((sent.successful().len(), sent.successful()[0].id()), (1, "a"));
@@ -56,7 +56,7 @@ async fn a_bad_entry_of_a_batch_fails_alone() {
 
 #[tokio::test]
 async fn a_batch_that_breaks_a_quota_is_refused_as_a_whole() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     let of_size = |bytes: usize| {
         let body = "x".repeat(bytes);

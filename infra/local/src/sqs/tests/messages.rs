@@ -14,13 +14,13 @@ use super::{START_MS, Server, TestQueue, bodies, receive_count, refused, system_
 
 #[tokio::test]
 async fn a_message_arrives_as_it_was_sent_and_can_be_deleted() {
-    let (server, hand) = Server::in_memory().await;
+    let (server, control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     let sent = server.sqs.send_message().queue_url(&queue.url).message_body("hé €").send().await.unwrap();
     // printf 'hé €' | md5sum
     let md5 = "efd6d3b335cdc24d1786a6eafb4b5848";
     assert_eq!(sent.md5_of_message_body(), Some(md5));
-    hand.advance(Duration::from_secs(1));
+    control.advance(Duration::from_secs(1));
     let received = queue.receive_one().await;
     assert_eq!((received.body(), received.md5_of_body()), (Some("hé €"), Some(md5)));
     assert_eq!(received.message_id, sent.message_id);
@@ -40,7 +40,7 @@ async fn a_message_arrives_as_it_was_sent_and_can_be_deleted() {
 
 #[tokio::test]
 async fn group_id_and_trace_header_arrive_with_the_message() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793";
     let value = MessageSystemAttributeValue::builder().data_type("String").string_value(header);
@@ -72,19 +72,19 @@ async fn a_message_keeps_the_trace_header_of_its_request() {
 
 #[tokio::test]
 async fn a_delayed_message_is_invisible_until_its_delay_ends() {
-    let (server, hand) = Server::in_memory().await;
+    let (server, control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     queue.send_delayed("d", 10).await;
     assert_eq!(queue.counts().await, [0, 0, 1]);
-    hand.advance(Duration::from_secs(9));
+    control.advance(Duration::from_secs(9));
     assert!(queue.receive().await.is_empty());
-    hand.advance(Duration::from_secs(1));
+    control.advance(Duration::from_secs(1));
     assert_eq!(bodies(&queue.receive().await), ["d"]);
 }
 
 #[tokio::test]
 async fn a_body_has_1_byte_to_1_mib_of_allowed_characters() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     let largest = "x".repeat(1_048_576);
     queue.send(&largest).await;
@@ -102,7 +102,7 @@ async fn a_body_has_1_byte_to_1_mib_of_allowed_characters() {
 
 #[tokio::test]
 async fn numbers_out_of_range_are_refused() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let TestQueue { sqs, url } = server.queue("q").await;
     let receive = || sqs.receive_message().queue_url(&url);
     for receive in [
@@ -119,11 +119,11 @@ async fn numbers_out_of_range_are_refused() {
 
 #[tokio::test]
 async fn an_old_receipt_handle_deletes_nothing_and_is_no_error() {
-    let (server, hand) = Server::in_memory().await;
+    let (server, control) = Server::in_memory().await;
     let queue = server.queue_with("q", &[("VisibilityTimeout", "30")]).await;
     queue.send("v").await;
     let old = queue.receive_one().await;
-    hand.advance(Duration::from_secs(30));
+    control.advance(Duration::from_secs(30));
     let latest = queue.receive_one().await;
     assert_ne!(old.receipt_handle(), latest.receipt_handle());
     assert_eq!(receive_count(&latest), "2");
@@ -138,7 +138,7 @@ async fn an_old_receipt_handle_deletes_nothing_and_is_no_error() {
 
 #[tokio::test]
 async fn a_receipt_handle_of_another_queue_or_of_none_is_refused() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let (queue, other) = (server.queue("q").await, server.queue("other").await);
     other.send("x").await;
     let of_other = other.receive_one().await.receipt_handle.unwrap();
@@ -150,7 +150,7 @@ async fn a_receipt_handle_of_another_queue_or_of_none_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixteen_consumers_receive_each_of_400_messages_exactly_once() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     for batch in 0..40 {
         let entry = |number: i32| SendMessageBatchRequestEntry::builder().id(number.to_string());
@@ -169,7 +169,7 @@ async fn sixteen_consumers_receive_each_of_400_messages_exactly_once() {
     assert_eq!(queue.counts().await, [0, 0, 0]);
 }
 
-/// Receives and deletes until nothing is visible. The bodies.
+/// Receives and deletes until nothing is visible, and returns the bodies.
 async fn consume(queue: TestQueue) -> Vec<String> {
     let mut received = Vec::new();
     loop {

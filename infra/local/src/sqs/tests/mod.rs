@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::Sqs;
-use crate::clock::{Clock, Hand};
+use crate::clock::{Clock, ClockControl};
 use crate::endpoints::clients;
 
 /// 2026-11-18T11:06:40Z.
@@ -42,9 +42,9 @@ struct TestQueue {
 }
 
 impl Server {
-    async fn in_memory() -> (Self, Hand) {
-        let (clock, hand) = Clock::manual(START_MS);
-        (Self::start(Sqs::in_memory(clock)).await, hand)
+    async fn in_memory() -> (Self, ClockControl) {
+        let (clock, control) = Clock::manual(START_MS);
+        (Self::start(Sqs::in_memory(clock)).await, control)
     }
 
     async fn start(sqs: Sqs) -> Self {
@@ -85,7 +85,7 @@ impl Server {
 }
 
 impl TestQueue {
-    /// Sends a message. Its id.
+    /// Sends a message and returns its id.
     async fn send(&self, body: &str) -> String {
         let sent = self.sqs.send_message().queue_url(&self.url).message_body(body).send().await.unwrap();
         sent.message_id.unwrap()
@@ -186,12 +186,12 @@ fn refused<T: std::fmt::Debug, E: ProvideErrorMetadata>(result: Result<T, SdkErr
     }
 }
 
-/// Moves the clock until a task ends that waits for it. The time that passed on the clock.
-async fn move_until<T>(hand: &Hand, task: &JoinHandle<T>) -> Duration {
+/// Moves the clock until a task that waits for it ends, and returns the time that passed on the clock.
+async fn move_until<T>(control: &ClockControl, task: &JoinHandle<T>) -> Duration {
     let tick = Duration::from_millis(100);
     let mut passed = Duration::ZERO;
     while !task.is_finished() {
-        hand.advance(tick);
+        control.advance(tick);
         passed += tick;
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

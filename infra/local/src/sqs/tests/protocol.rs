@@ -18,7 +18,7 @@ async fn refusal(server: &Server, action: &str, request: &Value) -> (String, Val
 
 #[tokio::test]
 async fn an_error_has_its_name_for_new_clients_and_for_old_ones() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let send = json!({"QueueUrl": "http://localhost/000000000000/q", "MessageBody": "a"});
     let (query_error, body) = refusal(&server, "SendMessage", &send).await;
     assert_eq!(query_error, "AWS.SimpleQueueService.NonExistentQueue;Sender");
@@ -28,7 +28,7 @@ async fn an_error_has_its_name_for_new_clients_and_for_old_ones() {
 
 #[tokio::test]
 async fn what_is_not_supported_is_refused_by_name() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     let url = &queue.url;
     for action in [

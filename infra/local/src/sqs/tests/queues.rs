@@ -6,7 +6,7 @@ use super::{Server, refused};
 
 #[tokio::test]
 async fn a_queue_has_the_attributes_it_was_created_with_and_the_defaults() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let queue = server.queue_with("q", &[("VisibilityTimeout", "45")]).await;
     assert_eq!(queue.url, format!("{}/000000000000/q", server.url));
     let get = server.sqs.get_queue_attributes().queue_url(&queue.url);
@@ -24,7 +24,7 @@ async fn a_queue_has_the_attributes_it_was_created_with_and_the_defaults() {
 
 #[tokio::test]
 async fn creating_a_queue_again_is_no_error_unless_an_attribute_differs() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let first = server.queue_with("q", &[("VisibilityTimeout", "45")]).await;
     assert_eq!(server.queue_with("q", &[("VisibilityTimeout", "45")]).await.url, first.url);
     assert_eq!(server.queue("q").await.url, first.url);
@@ -35,7 +35,7 @@ async fn creating_a_queue_again_is_no_error_unless_an_attribute_differs() {
 
 #[tokio::test]
 async fn a_queue_that_does_not_exist_is_the_sdks_error_of_that_name() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let url = format!("{}/000000000000/nobody", server.url);
     let sent = server.sqs.send_message().queue_url(url).message_body("x").send().await;
     assert!(sent.as_ref().err().unwrap().as_service_error().unwrap().is_queue_does_not_exist());
@@ -44,7 +44,7 @@ async fn a_queue_that_does_not_exist_is_the_sdks_error_of_that_name() {
 
 #[tokio::test]
 async fn a_redrive_allow_policy_is_kept() {
-    let (server, _hand) = Server::in_memory().await;
+    let (server, _control) = Server::in_memory().await;
     let policy = r#"{"redrivePermission":"denyAll"}"#;
     let queue = server.queue_with("q", &[("RedriveAllowPolicy", policy)]).await;
     assert_eq!(queue.attribute(QueueAttributeName::RedriveAllowPolicy).await, policy);
@@ -52,7 +52,7 @@ async fn a_redrive_allow_policy_is_kept() {
 
 #[tokio::test]
 async fn the_counters_follow_the_messages() {
-    let (server, hand) = Server::in_memory().await;
+    let (server, control) = Server::in_memory().await;
     let queue = server.queue("q").await;
     for number in 0..5 {
         queue.send(&number.to_string()).await;
@@ -62,15 +62,15 @@ async fn the_counters_follow_the_messages() {
     let receive = server.sqs.receive_message().queue_url(&queue.url).max_number_of_messages(2);
     assert_eq!(receive.visibility_timeout(1).send().await.unwrap().messages().len(), 2);
     assert_eq!(queue.counts().await, [3, 2, 1]);
-    hand.advance(std::time::Duration::from_secs(1));
+    control.advance(std::time::Duration::from_secs(1));
     assert_eq!(queue.counts().await, [5, 0, 1]);
 }
 
 #[tokio::test]
 async fn a_message_is_gone_after_its_retention_period() {
-    let (server, hand) = Server::in_memory().await;
+    let (server, control) = Server::in_memory().await;
     let queue = server.queue_with("q", &[("MessageRetentionPeriod", "60")]).await;
     queue.send("x").await;
-    hand.advance(std::time::Duration::from_secs(60));
+    control.advance(std::time::Duration::from_secs(60));
     assert!(queue.receive().await.is_empty());
 }

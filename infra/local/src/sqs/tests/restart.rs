@@ -8,20 +8,20 @@ use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use tempfile::TempDir;
 
 use super::{START_MS, Server, bodies, receive_count, system_attribute};
-use crate::clock::{Clock, Hand};
+use crate::clock::{Clock, ClockControl};
 use crate::sqs::{OpenError, Sqs};
 
 /// A folder for an endpoint's file, and a clock that outlives the endpoint.
 struct Machine {
     folder: TempDir,
     clock: Clock,
-    hand: Hand,
+    control: ClockControl,
 }
 
 impl Machine {
     fn new() -> Self {
-        let (clock, hand) = Clock::manual(START_MS);
-        Self { folder: tempfile::tempdir().unwrap(), clock, hand }
+        let (clock, control) = Clock::manual(START_MS);
+        Self { folder: tempfile::tempdir().unwrap(), clock, control }
     }
 
     fn file(&self) -> PathBuf {
@@ -54,7 +54,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
     let received = queue.receive().await;
     assert_eq!(bodies(&received), ["received", "deleted"]);
     queue.delete(&received[1]).await;
-    machine.hand.advance(Duration::from_secs(10));
+    machine.control.advance(Duration::from_secs(10));
 
     let after = machine.serve(&machine.files_after_kill()).await;
     let queue = after.queue("q").await;
@@ -62,7 +62,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
     assert_eq!(queue.counts().await, [0, 1, 1]);
     assert!(queue.receive().await.is_empty(), "what was in flight still is");
 
-    machine.hand.advance(Duration::from_secs(35));
+    machine.control.advance(Duration::from_secs(35));
     let again = queue.receive_one().await;
     assert_eq!((again.body(), receive_count(&again)), (Some("received"), "2"));
     for time in [
@@ -72,7 +72,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
         assert_eq!(system_attribute(&again, &time), Some(START_MS.to_string().as_str()));
     }
 
-    machine.hand.advance(Duration::from_secs(55));
+    machine.control.advance(Duration::from_secs(55));
     assert_eq!(bodies(&queue.receive().await), ["received", "later"]);
 }
 
@@ -130,7 +130,7 @@ async fn a_file_of_the_format_before_is_upgraded() {
         let received = queue.receive_one().await;
         assert_eq!((received.body(), receive_count(&received)), (Some("kept"), count));
         assert_eq!(system_attribute(&received, &MessageSystemAttributeName::MessageGroupId), Some("tenant"));
-        machine.hand.advance(Duration::from_secs(45));
+        machine.control.advance(Duration::from_secs(45));
         server.stop().await;
     }
 }
