@@ -40,7 +40,7 @@ pub(crate) fn captured() -> &'static CapturedLog {
     static LOG: OnceLock<CapturedLog> = OnceLock::new();
     LOG.get_or_init(|| {
         let log = CapturedLog::default();
-        let variables = [("METRICS_NAMESPACE", "Ringback/test"), ("RUST_LOG", "info")];
+        let variables = [("METRICS_NAMESPACE", "Ringback/test"), ("LOG_LEVEL", "DEBUG")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let writer = log.clone();
         let config = telemetry::Config::read(&BTreeMap::from(variables)).unwrap();

@@ -26,6 +26,7 @@ mod house;
 mod keys;
 mod limits;
 mod log;
+mod loops;
 mod matrix;
 mod openapi;
 mod processes;

@@ -33,11 +33,13 @@ where
     F: Future<Output = Result<Reply, Problem>>,
 {
     let event: ApiGatewayV2httpRequest = serde_json::from_str(event.get())?;
+    let route_key = event.route_key.clone();
     let reply = match Request::read(event) {
         // Boxed: a route nests futures so deeply that the compiler gives up on its layout.
         Ok(request) => Box::pin(route(request)).await.unwrap_or_else(Reply::from),
         Err(problem) => problem.reply(),
     };
     let response: ApiGatewayV2httpResponse = reply.into_response();
+    tracing::debug!(route = route_key, status = response.status_code, "request.answered");
     Ok(serde_json::to_value(response)?)
 }

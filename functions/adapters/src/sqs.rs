@@ -57,6 +57,7 @@ impl Queue {
                 .map_err(|error| Unavailable::new("send deliveries", error.into_service_error()))?;
             entries.retain(|entry| sent.failed.iter().any(|failed| failed.id == entry.id));
             if entries.is_empty() {
+                tracing::debug!(deliveries = messages.len(), delay_s = delay, "deliveries.sent");
                 return Ok(());
             }
         }

@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
 use crate::kms::Kms;
+use crate::lambda::trace::PassTraceOn;
 use crate::sqs::Sqs;
 
 /// The region that SDK clients name; the endpoints do not check it.
@@ -86,7 +87,7 @@ pub async fn clients(variables: &BTreeMap<String, String>, loader: ConfigLoader)
     // Not in `shared`, where this process's variable `AWS_ENDPOINT_URL` would take precedence.
     let url = |service| of(&format!("AWS_ENDPOINT_URL_{service}"));
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(url("DYNAMODB"));
-    let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(url("SQS"));
+    let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(url("SQS")).interceptor(PassTraceOn);
     let kms = aws_sdk_kms::config::Builder::from(&shared).endpoint_url(url("KMS"));
     Clients {
         dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),

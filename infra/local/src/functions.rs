@@ -88,6 +88,8 @@ impl Launcher<'_> {
                 }
             };
             let deployed = Deployed {
+                name: function.id.clone(),
+                allows_loops: function.allows_loops,
                 function: running,
                 timeout: function.timeout,
                 clock: self.clock.clone(),

@@ -91,9 +91,13 @@ fn shown(template: &Template) -> Result<BTreeSet<(String, Option<String>)>, Stri
 }
 
 fn what_is_shown_is_what_is_counted(template: &Template) -> Vec<String> {
-    let counted: BTreeSet<(String, Option<String>)> = adapters::telemetry::metric_names()
+    let mut counted: BTreeSet<(String, Option<String>)> = adapters::telemetry::metric_names()
         .map(|(name, by)| (name.to_owned(), by.map(ToOwned::to_owned)))
         .collect();
+    for (_, filter) in template.resources("AWS::Logs::MetricFilter") {
+        let name = filter["MetricTransformations"][0]["MetricName"].as_str().unwrap_or_default();
+        counted.insert((name.to_owned(), None));
+    }
     match shown(template) {
         Err(error) => vec![error],
         Ok(shown) => {

@@ -8,6 +8,7 @@ use adapters::telemetry;
 use domain::delivery::deliver::TIME_NEEDED;
 use serde_json::{Value, json};
 
+use super::names::STACK_NAME;
 use super::{Template, keeps, named, number};
 
 /// The HTTP API's timeout: <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
@@ -29,7 +30,7 @@ impl Vars for Recorder {
             ("FUNCTION_TIMEOUT_SECONDS", "30"),
         ]);
         let optional =
-            ["RUST_LOG", "METRICS_NAMESPACE", "PUBLIC_URL", "ALLOWED_NETWORKS", "TRUSTED_CERTIFICATE"];
+            ["LOG_LEVEL", "METRICS_NAMESPACE", "PUBLIC_URL", "ALLOWED_NETWORKS", "TRUSTED_CERTIFICATE"];
         let text = (!optional.contains(&name)).then_some("x");
         numbers.get(name).copied().or(text).map(ToOwned::to_owned)
     }
@@ -133,7 +134,14 @@ fn each_has_its_own_log_group_with_retention(template: &Template) -> Vec<String>
     let mut fits = |function: &Value| {
         let group = named(&function["LoggingConfig"]["LogGroup"]);
         let expires = template.properties(group)["RetentionInDays"] == json!({"Ref": "LogRetentionDays"});
-        function["LoggingConfig"]["LogFormat"] == "JSON" && expires && groups.insert(group.to_owned())
+        // Lambda drops JSON lines below its own level, whatever the function writes.
+        let level = json!({"Ref": "LogLevel"});
+        let shown = function["LoggingConfig"]["ApplicationLogLevel"] == level
+            && function["Environment"]["Variables"]["LOG_LEVEL"] == level;
+        function["LoggingConfig"]["LogFormat"] == "JSON"
+            && expires
+            && shown
+            && groups.insert(group.to_owned())
     };
     functions(template).filter(|(_, function)| !fits(function)).map(|(id, _)| id.to_owned()).collect()
 }
@@ -146,20 +154,48 @@ async fn every_function_has_a_log_of_its_own() {
             ("/Query/Properties/LoggingConfig/LogGroup", json!({"Ref": "IngestLogs"})),
             ("/DispatchLogs/Properties/RetentionInDays", Value::Null),
             ("/Ingest/Properties/LoggingConfig/LogFormat", json!("Text")),
+            ("/Query/Properties/LoggingConfig/ApplicationLogLevel", Value::Null),
+            ("/Dispatch/Properties/Environment/Variables/LOG_LEVEL", json!("INFO")),
         ],
     )
     .await;
 }
 
-/// Throttling keeps the API from using up the account's concurrency.
+/// Routes that anybody may call: those of providers, who sign instead, and those of the page.
+const WITHOUT_KEY: [&str; 6] = [
+    "POST /v1/flows/twilio/{account_id}",
+    "GET /v1/flows/twilio/{account_id}",
+    "POST /v1/flows/daily/{account_id}",
+    "GET /",
+    "GET /assets/{version}/{name}",
+    "GET /openapi.json",
+];
+
+/// No route can use up the account's concurrency, and those without a key cannot use up what the others may.
 fn routes_are_bounded(template: &Template) -> Vec<String> {
-    let settings = &template.properties("ApiApiGatewayDefaultStage")["DefaultRouteSettings"];
-    let bounded =
-        ["ThrottlingBurstLimit", "ThrottlingRateLimit"].iter().all(|limit| settings[limit].is_u64());
-    let logged = !template.properties("ApiApiGatewayDefaultStage")["AccessLogSettings"].is_null();
+    let stage = template.properties("ApiApiGatewayDefaultStage");
+    let paths = template.properties("Api")["Body"]["paths"].to_string();
+    let limits = ["ThrottlingBurstLimit", "ThrottlingRateLimit"];
+    let all = &stage["DefaultRouteSettings"];
     let mut breaches = Vec::new();
-    if !bounded || !logged {
-        breaches.push("the API's routes are not throttled, or not logged".to_owned());
+    let log = template.properties(
+        stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0].as_str().unwrap_or_default(),
+    );
+    let vended =
+        log["LogGroupName"]["Fn::Sub"].as_str().is_some_and(|name| name.starts_with("/aws/vendedlogs/"));
+    if !limits.iter().all(|limit| all[limit].is_u64()) || !vended {
+        breaches.push("the API's routes are not throttled, or not logged as AWS wants it".to_owned());
+    }
+    for route in WITHOUT_KEY {
+        let own = &stage["RouteSettings"][route];
+        // What an entry leaves out is AWS's default.
+        let complete =
+            limits.iter().all(|limit| own[limit].as_u64() < all[limit].as_u64() && own[limit].is_u64())
+                && own["DetailedMetricsEnabled"] == false;
+        let (_, path) = route.split_once(' ').unwrap();
+        if !complete || !paths.contains(&format!("{path:?}:")) {
+            breaches.push(format!("{route} has no limits of its own, or does not exist"));
+        }
     }
     breaches
 }
@@ -167,12 +203,78 @@ fn routes_are_bounded(template: &Template) -> Vec<String> {
 #[tokio::test]
 async fn the_api_is_throttled_and_logged() {
     let stage = "/ApiApiGatewayDefaultStage/Properties";
+    let page = format!("{stage}/RouteSettings/GET ~1");
     keeps(
         routes_are_bounded,
         &[
             (&format!("{stage}/DefaultRouteSettings/ThrottlingRateLimit"), Value::Null),
+            (&format!("{stage}/DefaultRouteSettings/ThrottlingRateLimit"), json!(100)),
             (&format!("{stage}/AccessLogSettings"), Value::Null),
+            ("/ApiLogs/Properties/LogGroupName", Value::Null),
+            (&format!("{page}/ThrottlingBurstLimit"), Value::Null),
+            (&format!("{page}/DetailedMetricsEnabled"), Value::Null),
         ],
     )
     .await;
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const ENVIRONMENT_BYTES: u64 = 4096;
+
+/// What the name of a resource has at most: the URL of a queue with the longest name, in a region with the longest.
+const OTHER_VALUE_BYTES: u64 = 140;
+
+fn environments_fit(template: &Template) -> Vec<String> {
+    let length = |value: &Value| match &template.0["Parameters"][value["Ref"].as_str().unwrap_or_default()] {
+        parameter if parameter["MaxLength"].is_u64() => number(&parameter["MaxLength"]),
+        // A number or one of a few values.
+        parameter if parameter["MaxValue"].is_u64() || parameter["AllowedValues"].is_array() => 5,
+        _ => match value.as_str().or(value["Fn::Sub"].as_str()) {
+            Some(text) => text.replace("${AWS::StackName}", &"x".repeat(STACK_NAME)).len() as u64,
+            None => OTHER_VALUE_BYTES,
+        },
+    };
+    functions(template)
+        .filter(|(_, function)| {
+            let variables = function["Environment"]["Variables"].as_object().unwrap();
+            variables.iter().map(|(name, value)| name.len() as u64 + length(value)).sum::<u64>()
+                > ENVIRONMENT_BYTES
+        })
+        .map(|(id, _)| id.to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_environment_has_at_most_4_kb() {
+    let Some(template) = Template::expanded().await else { return };
+    assert_eq!(environments_fit(template), Vec::<String>::new());
+    for parameter in ["AllowedNetworks", "TrustedCertificate"] {
+        let mut longer = template.clone();
+        longer.0["Parameters"][parameter]["MaxLength"] = json!(3000);
+        assert_eq!(environments_fit(&longer), ["Dispatch"], "{parameter}");
+    }
+}
+
+/// What `sam build` is not told, it builds by the template's defaults: arm64.
+fn parameters_are_for_build_and_deploy(config: &str) -> Vec<&str> {
+    let mut section = "";
+    let mut breaches = Vec::new();
+    for line in config.lines() {
+        match line.strip_prefix('[') {
+            Some(name) => section = name,
+            None if line.starts_with("parameter_overrides") && !section.contains(".global.") => {
+                breaches.push(line)
+            }
+            None => {}
+        }
+    }
+    breaches
+}
+
+#[test]
+fn sam_builds_what_it_deploys() {
+    const CONFIG: &str = include_str!("../../../infra/samconfig.toml");
+    assert_eq!(parameters_are_for_build_and_deploy(CONFIG), Vec::<&str>::new());
+    let wrong = CONFIG.replace("[production.global.", "[production.deploy.");
+    assert_ne!(parameters_are_for_build_and_deploy(&wrong), Vec::<&str>::new());
 }

@@ -3,8 +3,11 @@
 //! A contract lists its violations. Each is checked against the template and against templates broken on purpose, so
 //! that none passes vacuously. Needs `python3` with `aws-sam-translator`; without it the tests print a line and pass.
 
+mod alarm_state;
 mod alarms;
+mod contexts;
 mod functions;
+mod metrics;
 mod names;
 mod permissions;
 mod queues;

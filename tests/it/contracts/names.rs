@@ -31,7 +31,8 @@ fn no_name_is_fixed(template: &Template) -> Vec<String> {
             let value = &resource["Properties"][name];
             let of_the_stack = value.is_null()
                 || value.get("Ref").is_some()
-                || value["Fn::Sub"].as_str().is_some_and(|text| text.contains("${AWS::StackName}"));
+                || value["Fn::Sub"].as_str().is_some_and(|text| text.contains("${AWS::StackName}"))
+                || value.to_string().contains(r#"{"Ref":"AWS::StackId"}"#);
             if !of_the_stack {
                 fixed.push(format!("{id}: {name} is {value} in every stack"));
             }
@@ -52,6 +53,37 @@ async fn two_stacks_fit_in_one_account() {
         ],
     )
     .await;
+}
+
+/// The longest name of a stack, by infra/README.md.
+pub(super) const STACK_NAME: usize = 69;
+
+/// Where a name that the template makes has a limit, and which:
+/// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html>,
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
+const LIMITED: [(&str, &str, usize); 2] =
+    [("AWS::Scheduler::Schedule", "Name", 64), ("AWS::SQS::Queue", "QueueName", 80)];
+
+fn names_fit(template: &Template) -> Vec<String> {
+    // With the id of a stack, which is a UUID.
+    let id = json!({"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]});
+    let length = |name: &Value| match (&name["Fn::Sub"], &name["Fn::Join"]) {
+        (Value::String(text), _) => text.replace("${AWS::StackName}", &"x".repeat(STACK_NAME)).len(),
+        (_, Value::Array(join)) if join[1][0] == id => 36 + 1 + join[1][1].as_str().unwrap().len(),
+        _ => 0,
+    };
+    let mut breaches = Vec::new();
+    for (kind, name, limit) in LIMITED {
+        let resources = template.resources(kind).filter(|(_, resource)| length(&resource[name]) > limit);
+        breaches.extend(resources.map(|(id, resource)| format!("{id}: {} is too long", resource[name])));
+    }
+    breaches
+}
+
+#[tokio::test]
+async fn a_long_stack_name_is_no_fault() {
+    let too_long = json!({"Fn::Sub": "${AWS::StackName}-deliveries-in-flight"});
+    keeps(names_fit, &[("/DeliveriesQueue/Properties/QueueName", too_long)]).await;
 }
 
 fn everything_that_costs_is_tagged(template: &Template) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Template, keeps};
+use super::{Template, keeps, named};
 
 const REVIEWED: &str = include_str!("permissions.txt");
 
@@ -10,11 +10,11 @@ const REVIEWED: &str = include_str!("permissions.txt");
 const LOGGING: &str = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
 
 /// The items of a list, or a single value as its only item.
-fn items(value: &Value) -> &[Value] {
+pub(super) fn items(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
-fn statements(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
+pub(super) fn statements(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
     template.resources("AWS::IAM::Role").flat_map(|(role, properties)| {
         let policies = items(&properties["Policies"]);
         let statements = policies.iter().flat_map(|policy| items(&policy["PolicyDocument"]["Statement"]));
@@ -24,7 +24,7 @@ fn statements(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
 }
 
 /// The path of a role's statement below `Resources`.
-fn place_of(template: &Template, role: &str, sid: &str) -> String {
+pub(super) fn place_of(template: &Template, role: &str, sid: &str) -> String {
     for (policy, properties) in items(&template.properties(role)["Policies"]).iter().enumerate() {
         let statements = items(&properties["PolicyDocument"]["Statement"]);
         if let Some(index) = statements.iter().position(|statement| statement["Sid"] == sid) {
@@ -150,7 +150,7 @@ async fn a_key_is_all_that_is_updated_among_the_secrets() {
 
 /// Functions that count requests may update counters, but no delivery records.
 fn only_dispatch_updates_deliveries(template: &Template) -> Vec<String> {
-    let counters = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["rate#*"]}});
+    let counters = json!({"dynamodb:LeadingKeys": ["rate#*"]});
     statements(template)
         .filter(|(role, statement)| {
             let on = items(&statement["Resource"]).iter().map(resource);
@@ -158,7 +158,7 @@ fn only_dispatch_updates_deliveries(template: &Template) -> Vec<String> {
                 && on.into_iter().any(|on| on == "DeliveryLogTable")
                 && items(&statement["Action"]).iter().any(|action| action == "dynamodb:UpdateItem")
         })
-        .filter(|(_, statement)| statement["Condition"] != counters)
+        .filter(|(_, statement)| statement["Condition"]["ForAllValues:StringLike"] != counters)
         .map(|(role, statement)| format!("{role} {}", statement["Sid"]))
         .collect()
 }
@@ -221,6 +221,45 @@ async fn query_writes_nothing_else_only_ingest_and_dispatch_send_and_nothing_is_
                 "/QueryRole/Properties/ManagedPolicyArns/1",
                 json!("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"),
             ),
+        ],
+    )
+    .await;
+}
+
+/// Lambda stops a function that a chain of messages invokes for the seventeenth time, unless it says `Allow`. Elsewhere that
+/// guard stays.
+fn who_sends_to_its_own_queues_allows_loops(template: &Template) -> Vec<String> {
+    let invoked_by = |function: &str| -> Vec<&str> {
+        let mappings = template.resources("AWS::Lambda::EventSourceMapping").map(|(_, mapping)| mapping);
+        let own = mappings.filter(|mapping| named(&mapping["FunctionName"]) == function);
+        own.map(|mapping| named(&mapping["EventSourceArn"])).collect()
+    };
+    let sends_to = |role: &str, queue: &str| {
+        granted(template).iter().any(|line| {
+            let mut words = line.split(' ');
+            words.next() == Some(role) && line.ends_with(&format!(" sqs:SendMessage {queue}"))
+        })
+    };
+    template
+        .resources("AWS::Lambda::Function")
+        .filter(|(id, function)| {
+            let role = named(&function["Role"]);
+            let loops = invoked_by(id).iter().any(|queue| sends_to(role, queue));
+            loops != (function["RecursiveLoop"] == "Allow")
+        })
+        .map(|(id, _)| format!("{id}: RecursiveLoop does not fit what it sends"))
+        .collect()
+}
+
+#[tokio::test]
+async fn who_may_send_to_a_queue_that_invokes_it_allows_loops() {
+    keeps(
+        who_sends_to_its_own_queues_allows_loops,
+        &[
+            ("/Dispatch/Properties/RecursiveLoop", Value::Null),
+            ("/Dispatch/Properties/RecursiveLoop", json!("Terminate")),
+            ("/Query/Properties/RecursiveLoop", json!("Allow")),
+            ("/EventsToDispatch/Properties/FunctionName", json!({"Ref": "Ingest"})),
         ],
     )
     .await;

@@ -211,3 +211,39 @@ async fn every_queue_is_encrypted_and_refuses_plain_text() {
     )
     .await;
 }
+
+/// The bus itself keeps what it cannot hand to Lambda where Lambda keeps what it cannot process.
+fn no_event_of_the_bus_is_lost(template: &Template) -> Vec<String> {
+    let policies = template.resources("AWS::SQS::QueuePolicy");
+    let statements: Vec<_> =
+        policies.flat_map(|(_, policy)| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect();
+    let kept = |id: &str, rule: &Value| {
+        let queue = &rule["Targets"][0]["DeadLetterConfig"]["Arn"];
+        let may_send = json!({
+            "Sid": "KeepWhatTheBusCannotDeliver",
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+            "Condition": {"ArnEquals": {"aws:SourceArn": get_arn(id)}},
+        });
+        *queue == get_arn("FailedEventsQueue") && statements.contains(&&may_send)
+    };
+    let rules = template.resources("AWS::Events::Rule");
+    rules.filter(|(id, rule)| !kept(id, rule)).map(|(id, _)| id.to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_the_bus_cannot_deliver_is_kept() {
+    let statement = "/FailedEventsQueueOverTlsOnly/Properties/PolicyDocument/Statement/1";
+    keeps(
+        no_event_of_the_bus_is_lost,
+        &[
+            ("/IngestConversationEnded/Properties/Targets/0/DeadLetterConfig", Value::Null),
+            (statement, Value::Null),
+            (&format!("{statement}/Condition"), Value::Null),
+            (&format!("{statement}/Resource"), get_arn("EventsQueue")),
+        ],
+    )
+    .await;
+}

@@ -7,7 +7,8 @@ use super::{Template, keeps};
 fn nothing_is_lost_by_a_mistake(template: &Template) -> Vec<String> {
     let kept = |id: &str, table: &Value| {
         let resource = &template.0["Resources"][id];
-        resource["DeletionPolicy"] == "Retain"
+        // Not what a failed first deployment made.
+        resource["DeletionPolicy"] == "RetainExceptOnCreate"
             && resource["UpdateReplacePolicy"] == "Retain"
             && table["PointInTimeRecoverySpecification"] == json!({"PointInTimeRecoveryEnabled": true})
             && table["DeletionProtectionEnabled"] == json!({"Fn::If": ["IsProduction", true, false]})
@@ -23,6 +24,7 @@ async fn every_table_can_be_restored_and_survives_its_stack() {
         nothing_is_lost_by_a_mistake,
         &[
             ("/DestinationsTable/DeletionPolicy", json!("Delete")),
+            ("/ConversationsTable/DeletionPolicy", json!("Retain")),
             ("/DeliveryLogTable/UpdateReplacePolicy", Value::Null),
             ("/ConversationsTable/Properties/PointInTimeRecoverySpecification", Value::Null),
             ("/ConversationsTable/Properties/DeletionProtectionEnabled", json!(false)),
@@ -59,7 +61,10 @@ fn secrets_stay_decryptable_as_long_as_tables_exist(template: &Template) -> Vec<
     let statements = &key["Properties"]["KeyPolicy"]["Statement"];
     let root = json!({"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"});
     [
-        (key["DeletionPolicy"] == "Retain", "the key is deleted with the stack"),
+        (
+            key["DeletionPolicy"] == "RetainExceptOnCreate",
+            "the key is deleted with the stack, or kept after a failure",
+        ),
         (key["UpdateReplacePolicy"] == "Retain", "the key is deleted when it is replaced"),
         (key["Properties"]["EnableKeyRotation"] == true, "the key is not rotated"),
         (statements[0]["Principal"]["AWS"] == root, "the account cannot administer the key"),
@@ -83,6 +88,7 @@ async fn the_key_of_secrets_survives_its_stack_and_is_rotated() {
         secrets_stay_decryptable_as_long_as_tables_exist,
         &[
             ("/SecretsKey/DeletionPolicy", json!("Delete")),
+            ("/SecretsKey/DeletionPolicy", json!("Retain")),
             ("/SecretsKey/UpdateReplacePolicy", Value::Null),
             ("/SecretsKey/Properties/EnableKeyRotation", json!(false)),
             ("/SecretsKey/Condition", Value::Null),

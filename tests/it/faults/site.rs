@@ -153,7 +153,9 @@ impl Site {
 
     /// Wraps a function to be used as Dispatch, with a timeout.
     pub(super) fn deployed(&self, function: Arc<dyn Function>, timeout: Duration) -> Deployed {
-        Deployed { function, timeout, clock: self.clock.clone(), asynchronous: None }
+        let allows_loops = self.template.function("Dispatch").unwrap().allows_loops;
+        let clock = self.clock.clone();
+        Deployed { name: "Dispatch".to_owned(), allows_loops, function, timeout, clock, asynchronous: None }
     }
 
     /// The mapping that feeds a function from a queue, through the proxy.

@@ -95,9 +95,10 @@ fn failed(route: &str, error: &InvokeError) -> Response<Body> {
     tracing::warn!(route, %error, "front.function_failed");
     match error {
         InvokeError::Throttled => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
-        InvokeError::Failed { .. } | InvokeError::Crashed(_) | InvokeError::TimedOut => {
-            problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-        }
+        InvokeError::Failed { .. }
+        | InvokeError::Crashed(_)
+        | InvokeError::TimedOut
+        | InvokeError::Recursive => problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
     }
 }
 

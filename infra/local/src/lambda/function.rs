@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::trace::{self, TRACE};
 use crate::clock::Clock;
 
 /// Lambda accepts payloads of up to 6 MB, and the HTTP API forwards nothing larger.
@@ -44,6 +45,9 @@ pub enum InvokeError {
     /// The function was not started, because its concurrency was used up.
     #[error("throttled")]
     Throttled,
+    /// It was not started, for it has appeared too often in the chain of requests.
+    #[error("stopped as a recursive loop")]
+    Recursive,
 }
 
 impl InvokeError {
@@ -55,6 +59,7 @@ impl InvokeError {
             Self::Crashed(_) => "Runtime.ExitError",
             Self::TimedOut => "Sandbox.Timedout",
             Self::Throttled => "TooManyRequestsException",
+            Self::Recursive => "RecursiveInvocationException",
         };
         let message = match self {
             Self::Failed { message, .. } => message.clone(),
@@ -78,6 +83,10 @@ pub struct AsyncInvokeConfig {
 /// A function with its settings, as the HTTP API, a mapping or a schedule invokes it.
 #[derive(Clone)]
 pub struct Deployed {
+    /// Its name, by which chains of requests count it.
+    pub name: String,
+    /// Whether it may invoke itself, through a queue, without end.
+    pub allows_loops: bool,
     /// The function itself.
     pub function: Arc<dyn Function>,
     /// How long an invocation may take.
@@ -91,10 +100,24 @@ pub struct Deployed {
 impl Deployed {
     /// Invokes the function with a deadline of now + timeout. The invocation continues if its caller stops waiting.
     pub async fn invoke(&self, payload: Bytes) -> Result<Bytes, InvokeError> {
+        self.invoke_for(payload, std::iter::empty()).await
+    }
+
+    /// The same, for messages with these trace headers.
+    pub(super) async fn invoke_for<'a>(
+        &self,
+        payload: Bytes,
+        traces: impl Iterator<Item = &'a str>,
+    ) -> Result<Bytes, InvokeError> {
+        let (trace, appearances) = trace::appear(traces, &self.name);
+        if appearances > trace::MAX_APPEARANCES && !self.allows_loops {
+            return Err(InvokeError::Recursive);
+        }
         let timeout_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline_ms = self.clock.now_ms().saturating_add(timeout_ms);
         let function = Arc::clone(&self.function);
-        let invocation = tokio::spawn(async move { function.invoke(payload, deadline_ms).await });
+        let invocation = async move { function.invoke(payload, deadline_ms).await };
+        let invocation = tokio::spawn(TRACE.scope(trace, invocation));
         invocation.await.unwrap_or_else(|error| Err(InvokeError::Crashed(error.to_string())))
     }
 }

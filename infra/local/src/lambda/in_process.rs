@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::{JoinError, JoinSet};
 
 use super::function::{Function, InvokeError};
+use super::trace::{self, TRACE};
 use crate::clock::Clock;
 
 /// The error of a handler.
@@ -43,7 +44,9 @@ where
             let event = serde_json::from_slice(&payload).map_err(|error| failed(&error))?;
             // A separate task contains a panic, and the set aborts the task when the invocation is dropped.
             let mut task = JoinSet::new();
-            task.spawn((self.handler)(LambdaEvent::new(event, context(deadline_ms))));
+            let trace = trace::current().unwrap_or_default();
+            let handled = (self.handler)(LambdaEvent::new(event, context(deadline_ms, &trace)));
+            task.spawn(TRACE.scope(trace, handled));
             tokio::select! {
                 biased;
                 Some(ended) = task.join_next() => answer(ended),
@@ -57,10 +60,11 @@ where
     }
 }
 
-fn context(deadline_ms: u64) -> Context {
+fn context(deadline_ms: u64, trace: &str) -> Context {
     let mut context = Context::default();
     context.request_id = uuid::Uuid::new_v4().to_string();
     context.deadline = deadline_ms;
+    context.xray_trace_id = Some(trace.to_owned());
     context
 }
 

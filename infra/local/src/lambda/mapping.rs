@@ -97,10 +97,12 @@ impl Mapping {
         }
     }
 
-    async fn process(&self, messages: &[Message]) {
+    async fn process<'a>(&self, messages: &'a [Message]) {
         let source = Source { queue_arn: &self.queue_arn, region: &self.region };
         let event = Bytes::from(source.event(messages).to_string());
-        match self.function.invoke(event).await {
+        let name = MessageSystemAttributeName::AwsTraceHeader;
+        let trace = |message: &'a Message| message.attributes()?.get(&name).map(String::as_str);
+        match self.function.invoke_for(event, messages.iter().filter_map(trace)).await {
             Ok(answer) => self.delete(self.done(messages, &answer)).await,
             // Nothing is deleted: the batch comes back when its visibility timeout has passed.
             Err(error) => {

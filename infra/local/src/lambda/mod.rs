@@ -17,3 +17,4 @@ pub mod process;
 pub mod runtime_api;
 pub mod schedule;
 mod sqs_event;
+pub(crate) mod trace;

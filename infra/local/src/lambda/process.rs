@@ -79,9 +79,7 @@ impl Processes {
         match answer {
             // A process whose handler returned an error can serve the next invocation.
             Ok(_) | Err(InvokeError::Failed { .. }) => self.keep_warm(sandbox),
-            Err(InvokeError::Crashed(_) | InvokeError::TimedOut | InvokeError::Throttled) => {
-                sandbox.kill().await;
-            }
+            Err(_) => sandbox.kill().await,
         }
         answer
     }

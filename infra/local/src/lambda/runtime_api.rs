@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::function::InvokeError;
+use super::trace;
 
 /// Lambda accepts responses of up to 6 MB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -34,6 +35,7 @@ struct Invocation {
     request_id: String,
     payload: Bytes,
     deadline_ms: u64,
+    trace: Option<String>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -67,7 +69,7 @@ impl RuntimeApi {
     pub async fn invoke(&self, payload: Bytes, deadline_ms: u64) -> Answer {
         let (answer, answered) = oneshot::channel();
         let request_id = uuid::Uuid::new_v4().to_string();
-        let invocation = Invocation { request_id, payload, deadline_ms, answer };
+        let invocation = Invocation { request_id, payload, deadline_ms, trace: trace::current(), answer };
         self.invocations.send(invocation).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
@@ -100,6 +102,7 @@ async fn next(State(exchange): State<Arc<Exchange>>) -> Result<Response<Body>, S
         .header("lambda-runtime-aws-request-id", &invocation.request_id)
         .header("lambda-runtime-deadline-ms", invocation.deadline_ms)
         .header("lambda-runtime-invoked-function-arn", &exchange.function_arn)
+        .header("lambda-runtime-trace-id", invocation.trace.unwrap_or_default())
         .body(Body::from(invocation.payload))
         .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     *exchange.running.lock().await = Some((invocation.request_id, invocation.answer));

@@ -81,7 +81,7 @@ async fn perform(
     let body = body.map_err(|rejection| SqsError::Serialization(rejection.body_text()))?;
     let host = text(header::HOST.as_str()).unwrap_or("localhost");
     let endpoint = server.endpoint.upgrade().ok_or(STOPPED)?;
-    let call = Call { endpoint: &endpoint, host };
+    let call = Call { endpoint: &endpoint, host, trace: text("x-amzn-trace-id") };
     tokio::select! {
         response = actions::perform(action, &body, &call) => response,
         // Nothing is ever sent: this resolves when the sender is dropped.

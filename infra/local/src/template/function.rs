@@ -22,6 +22,8 @@ pub struct Function {
     pub memory_mib: u32,
     /// Settings for asynchronous invocations, if the function has any.
     pub asynchronous: Option<AsyncInvokeConfig>,
+    /// Whether Lambda lets it invoke itself without end.
+    pub allows_loops: bool,
     variables: BTreeMap<String, Expression>,
 }
 
@@ -41,6 +43,15 @@ struct Properties {
     memory_size: u32,
     environment: Environment,
     event_invoke_config: Option<EventInvokeConfig>,
+    #[serde(default)]
+    recursive_loop: RecursiveLoop,
+}
+
+#[derive(Default, Deserialize, PartialEq)]
+enum RecursiveLoop {
+    Allow,
+    #[default]
+    Terminate,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +91,7 @@ impl Function {
                 retries: config.maximum_retry_attempts,
                 on_failure: config.destination_config.on_failure.destination.0,
             }),
+            allows_loops: properties.recursive_loop == RecursiveLoop::Allow,
             variables: properties.environment.variables,
         })
     }

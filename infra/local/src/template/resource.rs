@@ -40,6 +40,7 @@ impl Kind {
             | "AWS::CloudWatch::Alarm"
             | "AWS::CloudWatch::Dashboard"
             | "AWS::Logs::LogGroup"
+            | "AWS::Logs::MetricFilter"
             | "AWS::SQS::QueuePolicy"
             | "AWS::Serverless::HttpApi" => Some(Self::CloudOnly),
             _ => None,

@@ -39,8 +39,14 @@ struct World {
 async fn world() -> World {
     let template = Template::read(&Parameters::new()).unwrap();
     let (clock, _control) = Clock::manual(1_700_000_000_000);
-    let echo =
-        Deployed { function: Arc::new(Echo), timeout: Duration::from_secs(10), clock, asynchronous: None };
+    let echo = Deployed {
+        name: "Echo".to_owned(),
+        allows_loops: false,
+        function: Arc::new(Echo),
+        timeout: Duration::from_secs(10),
+        clock,
+        asynchronous: None,
+    };
     let functions = template.functions.iter().map(|function| (function.id.clone(), echo.clone())).collect();
     let router = router(&template.routes, &functions).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

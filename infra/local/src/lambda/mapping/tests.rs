@@ -39,6 +39,22 @@ impl Function for Scripted {
     }
 }
 
+/// Sends another message to the queue that invokes it.
+struct Loops {
+    sqs: Client,
+    queue_url: String,
+}
+
+impl Function for Loops {
+    fn invoke(&self, _: Bytes, _: u64) -> BoxFuture<'_, Result<Bytes, InvokeError>> {
+        Box::pin(async {
+            let send = self.sqs.send_message().queue_url(&self.queue_url).message_body("again");
+            send.send().await.unwrap();
+            Ok(Bytes::from_static(b"{}"))
+        })
+    }
+}
+
 /// A queue, and a function for its mapping to invoke.
 struct World {
     sqs: Client,
@@ -71,13 +87,28 @@ impl World {
     }
 
     fn start(&self, batch_size: i32, maximum_concurrency: usize) -> (JoinHandle<()>, watch::Sender<bool>) {
+        let function = Arc::clone(&self.function) as Arc<dyn Function>;
+        let mapping = self.mapping(function, false, batch_size, maximum_concurrency);
+        let (stop, stopped) = watch::channel(false);
+        (tokio::spawn(mapping.run(stopped)), stop)
+    }
+
+    fn mapping(
+        &self,
+        function: Arc<dyn Function>,
+        allows_loops: bool,
+        batch_size: i32,
+        maximum_concurrency: usize,
+    ) -> Mapping {
         let function = Deployed {
-            function: Arc::clone(&self.function) as Arc<dyn Function>,
+            name: "Function".to_owned(),
+            allows_loops,
+            function,
             timeout: Duration::from_secs(5),
             clock: self.clock.clone(),
             asynchronous: None,
         };
-        let mapping = Mapping {
+        Mapping {
             id: "WorkToFunction".to_owned(),
             queue_url: self.queue_url.clone(),
             queue_arn: "arn:aws:sqs:us-east-1:000000000000:work".to_owned(),
@@ -87,9 +118,7 @@ impl World {
             reports_failures: true,
             function,
             sqs: self.sqs.clone(),
-        };
-        let (stop, stopped) = watch::channel(false);
-        (tokio::spawn(mapping.run(stopped)), stop)
+        }
     }
 
     async fn seen(&self, count: usize) -> Vec<Value> {
@@ -185,4 +214,20 @@ async fn stopping_waits_for_what_is_running() {
     world.function.leave.add_permits(1);
     mapping.await.unwrap();
     assert!(world.left().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_chain_is_stopped_after_sixteen_appearances_unless_the_template_allows_it() {
+    for (allows_loops, receives) in [(false, 17), (true, 20)] {
+        let world = World::new(Ok(Value::Null), &["first"]).await;
+        let loops = Arc::new(Loops { sqs: world.sqs.clone(), queue_url: world.queue_url.clone() });
+        let mapping = world.mapping(loops, allows_loops, 10, 1);
+        let mut steps = 0;
+        while steps < 20 && mapping.step().await > 0 {
+            steps += 1;
+        }
+        // The seventeenth is received and refused, and stays in the queue until its receives are used up.
+        assert_eq!(steps, receives);
+        assert_eq!(world.left().await, ["again"]);
+    }
 }

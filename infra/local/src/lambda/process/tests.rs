@@ -27,6 +27,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, BoxError> {
         Some("fail") => Err("no such table".into()),
         Some("exit") => std::process::exit(3),
         Some("hang") => std::future::pending().await,
+        Some("trace") => Ok(std::env::var("_X_AMZN_TRACE_ID").unwrap().into()),
         _ => Ok(json!({ "pid": std::process::id(), "deadline": event.context.deadline })),
     }
 }
@@ -54,7 +55,14 @@ fn world() -> World {
     let bootstrap = this_test_as(std::env::current_exe().unwrap());
     let processes = Processes::new(bootstrap, 1, clock.clone());
     World {
-        function: Deployed { function: Arc::new(processes), timeout: TIMEOUT, clock, asynchronous: None },
+        function: Deployed {
+            name: "Dispatch".to_owned(),
+            allows_loops: false,
+            function: Arc::new(processes),
+            timeout: TIMEOUT,
+            clock,
+            asynchronous: None,
+        },
         control,
     }
 }
@@ -78,6 +86,12 @@ async fn a_process_is_told_its_deadline_and_kept_for_the_next_invocation() {
     let error = world.invoke("fail").await.unwrap_err();
     assert!(matches!(&error, InvokeError::Failed { message, .. } if message == "no such table"), "{error}");
     assert_eq!(world.pid().await, pid, "an error leaves the process");
+}
+
+#[tokio::test]
+async fn a_process_finds_its_trace_where_the_sdk_looks_for_it() {
+    let trace = world().invoke("trace").await.unwrap();
+    assert!(trace.as_str().unwrap().ends_with(";Lineage=Dispatch:1"), "{trace}");
 }
 
 #[tokio::test]

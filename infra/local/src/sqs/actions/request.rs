@@ -13,6 +13,8 @@ pub(crate) struct Call<'a> {
     pub(crate) endpoint: &'a Endpoint,
     /// The host in the caller's URL, with its port.
     pub(crate) host: &'a str,
+    /// The header `X-Amzn-Trace-Id`, which messages keep.
+    pub(crate) trace: Option<&'a str>,
 }
 
 /// The response of an action that returns nothing.

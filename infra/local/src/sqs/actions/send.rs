@@ -74,6 +74,7 @@ pub(super) async fn send(call: &Call<'_>, request: SendMessage) -> Result<Sent, 
         request.delay_seconds,
         request.message_group_id,
         request.message_system_attributes,
+        call.trace,
     )?;
     call.endpoint.transact(|store, tx| Ok(checked.send_to(store.queue(&name)?, tx))).await
 }
@@ -92,7 +93,7 @@ pub(super) async fn send_batch(
     let check = |entry: SendEntry| {
         let SendEntry { id, message_body, delay_seconds, message_group_id, message_system_attributes } =
             entry;
-        (id, check(message_body, delay_seconds, message_group_id, message_system_attributes))
+        (id, check(message_body, delay_seconds, message_group_id, message_system_attributes, call.trace))
     };
     let entries = request.entries.into_iter().map(check).collect();
     call.endpoint
@@ -122,6 +123,7 @@ fn check(
     delay_seconds: Option<i64>,
     group: Option<String>,
     system_attributes: SystemAttributes,
+    trace: Option<&str>,
 ) -> Result<Checked, SqsError> {
     if body.is_empty() {
         return Err(SqsError::MissingParameter("MessageBody".to_owned()));
@@ -144,7 +146,7 @@ fn check(
         id: response.message_id.clone(),
         md5_of_body: response.md5_of_body.clone(),
         body,
-        trace_header,
+        trace_header: trace_header.or_else(|| trace.map(str::to_owned)),
         group,
     };
     Ok(Checked { message, delay_seconds: delay_seconds.unwrap_or(*limits::DELAY_SECONDS.start()), response })

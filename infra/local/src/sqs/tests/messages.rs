@@ -8,6 +8,8 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeValue, SendMessageBatchRequestEntry,
 };
 
+use crate::lambda::trace::TRACE;
+
 use super::{START_MS, Server, TestQueue, bodies, receive_count, refused, system_attribute};
 
 #[tokio::test]
@@ -53,6 +55,19 @@ async fn group_id_and_trace_header_arrive_with_the_message() {
     let received = queue.receive_one().await;
     assert_eq!(system_attribute(&received, &MessageSystemAttributeName::AwsTraceHeader), Some(header));
     assert_eq!(system_attribute(&received, &MessageSystemAttributeName::MessageGroupId), Some("tenant1"));
+}
+
+#[tokio::test]
+async fn a_message_keeps_the_trace_header_of_its_request() {
+    let (server, _hand) = Server::in_memory().await;
+    let queue = server.queue("q").await;
+    let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=Dispatch:3".to_owned();
+    TRACE.scope(header.clone(), queue.send("a")).await;
+    let received = queue.receive_one().await;
+    assert_eq!(
+        system_attribute(&received, &MessageSystemAttributeName::AwsTraceHeader),
+        Some(header.as_str())
+    );
 }
 
 #[tokio::test]
