@@ -263,7 +263,7 @@ fn parameters_are_for_build_and_deploy(config: &str) -> Vec<&str> {
         match line.strip_prefix('[') {
             Some(name) => section = name,
             None if line.starts_with("parameter_overrides") && !section.contains(".global.") => {
-                breaches.push(line)
+                breaches.push(line);
             }
             None => {}
         }

@@ -216,7 +216,8 @@ async fn an_alarm_goes_off_for_what_it_is_about_and_for_nothing_else() {
     let Some(template) = Template::expanded().await else { return };
     let every = |value: f64| vec![Some(value); 15];
     let never = || vec![None; 15];
-    let table: [(&str, &[(&'static str, Vec<Option<f64>>)], bool); 16] = [
+    type Samples = (&'static str, Vec<Option<f64>>);
+    let table: [(&str, &[Samples], bool); 16] = [
         // Poison is in flight nearly always.
         ("DeadLettersRemain", &[("visible", every(0.0)), ("in_flight", every(1.0))], true),
         ("DeadLettersRemain", &[("visible", every(2.0)), ("in_flight", every(0.0))], true),

@@ -22,6 +22,7 @@ fn bootstrap() {
     runtime.block_on(lambda_runtime::run(service_fn(handle))).unwrap();
 }
 
+#[expect(clippy::disallowed_methods, reason = "the trace that the runtime was started for")]
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, BoxError> {
     match event.payload["do"].as_str() {
         Some("fail") => Err("no such table".into()),
