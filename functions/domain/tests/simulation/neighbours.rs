@@ -74,6 +74,18 @@ impl Traffic {
         usize::try_from(events).unwrap() * (self.destinations - 1)
     }
 
+    /// Asserts that in the last quarter the others wait less than twice as long as usual, and only with breakers.
+    fn is_served_again_by_breakers_alone(self) {
+        let last_quarter = |traffic: Self, hangs| {
+            let delays = traffic.delays(hangs);
+            median_and_p99(&delays[delays.len() * 3 / 4..])[1]
+        };
+        let health = last_quarter(self, false);
+        let [with, without] =
+            [true, false].map(|has_breakers| last_quarter(Self { has_breakers, ..self }, true));
+        assert!(with < health * 2 && without > health * 2, "{health:?} {with:?} {without:?}");
+    }
+
     fn p99(self, hangs: bool) -> Duration {
         median_and_p99(&self.delays(hangs))[1]
     }
@@ -118,14 +130,7 @@ fn row_44_too_few_workers_wait_with_the_one_that_hangs_and_fair_queues_make_that
 #[test]
 fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_served_again() {
     let few = Traffic { workers: 40, events: 480, ..SMALL };
-    let last_quarter = |traffic: Traffic, hangs| {
-        let delays = traffic.delays(hangs);
-        median_and_p99(&delays[delays.len() * 3 / 4..])[1]
-    };
-    let health = last_quarter(few, false);
-    let [with, without] =
-        [true, false].map(|has_breakers| last_quarter(Traffic { has_breakers, ..few }, true));
-    assert!(with < health * 2 && without > health * 2, "{health:?} {with:?} {without:?}");
+    few.is_served_again_by_breakers_alone();
 }
 
 /// The commonest way to be down. Each attempt holds a worker for the three seconds of the connect limit.
@@ -133,14 +138,7 @@ fn row_44_a_destination_that_hangs_is_tried_less_often_and_its_neighbours_are_se
 fn row_44_a_destination_that_drops_every_connection_is_tried_less_often_and_its_neighbours_are_served_again()
 {
     let few = Traffic { workers: 14, events: 480, hanging: Answer::Dropped, ..SMALL };
-    let last_quarter = |traffic: Traffic, hangs| {
-        let delays = traffic.delays(hangs);
-        median_and_p99(&delays[delays.len() * 3 / 4..])[1]
-    };
-    let health = last_quarter(few, false);
-    let [with, without] =
-        [true, false].map(|has_breakers| last_quarter(Traffic { has_breakers, ..few }, true));
-    assert!(with < health * 2 && without > health * 2, "{health:?} {with:?} {without:?}");
+    few.is_served_again_by_breakers_alone();
 }
 
 /// Ends forty conversations a second for a minute, for one destination. Returns each request and its delay after
