@@ -5,6 +5,7 @@
 //! is told; [`rounds`] has destinations that fail as they are told; [`history`] collects what was seen. [`processes`] has
 //! the binaries that are deployed, the others the same code in this process.
 
+mod api;
 mod changes;
 mod destinations;
 mod entries;
@@ -20,4 +21,5 @@ mod rounds;
 mod site;
 mod stop;
 mod tables;
+mod throttles;
 mod worker;

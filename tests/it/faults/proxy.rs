@@ -12,9 +12,6 @@ use super::entries;
 use super::stop::{Gate, Stop};
 use crate::between::{Between, Call, Onward, Reply, Server};
 
-/// What both services answer to who calls too often.
-pub(super) const THROTTLED: &str = "ThrottlingException";
-
 /// A running proxy.
 pub(super) struct Proxy {
     server: Server,
@@ -28,6 +25,10 @@ enum Fault {
     DropAnswer,
     /// It is not applied, and this is the answer.
     Answer(StatusCode, String),
+    /// It is not applied: the transaction is cancelled for these reasons.
+    Cancel(Vec<String>),
+    /// It is throttled, in the form that the service has for this operation.
+    Throttle,
     /// It is not applied, and there is no answer for as long as the caller waits.
     Hang,
     /// All of a batch is applied but these entries, which the answer names as failed.
@@ -83,6 +84,11 @@ impl Proxy {
         *self.script.throttles.lock().unwrap() = (probability, SeededRandomness::new(seed));
     }
 
+    /// Nothing more fails, but for what dice say.
+    pub(super) fn heal(&self) {
+        self.script.rules.lock().unwrap().clear();
+    }
+
     /// Calls of an operation so far, repeated ones included.
     pub(super) fn calls(&self, operation: &str) -> usize {
         self.script.counts.borrow().get(operation).map_or(0, |[came, _]| *came)
@@ -124,6 +130,11 @@ impl On<'_> {
     pub(super) fn refuse(self, status: u16, code: &str) {
         let body = json!({"__type": code, "message": "told to"}).to_string();
         self.becomes(Fault::Answer(StatusCode::from_u16(status).unwrap(), body));
+    }
+
+    /// A transaction that is cancelled, with a reason for each of its writes.
+    pub(super) fn cancel(self, reasons: &[&str]) {
+        self.becomes(Fault::Cancel(reasons.iter().map(|&reason| reason.to_owned()).collect()));
     }
 
     pub(super) fn fail(self, status: u16) {
@@ -172,7 +183,7 @@ impl Script {
     fn fault(&self, operation: &str) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
         let fault = rules.iter_mut().filter(|rule| rule.operation == operation).find_map(Rule::falls_on_this);
-        fault.or_else(|| self.dice_say_throttle().then(throttled))
+        fault.or_else(|| self.dice_say_throttle().then_some(Fault::Throttle))
     }
 
     fn dice_say_throttle(&self) -> bool {
@@ -191,10 +202,6 @@ impl Script {
         self.count(&operation, 1);
         reply
     }
-}
-
-fn throttled() -> Fault {
-    Fault::Answer(StatusCode::BAD_REQUEST, json!({"__type": THROTTLED, "message": "dice"}).to_string())
 }
 
 impl Rule {
@@ -220,6 +227,8 @@ impl Between for Script {
             Some(Fault::Answer(status, body)) => {
                 Some(Reply { status, headers: entries::json(), body: body.into() })
             }
+            Some(Fault::Cancel(reasons)) => Some(entries::cancelled(&reasons)),
+            Some(Fault::Throttle) => Some(entries::throttled(&call)),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::FailEntries(places)) => {
                 let (call, refused) = entries::take_out(call, &places);

@@ -139,6 +139,11 @@ impl Site {
 
     /// Dispatch in this process, behind the proxies.
     pub(super) async fn dispatch(&self) -> Deployed {
+        self.functions().await["Dispatch"].clone()
+    }
+
+    /// All functions in this process, behind the proxies.
+    pub(super) async fn functions(&self) -> Functions {
         let launch = Launch {
             template: &self.template,
             resources: &self.world.stack.resources,
@@ -147,7 +152,7 @@ impl Site {
             authority: &self.authority,
             clock: &self.clock,
         };
-        launch.run(&Runs::InProcess).unwrap()["Dispatch"].clone()
+        launch.run(&Runs::InProcess).unwrap()
     }
 
     /// A function as Dispatch, with a timeout.

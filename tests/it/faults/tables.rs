@@ -11,9 +11,11 @@ use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::entries::THROTTLED;
 use super::mappings::Mappings;
-use super::proxy::{On, THROTTLED};
+use super::proxy::On;
 use super::site::{DELIVERIES, Site};
+use crate::world::eventually;
 
 const CLAIM: &str = "BatchExecuteStatement";
 const COMPLETE: &str = "UpdateItem";
@@ -25,6 +27,9 @@ const TRIES: usize = 3;
 
 /// Longer than a claim lasts: 30 s and a second.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(32);
+
+/// Less than a second before it, when completions are no longer tried.
+const SHORTLY_BEFORE_THE_DEADLINE: Duration = Duration::from_millis(29_500);
 
 /// One delivery on its way, to a destination at `/a`.
 struct Case {
@@ -94,14 +99,29 @@ async fn row_36_a_completion_that_fails_once_is_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn row_36_a_success_is_not_forgotten_while_its_invocation_has_time() {
+    join_all(FAILURES.map(async |fail| {
+        let case = Case::start().await;
+        fail(case.site.tables.on(COMPLETE).first(2 * TRIES));
+        case.mappings.deliveries.step().await;
+        assert_eq!(case.site.world.messages_in(DELIVERIES).await, 0, "acknowledged by the same invocation");
+        assert_eq!(case.end().await, (vec![Success], vec![1]));
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_36_an_attempt_that_could_not_be_completed_is_unknown_and_followed_by_another() {
     join_all(FAILURES.map(async |fail| {
         let case = Case::start().await;
-        fail(case.site.tables.on(COMPLETE).first(TRIES));
-        case.mappings.deliveries.step().await;
-        case.hand.advance(Duration::from_secs(10));
-        case.mappings.deliveries.step().await;
-        assert_eq!(case.site.attempts_at("/a"), [1], "its claim is waited for");
+        fail(case.site.tables.on(COMPLETE));
+        let gives_up = async {
+            let tried = async || (case.site.tables.calls(COMPLETE) > TRIES).then_some(());
+            eventually("a second call", tried).await;
+            case.hand.advance(SHORTLY_BEFORE_THE_DEADLINE);
+        };
+        tokio::join!(case.mappings.deliveries.step(), gives_up);
+        case.site.tables.heal();
         case.hand.advance(AFTER_THE_LEASE);
         assert_eq!(case.end().await, (vec![Unknown, Success], vec![1, 2]));
     }))

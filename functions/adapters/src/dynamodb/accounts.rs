@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::item::{Item, from_item, key, n, s, to_item};
 use super::table::{Condition, Table};
+use super::transaction::{Written, transact};
 
 /// Sort key of an account's own row.
 const ACCOUNT: &str = "account";
@@ -158,10 +159,10 @@ impl Accounts for AccountTable {
             put.map(|put| TransactWriteItem::builder().put(put).build())
                 .map_err(|error| Unavailable::new(operation, error))
         };
-        let request = self.table.client.transact_write_items();
-        let request = request.set_transact_items(Some(vec![put(row)?, put(listed)?]));
-        request.send().await.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
-        Ok(())
+        match transact(&self.table.client, operation, vec![put(row)?, put(listed)?]).await? {
+            Written::Yes => Ok(()),
+            Written::Refused(_) => Err(Unavailable::new(operation, "its id already exists")),
+        }
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>> {

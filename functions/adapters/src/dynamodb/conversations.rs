@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
 use bytes::Bytes;
 use domain::conversation::ended::{Ended, LateSignal};
@@ -19,11 +18,11 @@ use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
-use super::conditions::{is_contended, refused_by_transaction};
 use super::events::{ANNOUNCED, EVENT, event_item, event_key};
 use super::item::{Item, MAX_COMPRESSED_BYTES, compress, decompress, from_item, key, n, partition, to_item};
 use super::overdue::OverdueKeys;
-use super::table::{Condition, Table};
+use super::table::{Condition, Table, conflict};
+use super::transaction::{Written, transact};
 use crate::config::Retention;
 
 /// Compressed size limit of a conversation in progress: an end adds to it, and every accepted conversation must be able
@@ -183,19 +182,10 @@ impl Conversations for ConversationTables {
         let record = record.map_err(|error| Unavailable::new("write a conversation", error))?;
         let event = put(&self.delivery_log, event).build();
         let event = event.map_err(|error| Unavailable::new("write an event", error))?;
-        let result = self
-            .client()
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(record).build())
-            .transact_items(TransactWriteItem::builder().put(event).build())
-            .send()
-            .await;
-        match result.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Saved::Yes),
-            Err(error) if refused_by_transaction(&error).is_some() || is_contended(&error) => {
-                Ok(Saved::Conflict)
-            }
-            Err(error) => Err(Unavailable::new("end a conversation", error)),
+        let puts = [record, event].map(|put| TransactWriteItem::builder().put(put).build());
+        match transact(self.client(), "end a conversation", puts.to_vec()).await? {
+            Written::Yes => Ok(Saved::Yes),
+            Written::Refused(_) => conflict("end a conversation").await,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The ledger: a record for each attempt, written before the request and completed after it.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -16,13 +18,17 @@ use domain::shared::ids::{AccountId, DeliveryId};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
 
-use super::conditions::refused_by_transaction;
 use super::expression::Expression;
 use super::history::History;
 use super::item::{Item, s, to_attribute, to_item};
 use super::record::{AttemptMap, IndexKeys, RecordRow, StateRow, record_key};
 use super::table::{EXISTS, NEW};
+use super::transaction::{PAUSE, Written, transact};
 use crate::config::Retention;
+use crate::deadline;
+
+/// What the completion of an attempt leaves of an invocation when it gives up: enough to hand the message back.
+const COMPLETION_RESERVE: Duration = Duration::from_secs(1);
 
 /// The delivery-log table, as Dispatch uses it.
 #[derive(Clone)]
@@ -134,27 +140,28 @@ impl LedgerTable {
 
     /// Writes a record and the delivery's new state: both or neither.
     async fn write_with_state(&self, record: TransactWriteItem, state: Update) -> Result<Written> {
-        let result = self
-            .client
-            .transact_write_items()
-            .transact_items(record)
-            .transact_items(TransactWriteItem::builder().update(state).build())
-            .send()
-            .await;
-        match result.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Written::Yes),
-            Err(error) => match refused_by_transaction(&error) {
-                Some(item) => Ok(Written::Refused(item)),
-                None => Err(Unavailable::new("write a record", error)),
-            },
+        let state = TransactWriteItem::builder().update(state).build();
+        transact(&self.client, "write a record", vec![record, state]).await
+    }
+
+    async fn try_complete(&self, closing: &CompletedAttempt) -> Result<bool> {
+        let (state, unset) = StateRow::from(closing.state()).into_update()?;
+        let written = if closing.number == 1 {
+            // This write also adds the delivery to the indexes: no earlier one does, so a first-try success costs four
+            // write units.
+            let mut others = state;
+            others.extend(to_item(&IndexKeys::of(&closing.delivery))?);
+            self.write_alone(self.completion(closing, others)?).await?
+        } else {
+            let completion = self.completion(closing, Item::new())?;
+            let state = self.state_update(&closing.delivery, state, &unset)?;
+            self.write_with_state(TransactWriteItem::builder().update(completion).build(), state).await?
+        };
+        match written {
+            Written::Yes => Ok(true),
+            Written::Refused(item) => is_applied(closing, &item),
         }
     }
-}
-
-enum Written {
-    Yes,
-    /// The condition did not hold; the item that is stored.
-    Refused(Item),
 }
 
 impl Ledger for LedgerTable {
@@ -173,22 +180,13 @@ impl Ledger for LedgerTable {
         Ok(history.into_iter().map(|(_, record)| record).collect())
     }
 
+    /// Tries until shortly before the invocation's deadline: a success that was seen is not forgotten while there is time.
     async fn complete(&self, closing: &CompletedAttempt) -> Result<bool> {
-        let (state, unset) = StateRow::from(closing.state()).into_update()?;
-        let written = if closing.number == 1 {
-            // This write also adds the delivery to the indexes: no earlier one does, so a first-try success costs four
-            // write units.
-            let mut others = state;
-            others.extend(to_item(&IndexKeys::of(&closing.delivery))?);
-            self.write_alone(self.completion(closing, others)?).await?
-        } else {
-            let completion = self.completion(closing, Item::new())?;
-            let state = self.state_update(&closing.delivery, state, &unset)?;
-            self.write_with_state(TransactWriteItem::builder().update(completion).build(), state).await?
-        };
-        match written {
-            Written::Yes => Ok(true),
-            Written::Refused(item) => is_applied(closing, &item),
+        loop {
+            let completed = self.try_complete(closing).await;
+            if completed.is_ok() || !deadline::pause(PAUSE, COMPLETION_RESERVE).await {
+                return completed;
+            }
         }
     }
 

@@ -15,7 +15,6 @@
 //! delivery.
 
 mod accounts;
-mod conditions;
 mod context;
 mod conversations;
 mod delivery_log;
@@ -31,6 +30,7 @@ mod rates;
 mod record;
 mod references;
 mod table;
+mod transaction;
 
 pub use accounts::AccountTable;
 pub use context::ContextTables;

@@ -31,7 +31,7 @@ pub type Result<T, E = Unavailable> = std::result::Result<T, E>;
 pub enum Saved {
     /// The record is stored.
     Yes,
-    /// Another writer changed the record: read it again.
+    /// Another writer changed the record: read it again, at once, because the table has already paused.
     Conflict,
     /// The record is larger than a table item can be, even compressed.
     TooLarge,
