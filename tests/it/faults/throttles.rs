@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::mappings::Mappings;
-use super::site::Site;
+use super::site::{DELIVERIES, Site};
 use crate::providers::DAILY_SECRET;
 use crate::world::{World, eventually, text};
 
@@ -124,4 +124,48 @@ async fn row_41_many_writers_of_one_conversation_all_succeed() {
 #[ignore = "takes the machine: cargo test --profile bench -p tests --test it -- --ignored row_41 --nocapture"]
 async fn row_41_two_hundred_updates_of_one_conversation_by_64_writers_all_succeed() {
     assert!(updates_of_one_conversation(200, 64).await < Duration::from_secs(8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_a_throttled_claim_of_a_batch_is_tried_again_alone() {
+    let (site, hand) = Site::by_hand().await;
+    let mappings = Mappings::new(&site, &site.dispatch().await).await;
+    for path in ["/a", "/b"] {
+        site.destination(path).await;
+    }
+    site.accept("c-1").await;
+    mappings.events.step().await;
+    // Of both, then of the one that is left.
+    site.tables.on("BatchExecuteStatement").first(4).fail_entries(&[0]);
+    mappings.deliveries.step().await;
+    assert_eq!([site.attempts_at("/a"), site.attempts_at("/b")], [[1], [1]]);
+    assert_eq!(site.world.messages_in(DELIVERIES).await, 0, "acknowledged by the same invocation");
+    mappings.drain(&site, &hand, 0).await;
+    site.assert_kept().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_keys_that_a_read_left_out_are_asked_for_again_after_a_pause() {
+    const ROUNDS: u32 = 5;
+    let (site, hand) = Site::by_hand().await;
+    let mappings = Mappings::new(&site, &site.dispatch().await).await;
+    for number in 0..ROUNDS {
+        site.destination(&format!("/{number}")).await;
+    }
+    site.accept("c-1").await;
+    mappings.events.step().await;
+    // The destinations and the event: each call reads one of them.
+    site.tables.on("BatchGetItem").first(5).fail_entries(&[1, 2, 3, 4, 5]);
+    let start = Instant::now();
+    mappings.deliveries.step().await;
+    assert!(start.elapsed() >= ROUNDS * Duration::from_millis(25), "{:?}", start.elapsed());
+    assert_eq!(site.world.messages_in(DELIVERIES).await, 0, "acknowledged by the same invocation");
+    mappings.drain(&site, &hand, 0).await;
+    site.assert_kept().await;
+
+    let api = Api::of(site).await;
+    assert_eq!(api.hang_up("c-2").await.0, 202);
+    api.site.tables.on("BatchGetItem").nth(1).fail_entries(&[1]);
+    let (status, _, body) = api.hang_up("c-2").await;
+    assert_eq!(status, 202, "whether its event was sent is read again: {body}");
 }

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use domain::delivery::context::{Context, Contexts};
+use domain::delivery::deliver::TIME_TO_CLAIM;
 use domain::delivery::message::DeliveryMessage;
 use domain::shared::clock::Clock;
 use domain::shared::unavailable::{Result, Unavailable};
 
+use super::batch;
 use super::destinations::{destination_key, parse_destination};
 use super::events::{EVENT, event_key, parse_event};
 use super::item::Item;
-
-/// Calls for one batch: each later call repeats the keys that the tables had no capacity for.
-const MAX_CALLS: usize = 3;
 
 /// The destinations and delivery-log tables, read together.
 #[derive(Clone)]
@@ -33,24 +32,12 @@ impl ContextTables {
         Self { client, destinations, delivery_log, clock }
     }
 
-    async fn read(&self, mut wanted: HashMap<String, KeysAndAttributes>) -> Result<HashMap<Key, Item>> {
-        let mut found = HashMap::new();
-        for _ in 0..MAX_CALLS {
-            let response = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(wanted))
-                .send()
-                .await
-                .map_err(|error| Unavailable::new("read a batch", error.into_service_error()))?;
-            let items = response.responses.unwrap_or_default().into_values().flatten();
-            found.extend(items.filter_map(|item| Some((key_of(&item)?, item))));
-            wanted = response.unprocessed_keys.unwrap_or_default();
-            if wanted.is_empty() {
-                return Ok(found);
-            }
+    async fn read(&self, wanted: HashMap<String, KeysAndAttributes>) -> Result<HashMap<Key, Item>> {
+        let (rows, left) = batch::get(&self.client, "read a batch", wanted, TIME_TO_CLAIM).await?;
+        if !left.is_empty() {
+            return Err(Unavailable::new("read a batch", "the tables had no capacity for all keys"));
         }
-        Err(Unavailable::new("read a batch", "the tables had no capacity for all keys"))
+        Ok(rows.into_iter().filter_map(|item| Some((key_of(&item)?, item))).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Conversations' records, and the events that are written when they end.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
@@ -18,12 +19,14 @@ use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
+use super::batch;
 use super::events::{ANNOUNCED, EVENT, event_item, event_key};
 use super::item::{Item, MAX_COMPRESSED_BYTES, compress, decompress, from_item, key, n, partition, to_item};
 use super::overdue::OverdueKeys;
 use super::table::{Condition, Table, conflict};
 use super::transaction::{Written, transact};
 use crate::config::Retention;
+use crate::deadline::RESERVE;
 
 /// Compressed size limit of a conversation in progress: an end adds to it, and every accepted conversation must be able
 /// to end.
@@ -206,17 +209,11 @@ impl EventOutbox for ConversationTables {
             .projection_expression("sk")
             .build()
             .map_err(|error| Unavailable::new("read an event", error))?;
-        let response = self
-            .client()
-            .batch_get_item()
-            .request_items(&self.delivery_log, wanted)
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("read an event", error.into_service_error()))?;
-        if response.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+        let wanted = HashMap::from([(self.delivery_log.clone(), wanted)]);
+        let (rows, left) = batch::get(self.client(), "read an event", wanted, RESERVE).await?;
+        if !left.is_empty() {
             return Err(Unavailable::new("read an event", "the table had no capacity for all keys"));
         }
-        let rows: Vec<Item> = response.responses.unwrap_or_default().into_values().flatten().collect();
         let has = |name: &str| {
             rows.iter().any(|row| row.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == name)))
         };

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse, Put,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use domain::delivery::deliver::TIME_TO_CLAIM;
 use domain::delivery::history::{Entry, Record};
 use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
 use domain::delivery::record::{Delivery, DeliveryStatus};
@@ -18,6 +19,7 @@ use domain::shared::ids::{AccountId, DeliveryId};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
 
+use super::batch;
 use super::expression::Expression;
 use super::history::History;
 use super::item::{Item, s, to_attribute, to_item};
@@ -64,15 +66,13 @@ impl LedgerTable {
             .map_err(|error| Unavailable::new("claim attempts", error))
     }
 
-    async fn try_claim(&self, claims: &[Claim]) -> Result<Vec<Result<Claimed>>> {
+    /// Returns one result for each claim, in order, and `None` for those that the table had no capacity for.
+    async fn try_claim(&self, claims: &[&Claim]) -> Result<Vec<Option<Result<Claimed>>>> {
         let inserts = claims.iter().map(|claim| self.insert(claim)).collect::<Result<Vec<_>>>()?;
-        let response = self
-            .client
-            .batch_execute_statement()
-            .set_statements(Some(inserts))
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("claim attempts", error.into_service_error()))?;
+        let request = self.client.batch_execute_statement().set_statements(Some(inserts));
+        let response = request.send().await;
+        let response =
+            response.map_err(|error| Unavailable::new("claim attempts", error.into_service_error()))?;
         Ok(response.responses.unwrap_or_default().into_iter().map(claimed).collect())
     }
 
@@ -166,13 +166,27 @@ impl LedgerTable {
 
 impl Ledger for LedgerTable {
     async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
-        match self.try_claim(claims).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                let text = DisplayErrorContext(&error).to_string();
-                claims.iter().map(|_| Err(Unavailable::new("claim attempts", text.clone()))).collect()
+        let mut results: Vec<_> = claims.iter().map(|_| None).collect();
+        loop {
+            let left: Vec<_> = (0..claims.len()).filter(|&index| results[index].is_none()).collect();
+            match self.try_claim(&left.iter().map(|&index| &claims[index]).collect::<Vec<_>>()).await {
+                Ok(claimed) => {
+                    for (index, result) in left.into_iter().zip(claimed) {
+                        results[index] = result;
+                    }
+                }
+                Err(error) => {
+                    for index in left {
+                        results[index] = Some(Err(error.repeat()));
+                    }
+                }
+            }
+            if results.iter().all(Option::is_some) || !deadline::pause(batch::PAUSE, TIME_TO_CLAIM).await {
+                break;
             }
         }
+        let throttled = || Err(Unavailable::new("claim an attempt", "the table had no capacity for it"));
+        results.into_iter().map(|result| result.unwrap_or_else(throttled)).collect()
     }
 
     async fn records(&self, account: &AccountId, delivery: &DeliveryId) -> Result<Vec<Record>> {
@@ -224,14 +238,19 @@ impl Ledger for LedgerTable {
     }
 }
 
-/// The result of one `INSERT`. An existing row is not an error: another worker has claimed the attempt.
-fn claimed(response: BatchStatementResponse) -> Result<Claimed> {
-    match response.error {
-        None => Ok(Claimed::Granted),
-        Some(error) if error.code == Some(BatchStatementErrorCodeEnum::DuplicateItem) => Ok(Claimed::Taken),
-        Some(error) => {
-            let code = error.code.as_ref().map_or("no code", BatchStatementErrorCodeEnum::as_str).to_owned();
-            Err(Unavailable::new("claim an attempt", code))
+/// The result of one `INSERT`; `None` if the table had no capacity for it. An existing row is not an error: another
+/// worker has claimed the attempt.
+fn claimed(response: BatchStatementResponse) -> Option<Result<Claimed>> {
+    use BatchStatementErrorCodeEnum as Code;
+    let Some(error) = response.error else { return Some(Ok(Claimed::Granted)) };
+    match error.code {
+        Some(Code::DuplicateItem) => Some(Ok(Claimed::Taken)),
+        Some(Code::ThrottlingError | Code::ProvisionedThroughputExceeded | Code::RequestLimitExceeded) => {
+            None
+        }
+        code => {
+            let code = code.as_ref().map_or("no code", Code::as_str).to_owned();
+            Some(Err(Unavailable::new("claim an attempt", code)))
         }
     }
 }

@@ -15,6 +15,7 @@
 //! delivery.
 
 mod accounts;
+mod batch;
 mod context;
 mod conversations;
 mod delivery_log;

@@ -35,7 +35,7 @@ pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 3);
 
 /// The time an invocation needs to claim an attempt: the attempt and one try at completing its record.
-const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
+pub const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
 
 /// Steps that one delivery may take in one invocation. Each but the last follows from another worker's write, so more
 /// steps than records can exist mean that something is wrong.

@@ -15,6 +15,12 @@ impl Unavailable {
         Self { operation, cause: cause.into() }
     }
 
+    /// The same failure, for another item that it affects: its causes as text.
+    #[must_use]
+    pub fn repeat(&self) -> Self {
+        Self::new(self.operation, self.causes())
+    }
+
     /// Its causes, from the nearest to the root.
     #[must_use]
     pub fn causes(&self) -> String {
