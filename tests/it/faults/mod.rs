@@ -11,6 +11,7 @@ mod destinations;
 mod entries;
 mod function;
 mod history;
+mod later_version;
 mod load;
 mod mappings;
 mod network;

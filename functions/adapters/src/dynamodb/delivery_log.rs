@@ -21,6 +21,7 @@ use super::history::History;
 use super::item::{from_item, n, s};
 use super::record::{DELIVERY_PREFIX, ListedRow, SHARDS, account_shard, destination_shard, event_partition};
 use super::table::Table;
+use crate::telemetry::readable;
 
 /// Rows that one search examines, so that no search takes long, however large the log is. If few of them match the
 /// filter, the page is short and has a position to continue from.
@@ -103,8 +104,7 @@ impl DeliveryLogTable {
                 .await
                 .map_err(|error| Unavailable::new("search the delivery log", error.into_service_error()))?;
             let rows = response.items.unwrap_or_default().into_iter();
-            shard.rows =
-                rows.map(|item| from_item::<ListedRow>(item)?.parse(account)).collect::<Result<_>>()?;
+            shard.rows = readable(rows.map(|item| from_item::<ListedRow>(item)?.parse(account))).into();
             let last = response.last_evaluated_key.and_then(|mut key| key.remove("position"));
             match last.as_ref().and_then(|position| position.as_s().ok()) {
                 Some(position) => shard.high = just_before(position),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::{Item, s};
+use crate::telemetry::readable;
 
 /// Name of the index.
 const INDEX: &str = "by_overdue";
@@ -77,9 +78,8 @@ impl OverdueIndex {
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {
             let operation = "find overdue conversations";
-            found.push(parse(
-                &item.map_err(|error| Unavailable::new(operation, error.into_service_error()))?,
-            )?);
+            let item = item.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
+            found.extend(readable([parse(&item)]));
             if found.len() == MAX_ROWS {
                 break;
             }
