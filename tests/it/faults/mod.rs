@@ -20,6 +20,7 @@ mod proxy;
 mod queues;
 mod rounds;
 mod site;
+mod sizes;
 mod stop;
 mod tables;
 mod throttles;

@@ -132,6 +132,12 @@ impl On<'_> {
         self.becomes(Fault::Answer(StatusCode::from_u16(status).unwrap(), body));
     }
 
+    /// An error of the caller, with the service's own text.
+    pub(super) fn refuse_because(self, code: &str, message: &str) {
+        let body = json!({"__type": code, "message": message}).to_string();
+        self.becomes(Fault::Answer(StatusCode::BAD_REQUEST, body));
+    }
+
     /// A transaction that is cancelled, with a reason for each of its writes.
     pub(super) fn cancel(self, reasons: &[&str]) {
         self.becomes(Fault::Cancel(reasons.iter().map(|&reason| reason.to_owned()).collect()));

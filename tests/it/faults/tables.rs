@@ -187,7 +187,7 @@ async fn row_38_a_storm_of_copies_makes_one_request() {
 }
 
 /// Letters that no compression makes small.
-fn noise(bytes: usize) -> String {
+pub(super) fn noise(bytes: usize) -> String {
     let randomness = SeededRandomness::new(1);
     let letters = std::iter::repeat_with(|| char::from(b' ' + u8::try_from(randomness.below(95)).unwrap()));
     letters.filter(|letter| !"\"\\".contains(*letter)).take(bytes).collect()

@@ -162,7 +162,9 @@ impl Accounts for AccountTable {
         };
         match transact(&self.table.client, operation, vec![put(row)?, put(listed)?]).await? {
             Written::Yes => Ok(()),
-            Written::Refused(_) => Err(Unavailable::new(operation, "its id already exists")),
+            Written::Refused(_) | Written::TooLarge => {
+                Err(Unavailable::new(operation, "its id already exists"))
+            }
         }
     }
 

@@ -21,16 +21,16 @@ use serde::{Deserialize, Serialize};
 
 use super::batch;
 use super::events::{ANNOUNCED, EVENT, event_item, event_key};
-use super::item::{Item, MAX_COMPRESSED_BYTES, compress, decompress, from_item, key, n, partition, to_item};
+use super::item::{Item, compress, decompress, fits, from_item, key, n, partition, to_item};
 use super::overdue::OverdueKeys;
 use super::table::{Condition, Table, conflict};
 use super::transaction::{Written, transact};
 use crate::config::Retention;
 use crate::deadline::RESERVE;
 
-/// Compressed size limit of a conversation in progress: an end adds to it, and every accepted conversation must be able
-/// to end.
-const MAX_OPEN_BYTES: usize = MAX_COMPRESSED_BYTES - 10 * 1024;
+/// What the item of a conversation in progress leaves free: an end adds to it, and to the event's payload, which must
+/// fit into an item, too. Every accepted conversation must be able to end.
+const SPARE_FOR_THE_END: usize = 20 * 1024;
 
 /// Sort key of a conversation's record.
 const RECORD: &str = "record";
@@ -116,9 +116,6 @@ fn conversation_key(account: &AccountId, id: &ConversationId) -> Item {
 
 fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
     let Some(fields) = compress(conversation.fields.to_json().as_bytes())? else { return Ok(None) };
-    if conversation.ended.is_none() && fields.len() > MAX_OPEN_BYTES {
-        return Ok(None);
-    }
     let mut item = to_item(&ConversationRow {
         fields: fields.into(),
         references: conversation.references.clone(),
@@ -132,7 +129,8 @@ fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
         version: conversation.version + 1,
     })?;
     item.extend(conversation_key(&conversation.account_id, &conversation.id));
-    Ok(Some(item))
+    let spare = if conversation.ended.is_none() { SPARE_FOR_THE_END } else { 0 };
+    Ok(fits(&item, spare).then_some(item))
 }
 
 fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<Conversation> {
@@ -189,6 +187,7 @@ impl Conversations for ConversationTables {
         match transact(self.client(), "end a conversation", puts.to_vec()).await? {
             Written::Yes => Ok(Saved::Yes),
             Written::Refused(_) => conflict("end a conversation").await,
+            Written::TooLarge => Ok(Saved::TooLarge),
         }
     }
 

@@ -160,6 +160,7 @@ impl LedgerTable {
         match written {
             Written::Yes => Ok(true),
             Written::Refused(item) => is_applied(closing, &item),
+            Written::TooLarge => Err(Unavailable::new("complete an attempt", "its record is too large")),
         }
     }
 }
@@ -234,6 +235,7 @@ impl Ledger for LedgerTable {
         Ok(match written {
             Written::Yes => Claimed::Granted,
             Written::Refused(_) => Claimed::Taken,
+            Written::TooLarge => return Err(Unavailable::new("close a delivery", "its record is too large")),
         })
     }
 }

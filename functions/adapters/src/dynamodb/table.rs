@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 
 use super::item::{Item, n, s};
+use super::transaction::is_too_large;
 use crate::deadline;
 
 /// A table. Each call takes the name of its operation, which errors repeat.
@@ -109,6 +110,7 @@ impl Table {
                 // A transaction is writing to the row, so the row is about to change.
                 | PutItemError::TransactionConflictException(_),
             ) => conflict(operation).await,
+            Err(error) if is_too_large(&error) => Ok(Saved::TooLarge),
             Err(error) => Err(Unavailable::new(operation, error)),
         }
     }

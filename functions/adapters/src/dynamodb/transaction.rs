@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::shared::unavailable::{Result, Unavailable};
@@ -26,6 +26,14 @@ pub(super) enum Written {
     Yes,
     /// A condition did not hold. The item that is stored, if it is the first write's condition; else an empty item.
     Refused(Item),
+    /// An item would be larger than the table takes.
+    TooLarge,
+}
+
+/// Whether a call failed because an item would be larger than the table takes.
+pub(super) fn is_too_large(error: &impl ProvideErrorMetadata) -> bool {
+    error.code() == Some("ValidationException")
+        && error.message().is_some_and(|message| message.starts_with("Item size"))
 }
 
 /// Makes these writes, and tries again while the tables are busy and the invocation has time.
@@ -41,6 +49,9 @@ pub(super) async fn transact(
         };
         if let Some(item) = refused(&error) {
             return Ok(Written::Refused(item));
+        }
+        if is_too_large(&error) {
+            return Ok(Written::TooLarge);
         }
         if !(is_busy(&error) && deadline::pause(PAUSE, RESERVE).await) {
             return Err(Unavailable::new(operation, error));
