@@ -126,7 +126,7 @@ impl Ingest {
         let events = Queue::new(sqs.clone(), config.events_queue_url);
         let deliveries = Queue::new(sqs, config.deliveries_queue_url);
         let rates = RateTable::new(dynamodb.clone(), log.clone());
-        let log = DeliveryLogTable::new(dynamodb.clone(), log, Arc::clone(&clock));
+        let log = DeliveryLogTable::new(dynamodb.clone(), log, config.retention, Arc::clone(&clock));
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let complete = Complete::new(conversations.clone(), events, Arc::clone(&clock));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::outcome::OutcomeClass::{self, HttpError, Success, Unknown};
 use domain::shared::ids::{DeliveryId, EventId};
 use domain::testing::fakes::SeededRandomness;
@@ -15,7 +16,7 @@ use super::entries::THROTTLED;
 use super::mappings::Mappings;
 use super::proxy::On;
 use super::site::{DELIVERIES, Site};
-use crate::world::eventually;
+use crate::world::{MORNING_MS, eventually};
 
 const CLAIM: &str = "BatchExecuteStatement";
 const COMPLETE: &str = "UpdateItem";
@@ -255,4 +256,42 @@ async fn row_38_rows_past_their_time_are_in_no_answer() {
     let resend = customer.call(Method::POST, &format!("{one}/resend"), None).await;
     assert_eq!(resend.0, StatusCode::NOT_FOUND, "{}", resend.1);
     assert_eq!(site.outcomes(&delivery).await, [Success], "the row is there");
+}
+
+/// The table removes expired rows days late. They cost a search nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_38_a_search_reads_no_rows_past_their_time() {
+    let case = Case::start().await;
+    let Case { site, hand, mappings, event } = &case;
+    mappings.drain(site, hand, 0).await;
+    site.assert_kept().await;
+    let tables = &site.world.stack.clients.dynamodb;
+    let name = &site.world.stack.resources.tables["DeliveryLogTable"];
+    let s = |text: String| AttributeValue::S(text);
+    let destination = site.destinations.lock().unwrap()["/a"].clone();
+    let pk = s(format!("{}#{event}", site.customer.account_id));
+    let delivery = DeliveryId::of(event, &destination);
+    let sk = s(format!("{delivery}#1"));
+    let row = tables.get_item().table_name(name).key("pk", pk).key("sk", sk).send().await.unwrap();
+    let row = row.item.unwrap();
+    hand.advance(Duration::from_secs(31 * 24 * 60 * 60));
+    site.accept("c-2").await;
+    mappings.drain(site, hand, 0).await;
+    for number in 0..300 {
+        let mut row = row.clone();
+        row.insert("pk".to_owned(), s(format!("old#{number}")));
+        row.insert("position".to_owned(), s(format!("{}#{delivery}", MORNING_MS - number)));
+        tables.put_item().table_name(name).set_item(Some(row)).send().await.unwrap();
+    }
+    let query = site.functions().await["Query"].clone();
+    let before = site.tables.calls("Query");
+    let mut search: Value =
+        serde_json::from_str(include_str!("../../../events/query/list-deliveries.json")).unwrap();
+    search["headers"]["x-api-key"] = json!(site.customer.key);
+    search["rawQueryString"] = json!("");
+    let answer: Value =
+        serde_json::from_slice(&query.invoke(search.to_string().into()).await.unwrap()).unwrap();
+    let page: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(page["deliveries"].as_array().unwrap().len(), 1, "{page}");
+    assert_eq!(site.tables.calls("Query") - before, 8, "one for each shard of the index");
 }
