@@ -198,8 +198,10 @@ async fn an_attempt_that_ends_after_its_conversation_was_deleted_brings_no_recor
     let clock = ManualClock::new(MORNING_MS);
     let days = std::collections::BTreeMap::from([("DELIVERY_RETENTION_DAYS".to_owned(), "30".to_owned())]);
     let dynamodb = &world.stack.clients.dynamodb;
-    let ledger = LedgerTable::new(dynamodb.clone(), table.clone(), Retention::read(&days).unwrap());
-    let log = DeliveryLogTable::new(dynamodb.clone(), table.clone(), std::sync::Arc::new(clock.clone()));
+    let retention = Retention::read(&days).unwrap();
+    let ledger = LedgerTable::new(dynamodb.clone(), table.clone(), retention);
+    let log =
+        DeliveryLogTable::new(dynamodb.clone(), table.clone(), retention, std::sync::Arc::new(clock.clone()));
     let delivery = domain::delivery::record::Delivery { created_at: clock.now(), ..sample::delivery() };
     let event = delivery.id.event_id().unwrap();
     let claim = |number| Claim {

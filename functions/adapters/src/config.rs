@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use domain::shared::rate::RateLimit;
+use domain::shared::timestamp::Timestamp;
 
 /// An environment variable that is missing or invalid.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +70,16 @@ impl Retention {
         Ok(Self(Duration::from_secs(days * 24 * 60 * 60)))
     }
 
+    /// The creation time of the oldest that is kept at `now`.
+    #[must_use]
+    pub fn oldest(self, now: Timestamp) -> Timestamp {
+        let kept = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        Timestamp::from_millis(now.as_millis().saturating_sub(kept))
+    }
+
     /// When something created at `at` expires, in seconds since the epoch as DynamoDB's TTL expects it.
     #[must_use]
-    pub fn expiry(self, at: domain::shared::timestamp::Timestamp) -> u64 {
+    pub fn expiry(self, at: Timestamp) -> u64 {
         (at + self.0).as_secs()
     }
 }

@@ -3,13 +3,14 @@
 //! [`dynamodb`] has the tables, [`sqs`] the queues, [`sender`] the one HTTP client that talks to customers' servers.
 //! [`aws`] builds the AWS clients, whose responses correct a worker's clock ([`date`]). [`config`] reads the
 //! environment, and [`egress`] the part of it that allows private networks. [`vault`] encrypts secrets for the tables.
-//! The functions share [`function`], HTTP requests and responses ([`http`]), authentication ([`caller`]), errors
-//! ([`http::problem`]) and logging ([`telemetry`]).
+//! The functions share [`function`], an invocation's [`deadline`], HTTP requests and responses ([`http`]), authentication
+//! ([`caller`]), errors ([`http::problem`]) and logging ([`telemetry`]).
 
 pub mod aws;
 pub mod caller;
 pub mod config;
 mod date;
+pub mod deadline;
 pub mod dynamodb;
 pub mod egress;
 pub mod function;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use adapters::aws::Clients;
 use adapters::caller::Callers;
 use adapters::config::{self, ConfigError, Vars};
+use adapters::deadline::{self, FUNCTION_TIMEOUT};
 use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable, RateTable};
 use adapters::egress;
 use adapters::function::{Error, Event, answer, is_http};
@@ -29,6 +30,7 @@ use domain::shared::randomness::Randomness;
 use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Configuration from the function's environment.
 pub struct Config {
@@ -93,10 +95,15 @@ impl Manage {
 
     /// Handles one invocation.
     pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Value, Error> {
-        if is_http(&event.payload) {
-            answer(&event.payload, |request| self.route(request)).await
+        let deadline = deadline::of(&event.context, FUNCTION_TIMEOUT, &*self.clock);
+        deadline::until(deadline, &self.clock, self.run(&event.payload)).await
+    }
+
+    async fn run(&self, event: &RawValue) -> Result<Value, Error> {
+        if is_http(event) {
+            answer(event, |request| self.route(request)).await
         } else {
-            self.direct(&event.payload).await
+            self.direct(event).await
         }
     }
 

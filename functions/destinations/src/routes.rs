@@ -5,6 +5,7 @@ use std::time::Duration;
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
+use adapters::telemetry::readable;
 use domain::destination::record::Destination;
 use domain::destination::signature::SigningSecret;
 use domain::destination::store::{DestinationStore, Destinations};
@@ -55,7 +56,7 @@ impl Manage {
     }
 
     pub(crate) async fn list(&self, account: &AccountId) -> Result<Reply, Problem> {
-        let destinations = self.destinations.of_account(account).await?;
+        let destinations = readable(self.destinations.of_account(account).await?);
         Ok(Reply::json(StatusCode::OK, &DestinationList::new(&destinations, self.clock.now())))
     }
 

@@ -3,16 +3,17 @@
 //! One function serves three queues and chooses the step by a batch's source queue. All three share [`batch`].
 
 mod batch;
-mod deadline;
 mod deliver;
 mod fan_out;
 mod reconcile;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::aws::Clients;
 use adapters::config::{self, ConfigError, Retention, Vars};
+use adapters::deadline;
 use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable, RateTable};
 use adapters::egress;
 use adapters::function::Error;
@@ -141,14 +142,19 @@ impl Dispatch {
         let batch = Batch::read(event.payload)?;
         let deadline = deadline::of(&event.context, self.timeout, &*self.clock);
         let invocation = Invocation { id: event.context.request_id.clone(), deadline };
-        let done = match batch.source.as_str() {
-            arn if self.deliveries.is_source(arn) => {
-                deliver::run(&self.rate_limiter, &self.deliver, &batch, &invocation).await
-            }
-            arn if self.events.is_source(arn) => fan_out::run(&self.fan_out, &self.events, &batch).await,
-            arn if self.dead_letters.is_source(arn) => reconcile::run(&self.reconcile, &batch).await,
-            arn => return Err(format!("a batch came from an unknown queue: {arn}").into()),
-        };
+        let done = deadline::until(deadline, &self.clock, self.run(&batch, &invocation)).await?;
         Ok(batch.answer(&done))
+    }
+
+    /// Returns the ids of the messages that are done.
+    async fn run<'a>(&self, batch: &'a Batch, invocation: &Invocation) -> Result<HashSet<&'a str>, Error> {
+        match batch.source.as_str() {
+            arn if self.deliveries.is_source(arn) => {
+                Ok(deliver::run(&self.rate_limiter, &self.deliver, batch, invocation).await)
+            }
+            arn if self.events.is_source(arn) => Ok(fan_out::run(&self.fan_out, &self.events, batch).await),
+            arn if self.dead_letters.is_source(arn) => Ok(reconcile::run(&self.reconcile, batch).await),
+            arn => Err(format!("a batch came from an unknown queue: {arn}").into()),
+        }
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use adapters::aws::Clients;
 use adapters::caller::{Caller, Callers};
 use adapters::config::{self, ConfigError, Retention, Vars};
+use adapters::deadline::{self, FUNCTION_TIMEOUT};
 use adapters::dynamodb::{
     AccountTable, ConversationTable, ConversationTables, DeliveryLogTable, DestinationTable, OverdueIndex,
     ProviderTable, RateTable, ReferenceTable,
@@ -34,6 +35,7 @@ use domain::shared::randomness::Randomness;
 use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::conversations::ForgetConversation;
@@ -123,7 +125,7 @@ impl Ingest {
         let events = Queue::new(sqs.clone(), config.events_queue_url);
         let deliveries = Queue::new(sqs, config.deliveries_queue_url);
         let rates = RateTable::new(dynamodb.clone(), log.clone());
-        let log = DeliveryLogTable::new(dynamodb.clone(), log, Arc::clone(&clock));
+        let log = DeliveryLogTable::new(dynamodb.clone(), log, config.retention, Arc::clone(&clock));
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let complete = Complete::new(conversations.clone(), events, Arc::clone(&clock));
@@ -154,11 +156,15 @@ impl Ingest {
 
     /// Handles one invocation.
     pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Value, Error> {
-        let event = event.payload;
-        if is_http(&event) {
-            return answer(&event, |request| self.route(request)).await;
+        let deadline = deadline::of(&event.context, FUNCTION_TIMEOUT, &*self.clock);
+        deadline::until(deadline, &self.clock, self.run(&event.payload)).await
+    }
+
+    async fn run(&self, event: &RawValue) -> Result<Value, Error> {
+        if is_http(event) {
+            return answer(event, |request| self.route(request)).await;
         }
-        if let Some(events) = flows::event_bridge::read(&event) {
+        if let Some(events) = flows::event_bridge::read(event) {
             flows::event_bridge::run(&self.platform(), &self.accounts, events).await?;
             return Ok(Value::Null);
         }
@@ -198,7 +204,7 @@ impl Ingest {
                 flows::twilio::run(&callback(), self.public_url.as_ref(), &request, self.clock.now()).await
             }
             "POST /v1/flows/daily/{account_id}" => {
-                flows::daily::run(&callback(), &request, self.clock.now()).await
+                flows::daily::run(&callback(), &request, &self.clock).await
             }
             "PUT /v1/conversations/{conversation_id}" => {
                 let caller = self.reporter(&request).await?;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use adapters::aws::Clients;
 use adapters::caller::Callers;
-use adapters::config::{self, ConfigError, Vars};
+use adapters::config::{self, ConfigError, Retention, Vars};
 use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable, DestinationTable, RateTable};
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
@@ -31,6 +31,7 @@ pub struct Config {
     destinations_table: String,
     conversations_table: String,
     delivery_log_table: String,
+    retention: Retention,
     rate_limit: Option<RateLimit>,
 }
 
@@ -41,6 +42,7 @@ impl Config {
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
             conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
+            retention: Retention::read(vars)?,
             rate_limit: config::api_rate_limit(vars)?,
         })
     }
@@ -65,7 +67,7 @@ impl Query {
             callers: Callers::new(accounts, rates, config.rate_limit, Arc::clone(&clock)),
             destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table),
             conversations: ConversationTable::new(dynamodb.clone(), config.conversations_table),
-            log: DeliveryLogTable::new(dynamodb, config.delivery_log_table, clock),
+            log: DeliveryLogTable::new(dynamodb, config.delivery_log_table, config.retention, clock),
         }
     }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::config::{ConfigError, Vars};
+use adapters::deadline::FUNCTION_TIMEOUT;
 use adapters::telemetry;
 use domain::delivery::deliver::TIME_NEEDED;
 use serde_json::{Value, json};
@@ -91,6 +92,10 @@ fn there_is_time_for_the_work(template: &Template) -> Vec<String> {
             "an attempt does not fit into Dispatch's timeout",
         ),
         (given == Some(timeout("Dispatch")), "FUNCTION_TIMEOUT_SECONDS is not Dispatch's timeout"),
+        (
+            ["Ingest", "Destinations"].iter().all(|id| timeout(id) == FUNCTION_TIMEOUT.as_secs()),
+            "the API's functions try until another deadline than they have",
+        ),
         (timeout("Ingest") > DAILY_ANSWER_SECS, "Ingest is killed before it answers Daily"),
         (
             ["Ingest", "Destinations", "Query"].iter().all(|id| timeout(id) < API_TIMEOUT_SECS),
@@ -121,6 +126,7 @@ async fn timeouts_fit_the_work() {
             ("/Dispatch/Properties/Timeout", json!(29)),
             ("/Ingest/Properties/Timeout", json!(4)),
             ("/Query/Properties/Timeout", json!(30)),
+            ("/Destinations/Properties/Timeout", json!(9)),
             ("/DispatchNearTimeout/Properties/Threshold", json!(30_000)),
             ("/DispatchNearTimeout/Properties/Threshold", json!(11_000)),
             ("/IngestNearTimeout/Properties/Threshold", json!(10_000)),

@@ -5,11 +5,13 @@
 //! fail as scripted; [`rounds`] has destinations that fail as scripted; [`history`] collects what was observed.
 //! [`processes`] runs the deployed binaries, the others run the same code in this process.
 
+mod api;
 mod changes;
 mod destinations;
 mod entries;
 mod function;
 mod history;
+mod later_version;
 mod load;
 mod mappings;
 mod network;
@@ -18,6 +20,8 @@ mod proxy;
 mod queues;
 mod rounds;
 mod site;
+mod sizes;
 mod stop;
 mod tables;
+mod throttles;
 mod worker;

@@ -12,9 +12,6 @@ use super::entries;
 use super::stop::{Gate, Stop};
 use crate::between::{Call, Interceptor, Reply, Server, Upstream};
 
-/// Both services' error for a caller that is throttled.
-pub(super) const THROTTLED: &str = "ThrottlingException";
-
 /// A running proxy.
 pub(super) struct Proxy {
     server: Server,
@@ -28,6 +25,10 @@ enum Fault {
     DropAnswer,
     /// The call is not applied, and this is its answer.
     Answer(StatusCode, String),
+    /// The call is not applied: the transaction is cancelled for these reasons.
+    Cancel(Vec<String>),
+    /// The call is throttled, in the form of its operation.
+    Throttle,
     /// The call is not applied, and there is no answer for as long as the caller waits.
     Hang,
     /// The batch is applied except for these entries, which the answer names as failed.
@@ -83,6 +84,11 @@ impl Proxy {
         *self.script.throttles.lock().unwrap() = (probability, SeededRandomness::new(seed));
     }
 
+    /// Ends every scripted fault; throttling at random goes on.
+    pub(super) fn heal(&self) {
+        self.script.rules.lock().unwrap().clear();
+    }
+
     /// The number of calls of an operation so far, repeated ones included.
     pub(super) fn calls(&self, operation: &str) -> usize {
         self.script.counts.borrow().get(operation).map_or(0, |[came, _]| *came)
@@ -124,6 +130,17 @@ impl On<'_> {
     pub(super) fn refuse(self, status: u16, code: &str) {
         let body = json!({"__type": code, "message": "injected"}).to_string();
         self.inject(Fault::Answer(StatusCode::from_u16(status).unwrap(), body));
+    }
+
+    /// Answers with an error of the caller, with the service's own text.
+    pub(super) fn refuse_because(self, code: &str, message: &str) {
+        let body = json!({"__type": code, "message": message}).to_string();
+        self.inject(Fault::Answer(StatusCode::BAD_REQUEST, body));
+    }
+
+    /// Cancels a transaction, with a reason for each of its writes.
+    pub(super) fn cancel(self, reasons: &[&str]) {
+        self.inject(Fault::Cancel(reasons.iter().map(|&reason| reason.to_owned()).collect()));
     }
 
     pub(super) fn fail(self, status: u16) {
@@ -172,7 +189,7 @@ impl Script {
     fn fault(&self, operation: &str) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
         let fault = rules.iter_mut().filter(|rule| rule.operation == operation).find_map(Rule::next_fault);
-        fault.or_else(|| self.throttles_at_random().then(throttled))
+        fault.or_else(|| self.throttles_at_random().then_some(Fault::Throttle))
     }
 
     fn throttles_at_random(&self) -> bool {
@@ -191,10 +208,6 @@ impl Script {
         self.count(&operation, 1);
         reply
     }
-}
-
-fn throttled() -> Fault {
-    Fault::Answer(StatusCode::BAD_REQUEST, json!({"__type": THROTTLED, "message": "injected"}).to_string())
 }
 
 impl Rule {
@@ -220,6 +233,8 @@ impl Interceptor for Script {
             Some(Fault::Answer(status, body)) => {
                 Some(Reply { status, headers: entries::json(), body: body.into() })
             }
+            Some(Fault::Cancel(reasons)) => Some(entries::cancelled(&reasons)),
+            Some(Fault::Throttle) => Some(entries::throttled(&call)),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::FailEntries(places)) => {
                 let (call, refused) = entries::take_out(call, &places);

@@ -8,8 +8,8 @@ use domain::delivery::record::DeliveryStatus;
 use domain::shared::ids::DeliveryId;
 use local::receiver::Answer;
 
+use super::entries::THROTTLED;
 use super::mappings::Mappings;
-use super::proxy::THROTTLED;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site};
 
 /// The queues' visibility timeout in the template.

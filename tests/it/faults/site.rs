@@ -140,6 +140,11 @@ impl Site {
 
     /// Dispatch in this process, behind the proxies.
     pub(super) async fn dispatch(&self) -> Deployed {
+        self.functions().await["Dispatch"].clone()
+    }
+
+    /// All functions in this process, behind the proxies.
+    pub(super) async fn functions(&self) -> Functions {
         let launcher = Launcher {
             template: &self.template,
             resources: &self.world.stack.resources,
@@ -148,7 +153,7 @@ impl Site {
             authority: &self.authority,
             clock: &self.clock,
         };
-        launcher.launch(&RunMode::InProcess).unwrap()["Dispatch"].clone()
+        launcher.launch(&RunMode::InProcess).unwrap()
     }
 
     /// Wraps a function to be used as Dispatch, with a timeout.

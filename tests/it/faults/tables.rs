@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::outcome::OutcomeClass::{self, HttpError, Success, Unknown};
 use domain::shared::ids::{DeliveryId, EventId};
 use domain::testing::fakes::SeededRandomness;
@@ -11,9 +12,11 @@ use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::entries::THROTTLED;
 use super::mappings::Mappings;
-use super::proxy::{On, THROTTLED};
+use super::proxy::On;
 use super::site::{DELIVERIES, Site};
+use crate::world::{MORNING_MS, eventually};
 
 const CLAIM: &str = "BatchExecuteStatement";
 const COMPLETE: &str = "UpdateItem";
@@ -25,6 +28,9 @@ const TRIES: usize = 3;
 
 /// With the 10 s before it, longer than a lease: the timeout of 30 s and a margin of 3 s.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(32);
+
+/// Less than a second before the deadline, when completions are no longer tried.
+const SHORTLY_BEFORE_THE_DEADLINE: Duration = Duration::from_millis(29_500);
 
 /// One queued delivery to a destination at `/a`.
 struct Case {
@@ -94,14 +100,29 @@ async fn row_36_a_completion_that_fails_once_is_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn row_36_a_success_is_not_forgotten_while_its_invocation_has_time() {
+    join_all(FAILURES.map(async |fail| {
+        let case = Case::start().await;
+        fail(case.site.tables.on(COMPLETE).first(2 * TRIES));
+        case.mappings.deliveries.step().await;
+        assert_eq!(case.site.world.messages_in(DELIVERIES).await, 0, "acknowledged by the same invocation");
+        assert_eq!(case.end().await, (vec![Success], vec![1]));
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_36_an_attempt_that_could_not_be_completed_is_unknown_and_followed_by_another() {
     join_all(FAILURES.map(async |fail| {
         let case = Case::start().await;
-        fail(case.site.tables.on(COMPLETE).first(TRIES));
-        case.mappings.deliveries.step().await;
-        case.hand.advance(Duration::from_secs(10));
-        case.mappings.deliveries.step().await;
-        assert_eq!(case.site.attempts_at("/a"), [1], "the lease is not over");
+        fail(case.site.tables.on(COMPLETE));
+        let gives_up = async {
+            let tried = async || (case.site.tables.calls(COMPLETE) > TRIES).then_some(());
+            eventually("a second call", tried).await;
+            case.hand.advance(SHORTLY_BEFORE_THE_DEADLINE);
+        };
+        tokio::join!(case.mappings.deliveries.step(), gives_up);
+        case.site.tables.heal();
         case.hand.advance(AFTER_THE_LEASE);
         assert_eq!(case.end().await, (vec![Unknown, Success], vec![1, 2]));
     }))
@@ -167,7 +188,7 @@ async fn row_38_a_storm_of_copies_makes_one_request() {
 }
 
 /// Text that does not compress.
-fn noise(bytes: usize) -> String {
+pub(super) fn noise(bytes: usize) -> String {
     let randomness = SeededRandomness::new(1);
     let letters = std::iter::repeat_with(|| char::from(b' ' + u8::try_from(randomness.below(95)).unwrap()));
     letters.filter(|letter| !"\"\\".contains(*letter)).take(bytes).collect()
@@ -235,4 +256,42 @@ async fn row_38_rows_past_their_time_are_in_no_answer() {
     let resend = customer.call(Method::POST, &format!("{one}/resend"), None).await;
     assert_eq!(resend.0, StatusCode::NOT_FOUND, "{}", resend.1);
     assert_eq!(site.outcomes(&delivery).await, [Success], "the row still exists");
+}
+
+/// The table removes expired rows days late. They cost a search nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_38_a_search_reads_no_rows_past_their_time() {
+    let case = Case::start().await;
+    let Case { site, hand, mappings, event } = &case;
+    mappings.drain(site, hand, 0).await;
+    site.assert_kept().await;
+    let tables = &site.world.stack.clients.dynamodb;
+    let name = &site.world.stack.resources.tables["DeliveryLogTable"];
+    let s = |text: String| AttributeValue::S(text);
+    let destination = site.destinations.lock().unwrap()["/a"].clone();
+    let pk = s(format!("{}#{event}", site.customer.account_id));
+    let delivery = DeliveryId::of(event, &destination);
+    let sk = s(format!("{delivery}#1"));
+    let row = tables.get_item().table_name(name).key("pk", pk).key("sk", sk).send().await.unwrap();
+    let row = row.item.unwrap();
+    hand.advance(Duration::from_secs(31 * 24 * 60 * 60));
+    site.accept("c-2").await;
+    mappings.drain(site, hand, 0).await;
+    for number in 0..300 {
+        let mut row = row.clone();
+        row.insert("pk".to_owned(), s(format!("old#{number}")));
+        row.insert("position".to_owned(), s(format!("{}#{delivery}", MORNING_MS - number)));
+        tables.put_item().table_name(name).set_item(Some(row)).send().await.unwrap();
+    }
+    let query = site.functions().await["Query"].clone();
+    let before = site.tables.calls("Query");
+    let mut search: Value =
+        serde_json::from_str(include_str!("../../../events/query/list-deliveries.json")).unwrap();
+    search["headers"]["x-api-key"] = json!(site.customer.key);
+    search["rawQueryString"] = json!("");
+    let answer: Value =
+        serde_json::from_slice(&query.invoke(search.to_string().into()).await.unwrap()).unwrap();
+    let page: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(page["deliveries"].as_array().unwrap().len(), 1, "{page}");
+    assert_eq!(site.tables.calls("Query") - before, 8, "one for each shard of the index");
 }

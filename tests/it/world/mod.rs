@@ -85,15 +85,21 @@ impl World {
 
     /// Sets a destination's URL in the table, bypassing the check at registration.
     pub(crate) async fn force_url(&self, customer: &Customer, destination: &str, url: &str) {
-        let table = self.stack.clients.dynamodb.update_item();
-        table
-            .table_name(&self.stack.resources.tables["DestinationsTable"])
-            .key("pk", AttributeValue::S(customer.account_id.clone()))
-            .key("sk", AttributeValue::S(format!("destination#{destination}")))
-            .update_expression("SET #url = :url")
+        let key = [customer.account_id.as_str(), &format!("destination#{destination}")];
+        self.force("DestinationsTable", key, "url", AttributeValue::S(url.to_owned())).await;
+    }
+
+    /// Sets an attribute of a row, bypassing all rules.
+    pub(crate) async fn force(&self, table: &str, [pk, sk]: [&str; 2], name: &str, value: AttributeValue) {
+        let update = self.stack.clients.dynamodb.update_item();
+        update
+            .table_name(&self.stack.resources.tables[table])
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .key("sk", AttributeValue::S(sk.to_owned()))
+            .update_expression("SET #name = :value")
             .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#url", "url")
-            .expression_attribute_values(":url", AttributeValue::S(url.to_owned()))
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", value)
             .send()
             .await
             .unwrap();

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::item::{Item, from_item, key, n, s, to_item};
 use super::table::{Condition, Table};
+use super::transaction::{Written, transact};
+use crate::telemetry::readable;
 
 /// Sort key of an account's own row.
 const ACCOUNT: &str = "account";
@@ -158,10 +160,12 @@ impl Accounts for AccountTable {
             put.map(|put| TransactWriteItem::builder().put(put).build())
                 .map_err(|error| Unavailable::new(operation, error))
         };
-        let request = self.table.client.transact_write_items();
-        let request = request.set_transact_items(Some(vec![put(row)?, put(listed)?]));
-        request.send().await.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
-        Ok(())
+        match transact(&self.table.client, operation, vec![put(row)?, put(listed)?]).await? {
+            Written::Yes => Ok(()),
+            Written::Refused(_) | Written::TooLarge => {
+                Err(Unavailable::new(operation, "its id already exists"))
+            }
+        }
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>> {
@@ -172,8 +176,8 @@ impl Accounts for AccountTable {
         let rows = self.table.rows("list keys", account.to_string(), KEY_PREFIX, None).await?;
         let ids = rows.into_iter().map(|row| stored_id(&from_item::<ListedKeyRow>(row)?.key_id));
         let ids = ids.collect::<Result<Vec<_>>>()?;
-        let keys = try_join_all(ids.iter().map(|id| self.key(id))).await?;
-        Ok(keys.into_iter().flatten().collect())
+        let keys = try_join_all(ids.iter().map(|id| self.get(key_key(id)))).await?;
+        Ok(readable(keys.into_iter().flatten().map(parse_key)))
     }
 
     async fn revoke(&self, account: &AccountId, id: &KeyId, at: Timestamp) -> Result<Option<ApiKey>> {

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use domain::delivery::context::{Context, Contexts};
+use domain::delivery::deliver::TIME_TO_CLAIM;
 use domain::delivery::message::DeliveryMessage;
 use domain::shared::clock::Clock;
 use domain::shared::unavailable::{Result, Unavailable};
 
+use super::batch;
 use super::destinations::{destination_key, parse_destination};
 use super::events::{EVENT, event_key, parse_event};
 use super::item::Item;
-
-/// Calls for one batch: each later call repeats the keys that the tables had no capacity for.
-const MAX_CALLS: usize = 3;
 
 /// The destinations and delivery-log tables, read together.
 #[derive(Clone)]
@@ -33,25 +32,39 @@ impl ContextTables {
         Self { client, destinations, delivery_log, clock }
     }
 
-    async fn read(&self, mut wanted: HashMap<String, KeysAndAttributes>) -> Result<HashMap<Key, Item>> {
-        let mut found = HashMap::new();
-        for _ in 0..MAX_CALLS {
-            let response = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(wanted))
-                .send()
-                .await
-                .map_err(|error| Unavailable::new("read a batch", error.into_service_error()))?;
-            let items = response.responses.unwrap_or_default().into_values().flatten();
-            found.extend(items.filter_map(|item| Some((key_of(&item)?, item))));
-            wanted = response.unprocessed_keys.unwrap_or_default();
-            if wanted.is_empty() {
-                return Ok(found);
-            }
-        }
-        Err(Unavailable::new("read a batch", "the tables had no capacity for all keys"))
+    /// Returns the rows that exist, and `None` for those that the tables had no capacity for.
+    async fn read(&self, deliveries: &[&DeliveryMessage]) -> Result<HashMap<Key, Option<Item>>> {
+        let wanted = HashMap::from([
+            (self.destinations.clone(), keys(deliveries.iter().map(|message| destination_of(message)))?),
+            (self.delivery_log.clone(), keys(deliveries.iter().filter_map(|message| event_of(message)))?),
+        ]);
+        let (rows, left) = batch::get(&self.client, "read a batch", wanted, TIME_TO_CLAIM).await?;
+        let left =
+            left.into_values().flat_map(|left| left.keys).filter_map(|key| Some((key_of(&key)?, None)));
+        let rows = rows.into_iter().filter_map(|row| Some((key_of(&row)?, Some(row))));
+        Ok(left.chain(rows).collect())
     }
+
+    fn context(&self, rows: &HashMap<Key, Option<Item>>, message: &DeliveryMessage) -> Result<Context> {
+        let get = |key: &Item| match key_of(key).and_then(|key| rows.get(&key)) {
+            Some(Some(row)) => Ok(Some(row.clone())),
+            Some(None) => Err(Unavailable::new("read a batch", "the tables had no capacity for this row")),
+            None => Ok(None),
+        };
+        let account = &message.account_id;
+        let event = event_of(message).map_or(Ok(None), |key| get(&key))?;
+        let event = event.map(|item| parse_event(item, account, self.clock.now())).transpose()?.flatten();
+        let destination = get(&destination_of(message))?.map(|item| parse_destination(item, account));
+        Ok(Context { event, destination: destination.transpose()? })
+    }
+}
+
+fn event_of(message: &DeliveryMessage) -> Option<Item> {
+    message.delivery_id.event_id().map(|event| event_key(&message.account_id, &event, EVENT))
+}
+
+fn destination_of(message: &DeliveryMessage) -> Item {
+    destination_key(&message.account_id, &message.destination_id)
 }
 
 /// Partition and sort key.
@@ -74,26 +87,10 @@ fn keys(keys: impl Iterator<Item = Item>) -> Result<KeysAndAttributes> {
 }
 
 impl Contexts for ContextTables {
-    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Result<Vec<Context>> {
-        let event_of = |message: &DeliveryMessage| {
-            message.delivery_id.event_id().map(|event| event_key(&message.account_id, &event, EVENT))
-        };
-        let destination_of =
-            |message: &DeliveryMessage| destination_key(&message.account_id, &message.destination_id);
-        let wanted = HashMap::from([
-            (self.destinations.clone(), keys(deliveries.iter().map(|message| destination_of(message)))?),
-            (self.delivery_log.clone(), keys(deliveries.iter().filter_map(|message| event_of(message)))?),
-        ]);
-        let found = self.read(wanted).await?;
-        let get = |key: &Item| key_of(key).and_then(|key| found.get(&key)).cloned();
-        let now = self.clock.now();
-        let context = |message: &&DeliveryMessage| {
-            let account = &message.account_id;
-            let event =
-                event_of(message).and_then(|key| get(&key)).map(|item| parse_event(item, account, now));
-            let destination = get(&destination_of(message)).map(|item| parse_destination(item, account));
-            Ok(Context { event: event.transpose()?.flatten(), destination: destination.transpose()? })
-        };
-        deliveries.iter().map(context).collect()
+    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Vec<Result<Context>> {
+        match self.read(deliveries).await {
+            Ok(rows) => deliveries.iter().map(|message| self.context(&rows, message)).collect(),
+            Err(error) => deliveries.iter().map(|_| Err(error.repeat())).collect(),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Conversations' records, and the events that are written when they end.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
 use bytes::Bytes;
 use domain::conversation::ended::{Ended, LateSignal};
@@ -19,16 +19,18 @@ use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
-use super::conditions::{is_contended, refused_by_transaction};
+use super::batch;
 use super::events::{ANNOUNCED, EVENT, event_item, event_key};
-use super::item::{Item, MAX_COMPRESSED_BYTES, compress, decompress, from_item, key, n, partition, to_item};
+use super::item::{Item, compress, decompress, fits, from_item, key, n, partition, to_item};
 use super::overdue::OverdueKeys;
-use super::table::{Condition, Table};
+use super::table::{Condition, Table, conflict};
+use super::transaction::{Written, transact};
 use crate::config::Retention;
+use crate::deadline::RESERVE;
 
-/// Compressed size limit of a conversation in progress: an end adds to it, and every accepted conversation must be able
-/// to end.
-const MAX_OPEN_BYTES: usize = MAX_COMPRESSED_BYTES - 10 * 1024;
+/// What the item of a conversation in progress leaves free: an end adds to it, and to the event's payload, which must
+/// fit into an item, too. Every accepted conversation must be able to end.
+const SPARE_FOR_THE_END: usize = 20 * 1024;
 
 /// Sort key of a conversation's record.
 const RECORD: &str = "record";
@@ -114,9 +116,6 @@ fn conversation_key(account: &AccountId, id: &ConversationId) -> Item {
 
 fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
     let Some(fields) = compress(conversation.fields.to_json().as_bytes())? else { return Ok(None) };
-    if conversation.ended.is_none() && fields.len() > MAX_OPEN_BYTES {
-        return Ok(None);
-    }
     let mut item = to_item(&ConversationRow {
         fields: fields.into(),
         references: conversation.references.clone(),
@@ -130,7 +129,8 @@ fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
         version: conversation.version + 1,
     })?;
     item.extend(conversation_key(&conversation.account_id, &conversation.id));
-    Ok(Some(item))
+    let spare = if conversation.ended.is_none() { SPARE_FOR_THE_END } else { 0 };
+    Ok(fits(&item, spare).then_some(item))
 }
 
 fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<Conversation> {
@@ -183,19 +183,11 @@ impl Conversations for ConversationTables {
         let record = record.map_err(|error| Unavailable::new("write a conversation", error))?;
         let event = put(&self.delivery_log, event).build();
         let event = event.map_err(|error| Unavailable::new("write an event", error))?;
-        let result = self
-            .client()
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(record).build())
-            .transact_items(TransactWriteItem::builder().put(event).build())
-            .send()
-            .await;
-        match result.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Saved::Yes),
-            Err(error) if refused_by_transaction(&error).is_some() || is_contended(&error) => {
-                Ok(Saved::Conflict)
-            }
-            Err(error) => Err(Unavailable::new("end a conversation", error)),
+        let puts = [record, event].map(|put| TransactWriteItem::builder().put(put).build());
+        match transact(self.client(), "end a conversation", puts.to_vec()).await? {
+            Written::Yes => Ok(Saved::Yes),
+            Written::Refused(_) => conflict("end a conversation").await,
+            Written::TooLarge => Ok(Saved::TooLarge),
         }
     }
 
@@ -216,17 +208,11 @@ impl EventOutbox for ConversationTables {
             .projection_expression("sk")
             .build()
             .map_err(|error| Unavailable::new("read an event", error))?;
-        let response = self
-            .client()
-            .batch_get_item()
-            .request_items(&self.delivery_log, wanted)
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("read an event", error.into_service_error()))?;
-        if response.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+        let wanted = HashMap::from([(self.delivery_log.clone(), wanted)]);
+        let (rows, left) = batch::get(self.client(), "read an event", wanted, RESERVE).await?;
+        if !left.is_empty() {
             return Err(Unavailable::new("read an event", "the table had no capacity for all keys"));
         }
-        let rows: Vec<Item> = response.responses.unwrap_or_default().into_values().flatten().collect();
         let has = |name: &str| {
             rows.iter().any(|row| row.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == name)))
         };

@@ -12,6 +12,7 @@ use domain::event::lifecycle_event::LifecycleEvent;
 use domain::event::store::EventEraser;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, DeliveryId, EventId};
+use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, TryStreamExt};
@@ -21,6 +22,8 @@ use super::history::History;
 use super::item::{from_item, n, s};
 use super::record::{DELIVERY_PREFIX, ListedRow, SHARDS, account_shard, destination_shard, event_partition};
 use super::table::Table;
+use crate::config::Retention;
+use crate::telemetry::readable;
 
 /// Rows that one search examines, so that no search takes long, however large the log is. If few of them match the
 /// filter, the page is short and has a position to continue from.
@@ -37,6 +40,7 @@ const AFTER_ALL: &str = "z";
 pub struct DeliveryLogTable {
     table: Table,
     clock: Arc<dyn Clock>,
+    retention: Retention,
     history: History,
 }
 
@@ -54,14 +58,15 @@ struct Shard {
 impl DeliveryLogTable {
     /// Wraps the table with this name.
     #[must_use]
-    pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(client: Client, table: String, retention: Retention, clock: Arc<dyn Clock>) -> Self {
         let history = History::kept(client.clone(), table.clone(), Arc::clone(&clock));
-        Self { table: Table::new(client, table), clock, history }
+        Self { table: Table::new(client, table), clock, retention, history }
     }
 
-    fn shards(account: &AccountId, Search { filter, after, .. }: &Search) -> Vec<Shard> {
-        // An empty text would sort first as well, but DynamoDB refuses it as a key, and not every emulator does.
-        let low = sort_prefix(filter.from.unwrap_or_default());
+    /// The shards, from the oldest delivery that is kept: the table removes expired rows days late, and a search would
+    /// read them all.
+    fn shards(oldest: Timestamp, account: &AccountId, Search { filter, after, .. }: &Search) -> Vec<Shard> {
+        let low = sort_prefix(filter.from.unwrap_or_default().max(oldest));
         let to = filter.to.map_or_else(|| AFTER_ALL.to_owned(), sort_prefix);
         let high =
             after.as_ref().map_or_else(|| to.clone(), |after| just_before(&after.sort_key()).min(to.clone()));
@@ -103,8 +108,7 @@ impl DeliveryLogTable {
                 .await
                 .map_err(|error| Unavailable::new("search the delivery log", error.into_service_error()))?;
             let rows = response.items.unwrap_or_default().into_iter();
-            shard.rows =
-                rows.map(|item| from_item::<ListedRow>(item)?.parse(account)).collect::<Result<_>>()?;
+            shard.rows = readable(rows.map(|item| from_item::<ListedRow>(item)?.parse(account))).into();
             let last = response.last_evaluated_key.and_then(|mut key| key.remove("position"));
             match last.as_ref().and_then(|position| position.as_s().ok()) {
                 Some(position) => shard.high = just_before(position),
@@ -115,7 +119,7 @@ impl DeliveryLogTable {
     }
 
     async fn merge(&self, account: &AccountId, search: &Search) -> Result<Page> {
-        let mut shards = Self::shards(account, search);
+        let mut shards = Self::shards(self.retention.oldest(self.clock.now()), account, search);
         let rows = 1 + search.limit / usize::from(SHARDS) * 2;
         let mut page = Page::default();
         let mut examined = 0;
@@ -256,7 +260,7 @@ mod tests {
     #[test]
     fn an_open_search_has_bounds_that_dynamodb_takes() {
         let search = Search { filter: Filter::default(), after: None, limit: 10 };
-        for shard in DeliveryLogTable::shards(&sample::account(), &search) {
+        for shard in DeliveryLogTable::shards(Timestamp::default(), &sample::account(), &search) {
             assert!(!shard.low.is_empty() && shard.low < shard.high);
         }
     }

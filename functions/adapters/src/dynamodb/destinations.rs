@@ -91,9 +91,9 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
 }
 
 impl Destinations for DestinationTable {
-    async fn of_account(&self, account: &AccountId) -> Result<Vec<Destination>> {
+    async fn of_account(&self, account: &AccountId) -> Result<Vec<Result<Destination>>> {
         let rows = self.table.rows("read destinations", account.to_string(), PREFIX, None).await?;
-        rows.into_iter().map(|item| parse_destination(item, account)).collect()
+        Ok(rows.into_iter().map(|item| parse_destination(item, account)).collect())
     }
 
     async fn get(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Destination>> {

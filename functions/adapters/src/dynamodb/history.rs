@@ -9,9 +9,10 @@ use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, DeliveryId, EventId};
 use domain::shared::unavailable::Result;
 
-use super::item::from_item;
+use super::item::{Item, from_item};
 use super::record::{DELIVERY_PREFIX, RecordRow, delivery_partition, event_partition};
 use super::table::Table;
+use crate::telemetry::readable;
 
 /// Reads the records of deliveries.
 #[derive(Clone)]
@@ -38,24 +39,32 @@ impl History {
         account: &AccountId,
         delivery: &DeliveryId,
     ) -> Result<Vec<(Delivery, Record)>> {
-        match delivery_partition(account, delivery) {
-            Some(pk) => self.read(account, pk, &format!("{delivery}#")).await,
-            None => Ok(Vec::new()),
-        }
+        let Some(pk) = delivery_partition(account, delivery) else { return Ok(Vec::new()) };
+        let rows = self.rows(pk, &format!("{delivery}#")).await?;
+        rows.into_iter().map(|item| from_item::<RecordRow>(item)?.parse(account)).collect()
     }
 
-    /// The records of all deliveries of an event, grouped by delivery.
+    /// The records of an event's deliveries, grouped by delivery. A delivery of which a record cannot be read is left
+    /// out.
     pub(super) async fn of_event(
         &self,
         account: &AccountId,
         event: &EventId,
     ) -> Result<Vec<(Delivery, Record)>> {
-        self.read(account, event_partition(account, event), DELIVERY_PREFIX).await
+        let rows = self.rows(event_partition(account, event), DELIVERY_PREFIX).await?;
+        let deliveries = rows.chunk_by(|a, b| delivery_of(a) == delivery_of(b));
+        let read = |item: &Item| from_item::<RecordRow>(item.clone())?.parse(account);
+        let records = deliveries.map(|rows| rows.iter().map(read).collect::<Result<Vec<_>>>());
+        Ok(readable(records).into_iter().flatten().collect())
     }
 
-    async fn read(&self, account: &AccountId, pk: String, start: &str) -> Result<Vec<(Delivery, Record)>> {
+    async fn rows(&self, pk: String, start: &str) -> Result<Vec<Item>> {
         let now = self.clock.as_ref().map(|clock| clock.now().as_secs());
-        let rows = self.table.rows("read records", pk, start, now).await?;
-        rows.into_iter().map(|item| from_item::<RecordRow>(item)?.parse(account)).collect()
+        self.table.rows("read records", pk, start, now).await
     }
+}
+
+/// The delivery's id in a record's sort key.
+fn delivery_of(record: &Item) -> Option<&str> {
+    record.get("sk")?.as_s().ok()?.split_once('#').map(|(delivery, _)| delivery)
 }

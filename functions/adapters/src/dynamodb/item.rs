@@ -16,6 +16,9 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 const COMPRESSION_LEVEL: i32 = 3;
 
 /// An item holds 400 KB, attribute names and all other attributes included.
+const MAX_ITEM_BYTES: usize = 400 * 1024;
+
+/// The largest compressed text, which leaves room for the other attributes.
 pub(super) const MAX_COMPRESSED_BYTES: usize = 390 * 1024;
 
 /// The largest decompressed text: twice the largest record, which leaves room for the payload's other keys.
@@ -71,6 +74,29 @@ pub(super) fn to_attribute(value: &impl Serialize) -> Result<AttributeValue> {
 /// Converts an item to a row.
 pub(super) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T> {
     serde_dynamo::from_item(item).map_err(|error| Unavailable::new("read a row", error))
+}
+
+/// Whether an item, at its size by DynamoDB's rules, fits into a table with so many bytes to spare.
+pub(super) fn fits(item: &Item, spare: usize) -> bool {
+    size_of_map(item) + spare <= MAX_ITEM_BYTES
+}
+
+fn size_of_map(map: &HashMap<String, AttributeValue>) -> usize {
+    map.iter().map(|(name, value)| name.len() + size_of(value)).sum()
+}
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+fn size_of(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        // At most: two digits take a byte, and one more for the number.
+        AttributeValue::N(digits) => digits.len() + 1,
+        AttributeValue::B(blob) => blob.as_ref().len(),
+        // A list or map takes three bytes, and one for each element.
+        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + size_of(value)).sum::<usize>(),
+        AttributeValue::M(map) => 3 + map.len() + size_of_map(map),
+        _ => 1, // a boolean or null; our rows have no sets
+    }
 }
 
 /// Compresses a text; `None` if the result does not fit into an item.

@@ -1,7 +1,9 @@
 //! The ledger: a record for each attempt, written before the request and completed after it.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -9,6 +11,7 @@ use aws_sdk_dynamodb::types::{
     BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse, Put,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use domain::delivery::deliver::TIME_TO_CLAIM;
 use domain::delivery::history::{Entry, Record};
 use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
 use domain::delivery::record::{Delivery, DeliveryStatus};
@@ -17,13 +20,18 @@ use domain::shared::ids::{AccountId, DeliveryId};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
 
-use super::conditions::refused_by_transaction;
+use super::batch;
 use super::expression::Expression;
 use super::history::History;
 use super::item::{Item, s, to_attribute, to_item};
 use super::record::{AttemptMap, IndexKeys, RecordRow, StateRow, record_key};
 use super::table::{EXISTS, NEW};
+use super::transaction::{PAUSE, Written, transact};
 use crate::config::Retention;
+use crate::deadline;
+
+/// What the completion of an attempt leaves of an invocation when it gives up: enough to hand the message back.
+const COMPLETION_RESERVE: Duration = Duration::from_secs(1);
 
 /// The delivery-log table, as Dispatch uses it.
 #[derive(Clone)]
@@ -59,15 +67,13 @@ impl LedgerTable {
             .map_err(|error| Unavailable::new("claim attempts", error))
     }
 
-    async fn try_claim(&self, claims: &[Claim]) -> Result<Vec<Result<Claimed>>> {
+    /// Returns one result for each claim, in order, and `None` for those that the table had no capacity for.
+    async fn try_claim(&self, claims: &[&Claim]) -> Result<Vec<Option<Result<Claimed>>>> {
         let inserts = claims.iter().map(|claim| self.insert(claim)).collect::<Result<Vec<_>>>()?;
-        let response = self
-            .client
-            .batch_execute_statement()
-            .set_statements(Some(inserts))
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("claim attempts", error.into_service_error()))?;
+        let request = self.client.batch_execute_statement().set_statements(Some(inserts));
+        let response = request.send().await;
+        let response =
+            response.map_err(|error| Unavailable::new("claim attempts", error.into_service_error()))?;
         Ok(response.responses.unwrap_or_default().into_iter().map(claimed).collect())
     }
 
@@ -135,46 +141,11 @@ impl LedgerTable {
 
     /// Writes a record and the delivery's new state: both or neither.
     async fn write_with_state(&self, record: TransactWriteItem, state: Update) -> Result<Written> {
-        let result = self
-            .client
-            .transact_write_items()
-            .transact_items(record)
-            .transact_items(TransactWriteItem::builder().update(state).build())
-            .send()
-            .await;
-        match result.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Written::Yes),
-            Err(error) => match refused_by_transaction(&error) {
-                Some(item) => Ok(Written::Refused(item)),
-                None => Err(Unavailable::new("write a record", error)),
-            },
-        }
-    }
-}
-
-enum Written {
-    Yes,
-    /// The condition did not hold; the item that is stored.
-    Refused(Item),
-}
-
-impl Ledger for LedgerTable {
-    async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
-        match self.try_claim(claims).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                let text = DisplayErrorContext(&error).to_string();
-                claims.iter().map(|_| Err(Unavailable::new("claim attempts", text.clone()))).collect()
-            }
-        }
+        let state = TransactWriteItem::builder().update(state).build();
+        transact(&self.client, "write a record", vec![record, state]).await
     }
 
-    async fn records(&self, account: &AccountId, delivery: &DeliveryId) -> Result<Vec<Record>> {
-        let history = self.history.of_delivery(account, delivery).await?;
-        Ok(history.into_iter().map(|(_, record)| record).collect())
-    }
-
-    async fn complete(&self, closing: &CompletedAttempt) -> Result<bool> {
+    async fn try_complete(&self, closing: &CompletedAttempt) -> Result<bool> {
         let (state, unset) = StateRow::from(closing.state()).into_update()?;
         let written = if closing.number == 1 {
             // This write also adds the delivery to the indexes: no earlier one does, so a first-try success costs four
@@ -190,6 +161,48 @@ impl Ledger for LedgerTable {
         match written {
             Written::Yes => Ok(true),
             Written::Refused(item) => is_applied(closing, &item),
+            Written::TooLarge => Err(Unavailable::new("complete an attempt", "its record is too large")),
+        }
+    }
+}
+
+impl Ledger for LedgerTable {
+    async fn claim(&self, claims: &[Claim]) -> Vec<Result<Claimed>> {
+        let mut results: Vec<_> = claims.iter().map(|_| None).collect();
+        loop {
+            let left: Vec<_> = (0..claims.len()).filter(|&index| results[index].is_none()).collect();
+            match self.try_claim(&left.iter().map(|&index| &claims[index]).collect::<Vec<_>>()).await {
+                Ok(claimed) => {
+                    for (index, result) in left.into_iter().zip(claimed) {
+                        results[index] = result;
+                    }
+                }
+                Err(error) => {
+                    for index in left {
+                        results[index] = Some(Err(error.repeat()));
+                    }
+                }
+            }
+            if results.iter().all(Option::is_some) || !deadline::pause(batch::PAUSE, TIME_TO_CLAIM).await {
+                break;
+            }
+        }
+        let throttled = || Err(Unavailable::new("claim an attempt", "the table had no capacity for it"));
+        results.into_iter().map(|result| result.unwrap_or_else(throttled)).collect()
+    }
+
+    async fn records(&self, account: &AccountId, delivery: &DeliveryId) -> Result<Vec<Record>> {
+        let history = self.history.of_delivery(account, delivery).await?;
+        Ok(history.into_iter().map(|(_, record)| record).collect())
+    }
+
+    /// Tries until shortly before the invocation's deadline: a success that was seen is not forgotten while there is time.
+    async fn complete(&self, closing: &CompletedAttempt) -> Result<bool> {
+        loop {
+            let completed = self.try_complete(closing).await;
+            if completed.is_ok() || !deadline::pause(PAUSE, COMPLETION_RESERVE).await {
+                return completed;
+            }
         }
     }
 
@@ -240,18 +253,24 @@ impl Ledger for LedgerTable {
         Ok(match written {
             Written::Yes => Claimed::Granted,
             Written::Refused(_) => Claimed::Taken,
+            Written::TooLarge => return Err(Unavailable::new("close a delivery", "its record is too large")),
         })
     }
 }
 
-/// The result of one `INSERT`. An existing row is not an error: another worker has claimed the attempt.
-fn claimed(response: BatchStatementResponse) -> Result<Claimed> {
-    match response.error {
-        None => Ok(Claimed::Granted),
-        Some(error) if error.code == Some(BatchStatementErrorCodeEnum::DuplicateItem) => Ok(Claimed::Taken),
-        Some(error) => {
-            let code = error.code.as_ref().map_or("no code", BatchStatementErrorCodeEnum::as_str).to_owned();
-            Err(Unavailable::new("claim an attempt", code))
+/// The result of one `INSERT`; `None` if the table had no capacity for it. An existing row is not an error: another
+/// worker has claimed the attempt.
+fn claimed(response: BatchStatementResponse) -> Option<Result<Claimed>> {
+    use BatchStatementErrorCodeEnum as Code;
+    let Some(error) = response.error else { return Some(Ok(Claimed::Granted)) };
+    match error.code {
+        Some(Code::DuplicateItem) => Some(Ok(Claimed::Taken)),
+        Some(Code::ThrottlingError | Code::ProvisionedThroughputExceeded | Code::RequestLimitExceeded) => {
+            None
+        }
+        code => {
+            let code = code.as_ref().map_or("no code", Code::as_str).to_owned();
+            Some(Err(Unavailable::new("claim an attempt", code)))
         }
     }
 }

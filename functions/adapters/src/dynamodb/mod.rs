@@ -14,7 +14,7 @@
 //! share a partition: one query reads its deliveries. A delivery's id contains the event's, so it finds the partition.
 
 mod accounts;
-mod conditions;
+mod batch;
 mod context;
 mod conversations;
 mod delivery_log;
@@ -30,6 +30,7 @@ mod rates;
 mod record;
 mod references;
 mod table;
+mod transaction;
 
 pub use accounts::AccountTable;
 pub use context::ContextTables;

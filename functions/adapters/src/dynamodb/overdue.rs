@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::{Item, s};
+use crate::telemetry::readable;
 
 /// Name of the index.
 const INDEX: &str = "by_overdue";
@@ -19,7 +20,7 @@ const INDEX: &str = "by_overdue";
 const SHARDS: u8 = 8;
 
 /// Rows that one query reads from a partition.
-const MAX_ROWS: usize = 500;
+const MAX_ROWS: i32 = 500;
 
 /// The attributes that put a conversation's record into the index.
 #[derive(Serialize, Deserialize)]
@@ -63,7 +64,8 @@ impl OverdueIndex {
     }
 
     async fn shard(&self, number: u8, at: Timestamp) -> Result<Vec<(AccountId, ConversationId)>> {
-        let mut pages = self
+        let operation = "find overdue conversations";
+        let page = self
             .client
             .query()
             .table_name(&self.table)
@@ -71,20 +73,11 @@ impl OverdueIndex {
             .key_condition_expression("overdue_shard = :shard AND overdue_at <= :at")
             .expression_attribute_values(":shard", s(shard_name(number)))
             .expression_attribute_values(":at", s(sort_key(at)))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while let Some(item) = pages.next().await {
-            let operation = "find overdue conversations";
-            found.push(parse(
-                &item.map_err(|error| Unavailable::new(operation, error.into_service_error()))?,
-            )?);
-            if found.len() == MAX_ROWS {
-                break;
-            }
-        }
-        Ok(found)
+            .limit(MAX_ROWS)
+            .send()
+            .await;
+        let page = page.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
+        Ok(readable(page.items().iter().map(parse)))
     }
 }
 

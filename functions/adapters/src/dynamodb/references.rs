@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::item::{Item, from_item, key, n, partition, s, to_item};
 use super::table::{Condition, Table};
+use crate::telemetry::readable;
 
 /// Sort key of the row that links a reference to its conversation.
 const LINK: &str = "link";
@@ -131,7 +132,7 @@ impl References for ReferenceTable {
     async fn parked(&self, account: &AccountId, reference: &Reference) -> Result<Vec<ProviderCallback>> {
         let (pk, now) = (reference_partition(account, reference), self.clock.now().as_secs());
         let rows = self.table.rows("read parked callbacks", pk, CALLBACK, Some(now)).await?;
-        rows.into_iter().map(|item| parse_callback(item, reference)).collect()
+        Ok(readable(rows.into_iter().map(|item| parse_callback(item, reference))))
     }
 }
 

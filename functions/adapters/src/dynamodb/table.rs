@@ -9,6 +9,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 
 use super::item::{Item, n, s};
+use super::transaction::is_too_large;
+use crate::deadline;
 
 /// A table. Each call takes the name of its operation, which errors repeat.
 #[derive(Clone)]
@@ -107,7 +109,8 @@ impl Table {
                 PutItemError::ConditionalCheckFailedException(_)
                 // A transaction is writing to the row, so the row is about to change.
                 | PutItemError::TransactionConflictException(_),
-            ) => Ok(Saved::Conflict),
+            ) => conflict(operation).await,
+            Err(error) if is_too_large(&error) => Ok(Saved::TooLarge),
             Err(error) => Err(Unavailable::new(operation, error)),
         }
     }
@@ -127,7 +130,7 @@ impl Table {
             Err(
                 DeleteItemError::ConditionalCheckFailedException(_)
                 | DeleteItemError::TransactionConflictException(_),
-            ) => Ok(Saved::Conflict),
+            ) => conflict(operation).await,
             Err(error) => Err(Unavailable::new(operation, error)),
         }
     }
@@ -158,6 +161,15 @@ impl Table {
         let response = response.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
         Ok(response.attributes.is_some())
     }
+}
+
+/// Reports a conflict after a pause: writers that read the row again at once would collide again. An error once the
+/// invocation has no time for another try.
+pub(super) async fn conflict(operation: &'static str) -> Result<Saved> {
+    if deadline::pause_after_conflict().await {
+        return Ok(Saved::Conflict);
+    }
+    Err(Unavailable::new(operation, "other writers kept changing the row"))
 }
 
 /// The condition that no row with this key exists.

@@ -67,6 +67,12 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..problem }
     }
 
+    /// The service cannot answer now.
+    pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
+        Self { retry_after: Some(Duration::from_secs(1)), ..problem }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -110,6 +116,6 @@ impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
         crate::telemetry::log_unavailable(&error);
         let detail = "The service is temporarily unavailable. Nothing was lost; please try again.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+        Self::unavailable("unavailable", detail)
     }
 }

@@ -8,6 +8,7 @@ mod metrics;
 
 use std::io;
 
+use domain::shared::unavailable::Unavailable;
 use tracing::Subscriber;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -69,8 +70,13 @@ impl Config {
     }
 }
 
+/// Leaves out of a list what this version cannot read, after a rollback for example, and logs it.
+pub fn readable<T>(items: impl IntoIterator<Item = Result<T, Unavailable>>) -> Vec<T> {
+    items.into_iter().filter_map(|item| item.inspect_err(log_unavailable).ok()).collect()
+}
+
 /// Logs a failure of our infrastructure, with its causes.
-pub fn log_unavailable(error: &domain::shared::unavailable::Unavailable) {
+pub fn log_unavailable(error: &Unavailable) {
     tracing::error!(operation = %error, cause = error.causes(), "unavailable");
 }
 

@@ -8,6 +8,7 @@ use crate::conversation::fields::{ConversationFields, FIELDS};
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::provider::Reference;
 use crate::shared::ids::{AccountId, ConversationId, digest, hex};
+use crate::shared::invalid::Invalid;
 use crate::shared::json::json_of;
 use crate::shared::timestamp::Timestamp;
 
@@ -16,6 +17,10 @@ pub const MAX_RECORD_BYTES: usize = 2 << 20;
 
 /// Room beyond [`MAX_RECORD_BYTES`] for what an end adds, so that every conversation can end.
 pub const ENDING_RESERVE_BYTES: usize = 8 << 10;
+
+/// References of one conversation: a call that is transferred again and again has a few. Every one is stored in the
+/// record, and deleted with it.
+pub const MAX_REFERENCES: usize = 20;
 
 /// How long after its expected end a conversation becomes overdue.
 pub const OVERDUE_GRACE: Duration = Duration::from_secs(10 * 60);
@@ -88,9 +93,24 @@ impl Conversation {
         }
     }
 
-    /// Adds a provider's reference, once.
+    /// Checks that the conversation can have these references, too.
+    ///
+    /// # Errors
+    /// Names the field of the first that would be one too many.
+    pub fn check_references(&self, references: &[Reference]) -> Result<(), Invalid> {
+        let mut added = references.iter().filter(|reference| !self.references.contains(reference));
+        match added.nth(MAX_REFERENCES.saturating_sub(self.references.len())) {
+            None => Ok(()),
+            Some(reference) => {
+                let rule = format!("is one too many: a conversation can have {MAX_REFERENCES} references");
+                Err(Invalid::new(reference.provider.reference_field(), rule))
+            }
+        }
+    }
+
+    /// Adds a provider's reference, once and if there is room.
     pub fn add_reference(&mut self, reference: &Reference) {
-        if !self.references.contains(reference) {
+        if !self.references.contains(reference) && self.references.len() < MAX_REFERENCES {
             self.references.push(reference.clone());
         }
     }

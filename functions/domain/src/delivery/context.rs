@@ -18,6 +18,6 @@ pub struct Context {
 
 /// Loads events and destinations for a batch of deliveries.
 pub trait Contexts: Send + Sync {
-    /// Loads one context for each delivery, in order and in one read.
-    fn load(&self, deliveries: &[&DeliveryMessage]) -> impl Future<Output = Result<Vec<Context>>> + Send;
+    /// Loads one context for each delivery, in one read. Returns independent results in the order of the deliveries.
+    fn load(&self, deliveries: &[&DeliveryMessage]) -> impl Future<Output = Vec<Result<Context>>> + Send;
 }

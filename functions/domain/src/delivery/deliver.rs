@@ -35,7 +35,7 @@ pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 pub const TIME_NEEDED: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 3);
 
 /// The time an invocation needs to claim an attempt: the attempt and one try at completing its record.
-const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
+pub const TIME_TO_CLAIM: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 2);
 
 /// The time an invocation needs after a claim to send the request and complete its record.
 const TIME_TO_SEND: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 1);
@@ -105,17 +105,15 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             return vec![Verdict::Keep; batch.len()];
         }
         let messages: Vec<_> = batch.iter().map(|received| &received.message).collect();
-        match self.contexts.load(&messages).await {
-            Ok(contexts) => self.deliver_all(batch, &contexts, invocation).await,
-            Err(error) => join_all(batch.iter().map(|received| self.fail(received, &error))).await,
-        }
+        let contexts = self.contexts.load(&messages).await;
+        self.deliver_all(batch, &contexts, invocation).await
     }
 
     /// Prepares every item, claims all first attempts in one call, then delivers the items concurrently.
     async fn deliver_all(
         &self,
         batch: &[Received],
-        contexts: &[Context],
+        contexts: &[Result<Context>],
         invocation: &Invocation,
     ) -> Vec<Verdict> {
         // Before the claims: a claim without a request blocks its delivery until the lease expires.
@@ -130,7 +128,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
     async fn prepare<'a>(
         &self,
         batch: &'a [Received],
-        contexts: &'a [Context],
+        contexts: &'a [Result<Context>],
         invocation: &Invocation,
     ) -> Vec<Item<'a>> {
         let contents = join_all(contexts.iter().map(|context| self.content(context))).await;
@@ -147,8 +145,8 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
     }
 
     /// Decrypts the destination's secrets, but only if there is something to send.
-    async fn content<'a>(&self, context: &'a Context) -> Result<Content<'a>> {
-        Ok(match parts(context) {
+    async fn content<'a>(&self, context: &'a Result<Context>) -> Result<Content<'a>> {
+        Ok(match parts(context.as_ref().map_err(Unavailable::repeat)?) {
             Ok((event, destination)) => {
                 let secrets = catch_panic(destination.decrypt_secrets(&self.decryptor)).await?;
                 Content::Sendable(Sendable { event, destination, secrets })

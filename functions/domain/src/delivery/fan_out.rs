@@ -31,8 +31,15 @@ impl<D: Destinations, Q: DeliveryQueue, L: Ledger, C: Contexts> FanOut<D, Q, L, 
 
     /// Fans one event out. Delivery ids derive from event and destination, so repeating it creates no second delivery.
     pub async fn run(&self, event: &EventMessage) -> Result<()> {
-        let mut destinations = self.destinations.of_account(&event.account_id).await?;
-        destinations.retain(|destination| destination.wants(event.event));
+        let mut unreadable = None;
+        let mut destinations = Vec::new();
+        for destination in self.destinations.of_account(&event.account_id).await? {
+            match destination {
+                Ok(destination) if destination.wants(event.event) => destinations.push(destination),
+                Ok(_) => {}
+                Err(error) => unreadable = Some(error),
+            }
+        }
         let (active, disabled): (Vec<_>, Vec<_>) = destinations.iter().partition(|d| d.is_active());
         if let Some(first) = disabled.first()
             && !self.event_exists(&delivery(event, first).into()).await?
@@ -57,14 +64,15 @@ impl<D: Destinations, Q: DeliveryQueue, L: Ledger, C: Contexts> FanOut<D, Q, L, 
             skipped = disabled.len(),
             "event.fanned_out"
         );
-        Ok(())
+        // The others have their messages; the event comes back until this destination has one, too.
+        unreadable.map_or(Ok(()), Err)
     }
 
     /// Whether the event still exists: no record may be written for a deleted conversation. Only skipped deliveries
     /// need this check; [`Deliver`](crate::delivery::deliver::Deliver) makes its own.
     async fn event_exists(&self, delivery: &DeliveryMessage) -> Result<bool> {
-        let contexts = self.contexts.load(&[delivery]).await?;
-        Ok(contexts.iter().any(|context| context.event.is_some()))
+        let context = self.contexts.load(&[delivery]).await.into_iter().next().transpose()?;
+        Ok(context.is_some_and(|context| context.event.is_some()))
     }
 }
 

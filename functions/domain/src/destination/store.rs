@@ -9,7 +9,10 @@ use crate::shared::unavailable::{Result, Saved};
 /// The destinations that an account's events go to.
 pub trait Destinations: Send + Sync {
     /// All destinations of the account, as currently stored, ordered by id.
-    fn of_account(&self, account: &AccountId) -> impl Future<Output = Result<Vec<Destination>>> + Send;
+    fn of_account(
+        &self,
+        account: &AccountId,
+    ) -> impl Future<Output = Result<Vec<Result<Destination>>>> + Send;
 
     /// One destination.
     fn get(

@@ -16,6 +16,7 @@ use crate::lifecycle::provider_callback::{CallProgress, ProviderCallback};
 use crate::shared::clock::Clock;
 use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId};
+use crate::shared::invalid::Invalid;
 use crate::shared::unavailable::{Result, Saved, Unavailable};
 
 /// How long a callback waits for its conversation.
@@ -30,12 +31,14 @@ pub struct Callbacks<C, Q, R> {
 }
 
 /// The result of a callback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallbackResult {
     /// It was applied to its conversation.
     Applied,
     /// Its reference leads to no conversation yet: it waits for [`PARKED_FOR`].
     Parked,
+    /// The conversation that it names has as many references as it can have.
+    Refused(Invalid),
 }
 
 impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, Q, R> {
@@ -55,12 +58,17 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         let reference = &callback.reference;
         let result = match (self.references.find(account, reference).await?, names) {
             (Some(link), _) => self.apply_linked(account, &link, callback).await?,
-            (None, Some(conversation)) => {
-                self.link_reference(account, reference, conversation, false).await?;
-                self.apply_parked(account, reference).await?;
-                self.apply(account, conversation, callback).await?;
-                CallbackResult::Applied
-            }
+            (None, Some(conversation)) => match self.check_reference(account, conversation, reference).await?
+            {
+                // A link that the record does not list would survive the conversation's deletion.
+                Err(refused) => CallbackResult::Refused(refused),
+                Ok(()) => {
+                    self.link_reference(account, reference, conversation, false).await?;
+                    self.apply_parked(account, reference).await?;
+                    self.apply(account, conversation, callback).await?;
+                    CallbackResult::Applied
+                }
+            },
             (None, None) => self.park(account, callback).await?,
         };
         tracing::info!(
@@ -71,6 +79,16 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
             "callback.received"
         );
         Ok(result)
+    }
+
+    async fn check_reference(
+        &self,
+        account: &AccountId,
+        id: &ConversationId,
+        reference: &Reference,
+    ) -> Result<Result<(), Invalid>> {
+        let known = self.conversations.load(account, id).await?;
+        Ok(known.map_or(Ok(()), |record| record.check_references(std::slice::from_ref(reference))))
     }
 
     /// Links references to a conversation that was just stored, and applies the callbacks that waited for it. True if
@@ -204,7 +222,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                 match self.complete.run(&completion).await? {
                     // Either way, there is nothing for the provider to correct.
                     CompletionResult::Accepted(_) | CompletionResult::EndedDifferently(_) => Ok(()),
-                    CompletionResult::TooLarge => {
+                    CompletionResult::TooLarge | CompletionResult::Refused(_) => {
                         Err(Unavailable::new("apply a callback", "its record is full"))
                     }
                 }

@@ -17,6 +17,7 @@ use crate::lifecycle::provider_callback::Ending;
 use crate::shared::clock::Clock;
 use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
+use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Saved, Unavailable};
 
@@ -50,6 +51,8 @@ pub enum CompletionResult {
     EndedDifferently(Ended),
     /// With what this report adds, the record would exceed the limit.
     TooLarge,
+    /// The report adds a reference to a conversation that has as many as it can have.
+    Refused(Invalid),
 }
 
 /// Ends conversations.
@@ -77,6 +80,12 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 .load(account_id, conversation_id)
                 .await?
                 .unwrap_or_else(|| Conversation::new(account_id.clone(), conversation_id.clone(), now));
+            // Others cannot correct their report; the record does without the reference.
+            if completion.flow.is_retried()
+                && let Err(refused) = conversation.check_references(&completion.stated.references)
+            {
+                return Ok(Some(CompletionResult::Refused(refused)));
+            }
             match conversation.ended.clone() {
                 Some(ended) => self.record_late(conversation, completion, ended, now).await,
                 None => self.end_first(conversation, completion, now).await,
@@ -121,7 +130,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
             };
             match self.end_first(conversation, &completion, now).await? {
                 None => Ok(None),
-                Some(CompletionResult::TooLarge) => {
+                Some(CompletionResult::TooLarge | CompletionResult::Refused(_)) => {
                     Err(Unavailable::new("end an overdue conversation", "its record is full"))
                 }
                 Some(_) => Ok(Some(true)),

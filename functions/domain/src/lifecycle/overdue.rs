@@ -1,6 +1,6 @@
 //! Ends conversations whose end nobody has reported. A schedule runs it.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// How long a round looks for more conversations: the next starts within a minute.
+/// How long a round may go on: the schedule starts the next within a minute.
 const ROUND: Duration = Duration::from_secs(5);
 
 /// Conversations that are ended concurrently.
@@ -52,7 +52,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> End
         let mut round = Sweep::default();
         loop {
             let found = self.overdue.find(start).await?;
+            let has_time = || self.clock.now().since(start) < ROUND;
             let outcomes: Vec<_> = stream::iter(found)
+                .take_while(|_| ready(has_time()))
                 .map(|(account, conversation)| async move {
                     self.complete.run_overdue(&account, &conversation).await
                 })
@@ -63,7 +65,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> End
             round.ended += ended;
             let mut failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
             round.failed = failures.len();
-            if ended == 0 || self.clock.now().since(start) >= ROUND {
+            if ended == 0 || !has_time() {
                 round.failure = failures.pop();
                 return Ok(round);
             }
@@ -75,4 +77,46 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> End
 pub trait OverdueConversations: Send + Sync {
     /// Conversations that were overdue at `at`: some of them, if there are any. May include one that was just handled.
     fn find(&self, at: Timestamp) -> impl Future<Output = Result<Vec<(AccountId, ConversationId)>>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::testing::fakes::{MemoryConversations, MemoryQueue};
+
+    /// A clock on which each look takes a tenth of a second: each conversation takes its time.
+    struct Ticking(AtomicU64);
+
+    impl Clock for Ticking {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.fetch_add(100, Ordering::Relaxed))
+        }
+    }
+
+    struct Thousands;
+
+    impl OverdueConversations for Thousands {
+        async fn find(&self, _: Timestamp) -> Result<Vec<(AccountId, ConversationId)>> {
+            let account = AccountId::parse("acc_1").unwrap();
+            let id = |number| ConversationId::parse(format!("c-{number}")).unwrap();
+            Ok((0..4000).map(|number| (account.clone(), id(number))).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_round_that_finds_thousands_ends_in_time() {
+        let clock = Arc::new(Ticking(AtomicU64::new(0)));
+        let complete = Complete::new(
+            MemoryConversations::default(),
+            MemoryQueue::default(),
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        );
+        let start = clock.now();
+        EndOverdue::new(complete, Thousands, Arc::clone(&clock) as _).run().await.unwrap();
+        let took = clock.now().since(start);
+        // What had begun goes on.
+        assert!(took < ROUND + Duration::from_secs(2), "{took:?}");
+    }
 }

@@ -51,7 +51,8 @@ impl<C: Conversations> Update<C> {
             let known = self.conversations.load(account, id).await?;
             let mut conversation =
                 known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
-            if let Err(refused) = check_status(change.fields.status(), &conversation) {
+            let checked = check_status(change.fields.status(), &conversation);
+            if let Err(refused) = checked.and_then(|()| conversation.check_references(&change.references)) {
                 return Ok(Some(UpdateResult::Refused(refused)));
             }
             conversation.apply(change);

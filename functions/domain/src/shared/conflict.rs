@@ -2,8 +2,8 @@
 
 use crate::shared::unavailable::{Result, Unavailable};
 
-/// A conflict is another writer's success; a record has few writers.
-const MAX_CONFLICTS: usize = 32;
+/// A table pauses before it reports a conflict, and fails at the invocation's deadline: this bounds what does neither.
+const MAX_CONFLICTS: usize = 200;
 
 /// Optimistic retry: `step` loads, changes and conditionally saves a record; it runs again after a conflict (`None`).
 pub(crate) async fn retry_on_conflict<T, F>(doing: &'static str, step: impl Fn() -> F) -> Result<T>

@@ -15,6 +15,12 @@ impl Unavailable {
         Self { operation, cause: cause.into() }
     }
 
+    /// The same failure, for another item that it affects: its causes as text.
+    #[must_use]
+    pub fn repeat(&self) -> Self {
+        Self::new(self.operation, self.causes())
+    }
+
     /// Its causes, from the nearest to the root.
     #[must_use]
     pub fn causes(&self) -> String {
@@ -31,7 +37,7 @@ pub type Result<T, E = Unavailable> = std::result::Result<T, E>;
 pub enum Saved {
     /// The record is stored.
     Yes,
-    /// Another writer changed the record: read it again.
+    /// Another writer changed the record: read it again, at once, because the table has already paused.
     Conflict,
     /// The record is larger than a table item can be, even compressed.
     TooLarge,

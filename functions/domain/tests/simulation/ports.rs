@@ -92,16 +92,17 @@ impl Ledger for Ports {
 }
 
 impl Contexts for Ports {
-    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Result<Vec<Context>> {
+    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Vec<Result<Context>> {
         let world = Arc::clone(&self.world);
         let wanted: Vec<_> = deliveries.iter().map(|&message| message.clone()).collect();
-        let load = move || at_once(world.tenants.load(&wanted.iter().collect::<Vec<_>>()));
-        self.network.call(Point::Contexts, load).await
+        let load = move || Ok(at_once(world.tenants.load(&wanted.iter().collect::<Vec<_>>())));
+        let loaded = self.network.call(Point::Contexts, load).await;
+        loaded.unwrap_or_else(|error| deliveries.iter().map(|_| Err(error.repeat())).collect())
     }
 }
 
 impl Destinations for Ports {
-    async fn of_account(&self, account: &AccountId) -> Result<Vec<Destination>> {
+    async fn of_account(&self, account: &AccountId) -> Result<Vec<Result<Destination>>> {
         let (world, account) = (Arc::clone(&self.world), account.clone());
         self.network.call(Point::Destinations, move || at_once(world.tenants.of_account(&account))).await
     }

@@ -20,7 +20,7 @@ impl EndConversation<'_> {
     /// Ends the conversation and links it to provider callbacks by the references in its record.
     pub(crate) async fn run(&self, completion: &Completion) -> Result<CompletionResult, Unavailable> {
         let completed = self.complete.run(completion).await?;
-        if completed != CompletionResult::TooLarge {
+        if !matches!(completed, CompletionResult::TooLarge | CompletionResult::Refused(_)) {
             let Completion { account_id, conversation_id, stated, .. } = completion;
             self.callbacks.link(account_id, conversation_id, &stated.references, true).await?;
         }
@@ -34,6 +34,7 @@ impl EndConversation<'_> {
             CompletionResult::Accepted(ended) => (StatusCode::ACCEPTED, ended),
             CompletionResult::EndedDifferently(ended) => (StatusCode::OK, ended),
             CompletionResult::TooLarge => return Err(Problem::too_large()),
+            CompletionResult::Refused(invalid) => return Err(invalid.into()),
         };
         let Ended { event_id, kind, at, .. } = &ended;
         let body = Accepted {

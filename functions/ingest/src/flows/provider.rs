@@ -91,15 +91,6 @@ pub(crate) enum Effect {
     Ignored,
 }
 
-impl From<CallbackResult> for Effect {
-    fn from(taken: CallbackResult) -> Self {
-        match taken {
-            CallbackResult::Applied => Self::Applied,
-            CallbackResult::Parked => Self::Parked,
-        }
-    }
-}
-
 impl Effect {
     pub(crate) fn reply(self) -> Reply {
         #[derive(Serialize)]
@@ -136,7 +127,11 @@ impl CallbackFlow<'_> {
         conversation: Option<&ConversationId>,
     ) -> Result<Effect, Failure> {
         let Some(callback) = callback else { return Ok(Effect::Ignored) };
-        Ok(self.callbacks.receive(account, callback, conversation).await?.into())
+        match self.callbacks.receive(account, callback, conversation).await? {
+            CallbackResult::Applied => Ok(Effect::Applied),
+            CallbackResult::Parked => Ok(Effect::Parked),
+            CallbackResult::Refused(invalid) => Err(invalid.into()),
+        }
     }
 }
 

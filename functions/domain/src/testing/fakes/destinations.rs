@@ -45,8 +45,14 @@ impl MemoryDestinations {
 }
 
 impl Destinations for MemoryDestinations {
-    async fn of_account(&self, account: &AccountId) -> Result<Vec<Destination>> {
-        Ok(lock(&self.0).destinations.values().filter(|d| d.account_id == *account).cloned().collect())
+    async fn of_account(&self, account: &AccountId) -> Result<Vec<Result<Destination>>> {
+        Ok(lock(&self.0)
+            .destinations
+            .values()
+            .filter(|d| d.account_id == *account)
+            .cloned()
+            .map(Ok)
+            .collect())
     }
 
     async fn get(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Destination>> {
@@ -55,12 +61,12 @@ impl Destinations for MemoryDestinations {
 }
 
 impl Contexts for MemoryDestinations {
-    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Result<Vec<Context>> {
+    async fn load(&self, deliveries: &[&DeliveryMessage]) -> Vec<Result<Context>> {
         let state = lock(&self.0);
         let context = |message: &&DeliveryMessage| Context {
             event: message.delivery_id.event_id().and_then(|id| state.events.get(&id).cloned()),
             destination: state.destinations.get(&message.destination_id).cloned(),
         };
-        Ok(deliveries.iter().map(context).collect())
+        deliveries.iter().map(context).map(Ok).collect()
     }
 }

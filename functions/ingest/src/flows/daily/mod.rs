@@ -7,12 +7,15 @@ mod callback;
 mod fuzz;
 mod signature;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::deadline::{self, RESERVE};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use domain::conversation::provider::Provider;
+use domain::shared::clock::Clock;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::Unavailable;
 
@@ -21,16 +24,21 @@ use super::provider::{CallbackFlow, Effect, Failure, log_failure};
 /// Time within which a webhook is answered, even if a call of ours hangs.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Time within which calls of ours are tried again, so that the last one can end before the answer.
+const TRIES: Duration = Duration::from_secs(3);
+
 /// `POST /v1/flows/daily/{account_id}`.
 pub(crate) async fn run(
     flow: &CallbackFlow<'_>,
     request: &Request,
-    now: Timestamp,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Reply, Problem> {
     if callback::is_probe(request.body()) {
         return Ok(Effect::Ignored.reply());
     }
-    let received = tokio::time::timeout(ANSWER_TIMEOUT, receive(flow, request, now)).await;
+    let now = clock.now();
+    let receive = deadline::until(now + TRIES + RESERVE, clock, receive(flow, request, now));
+    let received = tokio::time::timeout(ANSWER_TIMEOUT, receive).await;
     match received.unwrap_or_else(|_| Err(Unavailable::new("receive a callback", "timed out").into())) {
         Ok(effect) => Ok(effect.reply()),
         Err(failure) => {

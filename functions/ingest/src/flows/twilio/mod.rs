@@ -13,7 +13,6 @@ use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::shared::ids::{AccountId, ConversationId};
 use domain::shared::timestamp::Timestamp;
-use http::StatusCode;
 
 use super::provider::{CallbackFlow, Effect, Failure, log_failure};
 use crate::public_url::PublicUrl;
@@ -27,7 +26,7 @@ pub(crate) async fn run(
 ) -> Result<Reply, Problem> {
     let Some(public_url) = public_url else {
         let detail = "Twilio's callbacks cannot be verified: the stack's parameter PublicUrl is not set.";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_configured", detail));
+        return Err(Problem::unavailable("not_configured", detail));
     };
     let effect = receive(flow, public_url, request, now).await;
     effect.map(Effect::reply).map_err(|failure| {
