@@ -107,9 +107,12 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
             let message = &batch[index].message;
             by_destination.entry((&message.account_id, &message.destination_id)).or_default().push(index);
         }
-        for ((account, destination), messages) in by_destination {
+        let counts = by_destination.into_iter().map(async |((account, destination), messages)| {
             let key = key(account, destination);
-            match self.count(key, limit, window, messages.len() as u64).await {
+            (key, self.count(key, limit, window, messages.len() as u64).await, messages)
+        });
+        for (key, counted, messages) in join_all(counts).await {
+            match counted {
                 Ok(counted) => {
                     for (place, index) in (counted + 1 - messages.len() as u64..).zip(messages) {
                         if limit.is_exceeded_by(place) {
