@@ -9,10 +9,12 @@
 boto3 finds region, credentials and AWS_ENDPOINT_URL. `deploy` reads the expanded template from standard input.
 """
 
+import io
 import json
 import pathlib
 import sys
 import time
+import zipfile
 
 import boto3
 
@@ -32,8 +34,11 @@ def deploy(name, code, *parameters):
     template = remove_unsupported(json.load(sys.stdin))
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="code")
-    for bundle in pathlib.Path(code).glob("*/bootstrap.zip"):
-        s3.upload_file(str(bundle), "code", f"{bundle.parent.name}.zip")
+    for binary in pathlib.Path(code).glob("*/bootstrap"):
+        bundle = io.BytesIO()
+        with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(binary, binary.name)
+        s3.put_object(Bucket="code", Key=f"{binary.parent.name.lower()}.zip", Body=bundle.getvalue())
     # The template is too large for an argument.
     s3.put_object(Bucket="code", Key="template.json", Body=json.dumps(template))
     cloudformation = boto3.client("cloudformation")
@@ -180,4 +185,5 @@ def delete(name):
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    {"deploy": deploy, "invoke": invoke, "put-event": put_event, "messages": messages, "delete": delete}[command](*arguments)
+    commands = {"put-event": put_event} | {run.__name__: run for run in (deploy, invoke, messages, delete)}
+    commands[command](*arguments)
