@@ -4,6 +4,7 @@
     stack.py invoke FUNCTION EVENT               prints the answer
     stack.py put-event DETAIL
     stack.py messages QUEUE_URL                  prints the number of messages
+    stack.py smoke NAME RECEIVER_URL             runs infra/smoke
     stack.py delete NAME
 
 boto3 finds region, credentials and AWS_ENDPOINT_URL. `deploy` reads the expanded template from standard input.
@@ -12,6 +13,8 @@ boto3 finds region, credentials and AWS_ENDPOINT_URL. `deploy` reads the expande
 import io
 import json
 import pathlib
+import runpy
+import socket
 import sys
 import time
 import zipfile
@@ -169,6 +172,16 @@ def messages(queue_url):
     print(sum(int(count) for count in counts.values()))
 
 
+def smoke(*arguments):
+    resolve = socket.getaddrinfo
+    # Only the emulator knows the API's host.
+    socket.getaddrinfo = lambda host, *rest, **more: resolve(
+        "127.0.0.1" if str(host).endswith(".localhost") else host, *rest, **more
+    )
+    sys.argv[1:] = arguments
+    runpy.run_path(str(pathlib.Path(__file__).parents[3] / "infra" / "smoke"), run_name="__main__")
+
+
 def delete(name):
     cloudformation = boto3.client("cloudformation")
     identifier = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
@@ -185,5 +198,5 @@ def delete(name):
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    commands = {"put-event": put_event} | {run.__name__: run for run in (deploy, invoke, messages, delete)}
+    commands = {"put-event": put_event} | {run.__name__: run for run in (deploy, invoke, messages, smoke, delete)}
     commands[command](*arguments)
