@@ -5,15 +5,15 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-/// A cargo command without this package's variables, which would make build scripts that read them run again.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
+/// A command that builds, without this package's variables, which would make build scripts that read them run again.
+pub(crate) fn builder(program: &str) -> Command {
+    let mut builder = Command::new(program);
     for (name, _) in std::env::vars()
         .filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
     {
-        cargo.env_remove(name);
+        builder.env_remove(name);
     }
-    cargo
+    builder
 }
 
 /// Whether a command succeeds; if it does not, reports the tool as missing.

@@ -1,8 +1,8 @@
-//! The system as deployed: cargo-lambda's release binaries, the template as SAM expands it, and an AWS emulator other
+//! The system as deployed: the release binaries that `sam build` makes, the template as SAM expands it, and an AWS emulator other
 //! than the local stack's. The emulator creates the stack with CloudFormation, runs the binaries as Lambda does, polls
 //! the queues, and refuses what a function's role does not allow.
 //!
-//! Needs cargo-lambda, and `python3` with `aws-sam-translator`, `boto3` and `ministack[full]`; without them it prints a
+//! Needs `sam`, cargo-lambda, and `python3` with `aws-sam-translator`, `boto3` and `ministack[full]`; without them it prints a
 //! line and passes. [`emulator`] starts ministack, `stack.py` deploys to it and works around its gaps, and [`story`]
 //! uses the stack.
 
@@ -46,7 +46,8 @@ impl Deployment {
         let python = "python3 with aws-sam-translator, boto3 and ministack[full]";
         let modules = ["-c", "import boto3, ministack, samtranslator"];
         let has_tools = tools::is_available(Command::new("python3").args(modules), python).await
-            && tools::is_available(Command::new("cargo").args(["lambda", "--version"]), "cargo-lambda").await;
+            && tools::is_available(Command::new("cargo").args(["lambda", "--version"]), "cargo-lambda").await
+            && tools::is_available(Command::new("sam").arg("--version"), "sam").await;
         if !has_tools {
             return None;
         }
@@ -100,14 +101,13 @@ impl Deployment {
     }
 }
 
-/// Builds the release binaries with cargo-lambda; returns the folder, which has NAME/bootstrap.zip for each.
+/// Builds what `sam deploy` deploys, for this machine's processor; returns the folder, which has ID/bootstrap for each function.
 async fn build() -> PathBuf {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/deployment");
-    let functions = ["ingest", "dispatch", "query", "destinations"].map(|name| ["-p", name]);
-    let mut command = tools::cargo();
-    command.args(["lambda", "build", "--release", "--output-format", "zip", "--lambda-dir"]).arg(&target);
-    command.args(functions.as_flattened()).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    let built = command.output().await.unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    target
+    let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra");
+    let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let mut command = tools::builder("sam");
+    command.args(["build", "--parameter-overrides"]).arg(format!("Architecture={processor}"));
+    let built = command.current_dir(&infra).output().await.unwrap();
+    assert!(built.status.success(), "{}: {}", built.status, String::from_utf8_lossy(&built.stderr));
+    infra.join(".aws-sam/build")
 }

@@ -4,15 +4,20 @@
     stack.py invoke FUNCTION EVENT               prints the answer
     stack.py put-event DETAIL
     stack.py messages QUEUE_URL                  prints the number of messages
+    stack.py smoke NAME RECEIVER_URL             runs infra/smoke
     stack.py delete NAME
 
 boto3 finds region, credentials and AWS_ENDPOINT_URL. `deploy` reads the expanded template from standard input.
 """
 
+import io
 import json
 import pathlib
+import runpy
+import socket
 import sys
 import time
+import zipfile
 
 import boto3
 
@@ -32,8 +37,11 @@ def deploy(name, code, *parameters):
     template = remove_unsupported(json.load(sys.stdin))
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="code")
-    for bundle in pathlib.Path(code).glob("*/bootstrap.zip"):
-        s3.upload_file(str(bundle), "code", f"{bundle.parent.name}.zip")
+    for binary in pathlib.Path(code).glob("*/bootstrap"):
+        bundle = io.BytesIO()
+        with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(binary, binary.name)
+        s3.put_object(Bucket="code", Key=f"{binary.parent.name.lower()}.zip", Body=bundle.getvalue())
     # The template is too large for an argument.
     s3.put_object(Bucket="code", Key="template.json", Body=json.dumps(template))
     cloudformation = boto3.client("cloudformation")
@@ -164,6 +172,16 @@ def messages(queue_url):
     print(sum(int(count) for count in counts.values()))
 
 
+def smoke(*arguments):
+    resolve = socket.getaddrinfo
+    # Only the emulator knows the API's host.
+    socket.getaddrinfo = lambda host, *rest, **more: resolve(
+        "127.0.0.1" if str(host).endswith(".localhost") else host, *rest, **more
+    )
+    sys.argv[1:] = arguments
+    runpy.run_path(str(pathlib.Path(__file__).parents[3] / "infra" / "smoke"), run_name="__main__")
+
+
 def delete(name):
     cloudformation = boto3.client("cloudformation")
     identifier = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
@@ -180,4 +198,5 @@ def delete(name):
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    {"deploy": deploy, "invoke": invoke, "put-event": put_event, "messages": messages, "delete": delete}[command](*arguments)
+    commands = {"put-event": put_event} | {run.__name__: run for run in (deploy, invoke, messages, smoke, delete)}
+    commands[command](*arguments)

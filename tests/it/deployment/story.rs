@@ -27,6 +27,7 @@ async fn what_is_deployed_delivers_retries_and_logs() {
         every_flow_ends_a_conversation(&deployment, &customer),
         a_customer_manages_and_sends_again(&deployment),
         what_is_kept_can_be_taken_back(&deployment),
+        the_smoke_test_finds_that_it_works(&deployment),
     );
     the_page_is_served(&deployment).await;
 
@@ -177,4 +178,12 @@ async fn the_page_is_served(deployment: &Deployment) {
     let (module, _) = rest.split_once('"').unwrap();
     let module = deployment.http.get(deployment.url(module)).send().await.unwrap();
     assert!(module.headers()["content-type"].to_str().unwrap().contains("javascript"));
+}
+
+/// The command with which an operator sees whether a deployment works.
+async fn the_smoke_test_finds_that_it_works(deployment: &Deployment) {
+    let receiver = deployment.receiver.url("/smoke");
+    let printed = deployment.emulator.stack(&["smoke", STACK, &receiver]).await;
+    assert!(printed.ends_with("ringback works\n"), "{printed}");
+    assert_eq!(deployment.receiver.received("/smoke").len(), 1);
 }

@@ -200,7 +200,7 @@ pub(crate) async fn binaries() -> &'static Path {
     BUILT
         .get_or_init(async || {
             let build = ["build", "--quiet", "--workspace", "--bins"];
-            assert!(tools::cargo().args(build).status().await.unwrap().success());
+            assert!(tools::builder(env!("CARGO")).args(build).status().await.unwrap().success());
             // target/debug/deps/it-… → target/debug
             std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
         })
