@@ -18,7 +18,8 @@ fn read(path: &str) -> String {
 
 /// The paths of all files in the repository, relative to its root, without the output of builds and installs.
 fn files() -> Vec<String> {
-    const GENERATED: [&str; 6] = [".git", ".next", ".ringback", "__pycache__", "node_modules", "target"];
+    const GENERATED: [&str; 7] =
+        [".aws-sam", ".git", ".next", ".ringback", "__pycache__", "node_modules", "target"];
     let mut folders = vec![PathBuf::new()];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
