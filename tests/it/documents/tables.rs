@@ -73,14 +73,16 @@ fn the_statuses_and_outcomes_are_those_of_deliveries() {
 }
 
 /// First words of log lines' names.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 17] = [
     "attempt",
     "batch",
     "best_effort",
     "bus_event",
     "callback",
     "circuit_breaker",
+    "claim",
     "dead_letter",
+    "deliveries",
     "delivery",
     "event",
     "message",
