@@ -81,7 +81,7 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
         hang_up(&customer, conversation).await;
         accepted.lock().unwrap().insert(conversation);
     });
-    // A quarter is delivered, and some of the rest hang; none is near its fourth attempt.
+    // A quarter is delivered and some of the others hang, all before their fourth attempt.
     tokio::select! {
         _ = receiver.wait_for("/hooks", DELIVERIES / 4 + 10) => {}
         () = hang_ups.then(|()| pending()) => {}

@@ -95,7 +95,7 @@ impl Queues {
         state.queues[to as usize].push(message);
     }
 
-    /// Returns some of the visible messages; `None` if there are visible messages but none is delivered.
+    /// Receives some of the visible messages. `None` means that messages are visible but the queue delivers none now.
     pub(crate) fn receive(&self, from: Source, now: Timestamp) -> Option<Vec<ReceivedMessage>> {
         let mut state = self.state();
         let dead = take_dead_letters(&mut state.queues[from as usize], from, now);
