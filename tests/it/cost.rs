@@ -31,7 +31,7 @@ use domain::shared::ids::DeliveryId;
 use domain::shared::rate::RateCounter;
 use domain::shared::rate::{RateKey, Window};
 use domain::shared::unavailable::Saved;
-use domain::testing::fakes::{ManualClock, MemoryQueue, MemoryVisibility, sample};
+use domain::testing::fakes::{ManualClock, MemoryQueue, sample};
 use local::endpoints::{Endpoints, clients};
 use local::provision::provision;
 use local::template::{Parameters, Template};
@@ -230,7 +230,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
         ),
         tables.decryptor(),
         Talkative,
-        MemoryVisibility::default(),
+        MemoryQueue::default(),
         Arc::default(),
         Arc::clone(&tables.clock),
     );

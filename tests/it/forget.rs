@@ -15,6 +15,7 @@ use domain::event::store::EventEraser;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, EventId};
 use domain::shared::timestamp::Timestamp;
+use domain::shared::wait::Wait;
 use domain::testing::fakes::{ManualClock, sample};
 use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
@@ -130,6 +131,7 @@ async fn announce_again(world: &World, customer: &Customer, conversation: &str) 
         conversation_id,
         event: EventKind::Completed,
         accepted_at: Timestamp::from_millis(MORNING_MS),
+        wait: Wait::NONE,
     });
     let url = &world.stack.resources.queues["EventsQueue"].url;
     let body = serde_json::to_string(&message).unwrap();

@@ -70,6 +70,12 @@ impl Retention {
         Ok(Self(Duration::from_secs(days * 24 * 60 * 60)))
     }
 
+    /// The duration.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+
     /// The creation time of the oldest that is kept at `now`.
     #[must_use]
     pub fn oldest(self, now: Timestamp) -> Timestamp {

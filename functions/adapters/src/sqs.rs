@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use domain::delivery::message::{DeliveryMessage, DeliveryQueue, MAX_DELAY, Message};
+use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
 use domain::delivery::received::{Receipt, Visibility};
 use domain::event::message::{EventMessage, EventQueue};
 use domain::shared::unavailable::{Result, Unavailable};
@@ -39,11 +39,11 @@ impl Queue {
         arn.rsplit(':').next() == self.url.rsplit('/').next()
     }
 
-    async fn send_batch(&self, messages: &[DeliveryMessage], delay: i32) -> Result<()> {
+    async fn send_batch(&self, messages: &[DeliveryMessage]) -> Result<()> {
         let mut entries = messages
             .iter()
             .enumerate()
-            .map(|(index, message)| entry(index, message, delay))
+            .map(|(index, message)| entry(index, message))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| Unavailable::new("send deliveries", error))?;
         for _ in 0..MAX_CALLS {
@@ -57,7 +57,7 @@ impl Queue {
                 .map_err(|error| Unavailable::new("send deliveries", error.into_service_error()))?;
             entries.retain(|entry| sent.failed.iter().any(|failed| failed.id == entry.id));
             if entries.is_empty() {
-                tracing::debug!(deliveries = messages.len(), delay_s = delay, "deliveries.sent");
+                tracing::debug!(deliveries = messages.len(), "deliveries.sent");
                 return Ok(());
             }
         }
@@ -70,13 +70,12 @@ impl Queue {
 fn entry(
     index: usize,
     message: &DeliveryMessage,
-    delay: i32,
 ) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
     SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(Message::Delivery(message.clone()).body())
         .message_group_id(message.destination_id.as_str())
-        .delay_seconds(delay)
+        .delay_seconds(whole_seconds(message.wait.duration()))
         .build()
 }
 
@@ -87,6 +86,7 @@ impl EventQueue for Queue {
             .queue_url(&self.url)
             .message_body(Message::Event(message.clone()).body())
             .message_group_id(message.account_id.as_str())
+            .delay_seconds(whole_seconds(message.wait.duration()))
             .send()
             .await
             .map_err(|error| Unavailable::new("send an event", error.into_service_error()))?;
@@ -95,9 +95,8 @@ impl EventQueue for Queue {
 }
 
 impl DeliveryQueue for Queue {
-    async fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> Result<()> {
-        let delay = whole_seconds(delay.min(MAX_DELAY));
-        let batches: Vec<_> = messages.chunks(BATCH).map(|batch| self.send_batch(batch, delay)).collect();
+    async fn send(&self, messages: &[DeliveryMessage]) -> Result<()> {
+        let batches: Vec<_> = messages.chunks(BATCH).map(|batch| self.send_batch(batch)).collect();
         stream::iter(batches).buffer_unordered(CONCURRENT_CALLS).try_collect().await
     }
 }

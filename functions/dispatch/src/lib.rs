@@ -75,7 +75,7 @@ pub struct Dispatch {
     events: Queue,
     deliveries: Queue,
     dead_letters: Queue,
-    fan_out: FanOut<DestinationTable, Queue, LedgerTable, ContextTables>,
+    fan_out: FanOut<DestinationTable, Queue, Queue, LedgerTable, ContextTables>,
     rate_limiter: RateLimiter<RateTable, Queue>,
     deliver: Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue>,
     reconcile: Reconcile<LedgerTable, Queue, Queue>,
@@ -107,6 +107,7 @@ impl Dispatch {
             fan_out: FanOut::new(
                 destinations,
                 deliveries.clone(),
+                events.clone(),
                 ledger.clone(),
                 context.clone(),
                 Arc::clone(&clock),
@@ -152,7 +153,7 @@ impl Dispatch {
             arn if self.deliveries.is_source(arn) => {
                 Ok(deliver::run(&self.rate_limiter, &self.deliver, batch, invocation).await)
             }
-            arn if self.events.is_source(arn) => Ok(fan_out::run(&self.fan_out, &self.events, batch).await),
+            arn if self.events.is_source(arn) => Ok(fan_out::run(&self.fan_out, batch).await),
             arn if self.dead_letters.is_source(arn) => Ok(reconcile::run(&self.reconcile, batch).await),
             arn => Err(format!("a batch came from an unknown queue: {arn}").into()),
         }

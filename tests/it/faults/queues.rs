@@ -7,12 +7,14 @@ use domain::delivery::ledger::RETRY_AFTER;
 use domain::delivery::message::{DeliveryMessage, Message};
 use domain::delivery::record::DeliveryStatus;
 use domain::shared::ids::{AccountId, DeliveryId};
+use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::sample;
 use local::receiver::Answer;
 
 use super::entries::THROTTLED;
 use super::mappings::Mappings;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site};
+use crate::world::text;
 
 /// The queues' visibility timeout in the template.
 const VISIBILITY: Duration = Duration::from_secs(180);
@@ -73,9 +75,8 @@ async fn row_33_entries_that_the_queue_refused_are_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_33_entries_that_are_refused_again_and_again_leave_the_event_in_its_queue() {
-    // Fails every round of one invocation, for each of its three batches. The event stays in its queue until all
-    // messages are sent.
+async fn row_33_entries_that_are_refused_again_and_again_leave_a_copy_of_the_event_in_its_queue() {
+    // Fails every round of one invocation, for each of its three batches.
     let (site, sent) = fans_out_under(|site| {
         site.queues.on("SendMessageBatch").first(9).fail_entries(&[0]);
     })
@@ -179,4 +180,24 @@ async fn row_35_the_redrive_of_a_stranded_delivery_completes_it() {
     assert_eq!(site.status(&DeliveryId::of(&event, &destination)).await, DeliveryStatus::Delivered);
     mappings.drain(&site, &hand, 0).await;
     site.assert_kept().await;
+}
+
+/// It went round the queue until its event was no longer kept. Its record is found by its id.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_46_a_delivery_that_outlives_its_event_ends_with_a_record() {
+    let (site, _) = Site::by_hand().await;
+    let mappings = Mappings::new(&site, &site.dispatch().await).await;
+    let retention_and_a_day = 31 * 24 * 60 * 60 * 1000;
+    let message = DeliveryMessage {
+        account_id: AccountId::parse(&site.customer.account_id).unwrap(),
+        created_at: Timestamp::from_millis(site.world.now_ms() - retention_and_a_day),
+        ..sample::delivery_message()
+    };
+    let id = message.delivery_id.clone();
+    site.put(DELIVERIES, &Message::Delivery(message).body()).await;
+    assert_eq!(mappings.deliveries.step().await, 1);
+    assert_eq!(site.world.messages_in(DELIVERIES).await, 0, "acknowledged");
+    let delivery = site.customer.get(&format!("/v1/deliveries/{id}")).await;
+    assert_eq!(delivery["status"], "cancelled");
+    assert!(text(&delivery["error"]).starts_with("The delivery expired"), "{delivery}");
 }

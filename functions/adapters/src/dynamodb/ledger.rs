@@ -50,15 +50,17 @@ impl LedgerTable {
         Self { client, table, retention, history }
     }
 
-    fn item(&self, delivery: &Delivery, record: &Record) -> Result<Item> {
-        RecordRow::item(delivery, record, self.retention.expiry(delivery.created_at))
+    /// A row that is kept for the retention after `since`.
+    fn item(&self, delivery: &Delivery, record: &Record, since: Timestamp) -> Result<Item> {
+        RecordRow::item(delivery, record, self.retention.expiry(since))
     }
 
     /// A claim as a PartiQL statement: one call can send several, and each succeeds or fails by itself.
     fn insert(&self, claim: &Claim) -> Result<BatchStatementRequest> {
         let entry = Entry::Inflight { owner: claim.owner.clone(), lease_until: claim.lease_until };
         let record = Record { number: claim.number, at: claim.at, entry };
-        let (names, values): (Vec<_>, Vec<_>) = self.item(&claim.delivery, &record)?.into_iter().unzip();
+        let (names, values): (Vec<_>, Vec<_>) =
+            self.item(&claim.delivery, &record, claim.delivery.created_at)?.into_iter().unzip();
         let placeholders: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
         BatchStatementRequest::builder()
             .statement(format!("INSERT INTO \"{}\" VALUE {{{}}}", self.table, placeholders.join(", ")))
@@ -223,6 +225,10 @@ impl Ledger for LedgerTable {
         }
     }
 
+    fn retention(&self) -> Duration {
+        self.retention.duration()
+    }
+
     async fn close(
         &self,
         delivery: &Delivery,
@@ -232,7 +238,8 @@ impl Ledger for LedgerTable {
         at: Timestamp,
     ) -> Result<Claimed> {
         let record = Record { number, at, entry: Entry::Closed { status, reason: reason.to_owned() } };
-        let mut row = self.item(delivery, &record)?;
+        let since = if number == 1 { at } else { delivery.created_at };
+        let mut row = self.item(delivery, &record, since)?;
         let written = if number == 1 {
             if let Some(state) = DeliveryState::of(&[record]) {
                 row.extend(to_item(&StateRow::from(state))?);

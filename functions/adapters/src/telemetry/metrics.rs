@@ -76,5 +76,5 @@ const ALL: &[(&[&str], &[Metric])] = &[
     (&["request.limited"], &[count("RequestsLimited")]),
     (&["delivery.deferred"], &[count("DeliveriesDeferred")]),
     (&["bus_event.failed"], &[count("BusEventsFailed")]),
-    (&["unavailable", "delivery.failed"], &[count("Failures")]),
+    (&["unavailable", "delivery.failed", "fan_out.failed"], &[count("Failures")]),
 ];

@@ -18,6 +18,7 @@ use crate::delivery::history::Owner;
 use crate::delivery::ledger::{
     Claim, Claimed, CompletedAttempt, LEASE_MARGIN, Ledger, RETRY_AFTER, Step, next_step,
 };
+use crate::delivery::message::DeliveryQueue;
 use crate::delivery::outcome::{Outcome, OutcomeClass};
 use crate::delivery::received::{Receipt, Received, Visibility};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
@@ -45,12 +46,12 @@ const TIME_TO_SEND: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 1);
 const MAX_STEPS: usize = 8;
 
 /// Delivers a batch of messages.
-pub struct Deliver<L, C, D, S, V> {
+pub struct Deliver<L, C, D, S, Q> {
     ledger: L,
     contexts: C,
     decryptor: D,
     sender: S,
-    visibility: V,
+    queue: Q,
     circuit_breaker: Arc<CircuitBreaker>,
     clock: Arc<dyn Clock>,
 }
@@ -80,18 +81,25 @@ enum Progress {
     WaitUntil(Timestamp),
 }
 
-impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deliver<L, C, D, S, V> {
+impl<L, C, D, S, Q> Deliver<L, C, D, S, Q>
+where
+    L: Ledger,
+    C: Contexts,
+    D: Decryptor,
+    S: WebhookSender,
+    Q: DeliveryQueue + Visibility,
+{
     /// Creates the step from its ports and the process's circuit breaker.
     pub fn new(
         ledger: L,
         contexts: C,
         decryptor: D,
         sender: S,
-        visibility: V,
+        queue: Q,
         circuit_breaker: Arc<CircuitBreaker>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { ledger, contexts, decryptor, sender, visibility, circuit_breaker, clock }
+        Self { ledger, contexts, decryptor, sender, queue, circuit_breaker, clock }
     }
 
     /// Returns one verdict for each message, in order. A failure of one item never affects the others.
@@ -222,7 +230,7 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         for _ in 0..MAX_STEPS {
             let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
             let now = self.clock.now();
-            if content.is_forgotten(&records) {
+            if content.is_forgotten(&records) && now < item.delivery.created_at + self.ledger.retention() {
                 log_cancelled(&item.delivery, Unsendable::NoEvent);
                 return Ok(Progress::Ended);
             }
@@ -329,7 +337,8 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
         Ok(())
     }
 
-    /// Keeps the message of an item that failed because of our infrastructure.
+    /// An item that failed because of our infrastructure waits as a copy, whose receive count starts at zero; its message
+    /// would count as in flight and use up its receives. If the copy cannot be sent, the message waits itself.
     async fn fail(&self, received: &Received, error: &Unavailable) -> Verdict {
         tracing::error!(
             delivery_id = %received.message.delivery_id,
@@ -338,13 +347,19 @@ impl<L: Ledger, C: Contexts, D: Decryptor, S: WebhookSender, V: Visibility> Deli
             cause = error.causes(),
             "delivery.failed"
         );
-        self.postpone(&received.receipt, RETRY_AFTER).await;
-        Verdict::Keep
+        match self.queue.send(&[received.message.after_failure()]).await {
+            Ok(()) => Verdict::Done,
+            Err(error) => {
+                tracing::warn!(error = %error, cause = error.causes(), "delivery.uncopied");
+                self.postpone(&received.receipt, RETRY_AFTER).await;
+                Verdict::Keep
+            }
+        }
     }
 
     /// Best effort: if it fails, the message returns after the queue's own visibility timeout.
     async fn postpone(&self, receipt: &Receipt, delay: Duration) {
-        if let Err(error) = self.visibility.postpone(receipt, delay).await {
+        if let Err(error) = self.queue.postpone(receipt, delay).await {
             tracing::warn!(error = %error, "visibility.unchanged");
         }
     }

@@ -1,7 +1,6 @@
 //! Fan-out: one event becomes one delivery for each destination that wants it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::delivery::context::Contexts;
 use crate::delivery::ledger::{Claimed, Ledger};
@@ -9,28 +8,60 @@ use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::record::Destination;
 use crate::destination::store::Destinations;
-use crate::event::message::EventMessage;
+use crate::event::message::{EventMessage, EventQueue};
+use crate::shared::catch_panic::catch_panic;
 use crate::shared::clock::Clock;
 use crate::shared::ids::DeliveryId;
 use crate::shared::unavailable::Result;
 
 /// Queues one delivery of an event for each destination.
-pub struct FanOut<D, Q, L, C> {
+pub struct FanOut<D, Q, E, L, C> {
     destinations: D,
     deliveries: Q,
+    events: E,
     ledger: L,
     contexts: C,
     clock: Arc<dyn Clock>,
 }
 
-impl<D: Destinations, Q: DeliveryQueue, L: Ledger, C: Contexts> FanOut<D, Q, L, C> {
+/// The result for an event. Either way its message can be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FannedOut {
+    /// Each destination has its delivery.
+    Complete,
+    /// Our infrastructure failed: a copy of the message waits in the queue.
+    Deferred,
+}
+
+impl<D: Destinations, Q: DeliveryQueue, E: EventQueue, L: Ledger, C: Contexts> FanOut<D, Q, E, L, C> {
     /// Creates the step from its ports.
-    pub fn new(destinations: D, deliveries: Q, ledger: L, contexts: C, clock: Arc<dyn Clock>) -> Self {
-        Self { destinations, deliveries, ledger, contexts, clock }
+    pub fn new(
+        destinations: D,
+        deliveries: Q,
+        events: E,
+        ledger: L,
+        contexts: C,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { destinations, deliveries, events, ledger, contexts, clock }
     }
 
-    /// Fans one event out. Delivery ids derive from event and destination, so repeating it creates no second delivery.
-    pub async fn run(&self, event: &EventMessage) -> Result<()> {
+    /// Fans one event out. An error means that a copy could not be sent either.
+    pub async fn run(&self, event: &EventMessage) -> Result<FannedOut> {
+        let Err(error) = catch_panic(self.fan_out(event)).await else { return Ok(FannedOut::Complete) };
+        tracing::error!(
+            account_id = %event.account_id,
+            event_id = %event.event_id,
+            error = %error,
+            cause = error.causes(),
+            "fan_out.failed"
+        );
+        self.events.send(&event.after_failure()).await?;
+        Ok(FannedOut::Deferred)
+    }
+
+    /// Delivery ids derive from event and destination, so repeating this creates no second delivery.
+    async fn fan_out(&self, event: &EventMessage) -> Result<()> {
         let mut unreadable = None;
         let mut destinations = Vec::new();
         for destination in self.destinations.of_account(&event.account_id).await? {
@@ -56,7 +87,7 @@ impl<D: Destinations, Q: DeliveryQueue, L: Ledger, C: Contexts> FanOut<D, Q, L, 
             }
         }
         let messages: Vec<_> = active.iter().map(|destination| delivery(event, destination).into()).collect();
-        self.deliveries.send(&messages, Duration::ZERO).await?;
+        self.deliveries.send(&messages).await?;
         tracing::info!(
             account_id = %event.account_id,
             event_id = %event.event_id,
@@ -100,6 +131,7 @@ mod tests {
     struct Scene {
         destinations: MemoryDestinations,
         queue: MemoryQueue<DeliveryMessage>,
+        events: MemoryQueue<EventMessage>,
         ledger: MemoryLedger,
     }
 
@@ -118,18 +150,24 @@ mod tests {
                 destination.events = events.try_into().unwrap();
                 destinations.put(destination);
             }
-            Self { destinations, queue: MemoryQueue::default(), ledger: MemoryLedger::default() }
+            Self {
+                destinations,
+                queue: MemoryQueue::default(),
+                events: MemoryQueue::default(),
+                ledger: MemoryLedger::default(),
+            }
         }
 
-        async fn run(&self) {
+        async fn run(&self) -> FannedOut {
             let fan_out = FanOut::new(
                 self.destinations.clone(),
                 self.queue.clone(),
+                self.events.clone(),
                 self.ledger.clone(),
                 self.destinations.clone(),
                 Arc::new(ManualClock::new(7)),
             );
-            fan_out.run(&sample::event_message()).await.unwrap();
+            fan_out.run(&sample::event_message()).await.unwrap()
         }
 
         fn skipped(&self) -> usize {
@@ -142,13 +180,21 @@ mod tests {
     async fn the_active_get_a_message_the_disabled_a_record_and_the_unwilling_nothing() {
         let (scene, lines) = (Scene::set(), CapturedLog::start());
         for _ in 0..2 {
-            scene.run().await;
+            assert_eq!(scene.run().await, FannedOut::Complete);
             assert_eq!(lines.of("delivery.skipped").len(), 1, "a second run skips nothing");
         }
         let sent: Vec<_> = scene.queue.sent().into_iter().map(|message| message.delivery_id).collect();
         assert_eq!(sent[0], sent[1], "a second run creates the same delivery");
         assert_eq!(sent.len(), 2);
         assert_eq!(scene.skipped(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_fanned_out_now_waits_longer_each_time() {
+        let scene = Scene::set();
+        scene.queue.fail_next();
+        assert_eq!(scene.run().await, FannedOut::Deferred);
+        assert_eq!(scene.events.sent(), [sample::event_message().after_failure()]);
     }
 
     #[tokio::test]

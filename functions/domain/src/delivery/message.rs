@@ -1,7 +1,6 @@
 //! The messages in the queues: ids, never a payload, a phone number or a secret.
 
 use std::future::Future;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +10,7 @@ use crate::event::message::{EventMessage, Version};
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
+use crate::shared::wait::Wait;
 
 /// A message in one of our queues. A body of another shape or version is rejected, never guessed at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +40,11 @@ pub struct DeliveryMessage {
     pub event: EventKind,
     /// What created the delivery.
     pub trigger: Trigger,
-    /// When the delivery was created.
+    /// When the delivery was created, which no copy changes.
     pub created_at: Timestamp,
+    /// How long the queue hides the message.
+    #[serde(default, skip_serializing_if = "Wait::is_none")]
+    pub wait: Wait,
 }
 
 impl From<Delivery> for DeliveryMessage {
@@ -57,11 +60,18 @@ impl From<Delivery> for DeliveryMessage {
             event,
             trigger,
             created_at,
+            wait: Wait::NONE,
         }
     }
 }
 
 impl DeliveryMessage {
+    /// Returns the copy to send after a failure of our own infrastructure.
+    #[must_use]
+    pub fn after_failure(&self) -> Self {
+        Self { wait: self.wait.after_failure(), ..self.clone() }
+    }
+
     /// Returns the delivery that waits.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
@@ -97,14 +107,11 @@ impl Message {
     }
 }
 
-/// The longest delay that a queue gives a message.
-pub const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
-
 /// The queue from fan-out to delivery.
 pub trait DeliveryQueue: Send + Sync {
-    /// Sends the messages, none visible before `delay`. `Ok` means that the queue has every message; after an error,
-    /// some may have been sent.
-    fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> impl Future<Output = Result<()>> + Send;
+    /// Sends the messages, each hidden for its wait. `Ok` means that the queue has every message; after an error, some
+    /// may have been sent.
+    fn send(&self, messages: &[DeliveryMessage]) -> impl Future<Output = Result<()>> + Send;
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::delivery::circuit_breaker::{CircuitBreaker, HALF_OPEN_PROBES};
-use crate::delivery::message::{DeliveryMessage, DeliveryQueue, MAX_DELAY};
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::received::Received;
 use crate::delivery::record::Trigger;
 use crate::shared::clock::Clock;
@@ -175,10 +175,10 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         is_deferrable && self.circuit_breaker.is_open(&message.destination_id, now)
     }
 
-    /// Sends a copy that waits. If the queue refuses it, the delivery is admitted: it must not be lost.
+    /// Sends a copy that waits for its turn, longer than it has waited before. If the queue refuses it, the delivery is admitted: it must not be lost.
     async fn defer(&self, message: &DeliveryMessage, until: Timestamp, now: Timestamp) -> Admission {
-        let delay = until.since(now).min(MAX_DELAY);
-        if let Err(error) = self.queue.send(std::slice::from_ref(message), delay).await {
+        let wait = message.wait.for_turn(until.since(now));
+        if let Err(error) = self.queue.send(&[DeliveryMessage { wait, ..message.clone() }]).await {
             tracing::warn!(error = %error, cause = error.causes(), "rate_limit.unavailable");
             return Admission::Now;
         }
@@ -189,7 +189,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
             conversation_id = %message.conversation_id,
             event = message.event.as_ref(),
             deferred_at = %now,
-            until = %(now + delay),
+            until = %(now + wait.duration()),
             "delivery.deferred"
         );
         Admission::Deferred
@@ -232,6 +232,11 @@ mod tests {
         )
     }
 
+    /// The waits of the copies, in seconds.
+    fn waits(queue: &MemoryQueue<DeliveryMessage>) -> Vec<u64> {
+        queue.sent().iter().map(|copy| copy.wait.duration().as_secs()).collect()
+    }
+
     fn open_circuit(
         rate_limiter: &RateLimiter<MemoryRates, MemoryQueue<DeliveryMessage>>,
         clock: &ManualClock,
@@ -246,8 +251,7 @@ mod tests {
         let (rate_limiter, clock) = rate_limiter(&rates, &queue, 2);
         let batch = [received(), received(), received()];
         assert_eq!(rate_limiter.run(&batch).await, [Admission::Now, Admission::Now, Admission::Deferred]);
-        assert_eq!(queue.sent(), [sample::delivery_message()]);
-        assert_eq!(queue.delays(), [Duration::from_secs(10)]);
+        assert_eq!(waits(&queue), [10]);
         clock.advance(Duration::from_secs(10));
         assert_eq!(rate_limiter.run(&batch[..1]).await, [Admission::Now]);
     }
@@ -306,7 +310,7 @@ mod tests {
                 rate_limiter.run(&[received()]).await;
             }
             assert_eq!(rate_limiter.run(&[last]).await, [Admission::Deferred]);
-            assert_eq!(queue.delays().last(), Some(&Duration::from_secs(delay)), "{limit} {age}");
+            assert_eq!(waits(&queue).last(), Some(&delay), "{limit} {age}");
         }
     }
 
@@ -336,9 +340,9 @@ mod tests {
             let admissions = rate_limiter.run(&[received(), retry.clone()]).await;
             assert_eq!(admissions, [Admission::Deferred, Admission::Now]);
         }
-        let delays = queue.delays();
-        assert!(delays.iter().all(|delay| (MIN_WAIT..MAX_WAIT).contains(delay)), "{delays:?}");
-        assert!(delays.iter().any(|delay| *delay != delays[0]), "{delays:?}");
+        let waits = waits(&queue);
+        assert!(waits.iter().all(|wait| (10..=60).contains(wait)), "{waits:?}");
+        assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
-//! Dead letters: messages whose receives ran out. The ledger, not the receive count, says whether they are done.
+//! Dead letters: messages whose receives were used up by crashes or throttling. The ledger, not the receive count, says
+//! whether they are done.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::delivery::ledger::{Ledger, Step, next_step};
 use crate::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
@@ -37,7 +37,7 @@ impl<L: Ledger, D: DeliveryQueue, E: EventQueue> Reconcile<L, D, E> {
         let reconciled = match letter {
             // Fan-out can run any number of times, so an event that did not complete it starts over.
             Message::Event(event) => {
-                self.events.send(event).await?;
+                self.events.send(&event.after_failure()).await?;
                 Reconciled::Returned
             }
             Message::Delivery(delivery) => self.reconcile_delivery(delivery).await?,
@@ -50,15 +50,15 @@ impl<L: Ledger, D: DeliveryQueue, E: EventQueue> Reconcile<L, D, E> {
         Ok(reconciled)
     }
 
+    /// If the ledger cannot be read now, the delivery goes back like any that has not ended.
     async fn reconcile_delivery(&self, message: &DeliveryMessage) -> Result<Reconciled> {
-        let records = self.ledger.records(&message.account_id, &message.delivery_id).await?;
-        let now = self.clock.now();
-        let delay = match next_step(&records, None, now) {
-            Step::Acknowledge => return Ok(Reconciled::Finished),
-            Step::Wait { until } => until.since(now),
-            Step::Claim { .. } | Step::CompleteAsUnknown { .. } | Step::Send { .. } => Duration::ZERO,
-        };
-        self.deliveries.send(std::slice::from_ref(message), delay).await?;
+        let records = self.ledger.records(&message.account_id, &message.delivery_id).await;
+        if let Ok(records) = records
+            && next_step(&records, None, self.clock.now()) == Step::Acknowledge
+        {
+            return Ok(Reconciled::Finished);
+        }
+        self.deliveries.send(&[message.after_failure()]).await?;
         Ok(Reconciled::Returned)
     }
 }
@@ -70,18 +70,33 @@ mod tests {
     use crate::testing::fakes::{ManualClock, MemoryLedger, MemoryQueue, sample};
 
     #[tokio::test]
-    async fn a_stranded_delivery_goes_back_and_an_ended_one_to_rest() {
+    async fn a_stranded_delivery_goes_back_and_waits() {
         let (ledger, deliveries) = (MemoryLedger::default(), MemoryQueue::default());
         let clock = Arc::new(ManualClock::new(7));
         let reconcile =
             Reconcile::new(ledger.clone(), deliveries.clone(), MemoryQueue::default(), clock.clone());
         let letter = Message::Delivery(sample::delivery_message());
         assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Returned);
-        assert_eq!(deliveries.sent(), [sample::delivery_message()]);
+        assert_eq!(deliveries.sent(), [sample::delivery_message().after_failure()]);
+        ledger.fail_reads();
+        assert_eq!(
+            reconcile.run(&letter).await.unwrap(),
+            Reconciled::Returned,
+            "whether it has ended is unknown"
+        );
+        assert_eq!(deliveries.sent().len(), 2);
+    }
 
+    #[tokio::test]
+    async fn a_delivery_that_has_ended_is_discarded() {
+        let (ledger, deliveries) = (MemoryLedger::default(), MemoryQueue::default());
+        let clock = Arc::new(ManualClock::new(7));
+        let reconcile =
+            Reconcile::new(ledger.clone(), deliveries.clone(), MemoryQueue::default(), clock.clone());
+        let letter = Message::Delivery(sample::delivery_message());
         ledger.close(&sample::delivery(), 1, DeliveryStatus::Cancelled, "", clock.now()).await.unwrap();
         assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Finished);
-        assert_eq!(deliveries.sent().len(), 1);
+        assert!(deliveries.sent().is_empty());
     }
 
     #[tokio::test]
@@ -92,6 +107,6 @@ mod tests {
             Reconcile::new(MemoryLedger::default(), MemoryQueue::default(), events.clone(), clock);
         let letter = Message::Event(sample::event_message());
         assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Returned);
-        assert_eq!(events.sent(), [sample::event_message()]);
+        assert_eq!(events.sent(), [sample::event_message().after_failure()]);
     }
 }

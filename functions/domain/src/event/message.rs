@@ -9,6 +9,7 @@ use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
+use crate::shared::wait::Wait;
 
 /// Announces a lifecycle event to fan-out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +25,19 @@ pub struct EventMessage {
     pub conversation_id: ConversationId,
     /// How it ended.
     pub event: EventKind,
-    /// When it was accepted.
+    /// When it was accepted, which no copy changes.
     pub accepted_at: Timestamp,
+    /// How long the queue hides the message.
+    #[serde(default, skip_serializing_if = "Wait::is_none")]
+    pub wait: Wait,
+}
+
+impl EventMessage {
+    /// Returns the copy to send after a failure of our own infrastructure.
+    #[must_use]
+    pub fn after_failure(&self) -> Self {
+        Self { wait: self.wait.after_failure(), ..self.clone() }
+    }
 }
 
 impl From<&LifecycleEvent> for EventMessage {
@@ -37,6 +49,7 @@ impl From<&LifecycleEvent> for EventMessage {
             conversation_id: event.conversation_id.clone(),
             event: event.kind,
             accepted_at: event.accepted_at,
+            wait: Wait::NONE,
         }
     }
 }
@@ -62,6 +75,6 @@ impl From<Version> for u8 {
 
 /// The queue from ingest to fan-out.
 pub trait EventQueue: Send + Sync {
-    /// Sends a message; `Ok` once the queue has accepted it.
+    /// Sends a message, which is hidden for its wait; `Ok` once the queue has accepted it.
     fn send(&self, message: &EventMessage) -> impl Future<Output = Result<()>> + Send;
 }

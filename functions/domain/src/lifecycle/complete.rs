@@ -20,6 +20,7 @@ use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Saved, Unavailable};
+use crate::shared::wait::Wait;
 
 /// How long after an end the schedule announces an unconfirmed event, if its source never repeats.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(60);
@@ -237,6 +238,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
             conversation_id: conversation.id.clone(),
             event: ended.kind,
             accepted_at: ended.at,
+            wait: Wait::NONE,
         };
         if self.conversations.is_announced(&message.account_id, &message.event_id).await? {
             return Ok(());

@@ -1,7 +1,6 @@
 //! Sends events again: one delivery, or every delivery that ended without success.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
@@ -159,7 +158,7 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
     }
 
     async fn send(&self, messages: &[DeliveryMessage]) -> Result<()> {
-        self.deliveries.send(messages, Duration::ZERO).await?;
+        self.deliveries.send(messages).await?;
         for message in messages {
             tracing::info!(
                 account_id = %message.account_id,

@@ -1,7 +1,6 @@
 //! Sends a test event of an invented conversation to one destination.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -62,7 +61,7 @@ impl<C: Conversations + EventOutbox, Q: DeliveryQueue> SendTest<C, Q> {
             trigger: Trigger::Test,
             created_at: now,
         };
-        self.deliveries.send(&[delivery.clone().into()], Duration::ZERO).await?;
+        self.deliveries.send(&[delivery.clone().into()]).await?;
         Ok(delivery)
     }
 }

@@ -12,3 +12,4 @@ pub mod rate;
 pub mod skew_corrected_clock;
 pub mod timestamp;
 pub mod unavailable;
+pub mod wait;

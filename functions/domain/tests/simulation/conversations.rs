@@ -51,7 +51,7 @@ impl World {
             syncs_clocks: self.syncs_clocks,
         };
         let (life, clock) = (network.life.clone(), Arc::clone(&network.clock));
-        let ports = Ports { world: Arc::clone(self), network };
+        let ports = Ports { world: Arc::clone(self), network, appearances: 0 };
         let complete = Complete::new(ports.clone(), ports, clock);
         match select(life, pin!(complete.run(completion))).await {
             Either::Left(_) => false,

@@ -1,6 +1,7 @@
 //! The faults: which exist, how often each happens in this world, and how often it has happened.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use domain::shared::clock::Clock;
 use domain::shared::timestamp::Timestamp;
@@ -38,6 +39,8 @@ faults! {
     SlowCall = 0.1,
     /// Some entries of a batch are refused.
     PartlyRefused = 0.2,
+    /// The tables or the KMS key fail for half an hour.
+    Outage = 0.0,
     // ---- the queue ----
     /// Delivered to two workers at once.
     Duplicate = 0.1,
@@ -102,14 +105,34 @@ pub(crate) enum Point {
     Complete,
     Close,
     Count,
+    Decrypt,
     Conversation,
     Outbox,
     Request,
 }
 
+/// The points at which Dispatch calls tables.
+pub(crate) const TABLES: &[Point] = &[
+    Point::Destinations,
+    Point::Contexts,
+    Point::Records,
+    Point::Claim,
+    Point::Complete,
+    Point::Close,
+    Point::Count,
+];
+
+/// The point at which it calls KMS.
+pub(crate) const KEY: &[Point] = &[Point::Decrypt];
+
+/// How long an outage lasts.
+pub(crate) const OUTAGE: Duration = Duration::from_secs(30 * 60);
+
 struct State {
     rates: Vec<f64>,
     until: Timestamp,
+    /// The points that fail until a time.
+    outage: Option<(&'static [Point], Timestamp)>,
     /// Faults that a scenario forces, each after a number of operations without it.
     forced: Vec<(Point, Fault, usize)>,
     happened: Vec<u64>,
@@ -131,6 +154,7 @@ impl Faults {
         let state = State {
             rates: vec![0.0; Fault::ALL.len()],
             until: time.now(),
+            outage: None,
             forced: Vec::new(),
             happened,
             story: Vec::new(),
@@ -166,6 +190,16 @@ impl Faults {
     /// Forces a fault once, after `passed` operations without it.
     pub(crate) fn force_after(&self, passed: usize, at: Point, fault: Fault) {
         self.state().forced.push((at, fault, passed));
+    }
+
+    /// Makes every call at these points fail, from now on and for half an hour.
+    pub(crate) fn start_outage(&self, of: &'static [Point]) {
+        self.note(Fault::Outage, || format!("{of:?}"));
+        self.state().outage = Some((of, self.time.now() + OUTAGE));
+    }
+
+    pub(crate) fn is_out(&self, at: Point) -> bool {
+        self.state().outage.is_some_and(|(of, until)| self.time.now() < until && of.contains(&at))
     }
 
     /// Decides whether a fault happens now.

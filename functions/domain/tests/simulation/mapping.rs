@@ -24,6 +24,9 @@ use crate::world::World;
 /// The function's timeout, as set in `infra/template.yaml`.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Appearances after which Lambda stops a chain of requests, unless the function allows loops.
+const MAX_APPEARANCES: u32 = 16;
+
 /// The wait before the next poll of a queue that has messages but returned none.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -72,7 +75,12 @@ impl World {
         if self.faults.happens(Point::Invoke, Fault::ThrottledInvoke) {
             return; // the batch's receives are used up
         }
-        for receipt in self.run_worker(source, batch).await.unwrap_or_default() {
+        let longest = batch.iter().map(|received| received.appearances).max();
+        let appearances = longest.unwrap_or_default() + 1;
+        if appearances > MAX_APPEARANCES && !self.allows_loops {
+            return; // likewise
+        }
+        for receipt in self.run_worker(source, batch, appearances).await.unwrap_or_default() {
             self.queues.delete(&receipt);
         }
     }
@@ -82,6 +90,7 @@ impl World {
         self: &Arc<Self>,
         source: Source,
         batch: Vec<ReceivedMessage>,
+        appearances: u32,
     ) -> Option<Vec<Receipt>> {
         let (began, clock) = (self.time.now(), self.sandbox_clock());
         let happens = |fault| self.faults.happens(Point::Invoke, fault);
@@ -102,7 +111,7 @@ impl World {
         let frozen =
             if happens(Fault::Frozen) { self.randomness.log_uniform(TIMEOUT) } else { Duration::ZERO };
         let from = self.time.now() + self.randomness.log_uniform(TIMEOUT);
-        let worker = Worker::new(Ports { world: Arc::clone(self), network });
+        let worker = Worker::new(Ports { world: Arc::clone(self), network, appearances });
         let work = async move {
             self.time.sleep(late).await;
             // The worker's own clock plus the remaining time, as `dispatch` computes it.

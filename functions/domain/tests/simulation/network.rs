@@ -86,7 +86,7 @@ impl Network {
         if happens(Fault::KilledBefore) {
             return self.die().await;
         }
-        if happens(Fault::Refused) {
+        if self.faults.is_out(at) || happens(Fault::Refused) {
             self.time.sleep(self.travel()).await;
             return None;
         }

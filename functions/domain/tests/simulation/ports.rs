@@ -18,10 +18,12 @@ use domain::event::lifecycle_event::LifecycleEvent;
 use domain::event::message::{EventMessage, EventQueue};
 use domain::event::store::EventOutbox;
 use domain::shared::clock::Clock;
+use domain::shared::encryption::{Decryptor, Encrypted, EncryptionContext};
 use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::rate::{RateCounter, RateKey, Window};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
+use domain::testing::fakes::{PlaintextVault, RETENTION};
 use futures_util::FutureExt;
 
 use crate::faults::{Fault, Point};
@@ -38,6 +40,8 @@ const MAX_ROUNDS: usize = 3;
 pub(crate) struct Ports {
     pub(crate) world: Arc<World>,
     pub(crate) network: Network,
+    /// How often Dispatch has appeared in this invocation's chain of requests.
+    pub(crate) appearances: u32,
 }
 
 /// Returns the result of a fake, which is always ready.
@@ -77,6 +81,10 @@ impl Ledger for Ports {
         self.network.call(Point::Complete, move || at_once(world.ledger.release(&claim))).await
     }
 
+    fn retention(&self) -> Duration {
+        RETENTION
+    }
+
     async fn close(
         &self,
         delivery: &Delivery,
@@ -88,6 +96,13 @@ impl Ledger for Ports {
         let (world, delivery, reason) = (Arc::clone(&self.world), delivery.clone(), reason.to_owned());
         let close = move || at_once(world.ledger.close(&delivery, number, status, &reason, at));
         self.network.call(Point::Close, close).await
+    }
+}
+
+impl Decryptor for Ports {
+    async fn decrypt(&self, of: &EncryptionContext<'_>, encrypted: &Encrypted) -> Result<Vec<u8>> {
+        self.network.call(Point::Decrypt, || Ok(())).await?;
+        PlaintextVault.decrypt(of, encrypted).await
     }
 }
 
@@ -181,8 +196,10 @@ impl EventQueue for Ports {
     async fn send(&self, message: &EventMessage) -> Result<()> {
         let (world, body) = (Arc::clone(&self.world), Message::Event(message.clone()).body());
         let (group, body): (Arc<str>, Arc<str>) = (message.account_id.as_str().into(), body.into());
+        let (appearances, wait) = (self.appearances, message.wait.duration());
         let send = move || {
-            world.send(Source::Events, Arc::clone(&group), Arc::clone(&body), Duration::ZERO);
+            let (group, body) = (Arc::clone(&group), Arc::clone(&body));
+            world.send_in_chain(Source::Events, group, body, wait, appearances);
             Ok(())
         };
         self.network.call(Point::SendEvent, send).await
@@ -190,18 +207,19 @@ impl EventQueue for Ports {
 }
 
 impl DeliveryQueue for Ports {
-    async fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> Result<()> {
+    async fn send(&self, messages: &[DeliveryMessage]) -> Result<()> {
         for batch in messages.chunks(BATCH) {
-            self.send_batch(batch.to_vec(), whole_seconds(delay)).await?;
+            self.send_batch(batch.to_vec()).await?;
         }
         Ok(())
     }
 }
 
 impl Ports {
-    async fn send_batch(&self, mut batch: Vec<DeliveryMessage>, delay: Duration) -> Result<()> {
+    async fn send_batch(&self, mut batch: Vec<DeliveryMessage>) -> Result<()> {
         for _ in 0..MAX_ROUNDS {
             let (world, entries) = (Arc::clone(&self.world), std::mem::take(&mut batch));
+            let appearances = self.appearances;
             let send = move || {
                 let (refused, taken): (Vec<_>, Vec<_>) = entries
                     .iter()
@@ -209,9 +227,9 @@ impl Ports {
                     .partition(|_| world.faults.happens(Point::SendDeliveries, Fault::PartlyRefused));
                 for message in taken {
                     world.expect(&message.delivery_id);
-                    let group = message.destination_id.as_str().into();
+                    let (group, wait) = (message.destination_id.as_str().into(), message.wait.duration());
                     let body = Message::Delivery(message).body().into();
-                    world.send(Source::Deliveries, group, body, delay);
+                    world.send_in_chain(Source::Deliveries, group, body, wait, appearances);
                 }
                 Ok(refused)
             };

@@ -36,6 +36,7 @@ pub(crate) struct ReceivedMessage {
     pub(crate) body: Arc<str>,
     pub(crate) receipt: Receipt,
     pub(crate) receive_count: Option<u32>,
+    pub(crate) appearances: u32,
 }
 
 struct Message {
@@ -45,6 +46,8 @@ struct Message {
     body: Arc<str>,
     visible_at: Timestamp,
     receives: u32,
+    /// How often Dispatch has appeared in the chain of requests that led to this message.
+    appearances: u32,
 }
 
 impl Message {
@@ -57,6 +60,7 @@ impl Message {
 struct State {
     queues: [Vec<Message>; 3],
     sent: usize,
+    received: usize,
     /// Messages that ever became dead letters.
     dead_letters: usize,
 }
@@ -88,10 +92,17 @@ impl Queues {
         self.state.lock().unwrap()
     }
 
-    pub(crate) fn send(&self, to: Source, group: Arc<str>, body: Arc<str>, visible_at: Timestamp) {
+    pub(crate) fn send(
+        &self,
+        to: Source,
+        group: Arc<str>,
+        body: Arc<str>,
+        visible_at: Timestamp,
+        appearances: u32,
+    ) {
         let mut state = self.state();
         state.sent += 1;
-        let message = Message { id: state.sent, group, body, visible_at, receives: 0 };
+        let message = Message { id: state.sent, group, body, visible_at, receives: 0, appearances };
         state.queues[to as usize].push(message);
     }
 
@@ -120,7 +131,10 @@ impl Queues {
             visible.sort_by_key(|message| noisy.contains(&message.group));
         }
         visible.truncate(BATCH.min(self.max_in_flight - in_flight));
-        Some(visible.into_iter().map(|message| self.receive_one(from, message, now)).collect())
+        let received: Vec<_> =
+            visible.into_iter().map(|message| self.receive_one(from, message, now)).collect();
+        state.received += received.len();
+        Some(received)
     }
 
     fn receive_one(&self, from: Source, message: &mut Message, now: Timestamp) -> ReceivedMessage {
@@ -135,7 +149,8 @@ impl Queues {
             count => Some(count - 1),
         };
         let receipt = Receipt(format!("{} {}", from as usize, message.id));
-        ReceivedMessage { body: Arc::clone(&message.body), receipt, receive_count }
+        let (body, appearances) = (Arc::clone(&message.body), message.appearances);
+        ReceivedMessage { body, receipt, receive_count, appearances }
     }
 
     pub(crate) fn delete(&self, receipt: &Receipt) {
@@ -157,6 +172,11 @@ impl Queues {
     /// Returns when the next message becomes visible.
     pub(crate) fn next_visible(&self, of: Source) -> Option<Timestamp> {
         self.state().queues[of as usize].iter().map(|message| message.visible_at).min()
+    }
+
+    /// Returns how often any message was received.
+    pub(crate) fn received(&self) -> usize {
+        self.state().received
     }
 
     pub(crate) fn dead_letters(&self) -> usize {

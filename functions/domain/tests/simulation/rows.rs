@@ -1,13 +1,15 @@
 //! Rows of the fault matrix, each forced by a test.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use checker::history::History;
 use domain::delivery::message::{DeliveryMessage, Message};
 use domain::delivery::outcome::OutcomeClass::{HttpError, Success, Timeout, Unknown};
 use domain::delivery::record::DeliveryStatus;
 use domain::shared::clock::Clock;
 
-use crate::faults::{Fault, Point};
+use crate::faults::{Fault, KEY, Point, TABLES};
 use crate::queue::Source;
 use crate::scene::Scene;
 use crate::sink::Answer::{self, Never, Status};
@@ -240,6 +242,52 @@ fn row_39_a_destination_that_is_gone_ends_its_deliveries_and_one_that_moved_gets
         scene.world.time.after(Duration::from_secs(5), move || world.change(&id, change));
         let ending = scene.play();
         assert_eq!((ending.requests(0).len(), ending.status(0)), (requests, status), "{change:?}");
+    }
+}
+
+/// More messages than the probes of two hours use up, so that most of them wait all the time.
+fn destination_that_hangs_for_two_hours(allows_loops: bool) -> (Arc<World>, History) {
+    const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
+    let mut world = World::calm(46);
+    (world.workers, world.allows_loops) = (20, allows_loops);
+    let world = Arc::new(world);
+    let id = world.destination_that(0, &[Never; 10_000]);
+    for number in 0..3_000 {
+        world.end_conversation(Duration::from_millis(20) * number);
+    }
+    let healing = Arc::clone(&world);
+    world.time.after(TWO_HOURS, move || healing.sink.add(&id, &[], None));
+    let history = world.run_for(TWO_HOURS + Duration::from_secs(20 * 60));
+    (world, history)
+}
+
+#[test]
+fn row_46_a_destination_that_hangs_for_two_hours_gets_what_waited_within_twenty_minutes() {
+    let (world, history) = destination_that_hangs_for_two_hours(true);
+    let breaches: Vec<_> = world.breaches(&history).iter().map(ToString::to_string).collect();
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+    assert!(history.requests.iter().any(|request| request.answered.is_some()));
+    let received = world.queues.received();
+    assert!(received < 3_000 * 20, "{received} receives");
+}
+
+#[test]
+fn row_46_a_chain_that_lambda_stops_loses_deliveries() {
+    let (world, history) = destination_that_hangs_for_two_hours(false);
+    assert!(!world.breaches(&history).is_empty());
+}
+
+#[test]
+fn row_47_tables_or_a_key_that_fail_for_half_an_hour_cost_a_few_receives_and_no_delivery() {
+    // Before fan-out, and between the attempts.
+    for (of, after) in [(TABLES, 0), (KEY, 0), (TABLES, 5), (KEY, 5)] {
+        let scene = Scene::of(&[&[ERROR][..]; 20]);
+        let world = Arc::clone(&scene.world);
+        scene.world.time.after(Duration::from_secs(after), move || world.faults.start_outage(of));
+        let ending = scene.play();
+        assert!((0..20).all(|index| ending.outcomes(index) == [HttpError, Success]), "{of:?} {after}");
+        let (dead, received) = (ending.dead_letters, scene.world.queues.received());
+        assert!(received < 20 * 9 && dead == 0, "{of:?} {after}: {received} receives, {dead} dead letters");
     }
 }
 

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use domain::delivery::deliver::{Deliver, Invocation, Verdict};
-use domain::delivery::fan_out::FanOut;
-use domain::delivery::ledger::RETRY_AFTER;
+use domain::delivery::fan_out::{FanOut, FannedOut};
 use domain::delivery::message::Message;
 use domain::delivery::rate_limiter::{Admission, RateLimiter};
-use domain::delivery::received::{Receipt, Received, Visibility};
+use domain::delivery::received::{Receipt, Received};
 use domain::delivery::reconcile::Reconcile;
 use domain::shared::catch_panic::catch_panic;
 use domain::shared::clock::Clock;
-use domain::testing::fakes::PlaintextVault;
 use futures_util::future::join_all;
 
 use crate::ports::Ports;
@@ -47,15 +45,13 @@ impl Worker {
 
     async fn fan_out(&self, batch: &[(Message, ReceivedMessage)]) -> Vec<Receipt> {
         let ports = || self.ports.clone();
-        let step = FanOut::new(ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
+        let step = FanOut::new(ports(), ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
         let one = async |(message, received): &(Message, ReceivedMessage)| {
             let Message::Event(event) = message else { return None };
-            if catch_panic(step.run(event)).await.is_ok() {
+            if step.run(event).await.ok()? == FannedOut::Complete {
                 self.ports.world.fanned_out(&event.event_id);
-                return Some(received.receipt.clone());
             }
-            let _ = self.ports.postpone(&received.receipt, RETRY_AFTER).await;
-            None
+            Some(received.receipt.clone())
         };
         join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
     }
@@ -78,15 +74,8 @@ impl Worker {
         let (due, deferred): (Vec<_>, Vec<_>) =
             received.into_iter().zip(admissions).partition(|(_, admission)| *admission == Admission::Now);
         let due: Vec<_> = due.into_iter().map(|(received, _)| received).collect();
-        let step = Deliver::new(
-            ports(),
-            ports(),
-            PlaintextVault,
-            ports(),
-            ports(),
-            Arc::clone(&circuit_breaker),
-            clock(),
-        );
+        let step =
+            Deliver::new(ports(), ports(), ports(), ports(), ports(), Arc::clone(&circuit_breaker), clock());
         let verdicts = step.run(&due, invocation).await;
         world.keep_breaker(circuit_breaker);
         let done = due.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Done);

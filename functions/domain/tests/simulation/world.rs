@@ -20,7 +20,7 @@ use domain::testing::fakes::{
 };
 
 use crate::executor::Time;
-use crate::faults::{Fault, Faults, Point};
+use crate::faults::{Fault, Faults, KEY, Point, TABLES};
 use crate::queue::{Queues, Source};
 use crate::scale::Scale;
 use crate::sink::{Answer, Sink};
@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) sandbox_clocks: Vec<Arc<SkewCorrectedClock>>,
     /// Whether sandboxes keep their circuit breakers between invocations.
     pub(crate) has_breakers: bool,
+    /// `RecursiveLoop: Allow`, as in `infra/template.yaml`.
+    pub(crate) allows_loops: bool,
     state: Mutex<State>,
 }
 
@@ -118,6 +120,7 @@ impl World {
             scales: false,
             sandbox_clocks: Vec::new(),
             has_breakers: true,
+            allows_loops: true,
             state: Mutex::default(),
             time,
             randomness,
@@ -156,6 +159,11 @@ impl World {
         }
         for _ in 0..=randomness.below(3) {
             world.end_conversation(randomness.log_uniform(Duration::from_secs(60)));
+        }
+        if randomness.chance(0.1) {
+            let (world, of) = (Arc::clone(&world), *randomness.pick(&[TABLES, KEY]));
+            let from = randomness.log_uniform(Duration::from_secs(60));
+            world.time.clone().after(from, move || world.faults.start_outage(of));
         }
         if randomness.chance(0.05) {
             world.faults.note(Fault::Poison, || "a body that is not a message".to_owned());
@@ -293,8 +301,21 @@ impl World {
         self.state().running[source as usize] -= 1;
     }
 
+    /// Sends a message from outside Dispatch.
     pub(crate) fn send(self: &Arc<Self>, to: Source, group: Arc<str>, body: Arc<str>, delay: Duration) {
-        self.queues.send(to, group, body, self.time.now() + delay);
+        self.send_in_chain(to, group, body, delay, 0);
+    }
+
+    /// Sends a message in a chain of requests in which Dispatch has appeared this often.
+    pub(crate) fn send_in_chain(
+        self: &Arc<Self>,
+        to: Source,
+        group: Arc<str>,
+        body: Arc<str>,
+        delay: Duration,
+        appearances: u32,
+    ) {
+        self.queues.send(to, group, body, self.time.now() + delay, appearances);
         self.poll_after(to, delay);
     }
 
@@ -310,7 +331,11 @@ impl World {
 
     /// Runs the world until it is idle, long after the last fault.
     pub(crate) fn run(self: &Arc<Self>) -> History {
-        self.time.run_until(self.time.now().max(self.faults.until()) + DRAIN);
+        self.run_for(self.faults.until().since(self.time.now()) + DRAIN)
+    }
+
+    pub(crate) fn run_for(self: &Arc<Self>, span: Duration) -> History {
+        self.time.run_until(self.time.now() + span);
         self.history()
     }
 

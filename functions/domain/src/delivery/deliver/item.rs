@@ -33,8 +33,8 @@ pub(super) enum Content<'a> {
 }
 
 impl Content<'_> {
-    /// Whether the conversation was deleted, so that no record of it may be written. A history without its first record
-    /// was deleted while another worker added to it.
+    /// Whether, during its retention, the event was deleted with its conversation, so that no record of it may be
+    /// written. A history without its first record was deleted while another worker added to it.
     pub(super) fn is_forgotten(&self, records: &[Record]) -> bool {
         matches!(self, Self::Unsendable(Unsendable::NoEvent))
             && records.first().is_none_or(|first| first.number != 1)
@@ -61,7 +61,7 @@ impl Unsendable {
     /// Returns the reason as a sentence for the customer.
     pub(super) const fn reason(self) -> &'static str {
         match self {
-            Self::NoEvent => "The event is no longer kept.",
+            Self::NoEvent => "The delivery expired: its event is no longer kept.",
             Self::NoDestination => "The destination was deleted.",
             Self::Disabled => "The destination was disabled.",
         }

@@ -6,7 +6,7 @@ use crate::delivery::state::DeliveryState;
 use crate::destination::record::{Destination, DestinationStatus};
 use crate::shared::ids::{DeliveryId, DestinationId};
 use crate::testing::fakes::{
-    CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryVisibility, PlaintextVault,
+    CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, PlaintextVault, RETENTION,
     ScriptedSender, sample,
 };
 
@@ -16,7 +16,7 @@ struct World {
     destinations: MemoryDestinations,
     ledger: MemoryLedger,
     sender: ScriptedSender,
-    visibility: MemoryVisibility,
+    queue: MemoryQueue<DeliveryMessage>,
 }
 
 impl World {
@@ -29,18 +29,17 @@ impl World {
             destinations,
             ledger: MemoryLedger::default(),
             sender: ScriptedSender::new(script),
-            visibility: MemoryVisibility::default(),
+            queue: MemoryQueue::default(),
         }
     }
 
     fn worker<C: Contexts>(
         &self,
         contexts: C,
-    ) -> Deliver<MemoryLedger, C, PlaintextVault, ScriptedSender, MemoryVisibility> {
-        let (ledger, sender, visibility) =
-            (self.ledger.clone(), self.sender.clone(), self.visibility.clone());
+    ) -> Deliver<MemoryLedger, C, PlaintextVault, ScriptedSender, MemoryQueue<DeliveryMessage>> {
+        let (ledger, sender, queue) = (self.ledger.clone(), self.sender.clone(), self.queue.clone());
         let clock = Arc::new(self.clock.clone());
-        Deliver::new(ledger, contexts, PlaintextVault, sender, visibility, Arc::default(), clock)
+        Deliver::new(ledger, contexts, PlaintextVault, sender, queue, Arc::default(), clock)
     }
 
     async fn receive(&self, batch: &[Received]) -> Vec<Verdict> {
@@ -82,13 +81,12 @@ async fn a_success_is_acknowledged_and_never_sent_again() {
 
 #[tokio::test]
 async fn a_first_receive_is_made_without_a_read_and_no_other() {
-    for (receive_count, verdict) in
-        [(Some(1), Verdict::Done), (Some(2), Verdict::Keep), (None, Verdict::Keep)]
-    {
+    for (receive_count, sent) in [(Some(1), 1), (Some(2), 0), (None, 0)] {
         let world = World::answering(&[200]);
         world.ledger.fail_reads();
         let received = Received { receive_count, ..received(1) };
-        assert_eq!(world.receive(&[received]).await, [verdict], "{receive_count:?}");
+        assert_eq!(world.receive(&[received]).await, [Verdict::Done]);
+        assert_eq!(world.sender.sent().len(), sent, "{receive_count:?}");
     }
 }
 
@@ -131,10 +129,10 @@ async fn four_failures_exhaust_a_delivery() {
 async fn a_failure_comes_back_after_ten_seconds_and_not_before() {
     let world = World::answering(&[500, 200]);
     assert_eq!(world.receive(&[received(1)]).await, [Verdict::Keep]);
-    assert_eq!(world.visibility.postponed()[0].1, RETRY_AFTER);
+    assert_eq!(world.queue.postponed()[0].1, RETRY_AFTER);
     world.clock.advance(Duration::from_secs(4));
     assert_eq!(world.receive(&[received(2)]).await, [Verdict::Keep], "the queue delivered it early");
-    assert_eq!(world.visibility.postponed()[1].1, Duration::from_secs(6));
+    assert_eq!(world.queue.postponed()[1].1, Duration::from_secs(6));
     world.clock.advance(Duration::from_secs(6));
     assert_eq!(world.receive(&[received(3)]).await, [Verdict::Done]);
     assert_eq!(world.sender.sent().len(), 2);
@@ -174,7 +172,8 @@ async fn a_panic_in_one_item_fails_that_item_only() {
     let world = World::answering(&[0, 200]);
     world.destinations.put(sample::destination("dst_2"));
     let verdicts = world.receive(&[to("dst_1"), to("dst_2")]).await;
-    assert_eq!(verdicts, [Verdict::Keep, Verdict::Done]);
+    assert_eq!(verdicts, [Verdict::Done; 2]);
+    assert_eq!(world.queue.sent(), [to("dst_1").message.after_failure()]);
 }
 
 #[tokio::test]
@@ -184,10 +183,10 @@ async fn secrets_that_do_not_open_fail_their_own_delivery_unclaimed_until_they_a
     moved.secrets = sample::destination("dst_1").secrets;
     world.destinations.put(moved.clone());
     let verdicts = world.receive(&[to("dst_2"), to("dst_1")]).await;
-    assert_eq!(verdicts, [Verdict::Keep, Verdict::Done]);
+    assert_eq!(verdicts, [Verdict::Done; 2]);
     assert_eq!(world.sender.sent().len(), 1);
     assert!(world.ledger.records_of(&to("dst_2").message.delivery_id).is_empty());
-    assert_eq!(world.visibility.postponed(), [(to("dst_2").receipt, RETRY_AFTER)]);
+    assert_eq!(world.queue.sent(), [to("dst_2").message.after_failure()]);
     world.destinations.put(sample::destination("dst_2"));
     assert_eq!(world.receive(&[to("dst_2")]).await, [Verdict::Done]);
 }
@@ -208,7 +207,7 @@ async fn with_no_time_left_the_batch_is_handed_back_unclaimed() {
     let verdicts = world.receive_with(&[received(1)], too_little).await;
     assert_eq!(verdicts, [Verdict::Keep]);
     assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
-    assert_eq!(world.visibility.postponed()[0].1, Duration::ZERO);
+    assert_eq!(world.queue.postponed()[0].1, Duration::ZERO);
     assert_eq!(world.receive_with(&[received(1)], TIME_NEEDED).await, [Verdict::Done]);
 }
 
@@ -232,7 +231,7 @@ async fn a_claim_that_took_too_long_is_released_and_uses_no_number() {
         world.ledger.slow_claims(&world.clock, time_left - TIME_TO_SEND + Duration::from_millis(1));
         assert_eq!(world.receive_with(&[received(receive_count)], time_left).await, [Verdict::Keep]);
         assert!(world.sender.sent().is_empty() && world.ledger.records_of(&sample::delivery().id).is_empty());
-        assert_eq!(world.visibility.postponed()[0].1, Duration::ZERO);
+        assert_eq!(world.queue.postponed()[0].1, Duration::ZERO);
         world.ledger.slow_claims(&world.clock, time_left - TIME_TO_SEND);
         assert_eq!(world.receive_with(&[received(receive_count)], time_left).await, [Verdict::Done]);
         assert_eq!(world.state().attempts, 1);
@@ -315,6 +314,40 @@ async fn what_is_left_of_a_deleted_history_is_not_added_to() {
     assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
     let records = world.ledger.records_of(&sample::delivery().id);
     assert!(matches!(&records[..], [Record { number: 2, entry: Entry::Inflight { .. }, .. }]), "{records:?}");
+}
+
+#[tokio::test]
+async fn a_delivery_that_fails_because_of_us_waits_as_a_copy_and_itself_if_none_can_be_sent() {
+    let world = World::answering(&[200]);
+    world.ledger.fail_reads();
+    let mut again = received(2);
+    for wait in [10, 30, 120, 900, 900] {
+        assert_eq!(world.receive(&[again.clone()]).await, [Verdict::Done]);
+        again.message = world.queue.sent().pop().unwrap();
+        assert_eq!(again.message.wait.duration(), Duration::from_secs(wait));
+        assert_eq!(again.message.created_at, received(2).message.created_at);
+    }
+    assert!(world.queue.postponed().is_empty(), "nothing waits in flight");
+    world.queue.fail_next();
+    assert_eq!(world.receive(&[again.clone()]).await, [Verdict::Keep]);
+    assert_eq!(world.queue.postponed(), [(again.receipt, RETRY_AFTER)]);
+}
+
+/// It waited until its event was no longer kept. That is the end of any loop.
+#[tokio::test]
+async fn a_delivery_that_outlives_its_event_has_a_record_that_says_so() {
+    for (before_end, status) in [(1, None), (0, Some(DeliveryStatus::Cancelled))] {
+        let world = World::answering(&[]);
+        world.destinations.remove_event(&sample::event("").id);
+        let mut late = received(1);
+        late.message.created_at = world.clock.now();
+        world.clock.advance(RETENTION - Duration::from_millis(before_end));
+        assert_eq!(world.receive(&[late]).await, [Verdict::Done]);
+        let state = DeliveryState::of(&world.ledger.records_of(&sample::delivery().id));
+        assert_eq!(state.as_ref().map(|state| state.status), status);
+        let reason = state.and_then(|state| state.error);
+        assert!(reason.is_none_or(|reason| reason.starts_with("The delivery expired")));
+    }
 }
 
 /// The event's retention is over, but the delivery's records remain: they say how it ended.

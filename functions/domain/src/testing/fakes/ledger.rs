@@ -14,6 +14,9 @@ use crate::shared::ids::{AccountId, DeliveryId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
+/// How long events are kept.
+pub const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// The records of every account's deliveries.
 #[derive(Clone, Default)]
 pub struct MemoryLedger {
@@ -103,6 +106,10 @@ impl Ledger for MemoryLedger {
                 || !matches!(&record.entry, Entry::Inflight { owner, .. } if *owner == claim.owner)
         });
         Ok(records.len() < before)
+    }
+
+    fn retention(&self) -> Duration {
+        RETENTION
     }
 
     async fn close(

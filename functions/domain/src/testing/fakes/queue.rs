@@ -11,7 +11,7 @@ use crate::shared::unavailable::{Result, Unavailable};
 
 struct State<T> {
     sent: Vec<T>,
-    delays: Vec<Duration>,
+    postponed: Vec<(Receipt, Duration)>,
     fails: bool,
 }
 
@@ -20,7 +20,7 @@ pub struct MemoryQueue<T>(Arc<Mutex<State<T>>>);
 
 impl<T> Default for MemoryQueue<T> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { sent: Vec::new(), delays: Vec::new(), fails: false })))
+        Self(Arc::new(Mutex::new(State { sent: Vec::new(), postponed: Vec::new(), fails: false })))
     }
 }
 
@@ -37,10 +37,10 @@ impl<T: Clone> MemoryQueue<T> {
         lock(&self.0).sent.clone()
     }
 
-    /// Returns the delay of each send, in order.
+    /// Returns every postponement of a received message, in order.
     #[must_use]
-    pub fn delays(&self) -> Vec<Duration> {
-        lock(&self.0).delays.clone()
+    pub fn postponed(&self) -> Vec<(Receipt, Duration)> {
+        lock(&self.0).postponed.clone()
     }
 
     /// Makes the next send fail.
@@ -48,44 +48,31 @@ impl<T: Clone> MemoryQueue<T> {
         lock(&self.0).fails = true;
     }
 
-    fn push(&self, messages: &[T], delay: Duration) -> Result<()> {
+    fn push(&self, messages: &[T]) -> Result<()> {
         let mut state = lock(&self.0);
         if std::mem::take(&mut state.fails) {
             return Err(Unavailable::new("send a message", "simulated failure"));
         }
         state.sent.extend_from_slice(messages);
-        state.delays.push(delay);
         Ok(())
     }
 }
 
 impl EventQueue for MemoryQueue<EventMessage> {
     async fn send(&self, message: &EventMessage) -> Result<()> {
-        self.push(std::slice::from_ref(message), Duration::ZERO)
+        self.push(std::slice::from_ref(message))
     }
 }
 
 impl DeliveryQueue for MemoryQueue<DeliveryMessage> {
-    async fn send(&self, messages: &[DeliveryMessage], delay: Duration) -> Result<()> {
-        self.push(messages, delay)
+    async fn send(&self, messages: &[DeliveryMessage]) -> Result<()> {
+        self.push(messages)
     }
 }
 
-/// Records the postponements of received messages.
-#[derive(Clone, Default)]
-pub struct MemoryVisibility(Arc<Mutex<Vec<(Receipt, Duration)>>>);
-
-impl MemoryVisibility {
-    /// Returns every postponement, in order.
-    #[must_use]
-    pub fn postponed(&self) -> Vec<(Receipt, Duration)> {
-        lock(&self.0).clone()
-    }
-}
-
-impl Visibility for MemoryVisibility {
+impl Visibility for MemoryQueue<DeliveryMessage> {
     async fn postpone(&self, receipt: &Receipt, delay: Duration) -> Result<()> {
-        lock(&self.0).push((receipt.clone(), delay));
+        lock(&self.0).postponed.push((receipt.clone(), delay));
         Ok(())
     }
 }
