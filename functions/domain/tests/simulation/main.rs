@@ -12,6 +12,7 @@
     reason = "a test that cannot continue has failed"
 )]
 
+mod capacity;
 mod conversations;
 mod executor;
 mod faults;

@@ -180,6 +180,23 @@ fn a_destination_of_which_every_fifth_request_hangs_is_served_at_once() {
     assert!(p99 < Duration::from_secs(1), "{median:?} {p99:?}");
 }
 
+/// A counter that each message wrote would be throttled, and the limit would not hold exactly when it is needed.
+#[test]
+fn row_44_three_thousand_messages_at_once_are_counted_with_the_writes_that_one_key_takes() {
+    let mut world = World::calm(44);
+    world.workers = 300;
+    let world = Arc::new(world);
+    world.destination_that(0, &[Answer::Never; 20_000]);
+    // The first three thousand open the breakers of nearly all workers.
+    for at in [0, 12] {
+        (0..3_000).for_each(|_| drop(world.end_conversation(Duration::from_secs(at))));
+    }
+    let second_wave = world.time.now() + Duration::from_secs(12);
+    let history = world.run_for(Duration::from_secs(19));
+    let sent = history.requests.iter().filter(|request| request.at >= second_wave).count();
+    assert!((1..150).contains(&sent), "{sent} were sent at once");
+}
+
 #[test]
 #[ignore = "two million deliveries, unless EVENTS, EVERY (ms), DESTINATIONS, WORKERS, SCALES=0 or BREAKERS=0 say otherwise"]
 fn ten_thousand_messages_of_a_destination_that_hangs() {

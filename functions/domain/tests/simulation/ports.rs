@@ -138,7 +138,11 @@ impl RateCounter for Ports {
         let world = Arc::clone(&self.world);
         let count = move || {
             let key = if is_probe { RateKey::Probes } else { RateKey::Deliveries };
-            at_once(world.rates.add(key(&account, &destination), window, uses))
+            let key = key(&account, &destination);
+            if !world.capacity.takes(format!("{key:?} {window:?}"), world.time.now()) {
+                return Err(Unavailable::new("count a delivery", "the key's writes are used up"));
+            }
+            at_once(world.rates.add(key, window, uses))
         };
         self.network.call(Point::Count, count).await
     }

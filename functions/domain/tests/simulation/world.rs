@@ -19,6 +19,7 @@ use domain::testing::fakes::{
     MemoryConversations, MemoryDestinations, MemoryLedger, MemoryRates, SeededRandomness, sample,
 };
 
+use crate::capacity::Capacity;
 use crate::executor::Time;
 use crate::faults::{Fault, Faults, KEY, Point, TABLES};
 use crate::queue::{Queues, Source};
@@ -58,6 +59,7 @@ pub(crate) struct World {
     pub(crate) tenants: MemoryDestinations,
     pub(crate) conversations: MemoryConversations,
     pub(crate) rates: MemoryRates,
+    pub(crate) capacity: Capacity,
     pub(crate) sink: Sink,
     pub(crate) rate_limit: Option<RateLimit>,
     /// Whether workers correct their clocks by the `Date` headers of responses.
@@ -112,6 +114,7 @@ impl World {
             tenants: MemoryDestinations::default(),
             conversations: MemoryConversations::default(),
             rates: MemoryRates::default(),
+            capacity: Capacity::default(),
             sink: Sink::default(),
             rate_limit: None,
             syncs_clocks: true,
