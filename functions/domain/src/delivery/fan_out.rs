@@ -1,9 +1,11 @@
 //! Fan-out: one event becomes one delivery for each destination that wants it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::delivery::context::Contexts;
-use crate::delivery::ledger::{Claimed, Ledger};
+use crate::delivery::ledger::{Claimed, LEASE_MARGIN, Ledger};
 use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::record::Destination;
@@ -11,8 +13,15 @@ use crate::destination::store::Destinations;
 use crate::event::message::{EventMessage, EventQueue};
 use crate::shared::catch_panic::catch_panic;
 use crate::shared::clock::Clock;
-use crate::shared::ids::DeliveryId;
-use crate::shared::unavailable::Result;
+use crate::shared::ids::{AccountId, DeliveryId};
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::{Result, Unavailable};
+
+/// How long a list of destinations serves events that were accepted before it was read.
+const RECENT: Duration = Duration::from_secs(1);
+
+/// The destinations of accounts, and when they were read.
+type Lists = HashMap<AccountId, (Timestamp, Arc<Vec<Destination>>)>;
 
 /// Queues one delivery of an event for each destination.
 pub struct FanOut<D, Q, E, L, C> {
@@ -22,6 +31,7 @@ pub struct FanOut<D, Q, E, L, C> {
     ledger: L,
     contexts: C,
     clock: Arc<dyn Clock>,
+    lists: Mutex<Lists>,
 }
 
 /// The result for an event. Either way its message can be deleted.
@@ -43,7 +53,7 @@ impl<D: Destinations, Q: DeliveryQueue, E: EventQueue, L: Ledger, C: Contexts> F
         contexts: C,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { destinations, deliveries, events, ledger, contexts, clock }
+        Self { destinations, deliveries, events, ledger, contexts, clock, lists: Mutex::default() }
     }
 
     /// Fans one event out. An error means that a copy could not be sent either.
@@ -62,16 +72,9 @@ impl<D: Destinations, Q: DeliveryQueue, E: EventQueue, L: Ledger, C: Contexts> F
 
     /// Delivery ids derive from event and destination, so repeating this creates no second delivery.
     async fn fan_out(&self, event: &EventMessage) -> Result<()> {
-        let mut unreadable = None;
-        let mut destinations = Vec::new();
-        for destination in self.destinations.of_account(&event.account_id).await? {
-            match destination {
-                Ok(destination) if destination.wants(event.event) => destinations.push(destination),
-                Ok(_) => {}
-                Err(error) => unreadable = Some(error),
-            }
-        }
-        let (active, disabled): (Vec<_>, Vec<_>) = destinations.iter().partition(|d| d.is_active());
+        let (destinations, unreadable) = self.destinations(event).await?;
+        let wanting = destinations.iter().filter(|destination| destination.wants(event.event));
+        let (active, disabled): (Vec<_>, Vec<_>) = wanting.partition(|destination| destination.is_active());
         if let Some(first) = disabled.first()
             && !self.event_exists(&delivery(event, first).into()).await?
         {
@@ -97,6 +100,42 @@ impl<D: Destinations, Q: DeliveryQueue, E: EventQueue, L: Ledger, C: Contexts> F
         );
         // The others have their messages; the event comes back until this destination has one, too.
         unreadable.map_or(Ok(()), Err)
+    }
+
+    /// The account's destinations, read after the event was accepted, and why another could not be read. One partition
+    /// holds the destinations of an account, and a table answers so many reads of it: a backlog reads it once a second.
+    async fn destinations(
+        &self,
+        event: &EventMessage,
+    ) -> Result<(Arc<Vec<Destination>>, Option<Unavailable>)> {
+        let read_at = self.clock.now();
+        if let Some(list) = self.recent(event, read_at) {
+            return Ok((list, None));
+        }
+        let (mut list, mut unreadable) = (Vec::new(), None);
+        for destination in self.destinations.of_account(&event.account_id).await? {
+            match destination {
+                Ok(destination) => list.push(destination),
+                Err(error) => unreadable = Some(error),
+            }
+        }
+        let list = Arc::new(list);
+        if unreadable.is_none() {
+            self.lists().insert(event.account_id.clone(), (read_at, Arc::clone(&list)));
+        }
+        Ok((list, unreadable))
+    }
+
+    fn recent(&self, event: &EventMessage, now: Timestamp) -> Option<Arc<Vec<Destination>>> {
+        let mut lists = self.lists();
+        lists.retain(|_, (read_at, _)| now.since(*read_at) < RECENT);
+        let (read_at, list) = lists.get(&event.account_id)?;
+        // Ingest's clock said when the event was accepted, and ours when the list was read.
+        (event.accepted_at + LEASE_MARGIN < *read_at).then(|| Arc::clone(list))
+    }
+
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the event still exists: no record may be written for a deleted conversation. Only skipped deliveries
@@ -158,16 +197,28 @@ mod tests {
             }
         }
 
-        async fn run(&self) -> FannedOut {
-            let fan_out = FanOut::new(
+        fn fan_out(
+            &self,
+            clock: &ManualClock,
+        ) -> FanOut<
+            MemoryDestinations,
+            MemoryQueue<DeliveryMessage>,
+            MemoryQueue<EventMessage>,
+            MemoryLedger,
+            MemoryDestinations,
+        > {
+            FanOut::new(
                 self.destinations.clone(),
                 self.queue.clone(),
                 self.events.clone(),
                 self.ledger.clone(),
                 self.destinations.clone(),
-                Arc::new(ManualClock::new(7)),
-            );
-            fan_out.run(&sample::event_message()).await.unwrap()
+                Arc::new(clock.clone()),
+            )
+        }
+
+        async fn run(&self) -> FannedOut {
+            self.fan_out(&ManualClock::new(7)).run(&sample::event_message()).await.unwrap()
         }
 
         fn skipped(&self) -> usize {
@@ -195,6 +246,26 @@ mod tests {
         scene.queue.fail_next();
         assert_eq!(scene.run().await, FannedOut::Deferred);
         assert_eq!(scene.events.sent(), [sample::event_message().after_failure()]);
+    }
+
+    /// What a customer adds before an event is accepted gets it, at once.
+    #[tokio::test]
+    async fn a_list_serves_for_a_second_those_events_that_waited_since_before_it_was_read() {
+        let scene = Scene::set();
+        let clock = ManualClock::new(sample::event_message().accepted_at.as_millis());
+        let fan_out = scene.fan_out(&clock);
+        let deliveries = async |added: &str, seconds| {
+            clock.advance(Duration::from_secs(seconds));
+            scene.destinations.put(sample::destination(added));
+            let before = scene.queue.sent().len();
+            fan_out.run(&sample::event_message()).await.unwrap();
+            scene.queue.sent().len() - before
+        };
+        assert_eq!(deliveries("dst_a", 0).await, 2);
+        assert_eq!(deliveries("dst_b", 0).await, 3, "just accepted");
+        assert_eq!(deliveries("dst_c", 4).await, 4);
+        assert_eq!(deliveries("dst_d", 0).await, 4, "it has waited");
+        assert_eq!(deliveries("dst_e", 1).await, 6);
     }
 
     #[tokio::test]
