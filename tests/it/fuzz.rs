@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use domain::delivery::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass};
-use domain::delivery::request::request;
+use domain::delivery::request::{Attempt, request};
 use domain::destination::record::{Destination, RequestType};
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::{Fuzz, sample};
@@ -52,7 +52,9 @@ async fn any_payload_arrives_as_it_was() {
         let to = |request_type| Destination { request_type, ..sample::destination("dst_1") };
         let now = Timestamp::from_millis(7);
         let request = |request_type| {
-            request(&event, &to(request_type), &sample::secrets(), &sample::delivery().id, 1, now)
+            let delivery = sample::delivery().id;
+            let attempt = Attempt { delivery: &delivery, number: 1, at: now, url_was_refused: false };
+            request(&event, &to(request_type), &sample::secrets(), attempt)
         };
         let form = request(RequestType::Post).unwrap();
         let (_, content_type) = form.headers.iter().find(|(name, _)| name == "content-type").unwrap();

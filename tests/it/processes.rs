@@ -54,6 +54,6 @@ async fn the_deployed_binaries_send_to_public_addresses_only() {
     world.force_url(&customer, &destination, &here).await;
     let delivery = customer.delivery_once("c-1", "exhausted").await;
     world.quiet().await;
-    assert_eq!((&delivery["outcome"], &delivery["attempts"]), (&json!("blocked"), &json!(2)), "{delivery}");
+    assert_eq!((&delivery["outcome"], &delivery["attempts"]), (&json!("blocked"), &json!(4)), "{delivery}");
     assert_eq!(world.stack.receiver.received("/hooks").len(), 0);
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::delivery::history::{Attempted, Entry, Record};
+use domain::delivery::history::{Attempted, Entry, Record, url_was_refused};
 use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::record::{DeliveryStatus, Trigger};
-use domain::delivery::request::{Preview, preview};
+use domain::delivery::request::{self, Preview, preview};
 use domain::delivery::state::{DeliveryState, Summary};
 use domain::destination::record::{Destination, RequestType};
 use domain::event::kind::EventKind;
@@ -87,16 +87,25 @@ impl<'a> Detail<'a> {
         event: Option<&'a LifecycleEvent>,
         destination: Option<&Destination>,
     ) -> Self {
-        let request = |record: &Record| {
+        let request = |(index, record): (usize, &Record)| {
             let destination = destination.filter(|destination| destination.updated_at <= record.at)?;
-            preview(event?, destination, &summary.delivery.id, record.number, record.at).map(Request::from)
+            let attempt = request::Attempt {
+                delivery: &summary.delivery.id,
+                number: record.number,
+                at: record.at,
+                url_was_refused: url_was_refused(&records[..index]),
+            };
+            preview(event?, destination, attempt).map(Request::from)
         };
         Self {
             delivery: Delivery::new(summary),
             payload: event.and_then(|event| std::str::from_utf8(&event.payload).ok()),
             attempt_log: records
                 .iter()
-                .filter_map(|record| Some(Attempt { request: request(record), ..Attempt::new(record)? }))
+                .enumerate()
+                .filter_map(|(index, record)| {
+                    Some(Attempt { request: request((index, record)), ..Attempt::new(record)? })
+                })
                 .collect(),
         }
     }

@@ -4,6 +4,7 @@
 //! in the [ledger](crate::delivery::ledger) decide each step; the queue decides nothing.
 
 mod item;
+mod log;
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -14,15 +15,15 @@ use futures_util::future::join_all;
 use crate::delivery::circuit_breaker::CircuitBreaker;
 use crate::delivery::context::{Context, Contexts};
 use crate::delivery::deliver::item::{Content, Item, Sendable, Unsendable, parts};
-use crate::delivery::history::Owner;
+use crate::delivery::history::{Owner, url_was_refused};
 use crate::delivery::ledger::{
     Claim, Claimed, CompletedAttempt, LEASE_MARGIN, Ledger, RETRY_AFTER, Step, next_step,
 };
 use crate::delivery::message::DeliveryQueue;
 use crate::delivery::outcome::{Outcome, OutcomeClass};
 use crate::delivery::received::{Receipt, Received, Visibility};
-use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
-use crate::delivery::request::{WebhookSender, request};
+use crate::delivery::record::{DeliveryStatus, Trigger};
+use crate::delivery::request::{Attempt, WebhookSender, request};
 use crate::shared::catch_panic::catch_panic;
 use crate::shared::clock::Clock;
 use crate::shared::encryption::Decryptor;
@@ -220,7 +221,9 @@ where
         first_claim: Option<Result<Claimed>>,
     ) -> Result<Progress> {
         match (first_claim.transpose()?, content) {
-            (Some(Claimed::Granted), Content::Sendable(sendable)) => self.attempt(item, sendable, 1).await,
+            (Some(Claimed::Granted), Content::Sendable(sendable)) => {
+                self.attempt(item, sendable, 1, false).await
+            }
             _ => self.follow_records(item, content).await,
         }
     }
@@ -231,7 +234,7 @@ where
             let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
             let now = self.clock.now();
             if content.is_forgotten(&records) && now < item.delivery.created_at + self.ledger.retention() {
-                log_cancelled(&item.delivery, Unsendable::NoEvent);
+                log::cancelled(&item.delivery, Unsendable::NoEvent);
                 return Ok(Progress::Ended);
             }
             match (next_step(&records, Some(&item.owner), now), content) {
@@ -241,7 +244,7 @@ where
                     let unknown =
                         CompletedAttempt::unknown(item.delivery.clone(), number, owner, claimed_at, now);
                     if self.ledger.complete(&unknown).await? {
-                        log_attempt(&unknown, None, None);
+                        log::attempted(&unknown, None, None);
                     }
                 }
                 // Slow tables used up the time, and the deadline would cut an attempt short: leave it for later.
@@ -253,14 +256,14 @@ where
                 (Step::Claim { number }, Content::Sendable(sendable)) => {
                     let claimed = self.ledger.claim(&[item.claim(number, now)]).await;
                     if claimed.into_iter().next().transpose()? == Some(Claimed::Granted) {
-                        return self.attempt(item, sendable, number).await;
+                        return self.attempt(item, sendable, number, url_was_refused(&records)).await;
                     }
                 }
                 (Step::Claim { number }, Content::Unsendable(reason)) => {
                     self.cancel(item, number, *reason, now).await?;
                 }
                 (Step::Send { number }, Content::Sendable(sendable)) => {
-                    return self.attempt(item, sendable, number).await;
+                    return self.attempt(item, sendable, number, url_was_refused(&records)).await;
                 }
                 (Step::Send { .. }, Content::Unsendable(_)) => {
                     return Ok(Progress::WaitUntil(item.lease_until));
@@ -271,17 +274,23 @@ where
     }
 
     /// Makes one attempt that this item has claimed: sends the request, then completes the record.
-    async fn attempt(&self, item: &Item<'_>, sendable: &Sendable<'_>, number: u8) -> Result<Progress> {
+    async fn attempt(
+        &self,
+        item: &Item<'_>,
+        sendable: &Sendable<'_>,
+        number: u8,
+        url_was_refused: bool,
+    ) -> Result<Progress> {
         let claim = item.claim(number, self.clock.now());
         if item.lease_until.since(claim.at) < TIME_TO_SEND + LEASE_MARGIN {
             return self.release(&claim).await;
         }
-        let (outcome, trimmed) = self.send(item, sendable, &claim).await;
+        let (outcome, trimmed) = self.send(item, sendable, &claim, url_was_refused).await;
         // No delay for a resend, which is made long after its event.
         let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
         let delay = is_first.then(|| claim.at.since(sendable.event.accepted_at));
         let completed = CompletedAttempt::new(claim, outcome, trimmed, self.clock.now());
-        log_attempt(&completed, delay, item.receives_without_attempt(number));
+        log::attempted(&completed, delay, item.receives_without_attempt(number));
         self.complete(&completed).await
     }
 
@@ -299,9 +308,12 @@ where
         item: &Item<'_>,
         sendable: &Sendable<'_>,
         claim: &Claim,
+        url_was_refused: bool,
     ) -> (Outcome, &'static [&'static str]) {
         let Sendable { event, destination, secrets } = sendable;
-        match request(event, destination, secrets, &claim.delivery.id, claim.number, claim.at) {
+        let Claim { delivery, number, at, .. } = claim;
+        let attempt = Attempt { delivery: &delivery.id, number: *number, at: *at, url_was_refused };
+        match request(event, destination, secrets, attempt) {
             Ok(request) => {
                 let trimmed = request.trimmed;
                 let outcome = self.sender.send(request).await;
@@ -332,7 +344,7 @@ where
     async fn cancel(&self, item: &Item<'_>, number: u8, why: Unsendable, now: Timestamp) -> Result<()> {
         let (delivery, status) = (&item.delivery, DeliveryStatus::Cancelled);
         if self.ledger.close(delivery, number, status, why.reason(), now).await? == Claimed::Granted {
-            log_cancelled(delivery, why);
+            log::cancelled(delivery, why);
         }
         Ok(())
     }
@@ -369,39 +381,6 @@ where
             items.iter().filter_map(|item| Some((&item.delivery.destination_id, *item.reaction.get()?)));
         self.circuit_breaker.record(&reactions.collect::<Vec<_>>(), self.clock.now());
     }
-}
-
-fn log_cancelled(delivery: &Delivery, why: Unsendable) {
-    let (status, reason) = (DeliveryStatus::Cancelled.as_ref(), why.reason());
-    tracing::info!(delivery_id = %delivery.id, status, reason, "delivery.cancelled");
-}
-
-/// Logs one wide line for each attempt: ids and numbers, never a URL, a header or a payload.
-fn log_attempt(
-    completed: &CompletedAttempt,
-    first_attempt_delay: Option<Duration>,
-    receives_without_attempt: Option<u32>,
-) {
-    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let CompletedAttempt { delivery, number, attempted, status, .. } = completed;
-    tracing::info!(
-        account_id = %delivery.account_id,
-        delivery_id = %delivery.id,
-        destination_id = %delivery.destination_id,
-        conversation_id = %delivery.conversation_id,
-        event = delivery.event.as_ref(),
-        attempt = number,
-        outcome = attempted.outcome.class.as_ref(),
-        http_status = attempted.outcome.http_status,
-        error = attempted.outcome.error,
-        duration_ms = milliseconds(attempted.outcome.duration),
-        first_attempt_delay_ms = first_attempt_delay.map(milliseconds),
-        receives_without_attempt,
-        ended_at = %completed.at,
-        next_at = attempted.next_at.map(tracing::field::display),
-        status = status.as_ref(),
-        "delivery.attempted"
-    );
 }
 
 #[cfg(test)]

@@ -62,6 +62,14 @@ pub enum Entry {
     },
 }
 
+/// Whether the destination has answered 414 to one of these attempts.
+#[must_use]
+pub fn url_was_refused(records: &[Record]) -> bool {
+    records.iter().any(
+        |record| matches!(&record.entry, Entry::Attempted(attempted) if attempted.outcome.http_status == Some(414)),
+    )
+}
+
 /// One HTTP request and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempted {

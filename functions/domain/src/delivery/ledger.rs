@@ -276,7 +276,7 @@ mod tests {
             (1, OutcomeClass::HttpError, Retrying, Some(NOW + RETRY_AFTER)),
             (3, OutcomeClass::Timeout, Retrying, Some(NOW + RETRY_AFTER)),
             (4, OutcomeClass::Timeout, Exhausted, None),
-            (1, OutcomeClass::Blocked, Exhausted, None),
+            (1, OutcomeClass::Blocked, Retrying, Some(NOW + RETRY_AFTER)),
             (1, OutcomeClass::UrlTooLong, Exhausted, None),
             (2, OutcomeClass::Unknown, Retrying, Some(NOW)),
             (4, OutcomeClass::Unknown, Exhausted, None),

@@ -49,10 +49,10 @@ pub enum OutcomeClass {
 }
 
 impl OutcomeClass {
-    /// Whether a further attempt could end differently.
+    /// Whether a further attempt could end differently. A blocked one could: a name can lead astray for a moment.
     #[must_use]
     pub const fn is_worth_retrying(self) -> bool {
-        !matches!(self, Self::Success | Self::Blocked | Self::UrlTooLong)
+        !matches!(self, Self::Success | Self::UrlTooLong)
     }
 }
 

@@ -36,6 +36,20 @@ pub struct WebhookRequest {
     pub trimmed: &'static [&'static str],
 }
 
+/// One attempt of a delivery, as far as its request depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The delivery.
+    pub delivery: &'a DeliveryId,
+    /// The attempt's number.
+    pub number: u8,
+    /// When it starts.
+    pub at: Timestamp,
+    /// Whether the destination has refused the URL of an earlier attempt as too long (414). Its limit is unknown, so a GET
+    /// then carries neither transcript nor analysis.
+    pub url_was_refused: bool,
+}
+
 /// A GET's URL is longer than [`MAX_URL_BYTES`] even without transcript and analysis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The URL with its query is {bytes} bytes long; the limit is 8,000. Use POST, PUT or PATCH.")]
@@ -52,34 +66,32 @@ pub fn request(
     event: &LifecycleEvent,
     destination: &Destination,
     secrets: &DestinationSecrets,
-    delivery: &DeliveryId,
-    attempt: u8,
-    now: Timestamp,
+    attempt: Attempt<'_>,
 ) -> Result<WebhookRequest, UrlTooLong> {
-    let sign = |payload: &[u8]| signatures(&secrets.signing, &event.id, now, payload);
-    compose(event, destination, delivery, attempt, now, sign, secrets.headers.iter())
+    let sign = |payload: &[u8]| signatures(&secrets.signing, &event.id, attempt.at, payload);
+    compose(event, destination, attempt, sign, secrets.headers.iter())
 }
 
 /// Builds a request with the given signature and extra headers.
 fn compose<'a>(
     event: &LifecycleEvent,
     destination: &Destination,
-    delivery: &DeliveryId,
-    attempt: u8,
-    now: Timestamp,
+    attempt: Attempt<'_>,
     sign: impl FnOnce(&[u8]) -> String,
     extra: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<WebhookRequest, UrlTooLong> {
     let EncodedPayload { url, body, content_type, payload, trimmed } = match destination.request_type {
-        RequestType::Get => in_query(event, destination.url.as_url())?,
-        RequestType::Post | RequestType::Patch | RequestType::Put => in_form(event, delivery, destination),
+        RequestType::Get => in_query(event, destination.url.as_url(), attempt.url_was_refused)?,
+        RequestType::Post | RequestType::Patch | RequestType::Put => {
+            in_form(event, attempt.delivery, destination)
+        }
     };
     let mut headers: Vec<(String, String)> = Vec::with_capacity(8);
     let mut set = |name: &str, value: String| headers.push((name.to_owned(), value));
     set("webhook-id", event.id.to_string());
-    set("webhook-timestamp", now.as_secs().to_string());
+    set("webhook-timestamp", attempt.at.as_secs().to_string());
     set("webhook-signature", sign(&payload));
-    set("webhook-attempt", attempt.to_string());
+    set("webhook-attempt", attempt.number.to_string());
     if !trimmed.is_empty() {
         set("webhook-payload-trimmed", trimmed.join(","));
     }
@@ -107,17 +119,10 @@ pub struct Preview {
 
 /// Rebuilds the request of one attempt without decrypting its secrets; `None` if the attempt made no request.
 #[must_use]
-pub fn preview(
-    event: &LifecycleEvent,
-    destination: &Destination,
-    delivery: &DeliveryId,
-    attempt: u8,
-    at: Timestamp,
-) -> Option<Preview> {
+pub fn preview(event: &LifecycleEvent, destination: &Destination, attempt: Attempt<'_>) -> Option<Preview> {
     let masked = |_: &[u8]| ExtraHeaders::MASK.to_owned();
     let extra = destination.secrets.header_names.iter().map(|name| (name.as_str(), ExtraHeaders::MASK));
-    let WebhookRequest { method, headers, .. } =
-        compose(event, destination, delivery, attempt, at, masked, extra).ok()?;
+    let WebhookRequest { method, headers, .. } = compose(event, destination, attempt, masked, extra).ok()?;
     Some(Preview { method, url: destination.url.as_url().clone(), headers })
 }
 
@@ -131,25 +136,17 @@ struct EncodedPayload {
     trimmed: &'static [&'static str],
 }
 
-fn in_query(event: &LifecycleEvent, target: &Url) -> Result<EncodedPayload, UrlTooLong> {
-    let whole = with_query(target, event, &event.payload);
-    if whole.as_str().len() <= MAX_URL_BYTES {
-        let payload = event.payload.clone();
-        return Ok(EncodedPayload {
-            url: whole,
-            body: Bytes::new(),
-            content_type: None,
-            payload,
-            trimmed: &[],
-        });
+fn in_query(event: &LifecycleEvent, target: &Url, was_refused: bool) -> Result<EncodedPayload, UrlTooLong> {
+    let mut bytes = 0;
+    for trimmed in trim::STEPS.into_iter().skip(if was_refused { trim::STEPS.len() - 1 } else { 0 }) {
+        let payload = trim::trim(&event.payload, trimmed);
+        let url = with_query(target, event, &payload);
+        bytes = url.as_str().len();
+        if bytes <= MAX_URL_BYTES {
+            return Ok(EncodedPayload { url, body: Bytes::new(), content_type: None, payload, trimmed });
+        }
     }
-    let payload = trim::trim(&event.payload);
-    let url = with_query(target, event, &payload);
-    let bytes = url.as_str().len();
-    if bytes > MAX_URL_BYTES {
-        return Err(UrlTooLong { bytes });
-    }
-    Ok(EncodedPayload { url, body: Bytes::new(), content_type: None, payload, trimmed: &trim::TRIMMABLE })
+    Err(UrlTooLong { bytes })
 }
 
 /// Appends to the URL's existing query; `query_pairs_mut` would re-encode the customer's own part.
@@ -218,9 +215,19 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_756_720_062_999);
 
     fn send(request_type: RequestType, payload: &str, attempt: u8) -> Result<WebhookRequest, UrlTooLong> {
+        send_after(false, request_type, payload, attempt)
+    }
+
+    fn send_after(
+        url_was_refused: bool,
+        request_type: RequestType,
+        payload: &str,
+        number: u8,
+    ) -> Result<WebhookRequest, UrlTooLong> {
         let destination = Destination { request_type, ..sample::destination("dst_1") };
-        let (event, delivery) = (sample::event(payload), sample::delivery().id);
-        request(&event, &destination, &sample::secrets(), &delivery, attempt, NOW)
+        let delivery = sample::delivery().id;
+        let attempt = Attempt { delivery: &delivery, number, at: NOW, url_was_refused };
+        request(&sample::event(payload), &destination, &sample::secrets(), attempt)
     }
 
     fn header<'a>(request: &'a WebhookRequest, name: &str) -> Option<&'a str> {
@@ -241,20 +248,27 @@ mod tests {
 
     #[test]
     fn a_get_that_is_too_long_is_trimmed_and_signed_as_it_is_sent() {
-        let long = format!(
-            r#"{{"notes":"n","conversation_transcript":["{}"],"conversation_analysis":[1]}}"#,
-            "x".repeat(9000)
-        );
-        let trimmed = r#"{"notes":"n","conversation_transcript":[],"conversation_analysis":[]}"#;
-        let request = send(RequestType::Get, &long, 1).unwrap();
-        assert_eq!(request.url.query_pairs().nth(2).unwrap().1, trimmed);
-        assert_eq!(
-            header(&request, "webhook-payload-trimmed"),
-            Some("conversation_transcript,conversation_analysis")
-        );
-        let signing = sample::secrets().signing;
-        let expected = signatures(&signing, &sample::event("").id, NOW, trimmed.as_bytes());
-        assert_eq!(header(&request, "webhook-signature"), Some(expected.as_str()));
+        let payload = |transcript: &str, analysis: &str| {
+            format!(r#"{{"conversation_transcript":[{transcript}],"conversation_analysis":[{analysis}]}}"#)
+        };
+        let (long, both) = ("1".repeat(9000), "conversation_transcript,conversation_analysis");
+        for (was_refused, transcript, analysis, sent, trimmed) in [
+            (false, "1", "2", payload("1", "2"), None),
+            (false, &*long, "2", payload("", "2"), Some("conversation_transcript")),
+            (false, "1", &*long, payload("", ""), Some(both)),
+            (false, &*long, &*long, payload("", ""), Some(both)),
+            (true, "1", "2", payload("", ""), Some(both)),
+        ] {
+            let whole = payload(transcript, analysis);
+            let request = send_after(was_refused, RequestType::Get, &whole, 1).unwrap();
+            assert_eq!(request.url.query_pairs().nth(2).unwrap().1, sent);
+            assert_eq!(header(&request, "webhook-payload-trimmed"), trimmed);
+            let signing = sample::secrets().signing;
+            let expected = signatures(&signing, &sample::event("").id, NOW, sent.as_bytes());
+            assert_eq!(header(&request, "webhook-signature"), Some(expected.as_str()));
+        }
+        let post = send_after(true, RequestType::Post, &payload("1", "2"), 2).unwrap();
+        assert!(post == send(RequestType::Post, &payload("1", "2"), 2).unwrap(), "a form is not in the URL");
     }
 
     #[test]
@@ -293,7 +307,9 @@ mod tests {
         let mut destination = sample::destination("dst_1");
         destination.secrets.header_names = vec!["x-token".to_owned()];
         let event = sample::event("{}");
-        let preview = preview(&event, &destination, &sample::delivery().id, 2, NOW).unwrap();
+        let delivery = sample::delivery().id;
+        let attempt = Attempt { delivery: &delivery, number: 2, at: NOW, url_was_refused: false };
+        let preview = preview(&event, &destination, attempt).unwrap();
         let shown = |name: &str| preview.headers.iter().find(|(set, _)| set == name).unwrap().1.as_str();
         assert_eq!((shown("x-token"), shown("webhook-signature")), (ExtraHeaders::MASK, ExtraHeaders::MASK));
         assert_eq!((shown("webhook-id"), shown("webhook-attempt")), (event.id.as_str(), "2"));
@@ -304,7 +320,9 @@ mod tests {
         let now = Timestamp::from_millis(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
         let (event, secrets) = (sample::event(r#"{"a":1}"#), sample::secrets());
         let destination = sample::destination("dst_1");
-        let request = request(&event, &destination, &secrets, &sample::delivery().id, 1, now).unwrap();
+        let delivery = sample::delivery().id;
+        let attempt = Attempt { delivery: &delivery, number: 1, at: now, url_was_refused: false };
+        let request = request(&event, &destination, &secrets, attempt).unwrap();
         let headers: http::HeaderMap = request
             .headers
             .iter()

@@ -1,22 +1,28 @@
-//! Shortens a payload that has to fit into a URL.
+//! Shortens a payload that has to fit into a URL: the transcript goes first, and the analysis only if it must.
 
 use bytes::Bytes;
 
 use crate::shared::json::JsonObject;
 
-/// The fields that are emptied, in this order, if the whole payload does not fit into a URL.
-pub const TRIMMABLE: [&str; 2] = ["conversation_transcript", "conversation_analysis"];
+/// The fields that can be emptied, in this order.
+const TRIMMABLE: &[&str] = &["conversation_transcript", "conversation_analysis"];
 
-/// Returns the payload with transcript and analysis emptied to `[]`.
+/// The fields to empty, by how much the URL has to shrink.
+pub(crate) const STEPS: [&[&str]; 3] = [&[], &["conversation_transcript"], TRIMMABLE];
+
+/// Returns the payload with these fields emptied to `[]`.
 #[must_use]
-pub fn trim(payload: &Bytes) -> Bytes {
+pub(crate) fn trim(payload: &Bytes, emptied: &[&str]) -> Bytes {
+    if emptied.is_empty() {
+        return payload.clone();
+    }
     let Ok(fields) = serde_json::from_slice::<JsonObject>(payload) else {
         return payload.clone(); // not built by `payload`: no fields to empty
     };
     let fields: Vec<_> = fields
         .into_iter()
         .map(|(name, value)| {
-            let value = if TRIMMABLE.contains(&name.as_str()) { "[]" } else { value.get() };
+            let value = if emptied.contains(&name.as_str()) { "[]" } else { value.get() };
             format!("\"{name}\":{value}")
         })
         .collect();
@@ -32,7 +38,10 @@ mod tests {
         let whole = Bytes::from_static(
             br#"{"event":"conversation.completed","notes":"n","conversation_transcript":[{"a":1}],"conversation_analysis":[2]}"#,
         );
-        let trimmed = br#"{"event":"conversation.completed","notes":"n","conversation_transcript":[],"conversation_analysis":[]}"#;
-        assert_eq!(trim(&whole), trimmed.as_slice());
+        let trimmed = STEPS.map(|emptied| trim(&whole, emptied));
+        assert_eq!(trimmed[0], whole);
+        let start = r#"{"event":"conversation.completed","notes":"n","conversation_transcript":[],"conversation_analysis":"#;
+        assert_eq!(trimmed[1], format!("{start}[2]}}"));
+        assert_eq!(trimmed[2], format!("{start}[]}}"));
     }
 }

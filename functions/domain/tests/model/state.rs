@@ -102,7 +102,7 @@ impl End {
         let class = match self {
             Self::Success => OutcomeClass::Success,
             Self::Failure => OutcomeClass::HttpError,
-            Self::Refusal => OutcomeClass::Blocked,
+            Self::Refusal => OutcomeClass::UrlTooLong,
         };
         Outcome::failed(class, "", Duration::ZERO)
     }

@@ -2,6 +2,7 @@ use super::*;
 use crate::delivery::history::{Entry, Record};
 use crate::delivery::ledger::Claim;
 use crate::delivery::message::DeliveryMessage;
+use crate::delivery::record::Delivery;
 use crate::delivery::state::DeliveryState;
 use crate::destination::record::{Destination, DestinationStatus};
 use crate::shared::ids::{DeliveryId, DestinationId};
@@ -375,4 +376,25 @@ async fn a_request_that_cannot_be_made_is_one_attempt_for_good() {
     assert_eq!(state.outcome, Some(OutcomeClass::UrlTooLong));
     assert_eq!(state.status, DeliveryStatus::Exhausted);
     assert!(world.sender.sent().is_empty());
+}
+
+/// The receiver's limit is unknown, so nothing that can be left out is sent.
+#[tokio::test]
+async fn after_a_414_a_get_carries_neither_transcript_nor_analysis() {
+    let world = World::answering(&[414, 500, 200]);
+    let request_type = crate::destination::record::RequestType::Get;
+    world.destinations.put(Destination { request_type, ..sample::destination("dst_1") });
+    world
+        .destinations
+        .put_event(sample::event(r#"{"conversation_transcript":[1],"conversation_analysis":[2]}"#));
+    for receive in 1..=3 {
+        world.receive(&[received(receive)]).await;
+        world.clock.advance(RETRY_AFTER);
+    }
+    let sent = world.sender.sent();
+    let payloads: Vec<_> =
+        sent.iter().map(|sent| sent.url.query_pairs().last().unwrap().1.into_owned()).collect();
+    let whole = r#"{"conversation_transcript":[1],"conversation_analysis":[2]}"#;
+    let trimmed = r#"{"conversation_transcript":[],"conversation_analysis":[]}"#;
+    assert_eq!(payloads, [whole, trimmed, trimmed]);
 }

@@ -2,14 +2,16 @@
 
 use std::time::UNIX_EPOCH;
 
-use crate::delivery::request::{MAX_URL_BYTES, WebhookRequest, request};
+use crate::delivery::request::{Attempt, MAX_URL_BYTES, WebhookRequest, request};
 use crate::destination::record::{Destination, RequestType};
 use crate::shared::timestamp::Timestamp;
 use crate::testing::fakes::{Fuzz, sample};
 
 fn send(request_type: RequestType, payload: &str, now: Timestamp) -> Option<WebhookRequest> {
     let destination = Destination { request_type, ..sample::destination("dst_1") };
-    request(&sample::event(payload), &destination, &sample::secrets(), &sample::delivery().id, 1, now).ok()
+    let delivery = sample::delivery().id;
+    let attempt = Attempt { delivery: &delivery, number: 1, at: now, url_was_refused: false };
+    request(&sample::event(payload), &destination, &sample::secrets(), attempt).ok()
 }
 
 fn headers(request: &WebhookRequest) -> http::HeaderMap {
