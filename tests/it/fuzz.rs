@@ -17,10 +17,38 @@ const ANSWERS: usize = 300;
 
 const PAYLOADS: usize = 2_000;
 
+/// Header lines that break the rules of HTTP, for the fuzzer.
+const ODD_LINES: [&str; 8] = [
+    "X-Powered-By : x\r\n",
+    "X-Folded: one\r\n two\r\n",
+    "\r\n\t",
+    "PHP Warning:  Undefined variable $x in /hook.php on line 3\r\n",
+    "no colon\r\n",
+    ": no name\r\n",
+    "\u{1}",
+    "\u{e9}",
+];
+
+/// Whether a client can read the status: the first line is whole, and the head that follows has nothing that cannot be
+/// read or that concerns the body.
+fn is_readable_success(answer: &[u8]) -> bool {
+    let Some(rest) = answer.strip_prefix(b"HTTP/1.1 200 OK\r\n") else { return false };
+    let Some(end) = rest.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+    let head = [b"\r\n", &rest[..end]].concat().to_ascii_lowercase();
+    let has = |word: &[u8]| head.windows(word.len()).any(|found| found == word);
+    let has_bare_return = head.windows(2).any(|two| two[0] == b'\r' && two[1] != b'\n');
+    !(has(b"\0")
+        || has_bare_return
+        || head.ends_with(b"\r")
+        || has(b"content-length")
+        || has(b"transfer-encoding"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn any_bytes_are_an_outcome() {
-    let fuzz = Fuzz::of("responses");
-    let answers: Vec<_> = fuzz.inputs().take(ANSWERS).map(Answer::Bytes).collect();
+    let (fuzz, odd) = (Fuzz::of("responses"), Fuzz::of("receivers/odd-heads").with_words(&ODD_LINES));
+    let answers = fuzz.inputs().take(ANSWERS).chain(odd.inputs().take(ANSWERS));
+    let answers: Vec<_> = answers.map(Answer::Bytes).collect();
     let authority = Authority::new();
     let receiver = Receiver::https_in_turn(authority.identity(HOST), answers.clone()).await;
     let (sender, url) = (sender(&authority), receiver.url());
@@ -33,6 +61,7 @@ async fn any_bytes_are_an_outcome() {
         let succeeded = status.is_some_and(|status| (200..300).contains(&status));
         assert_eq!(outcome.class == OutcomeClass::Success, succeeded, "{}", what());
         assert_eq!(outcome.error.is_none(), succeeded, "{}", what());
+        assert!(succeeded || !is_readable_success(bytes), "{}", what());
         let body = outcome.response.as_ref().map_or("", |response| &response.body);
         assert!(
             body.len() <= FAILURE_EXCERPT_BYTES && status.is_some() == outcome.response.is_some(),

@@ -1,4 +1,4 @@
-//! Faults of destinations: rows 1 to 13.
+//! Faults of destinations: rows 1 to 13, 48 and 49.
 
 use std::time::Duration;
 
@@ -81,10 +81,11 @@ async fn row_4_who_never_answers_holds_up_nobody_in_its_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_5_a_body_that_drips_ends_with_the_attempt() {
-    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n".to_vec();
-    let drips = Answer::Endless(head, b"x".to_vec(), Duration::from_millis(100));
-    play(vec![drips], four("timeout", 4)).await;
+async fn row_5_a_body_that_drips_is_a_success_by_its_status_or_ends_with_the_attempt() {
+    for (status, expected) in [(200, (vec!["success"], "delivered", 1)), (500, four("timeout", 4))] {
+        let head = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: 1000\r\n\r\n");
+        play(vec![Answer::Endless(head.into(), b"x".to_vec(), Duration::from_millis(100))], expected).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,11 +111,33 @@ async fn row_7_a_bomb_stays_packed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_8_a_head_that_is_too_much_is_a_failure_like_any_other() {
     let long = format!("x-long: {}\r\n", "x".repeat(2000)).repeat(1000);
+    let head = bytes(&format!("HTTP/1.1 200 OK\r\n{}", long.trim_end()), b"");
+    play(vec![head], four("too_large", 4)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_48_odd_header_lines_cost_no_event() {
     let many: String = (0..150).map(|n| format!("x-{n}: 1\r\n")).collect();
-    for headers in [long, many] {
-        let head = bytes(&format!("HTTP/1.1 200 OK\r\n{}", headers.trim_end()), b"");
-        play(vec![head], four("too_large", 4)).await;
+    for lines in [
+        "X-Powered-By : x",
+        "X-Folded: one\r\n two",
+        "PHP Warning:  Undefined variable $x in /var/www/hook.php on line 3",
+        "X-Control: \u{1}",
+        "[x]@y: z",
+        many.trim_end(),
+    ] {
+        let delivered = (vec!["success"], "delivered", 1);
+        play(vec![bytes(&format!("HTTP/1.1 200 OK\r\n{lines}"), b"ok")], delivered).await;
+        let answers = vec![bytes(&format!("HTTP/1.1 500 Oops\r\n{lines}"), b""), Answer::status(200)];
+        play(answers, (vec!["http_error", "success"], "delivered", 2)).await;
     }
+    for line in ["X-Nul: a\0b", "X-Cr: a\rb", "Content-Length: two"] {
+        play(vec![bytes(&format!("HTTP/1.1 200 OK\r\n{line}"), b"ok")], four("protocol", 4)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_49_interim_responses_without_end_are_no_answer() {
     let flood = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
     play(vec![Answer::Endless(Vec::new(), flood, Duration::ZERO)], four("timeout", 4)).await;
 }

@@ -10,6 +10,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 /// A certificate authority that only the same test's sender trusts.
 pub(crate) struct Authority {
     root: CertificateDer<'static>,
+    pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -19,8 +20,18 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, "The authority of a test");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        let root = params.self_signed(&key).unwrap().der().clone();
-        Self { root, issuer: Issuer::new(params, key) }
+        let root = params.self_signed(&key).unwrap();
+        Self { root: root.der().clone(), pem: root.pem(), issuer: Issuer::new(params, key) }
+    }
+
+    /// Its certificate, for other programs.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Its key, for other programs.
+    pub(crate) fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
     }
 
     pub(crate) fn root(&self) -> CertificateDer<'static> {

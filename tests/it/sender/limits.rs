@@ -8,7 +8,9 @@ use adapters::sender::NameResolver;
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::destination::egress::EgressPolicy;
 use futures_util::future::BoxFuture;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use super::authority::Authority;
 use super::receiver::{Answer, Receiver};
@@ -27,18 +29,73 @@ async fn row_4_a_destination_that_never_answers_is_given_up_at_the_limit() {
     assert_ended_at(LIMITS.total, &outcome);
 }
 
+/// Bodies without an end: the head behind the status, and what follows it again and again.
+const ENDLESS: [(&str, &str); 5] = [
+    ("content-type: text/plain\r\ncontent-length: 1000\r\n\r\n", "x"),
+    ("content-type: text/plain\r\n\r\n", "x"),
+    ("content-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
+    ("content-type: text/event-stream\r\nX-Accel-Buffering : no\r\n\r\n", "x"),
+    ("content-type: text/plain\r\ncontent-length: 1000\r\n\r\nxxx", ""),
+];
+
+fn endless(status: &str, (head, part): (&str, &str)) -> Answer {
+    let head = format!("HTTP/1.1 {status}\r\n{head}");
+    Answer::Endless(head.into(), part.into(), Duration::from_millis(50))
+}
+
+/// How long the body of a success is read.
+const BODY_LIMIT: Duration = Duration::from_millis(500);
+
 #[tokio::test]
-async fn row_5_a_dripping_body_is_given_up_at_the_limit_and_keeps_its_status() {
-    let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 1000\r\n\r\n".to_vec();
-    let (outcome, _) = send_to(Answer::Endless(head, b"x".to_vec(), Duration::from_millis(50))).await;
-    assert_eq!((outcome.class, outcome.http_status), (OutcomeClass::Timeout, Some(200)));
-    assert_eq!(outcome.error.as_deref(), Some("The response was not complete within 900 milliseconds."));
+async fn row_5_a_success_whose_body_has_no_end_is_a_success_at_once() {
+    for (status, body) in ["200 OK", "202 Accepted", "299 Yes"]
+        .into_iter()
+        .zip(ENDLESS)
+        .chain([("200 OK", ENDLESS[3]), ("201 Created", ENDLESS[4])])
+    {
+        let (outcome, _) = send_to(endless(status, body)).await;
+        assert_eq!((outcome.class, &outcome.error), (OutcomeClass::Success, &None), "{body:?}: {outcome:?}");
+        assert_eq!(outcome.http_status.unwrap().to_string(), status[..3]);
+        assert_ended_at(BODY_LIMIT, &outcome);
+        let excerpt = outcome.response.unwrap();
+        assert!(
+            excerpt.truncated && excerpt.body.starts_with("xxx") && !excerpt.headers.is_empty(),
+            "{excerpt:?}"
+        );
+    }
+}
+
+/// The status comes so late that the attempt's limit ends its body.
+#[tokio::test]
+async fn row_5_a_success_stays_one_at_the_limit_of_the_attempt() {
+    let authority = Authority::new();
+    let acceptor = TlsAcceptor::from(authority.identity(HOST));
+    let receiver = Receiver::raw(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            tokio::time::sleep(LIMITS.total - Duration::from_millis(200)).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nxxx").await.unwrap();
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    let outcome = attempt(&sender(&authority), &receiver.url()).await;
+    assert_eq!((outcome.class, outcome.http_status), (OutcomeClass::Success, Some(200)), "{outcome:?}");
     assert_ended_at(LIMITS.total, &outcome);
-    let excerpt = outcome.response.unwrap();
-    assert!(
-        excerpt.truncated && excerpt.body.starts_with("xxx") && !excerpt.headers.is_empty(),
-        "{excerpt:?}"
-    );
+    assert!(outcome.response.unwrap().truncated);
+}
+
+#[tokio::test]
+async fn row_5_an_error_whose_body_has_no_end_is_given_up_at_the_limit_and_keeps_its_status() {
+    for (status, body) in ["500 Oops", "302 Found", "429 Slow"].into_iter().zip(ENDLESS) {
+        let (outcome, _) = send_to(endless(status, body)).await;
+        assert_eq!(outcome.class, OutcomeClass::Timeout);
+        assert_eq!(outcome.http_status.unwrap().to_string(), status[..3]);
+        assert_eq!(outcome.error.as_deref(), Some("The response was not complete within 900 milliseconds."));
+        assert_ended_at(LIMITS.total, &outcome);
+        assert!(outcome.response.unwrap().truncated);
+    }
 }
 
 #[tokio::test]

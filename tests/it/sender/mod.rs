@@ -1,4 +1,4 @@
-//! The sender against real sockets: rows 1 to 20 of the fault matrix, as far as they concern the sender.
+//! The sender against real sockets: rows 1 to 20, 48 and 49 of the fault matrix, as far as they concern the sender.
 //!
 //! Each test has a receiver on this machine that misbehaves in one way. Names resolve to it through [`Addresses`], and
 //! the limits are short, so that no test waits longer than a second.
@@ -8,6 +8,9 @@
 mod addresses;
 mod answers;
 pub(crate) mod authority;
+mod early;
+mod handshakes;
+mod heads;
 mod limits;
 mod protocol;
 pub(crate) mod receiver;

@@ -15,6 +15,9 @@ use super::failure::Failure;
 /// page sees a connection reset and may log it as our fault.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
+/// How long the body of a success is read. It decides nothing, so a body that has no end holds nobody up.
+const SUCCESS_BODY_LIMIT: Duration = Duration::from_millis(500);
+
 /// A response, as far as it has arrived.
 #[derive(Default)]
 pub(super) struct Answer {
@@ -24,10 +27,22 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Reads until the end or [`MAX_BODY_BYTES`]. A truncated body is no failure: the status tells whether the server
-    /// took the webhook, and many servers miscount their bytes or close the connection abruptly.
+    /// Reads until the end, [`MAX_BODY_BYTES`] or, for a success, [`SUCCESS_BODY_LIMIT`]. A truncated body is no failure:
+    /// the status tells whether the server took the webhook, and many servers miscount their bytes or close the
+    /// connection abruptly.
     pub(super) async fn read(&mut self, mut response: Response) {
-        self.head = Some((response.status(), std::mem::take(response.headers_mut())));
+        let status = response.status();
+        self.head = Some((status, std::mem::take(response.headers_mut())));
+        let body = self.read_body(response);
+        if status.is_success() {
+            // At the limit, the body is what has arrived.
+            let _ = tokio::time::timeout(SUCCESS_BODY_LIMIT, body).await;
+        } else {
+            body.await;
+        }
+    }
+
+    async fn read_body(&mut self, mut response: Response) {
         while self.body.len() < MAX_BODY_BYTES {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
@@ -47,13 +62,14 @@ impl Answer {
         self.head.is_some()
     }
 
-    /// The outcome: decided by the failure, if there is one, and else by the status.
+    /// The outcome: a 2xx is a success whatever comes after it; any other status is a failure of its own, unless the
+    /// attempt had to be ended.
     pub(super) fn into_outcome(self, failure: Option<Failure>, duration: Duration) -> Outcome {
         let Some((status, headers)) = self.head else {
             let Failure { class, error } = failure.unwrap_or_else(Failure::no_response);
             return Outcome::failed(class, error, duration);
         };
-        let failure = failure.or_else(|| by_status(status));
+        let failure = by_status(status).map(|by_status| failure.unwrap_or(by_status));
         let max = if failure.is_none() { SUCCESS_EXCERPT_BYTES } else { FAILURE_EXCERPT_BYTES };
         let (body, is_cut) = excerpt::text(&self.body, max);
         let truncated = is_cut || !self.is_complete;
@@ -91,6 +107,12 @@ mod tests {
         answer(status, body).into_outcome(None, Duration::from_millis(5))
     }
 
+    /// The outcome of an attempt that reached its limit within the body.
+    fn ended(status: u16) -> Outcome {
+        let failure = Failure::timeout(Duration::from_secs(10), true);
+        Answer { is_complete: false, ..answer(status, b"o") }.into_outcome(Some(failure), Duration::ZERO)
+    }
+
     #[test]
     fn any_2xx_is_a_success_whatever_its_body_says() {
         for status in [200, 204, 299] {
@@ -123,12 +145,20 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_after_the_head_keeps_the_status() {
-        let failure = Failure::timeout(Duration::from_secs(10), true);
-        let outcome =
-            Answer { is_complete: false, ..answer(200, b"o") }.into_outcome(Some(failure), Duration::ZERO);
-        assert_eq!((outcome.class, outcome.http_status), (OutcomeClass::Timeout, Some(200)));
+    fn a_failure_after_the_head_of_an_error_keeps_the_status() {
+        let outcome = ended(500);
+        assert_eq!((outcome.class, outcome.http_status), (OutcomeClass::Timeout, Some(500)));
         assert_eq!(outcome.error.unwrap(), "The response was not complete within 10 seconds.");
         assert!(outcome.response.unwrap().truncated);
+    }
+
+    #[test]
+    fn what_ends_after_the_head_of_a_success_is_a_success_that_was_cut() {
+        for status in [200, 202, 299] {
+            let outcome = ended(status);
+            assert_eq!((outcome.class, outcome.http_status), (OutcomeClass::Success, Some(status)));
+            assert_eq!(outcome.error, None);
+            assert!(outcome.response.unwrap().truncated);
+        }
     }
 }

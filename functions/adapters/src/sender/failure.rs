@@ -36,6 +36,12 @@ impl Failure {
         Self::new(OutcomeClass::NoResponse, "The server closed the connection before it answered.")
     }
 
+    /// The connection was reset, as happens when a server closes it with a part of the request unread.
+    fn reset() -> Self {
+        let error = "The server closed the connection before it had read the request; perhaps it answered.";
+        Self::new(OutcomeClass::NoResponse, error)
+    }
+
     /// The client returned an error. Its own text says where the error surfaced; its causes say what happened.
     pub(super) fn of(error: &reqwest::Error, phase: Phase, host: &str, connect_limit: Duration) -> Self {
         if error.is_connect() && error.is_timeout() {
@@ -45,26 +51,55 @@ impl Failure {
             let error = "This destination's URL and headers do not make a valid request.";
             return Self::new(OutcomeClass::Blocked, error);
         }
-        causes(error).find_map(|cause| by_cause(cause, host)).unwrap_or_else(|| {
-            if error.is_connect() { connection_failed(error, phase) } else { Self::no_response() }
+        causes(error).find_map(|cause| by_cause(cause, host, phase)).unwrap_or_else(|| match io_kind(error) {
+            kind if error.is_connect() => connection_failed(kind, phase),
+            // Bytes that had arrived may be lost. At an orderly end, all of them have been read.
+            Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe) => {
+                Self::reset()
+            }
+            _ => Self::no_response(),
         })
     }
 }
 
 /// The failure, if the cause's type alone identifies it.
-fn by_cause(cause: &(dyn Error + 'static), host: &str) -> Option<Failure> {
+fn by_cause(cause: &(dyn Error + 'static), host: &str, phase: Phase) -> Option<Failure> {
     if let Some(refusal) = cause.downcast_ref() {
         return Some(refused(refusal, host));
     }
     if let Some(error) = cause.downcast_ref() {
-        return Some(Failure::new(OutcomeClass::Tls, tls::sentence(error, host)));
+        return Some(Failure::new(OutcomeClass::Tls, tls::sentence(error, host, phase)));
     }
     let error: &hyper::Error = cause.downcast_ref()?;
+    error.is_parse().then(|| unreadable(error))
+}
+
+/// The response's head cannot be read, so its status is unknown.
+fn unreadable(error: &hyper::Error) -> Failure {
+    const MAY_BE_TAKEN: &str = "The destination may have taken the webhook.";
     if error.is_parse_too_large() {
-        let error = format!("The response has more than {MAX_HEADERS} headers, or more than 400 KB of them.");
-        return Some(Failure::new(OutcomeClass::TooLarge, error));
+        let error = format!(
+            "The response has more than {MAX_HEADERS} headers, more than 400 KB of them, or a Content-Length beyond \
+             all limits. {MAY_BE_TAKEN}"
+        );
+        return Failure::new(OutcomeClass::TooLarge, error);
     }
-    error.is_parse().then(|| Failure::new(OutcomeClass::Protocol, "The response is not HTTP/1.1."))
+    // Only hyper's texts tell these apart.
+    let what = match error.to_string().as_str() {
+        "invalid HTTP version parsed" => "The response does not begin with HTTP/1.0 or HTTP/1.1.",
+        "invalid HTTP status-code parsed" => {
+            "The response's first line has no status of three digits, or a control character."
+        }
+        "invalid HTTP header parsed" => {
+            "The response has a NUL, or a carriage return without a line feed, in its head."
+        }
+        "invalid content-length parsed" => "The response's Content-Length is not one number.",
+        "unexpected transfer-encoding parsed" => {
+            "The response has a Transfer-Encoding, which HTTP/1.0 does not have."
+        }
+        _ => "The response is not HTTP/1.1.",
+    };
+    Failure::new(OutcomeClass::Protocol, format!("{what} {MAY_BE_TAKEN}"))
 }
 
 fn refused(refusal: &Refusal, host: &str) -> Failure {
@@ -92,17 +127,16 @@ fn connect_timeout(phase: Phase, host: &str, limit: Duration) -> Failure {
             OutcomeClass::Connect,
             format!("The server did not accept a connection within {limit}."),
         ),
-        Phase::Handshaking => {
+        Phase::Handshaking | Phase::Authenticating => {
             Failure::new(OutcomeClass::Tls, format!("The TLS handshake was not complete within {limit}."))
         }
     }
 }
 
 /// The connection failed, or the server closed it during the TLS handshake.
-fn connection_failed(error: &reqwest::Error, phase: Phase) -> Failure {
-    let kind = causes(error).filter_map(|cause| cause.downcast_ref()).last().map(io::Error::kind);
+fn connection_failed(kind: Option<ErrorKind>, phase: Phase) -> Failure {
     let sentence = match kind {
-        _ if phase == Phase::Handshaking => {
+        _ if matches!(phase, Phase::Handshaking | Phase::Authenticating) => {
             "The server closed the connection during the TLS handshake.".to_owned()
         }
         Some(ErrorKind::ConnectionRefused) => "The server refused the connection.".to_owned(),
@@ -110,6 +144,11 @@ fn connection_failed(error: &reqwest::Error, phase: Phase) -> Failure {
         None => "The connection failed.".to_owned(),
     };
     Failure::new(OutcomeClass::Connect, sentence)
+}
+
+/// What the operating system said, if it said something.
+fn io_kind(error: &reqwest::Error) -> Option<ErrorKind> {
+    causes(error).filter_map(|cause| cause.downcast_ref()).last().map(io::Error::kind)
 }
 
 /// The error and its causes, down to the root cause. An `io::Error` that wraps another error omits it from its own
@@ -140,6 +179,7 @@ mod tests {
             (Phase::Resolving, OutcomeClass::Dns),
             (Phase::Connecting, OutcomeClass::Connect),
             (Phase::Handshaking, OutcomeClass::Tls),
+            (Phase::Authenticating, OutcomeClass::Tls),
         ] {
             let failure = connect_timeout(phase, "hooks.example.com", limit);
             assert_eq!(failure.class, class);
@@ -151,8 +191,10 @@ mod tests {
     fn what_an_io_error_wraps_is_found() {
         let inner = rustls::Error::DecryptError;
         let error = io::Error::other(io::Error::new(ErrorKind::InvalidData, inner.clone()));
-        let failure = causes(&error).find_map(|cause| by_cause(cause, "example.com")).unwrap();
-        assert_eq!(failure, Failure::new(OutcomeClass::Tls, tls::sentence(&inner, "example.com")));
+        let failure =
+            causes(&error).find_map(|cause| by_cause(cause, "example.com", Phase::Handshaking)).unwrap();
+        let sentence = tls::sentence(&inner, "example.com", Phase::Handshaking);
+        assert_eq!(failure, Failure::new(OutcomeClass::Tls, sentence));
     }
 
     #[test]

@@ -13,11 +13,18 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::answer::Answer;
 
 /// Fragments of responses, for the fuzzer.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 19] = [
     "HTTP/1.1 200 OK\r\n",
     "HTTP/1.1 500 \r\n",
     "HTTP/1.1 999 \r\n",
     "content-length: ",
+    "X-Powered-By : x\r\n",
+    "\r\n folded",
+    "\r\n\t",
+    "PHP Warning:  Undefined variable $x in /hook.php on line 3\r\n",
+    "no colon\r\n",
+    ": no name\r\n",
+    "\u{1}",
     "transfer-encoding: chunked\r\n",
     "retry-after: ",
     "server: ",
@@ -46,7 +53,13 @@ fn read(input: &[u8]) -> (StatusCode, HeaderMap, &[u8]) {
 
 #[test]
 fn what_is_kept_of_a_response_is_short_and_can_be_printed() {
-    Fuzz::of("responses").with_words(&WORDS).run(|input| {
+    let odd = Fuzz::of("receivers/odd-heads");
+    let seeds = odd.seeds().iter();
+    let fuzz =
+        seeds.fold(Fuzz::of("responses"), |fuzz, seed| fuzz.with_seed(seed.as_slice())).with_words(&WORDS);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter(); // for the time limit of a success's body
+    fuzz.run(|input| {
         let (status, headers, body) = read(input);
         let mut response = http::Response::new(body.to_vec());
         *response.status_mut() = status;

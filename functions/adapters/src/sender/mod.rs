@@ -1,7 +1,8 @@
 //! The one HTTP client that talks to customers' servers: one request for each call, to permitted addresses only.
 //!
 //! [`client`] builds it, [`names`] resolves to permitted addresses, [`answer`] and [`excerpt`] read the response,
-//! [`phase`] tracks how far a request got, and [`failure`] describes what went wrong.
+//! [`verifier`] verifies certificates, [`phase`] tracks how far a request got, and [`failure`] and [`tls`] describe what
+//! went wrong.
 
 mod answer;
 mod client;
@@ -12,6 +13,7 @@ mod fuzz;
 mod names;
 mod phase;
 mod tls;
+mod verifier;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

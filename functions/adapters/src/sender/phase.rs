@@ -15,6 +15,8 @@ pub(super) enum Phase {
     Resolving,
     Connecting,
     Handshaking,
+    /// The server has asked for a client certificate.
+    Authenticating,
 }
 
 // All attempts share the client's resolver and TLS configuration. The client opens a connection within the task that
@@ -35,13 +37,14 @@ pub(super) fn reached(phase: Phase) {
     let _ = PHASE.try_with(|current| current.set(phase));
 }
 
-/// Detects the start of a TLS handshake: once the connection is established, every handshake first asks for a client
-/// certificate. There is none.
+/// Detects the start of a TLS handshake, which first asks us whether we have client certificates, and a server's request
+/// for one. There is none.
 #[derive(Debug)]
 pub(super) struct HandshakeWatch;
 
 impl ResolvesClientCert for HandshakeWatch {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        reached(Phase::Authenticating);
         None
     }
 

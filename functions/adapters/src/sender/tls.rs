@@ -1,79 +1,125 @@
-//! Describes what is wrong with a server's TLS, for the server's operator.
+//! Describes what is wrong with a server's TLS, for the server's operator. Every sentence is ours: rustls's own texts
+//! are made for programmers, and parts of them come from the server.
 
-use rustls::{CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
-/// The maximum length of rustls's own error text: parts of it come from the server.
-const MAX_DETAIL_CHARS: usize = 200;
+use super::phase::Phase;
+use super::verifier::UnverifiedHandshake;
 
-pub(super) fn sentence(error: &Error, host: &str) -> String {
-    match error {
-        Error::InvalidCertificate(error) => certificate(error, host),
-        Error::InvalidMessage(_) => "The server does not speak TLS on this port.".to_owned(),
-        Error::PeerIncompatible(_) => {
-            "The server supports none of our TLS versions and cipher suites: it must support TLS 1.2 or 1.3."
-                .to_owned()
-        }
-        Error::AlertReceived(alert) => {
-            format!("The server ended the TLS handshake with the alert {alert:?}.")
-        }
-        other => format!("The TLS handshake failed: {}.", detail(other)),
-    }
+const NO_TLS: &str = "The server does not speak TLS on this port.";
+const OLD_TLS: &str = "The server supports neither TLS 1.2 nor TLS 1.3.";
+const REFUSED: &str = "The server refused the TLS handshake, usually because it has no cipher suite, curve or kind of \
+                       certificate in common with us. We speak TLS 1.2 and 1.3 with ECDHE over X25519, P-256 or P-384, and \
+                       AES-GCM or ChaCha20-Poly1305; a certificate has a key of RSA with 2048 bits or more, of P-256 or of \
+                       P-384.";
+const CLIENT_CERTIFICATE: &str = "The server asked for a client certificate, and we have none: let it accept webhooks \
+                                  without one, and verify their signature.";
+const NO_HTTP: &str = "The server does not offer HTTP/1.1: its list for ALPN must have http/1.1.";
+const FAILED: &str = "The TLS handshake failed.";
+
+pub(super) fn sentence(error: &Error, host: &str, phase: Phase) -> String {
+    let sentence = match error {
+        Error::InvalidCertificate(error) => return certificate(error, host),
+        Error::AlertReceived(alert) => return refusal(*alert, host, phase),
+        Error::InvalidMessage(
+            InvalidMessage::InvalidContentType
+            | InvalidMessage::UnknownProtocolVersion
+            | InvalidMessage::MessageTooLarge
+            | InvalidMessage::InvalidEmptyPayload,
+        ) => NO_TLS,
+        Error::InvalidMessage(_) => "The server sent a TLS message that cannot be read.",
+        Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => OLD_TLS,
+        Error::PeerIncompatible(_) => REFUSED,
+        Error::PeerMisbehaved(_) => "The server broke the rules of the TLS handshake.",
+        Error::NoCertificatesPresented => "The server sent no certificate.",
+        Error::NoApplicationProtocol => NO_HTTP,
+        _ => FAILED,
+    };
+    sentence.to_owned()
+}
+
+/// The server ended the handshake.
+fn refusal(alert: AlertDescription, host: &str, phase: Phase) -> String {
+    use AlertDescription as A;
+    let sentence = match alert {
+        // Servers tell it by various alerts; with TLS 1.3, after the handshake.
+        _ if phase == Phase::Authenticating => CLIENT_CERTIFICATE,
+        A::CertificateRequired | A::NoCertificate => CLIENT_CERTIFICATE,
+        A::HandshakeFailure | A::InsufficientSecurity | A::UnsupportedCertificate => REFUSED,
+        A::ProtocolVersion => OLD_TLS,
+        A::NoApplicationProtocol => NO_HTTP,
+        A::UnrecognisedName => return format!("The server has no certificate for this host name: {host}."),
+        A::InternalError => "The server failed during the TLS handshake: look at its log.",
+        alert => return format!("The server ended the TLS handshake with the alert {}.", u8::from(alert)),
+    };
+    sentence.to_owned()
 }
 
 fn certificate(error: &CertificateError, host: &str) -> String {
     use CertificateError as E;
-    match error {
-        E::Expired | E::ExpiredContext { .. } => "The certificate has expired.".to_owned(),
-        E::NotValidYet | E::NotValidYetContext { .. } => "The certificate is not valid yet.".to_owned(),
+    let sentence = match error {
+        E::Expired | E::ExpiredContext { .. } => "The certificate has expired.",
+        E::NotValidYet | E::NotValidYetContext { .. } => "The certificate is not valid yet.",
         E::NotValidForName | E::NotValidForNameContext { .. } => {
-            format!("The certificate is not valid for this host name: {host}.")
+            return format!("The certificate is not valid for this host name: {host}.");
         }
         // A bad signature: an unknown issuer uses a known issuer's name.
         E::UnknownIssuer | E::BadSignature => {
-            "The certificate is self-signed or its issuer is not known; a server must also \
-                             send its intermediate certificates."
-                .to_owned()
+            "The certificate is self-signed or its issuer is not known; a server must also send its intermediate \
+             certificates."
         }
-        other => format!("The certificate is not valid: {}.", detail(other)),
-    }
+        E::BadEncoding => "The certificate is not encoded correctly.",
+        E::Revoked => "The certificate has been revoked.",
+        E::UnhandledCriticalExtension => UNKNOWN_EXTENSION,
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
+            "The certificate is not meant for a server: its extended key usage lacks serverAuth."
+        }
+        E::UnsupportedSignatureAlgorithmContext { .. }
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "The certificate, or one of its chain, is signed in a way that we do not accept. We accept SHA-256, SHA-384 \
+             and SHA-512 with RSA keys of 2048 bits or more, and SHA-256 and SHA-384 with P-256 and P-384."
+        }
+        E::Other(other) if other.0.is::<UnverifiedHandshake>() => {
+            "The server's signature cannot be verified with its certificate: the key is RSA with less than 2048 bits, or \
+             the certificate belongs to another key."
+        }
+        E::Other(other) => other.0.downcast_ref().map_or(INVALID, chain),
+        _ => INVALID,
+    };
+    sentence.to_owned()
 }
 
-fn detail(error: &impl ToString) -> String {
-    error.to_string().chars().filter(|c| !c.is_control()).take(MAX_DETAIL_CHARS).collect()
+const INVALID: &str = "The certificate, or one of its chain, is not valid.";
+const UNKNOWN_EXTENSION: &str =
+    "The certificate, or one of its chain, has a critical extension that we do not know.";
+
+/// What rustls passes on from webpki as it is.
+fn chain(error: &webpki::Error) -> &'static str {
+    use webpki::Error as E;
+    match error {
+        E::CaUsedAsEndEntity => {
+            "The certificate is that of an authority (CA:TRUE), as `openssl req -x509` makes it; a server needs one with \
+             CA:FALSE: add `-addext basicConstraints=CA:FALSE`."
+        }
+        E::EndEntityUsedAsCa => "The certificate's issuer is no authority: its certificate lacks CA:TRUE.",
+        E::UnsupportedCertVersion => "The certificate, or one of its chain, is not X.509 version 3.",
+        E::UnsupportedCriticalExtension => UNKNOWN_EXTENSION,
+        E::NameConstraintViolation | E::PathLenConstraintViolated => {
+            "The certificate's chain has an authority that is not allowed to issue it."
+        }
+        E::EmptyEkuExtension
+        | E::ExtensionValueInvalid
+        | E::MalformedDnsIdentifier
+        | E::MalformedExtensions
+        | E::MalformedNameConstraint => {
+            "The certificate, or one of its chain, has an extension that is not valid."
+        }
+        _ => INVALID,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use rustls::{AlertDescription, InvalidMessage};
-
-    use super::*;
-
-    #[test]
-    fn each_fault_has_its_sentence() {
-        for (error, expected) in [
-            (Error::InvalidCertificate(CertificateError::Expired), "The certificate has expired."),
-            (Error::InvalidCertificate(CertificateError::NotValidYet), "The certificate is not valid yet."),
-            (
-                Error::InvalidCertificate(CertificateError::NotValidForName),
-                "The certificate is not valid for this host name: a.example.com.",
-            ),
-            (
-                Error::InvalidMessage(InvalidMessage::InvalidContentType),
-                "The server does not speak TLS on this port.",
-            ),
-            (
-                Error::AlertReceived(AlertDescription::CertificateRequired),
-                "The server ended the TLS handshake with the alert CertificateRequired.",
-            ),
-        ] {
-            assert_eq!(sentence(&error, "a.example.com"), expected);
-        }
-    }
-
-    #[test]
-    fn what_the_server_sent_cannot_fill_a_record() {
-        let error = Error::General(format!("\u{1b}[31m{}", "x".repeat(100_000)));
-        let sentence = sentence(&error, "a.example.com");
-        assert!(sentence.len() < 300 && !sentence.contains('\u{1b}'), "{sentence}");
-    }
-}
+mod tests;

@@ -26,7 +26,7 @@ pub enum OutcomeClass {
     Success,
     /// Any other status, redirects included.
     HttpError,
-    /// The time limit of the whole attempt was reached.
+    /// The time limit of the whole attempt was reached, without a 2xx.
     Timeout,
     /// The host name could not be resolved.
     Dns,
@@ -36,9 +36,9 @@ pub enum OutcomeClass {
     Tls,
     /// The egress policy forbids the address; nothing was sent.
     Blocked,
-    /// The connection ended before a response began.
+    /// The connection ended before a response was read.
     NoResponse,
-    /// The response is not HTTP.
+    /// The response's head cannot be read.
     Protocol,
     /// The response's head exceeds our limit.
     TooLarge,

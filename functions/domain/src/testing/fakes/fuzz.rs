@@ -78,6 +78,12 @@ impl Fuzz {
         String::from_utf8(self.seeds[number].clone()).unwrap()
     }
 
+    /// Returns every seed: a corpus may be read without mutating it.
+    #[must_use]
+    pub fn seeds(&self) -> &[Vec<u8>] {
+        &self.seeds
+    }
+
     /// Returns every seed unchanged, followed by endless mutations of them.
     pub fn inputs(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
         let mutator = |randomness| Mutator { randomness, seeds: &self.seeds, words: self.words };
