@@ -1,7 +1,8 @@
-"""Runs every Python and JavaScript receiver over https, with an API that fails and hangs on demand.
+"""Runs every Python and JavaScript receiver over https, with an API that fails and hangs on demand, and every snippet of
+the guide whose language is on this machine.
 
-python tests/receivers/check.py [NAME...], in an environment that has python/requirements.txt. Also needs Node 20.10,
-npm and openssl. It runs a copy of this folder and writes nothing to it.
+python tests/receivers/check.py [NAME...], where the name "guide" stands for the snippets, in an environment that has
+python/requirements.txt. Also needs Node 20.10, npm and openssl. It runs a copy of this folder and writes nothing to it.
 """
 
 import shutil
@@ -11,30 +12,44 @@ import tempfile
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # or the imports below would write to this folder
 
+from checks import guide
 from checks.receiver import COMMANDS, Receiver
 from checks.rules import CHECKS
 
 
-def run(name, folder):
-    """Runs all checks on one receiver, up to the first that fails; returns whether all passed."""
-    receiver, began = Receiver(name, folder), time.monotonic()
-    check = receiver.start
+def run(name, make, checks):
+    """Makes a receiver and runs all checks on it, up to the first that fails; returns whether all passed."""
+    receiver, began, step = None, time.monotonic(), "start"
     try:
+        receiver = make()
         receiver.start()
-        for check in CHECKS:
+        for check in checks:
+            step = check.__name__
             check(receiver)
-        print(f"{name}: {len(CHECKS)} checks in {time.monotonic() - began:.1f} s", flush=True)
+        print(f"{name}: {len(checks)} checks in {time.monotonic() - began:.1f} s", flush=True)
         return True
     except Exception:
-        log = receiver.log.read_text()[-4000:] if receiver.log.exists() else ""
-        print(f"{name}: FAILED: {check.__name__}\n{traceback.format_exc()}{log}", flush=True)
+        log = receiver.log.read_text()[-4000:] if receiver and receiver.log.exists() else ""
+        print(f"{name}: FAILED: {step}\n{traceback.format_exc()}{log}", flush=True)
         return False
     finally:
-        receiver.kill()
+        if receiver:
+            receiver.kill()
+
+
+def run_snippets(folder):
+    """Runs the snippets of the guide one after the other; returns whether each passed."""
+    for file, language, code in guide.snippets((folder / "README.md").read_text()):
+        if program := guide.missing(language):
+            print(f"guide {file}: skipped: {program} is missing", flush=True)
+        else:
+            make = partial(guide.prepare, file, language, code, folder)
+            yield run(f"guide {file}", make, guide.CHECKS)
 
 
 def prepare(folder, names):
@@ -46,16 +61,20 @@ def prepare(folder, names):
          "-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
         cwd=folder, check=True, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    if any(COMMANDS[name][0] == "node" for name in names):
+    if any(name == "guide" or COMMANDS[name][0] == "node" for name in names):
         install = ["npm", "install", "--silent", "--no-fund", "--no-audit", "--no-package-lock"]
         subprocess.run(install, cwd=folder / "javascript", check=True)
 
 
 def main():
-    names = sys.argv[1:] or list(COMMANDS)
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(names)) as pool:
-        prepare(Path(folder), names)
-        results = list(pool.map(lambda name: run(name, Path(folder)), names))
+    names = sys.argv[1:] or [*COMMANDS, "guide"]
+    receivers = [name for name in names if name != "guide"]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
+        folder = Path(folder)
+        prepare(folder, names)
+        results = list(pool.map(lambda name: run(name, partial(Receiver, name, folder), CHECKS), receivers))
+        if "guide" in names:
+            results += run_snippets(folder)
     passed = sum(results)
     print(f"receivers: {passed} passed, {len(results) - passed} failed")
     sys.exit(passed < len(results))

@@ -1,4 +1,4 @@
-"""A receiver under test: its process, its store and its fake of the API."""
+"""Servers under test, and receivers with their store and their fake of the API."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from http.client import HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 
 from checks.api import API_KEY, Api
 from checks.deliveries import SECRET, form_of, payload_of, record_of, signed, target_of
@@ -24,31 +24,24 @@ COMMANDS = {
 PATIENCE_SECONDS = 60
 
 
-class Receiver:
-    """A server under test, its API and its store."""
+class Server:
+    """A server under test. Its folder has a certificate, for those that speak https."""
 
-    def __init__(self, name, folder):
-        self.name, self.folder, self.api = name, folder, Api()
-        self.store = folder / f"{name}.store"
+    def __init__(self, name, command, folder, environment, https=True):
+        self.name, self.command, self.folder = name, command, folder
         self.log = folder / f"{name}.log"
         self.port = free_port()
-        self.tls = ssl.create_default_context(cafile=folder / "cert.pem")
+        self.environment = {"PORT": str(self.port), "WEBHOOK_SECRET": SECRET} | environment
+        self.tls = None
+        if https:
+            self.environment |= {"TLS_CERT": str(folder / "cert.pem"), "TLS_KEY": str(folder / "key.pem")}
+            self.tls = ssl.create_default_context(cafile=folder / "cert.pem")
         self.process = None
 
     def start(self):
-        environment = {
-            **os.environ,
-            "PORT": str(self.port),
-            "WEBHOOK_SECRET": SECRET,
-            "RINGBACK_API": self.api.url,
-            "RINGBACK_API_KEY": API_KEY,
-            "DATABASE": str(self.store),
-            "TLS_CERT": str(self.folder / "cert.pem"),
-            "TLS_KEY": str(self.folder / "key.pem"),
-        }
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                COMMANDS[self.name], cwd=self.folder, env=environment, stdout=log, stderr=log
+                self.command, cwd=self.folder, env=os.environ | self.environment, stdout=log, stderr=log
             )
         wait_for(self.listens, "the receiver listens")
 
@@ -65,6 +58,11 @@ class Receiver:
             self.process.kill()
             self.process.wait()
 
+    def connect(self):
+        if self.tls is None:
+            return HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return HTTPSConnection("localhost", self.port, context=self.tls, timeout=30)
+
     def send(self, event_id, conversation, method="POST", payload=None, **signing):
         """Sends a delivery as Ringback does; returns the status."""
         payload = payload or payload_of(conversation)
@@ -74,13 +72,27 @@ class Receiver:
             target = target_of(payload)
         else:
             body, headers["content-type"] = form_of(payload)
-        with closing(HTTPSConnection("localhost", self.port, context=self.tls, timeout=30)) as connection:
+        with closing(self.connect()) as connection:
             connection.request(method, target, body, headers)
             return connection.getresponse().status
 
     def deliver(self, event_id, conversation, **options):
         status = self.send(event_id, conversation, **options)
         assert 200 <= status < 300, f"{event_id} was answered {status}"
+
+
+class Receiver(Server):
+    """A receiver with its API and its store."""
+
+    def __init__(self, name, folder):
+        self.api = Api()
+        self.store = folder / f"{name}.store"
+        environment = {
+            "RINGBACK_API": self.api.url,
+            "RINGBACK_API_KEY": API_KEY,
+            "DATABASE": str(self.store),
+        }
+        super().__init__(name, COMMANDS[name], folder, environment)
 
     def events(self):
         """By event: its name, its conversation, and whether it is done."""

@@ -10,7 +10,7 @@ import { Webhook } from 'standardwebhooks';
 
 import { accept, start } from './work.js';
 
-// Twice the limit of a conversation's record, 2 MiB. By default, multer refuses a field over 1 MB.
+// Twice the limit of a payload, 2 MiB. By default, multer refuses a field over 1 MB.
 const MAX_FIELD_BYTES = 4 * 1024 * 1024;
 
 const { PORT, TLS_CERT, TLS_KEY, WEBHOOK_SECRET } = process.env;

@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 from standardwebhooks import Webhook, WebhookVerificationError
 
-import work
+from work import accept, start
 
 settings.configure(
     ALLOWED_HOSTS=os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1").split(","),
@@ -32,7 +32,7 @@ def receive(request):
     except (WebhookVerificationError, ValueError):  # ValueError: a header that is no signature at all
         return HttpResponse(status=401)
     # From the payload, because the field `event` is not signed.
-    work.accept(request.headers["webhook-id"], payload["event"], payload["conversation_id"])
+    accept(request.headers["webhook-id"], payload["event"], payload["conversation_id"])
     return HttpResponse(status=204)
 
 
@@ -46,7 +46,7 @@ def fields_of(request):
 
 urlpatterns = [path("webhooks", receive)]
 app = get_asgi_application()
-work.start()
+start()
 
 if __name__ == "__main__":
     uvicorn.run(

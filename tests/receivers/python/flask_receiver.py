@@ -8,12 +8,15 @@ import os
 from flask import Flask, request
 from standardwebhooks import Webhook, WebhookVerificationError
 
-import work
+from work import accept, start
+
+# Twice the limit of a payload, 2 MiB. By default, Flask refuses a field over 500 kB.
+MAX_FIELD_BYTES = 4 * 1024 * 1024
 
 app = Flask(__name__)
-app.config["MAX_FORM_MEMORY_SIZE"] = work.MAX_FORM_BYTES
+app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FIELD_BYTES
 webhook = Webhook(os.environ["WEBHOOK_SECRET"])
-work.start()
+start()
 
 
 @app.route("/webhooks", methods=["GET", "POST", "PATCH", "PUT"])
@@ -25,7 +28,7 @@ def receive():
     except (WebhookVerificationError, ValueError):  # ValueError: a header that is no signature at all
         return "", 401
     # From the payload, because the field `event` is not signed.
-    work.accept(request.headers["webhook-id"], payload["event"], payload["conversation_id"])
+    accept(request.headers["webhook-id"], payload["event"], payload["conversation_id"])
     return "", 204
 
 

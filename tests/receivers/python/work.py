@@ -18,9 +18,6 @@ API = os.environ["RINGBACK_API"]
 API_KEY = os.environ["RINGBACK_API_KEY"]
 DATABASE = os.environ["DATABASE"]
 
-# Twice the limit of a conversation's record, 2 MiB. By default, frameworks refuse forms of that size.
-MAX_FORM_BYTES = 4 * 1024 * 1024
-
 FETCH_SECONDS = 10
 RETRY_SECONDS = 5
 

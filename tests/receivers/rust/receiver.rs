@@ -18,7 +18,7 @@ use serde::Deserialize;
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 
-/// Twice the limit of a conversation's record, 2 MiB. By default, axum refuses a body over 2 MB.
+/// Twice the limit of a payload, 2 MiB. By default, axum refuses a body over 2 MB.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Deserialize)]
