@@ -136,8 +136,11 @@ fn connect_timeout(phase: Phase, host: &str, limit: Duration) -> Failure {
 /// The connection failed, or the server closed it during the TLS handshake.
 fn connection_failed(kind: Option<ErrorKind>, phase: Phase) -> Failure {
     let sentence = match kind {
-        _ if matches!(phase, Phase::Handshaking | Phase::Authenticating) => {
+        _ if phase == Phase::Handshaking => {
             "The server closed the connection during the TLS handshake.".to_owned()
+        }
+        _ if phase == Phase::Authenticating => {
+            "The server asked for a client certificate and closed the connection; we have none.".to_owned()
         }
         Some(ErrorKind::ConnectionRefused) => "The server refused the connection.".to_owned(),
         Some(kind) => format!("The connection failed: {kind}."),
@@ -184,6 +187,27 @@ mod tests {
             let failure = connect_timeout(phase, "hooks.example.com", limit);
             assert_eq!(failure.class, class);
             assert!(failure.error.ends_with("within 3 seconds."), "{}", failure.error);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_fails_is_told_by_what_came_before() {
+        for (kind, phase, error) in [
+            (Some(ErrorKind::ConnectionRefused), Phase::Connecting, "The server refused the connection."),
+            (
+                Some(ErrorKind::ConnectionReset),
+                Phase::Handshaking,
+                "The server closed the connection during the TLS handshake.",
+            ),
+            (
+                None,
+                Phase::Authenticating,
+                "The server asked for a client certificate and closed the connection; we have none.",
+            ),
+            (Some(ErrorKind::HostUnreachable), Phase::Connecting, "The connection failed: host unreachable."),
+            (None, Phase::Connecting, "The connection failed."),
+        ] {
+            assert_eq!(connection_failed(kind, phase), Failure::new(OutcomeClass::Connect, error));
         }
     }
 

@@ -1,13 +1,14 @@
 //! The one HTTP client that talks to customers' servers: one request for each call, to permitted addresses only.
 //!
-//! [`client`] builds it, [`names`] resolves to permitted addresses, [`answer`] and [`excerpt`] read the response,
-//! [`verifier`] verifies certificates, [`phase`] tracks how far a request got, and [`failure`] and [`tls`] describe what
-//! went wrong.
+//! [`client`] builds it, [`names`] resolves to permitted addresses, [`verifier`] verifies certificates, [`form`] is the body
+//! that is sent, [`answer`] and [`excerpt`] read the response, [`phase`] tracks how far a request got, and [`failure`] and
+//! [`tls`] describe what went wrong.
 
 mod answer;
 mod client;
 mod excerpt;
 mod failure;
+mod form;
 #[cfg(test)]
 mod fuzz;
 mod names;
@@ -24,11 +25,12 @@ use domain::delivery::request::{WebhookRequest, WebhookSender};
 use domain::destination::egress::EgressPolicy;
 use domain::destination::record::RequestType;
 use domain::destination::target_url::check_egress;
-use reqwest::Method;
+use reqwest::{Body, Method};
 
 use self::answer::Answer;
 pub use self::client::SetupError;
 use self::failure::Failure;
+use self::form::Form;
 pub use self::names::{NameResolver, SystemResolver};
 pub use rustls::pki_types::CertificateDer;
 
@@ -74,7 +76,10 @@ impl HttpSender {
 
     /// Fills in the answer as it arrives, so that the part received before a failure is kept.
     async fn exchange(&self, request: WebhookRequest, answer: &mut Answer) -> reqwest::Result<()> {
-        let mut sending = self.client.request(method(request.method), request.url).body(request.body);
+        let mut sending = self
+            .client
+            .request(method(request.method), request.url)
+            .body(Body::wrap(Form::new(request.body)));
         for (name, value) in &request.headers {
             sending = sending.header(name, value);
         }
