@@ -29,7 +29,7 @@ async fn row_48_the_status_decides_whatever_the_header_lines_are() {
 
 #[tokio::test]
 async fn row_48_hundreds_of_headers_are_read() {
-    for count in [101, 150, 256, 500, 1_000, 2_000] {
+    for count in [101, 128, 150, 256, 500, 1_000] {
         let headers: String = (0..count).map(|number| format!("x-{number}: 1\r\n")).collect();
         let outcome = send_to_bytes(format!("HTTP/1.1 200 OK\r\n{headers}\r\nok")).await;
         assert_eq!(

@@ -17,13 +17,13 @@ use super::{Addresses, HOST, LIMITS, LOOPBACK, TOLERANCE, attempt, send_to, send
 #[tokio::test]
 async fn row_8_a_huge_head_is_not_read() {
     let long = format!("x-long: {}\r\n", "x".repeat(2000)).repeat(1000);
-    let many: String = (0..=2_000).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let many: String = (0..=1_000).map(|n| format!("x-{n}: 1\r\n")).collect();
     for headers in [long, many, "Content-Length: 18446744073709551615\r\n".to_owned()] {
         let outcome = send_to_bytes(format!("HTTP/1.1 200 OK\r\n{headers}\r\n")).await;
         assert_eq!((outcome.class, outcome.http_status), (OutcomeClass::TooLarge, None));
         assert_eq!(
             outcome.error.unwrap(),
-            "The response has more than 2000 headers, more than 400 KB of them, or a Content-Length beyond all \
+            "The response has more than 1000 headers, more than 400 KB of them, or a Content-Length beyond all \
              limits. The destination may have taken the webhook."
         );
     }

@@ -13,9 +13,9 @@ use super::phase::HandshakeWatch;
 use super::verifier::Verifier;
 
 /// The maximum number of response headers, far above what servers send. The parser makes room for all of them at each
-/// interim response, so that a much larger number would make a flood of those expensive. The size of the head cannot be
-/// set: hyper reads up to 408 KiB of it.
-pub(super) const MAX_HEADERS: usize = 2_000;
+/// interim response, so that a larger number makes a flood of those more expensive. The size of the head cannot be set:
+/// hyper reads up to 408 KiB of it.
+pub(super) const MAX_HEADERS: usize = 1_000;
 
 /// Why the sender could not be created.
 #[derive(Debug, thiserror::Error)]
