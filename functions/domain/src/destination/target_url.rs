@@ -5,7 +5,7 @@ mod port;
 
 use std::fmt;
 
-use url::Url;
+use url::{ParseError, Url};
 
 use crate::destination::egress::EgressPolicy;
 use crate::shared::invalid::Invalid;
@@ -41,7 +41,7 @@ impl TargetUrl {
     /// Parses a URL that [`parse`](Self::parse) has accepted. Does not check where it leads: a destination older than a
     /// rule must stay readable, to be corrected. The sender checks, with [`check_egress`].
     pub fn from_stored(text: &str) -> Result<Self, Invalid> {
-        let url = Url::parse(text).map_err(|error| invalid(format!("is not a URL: {error}")))?;
+        let url = Url::parse(text).map_err(|error| invalid(not_a_url(error)))?;
         check_https(&url)?;
         Ok(Self(url))
     }
@@ -75,6 +75,22 @@ pub fn check_egress(url: &Url, policy: &EgressPolicy) -> Result<(), Invalid> {
     port::check(port, host::is_this_machine(&host)).map_err(invalid)
 }
 
+/// Why a text is not a URL, without the parser's own terms.
+fn not_a_url(error: ParseError) -> &'static str {
+    match error {
+        ParseError::RelativeUrlWithoutBase => "is not a URL: it must start with https://",
+        ParseError::EmptyHost => "is not a URL: it names no host",
+        ParseError::InvalidPort => "is not a URL: its port is not a number up to 65535",
+        ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address => {
+            "is not a URL: its host is not a valid IP address"
+        }
+        ParseError::IdnaError | ParseError::InvalidDomainCharacter => {
+            "is not a URL: its host has characters that a host name cannot have"
+        }
+        _ => "is not a URL such as https://hooks.example.com/webhooks",
+    }
+}
+
 fn check_https(url: &Url) -> Result<(), Invalid> {
     if url.scheme() == "https" { Ok(()) } else { Err(invalid("must use https://")) }
 }
@@ -100,6 +116,25 @@ mod tests {
             TargetUrl::parse(" HTTPS://Hooks.Example.com:443/a b?t=1 ", &EgressPolicy::PublicOnly).unwrap();
         assert_eq!(url.as_url().as_str(), "https://hooks.example.com/a%20b?t=1");
         assert_eq!(TargetUrl::from_stored(url.as_url().as_str()).unwrap(), url);
+    }
+
+    #[test]
+    fn what_is_no_url_is_told_without_the_parsers_words() {
+        for (text, expected) in [
+            ("hooks.example.com", "is not a URL: it must start with https://"),
+            ("/hooks", "is not a URL: it must start with https://"),
+            ("", "is not a URL: it must start with https://"),
+            ("https://", "is not a URL: it names no host"),
+            ("https://?a=b", "is not a URL: it names no host"),
+            ("https://example.com:99999", "is not a URL: its port is not a number up to 65535"),
+            ("https://example.com:port", "is not a URL: its port is not a number up to 65535"),
+            ("https://1.2.3.400", "is not a URL: its host is not a valid IP address"),
+            ("https://[::g]", "is not a URL: its host is not a valid IP address"),
+            ("https://exa mple.com", "is not a URL: its host has characters that a host name cannot have"),
+            ("https://exa<mple.com", "is not a URL: its host has characters that a host name cannot have"),
+        ] {
+            assert_eq!(rule(text), expected, "{text}");
+        }
     }
 
     #[test]
