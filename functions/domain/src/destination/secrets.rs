@@ -93,9 +93,12 @@ impl DestinationSecrets {
             .map_err(|_| Invalid::new("secrets", "must be JSON that Ringback wrote"))?;
         let previous = previous
             .into_iter()
-            .map(|(secret, until)| Ok((SigningSecret::parse(&secret)?, Timestamp::from_millis(until))));
+            .map(|(secret, until)| Ok((SigningSecret::from_stored(&secret)?, Timestamp::from_millis(until))));
         let previous = previous.collect::<Result<_, Invalid>>()?;
-        Ok(Self { headers, signing: SigningSecrets { current: SigningSecret::parse(&secret)?, previous } })
+        Ok(Self {
+            headers,
+            signing: SigningSecrets { current: SigningSecret::from_stored(&secret)?, previous },
+        })
     }
 }
 

@@ -85,8 +85,18 @@ impl SigningSecret {
         Self(randomness.to_vec())
     }
 
-    /// Reads the text form, `whsec_` and base64.
+    /// Reads the text form that a customer gives.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let secret = Self::from_stored(text)?;
+        // A placeholder such as 32 zeros, which anybody can try.
+        if secret.0.iter().all(|byte| *byte == secret.0[0]) {
+            return Err(Invalid::new("secret", "must not be one byte repeated"));
+        }
+        Ok(secret)
+    }
+
+    /// Reads the text form, `whsec_` and base64, of a secret that is in use.
+    pub fn from_stored(text: &str) -> Result<Self, Invalid> {
         let rule = || Invalid::new("secret", Self::RULE);
         let encoded = text.strip_prefix(Self::PREFIX).ok_or_else(rule)?;
         let key = STANDARD.decode(encoded).map_err(|_| rule())?;
@@ -129,10 +139,22 @@ mod tests {
     #[test]
     fn a_secret_is_read_as_it_is_written_and_never_printed() {
         let secret = SigningSecret::new([7; 32]);
-        assert_eq!(SigningSecret::parse(&secret.reveal()), Ok(secret.clone()));
+        assert_eq!(SigningSecret::from_stored(&secret.reveal()), Ok(secret.clone()));
         assert_eq!(format!("{secret:?}"), "SigningSecret");
         for text in ["", "whsec_", "whsec_AAAA", "AAAA", "whsec_!!"] {
             assert!(SigningSecret::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_byte_repeated_is_no_secret() {
+        for (key, length) in [(0, 32), (0xff, 24), (b'a', 64), (1, 33), (7, 32)] {
+            let text = |key: Vec<u8>| format!("whsec_{}", STANDARD.encode(key));
+            let refused = SigningSecret::parse(&text(vec![key; length])).unwrap_err();
+            assert_eq!(refused.to_string(), "secret must not be one byte repeated", "{key}");
+            let mut other = vec![key; length];
+            other[length - 1] ^= 1;
+            assert!(SigningSecret::parse(&text(other)).is_ok(), "{key}");
         }
     }
 
