@@ -47,6 +47,21 @@ async fn row_of(world: &World, key: &Customer) -> HashMap<String, AttributeValue
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_and_a_key_have_a_name() {
+    let (world, _) = World::by_hand().await;
+    let acme = world.customer("Acme").await;
+    for name in ["", " ", "\t", "\n\n", "a\u{0}b", &"x".repeat(101)] {
+        let key = json!({"account_id": acme.account_id, "name": name});
+        for command in [json!({"create_account": {"name": name}}), json!({"create_api_key": key})] {
+            let error = refused(&world, &command).await;
+            assert!(error.contains("name must be 1 to 100 characters"), "{name:?}: {error}");
+        }
+    }
+    let named = operate(&world, &json!({"create_account": {"name": "  Acme  "}})).await;
+    assert_eq!(named["name"], "Acme");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_listed_without_their_secrets() {
     let (world, _) = World::by_hand().await;
     let [acme, other] = [world.customer("Acme").await, world.customer("Other").await];

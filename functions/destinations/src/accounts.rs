@@ -7,7 +7,9 @@ use domain::account::store::Account;
 use domain::account::store::Accounts;
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
+use domain::destination::record::DestinationName;
 use domain::shared::ids::AccountId;
+use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::{Day, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -109,7 +111,7 @@ impl Manage {
     async fn create_account(&self, CreateAccount { name }: CreateAccount) -> Result<Value, Error> {
         let account = Account {
             id: AccountId::new(self.randomness.bytes()),
-            name,
+            name: label(&name)?,
             cursor_secret: self.randomness.bytes(),
             created_at: self.clock.now(),
         };
@@ -120,6 +122,7 @@ impl Manage {
     /// Creates a key and shows it once.
     async fn create_api_key(&self, command: CreateApiKey) -> Result<Value, Error> {
         let CreateApiKey { account_id, name, mut scopes } = command;
+        let name = label(&name)?;
         scopes.sort_unstable();
         scopes.dedup();
         if scopes.is_empty() {
@@ -176,6 +179,11 @@ impl Manage {
     async fn existing(&self, account: &AccountId) -> Result<[u8; 32], Error> {
         Ok(self.accounts.cursor_secret(account).await?.ok_or("there is no such account")?)
     }
+}
+
+/// The label of an account or a key, by the rule for a destination's.
+fn label(name: &str) -> Result<String, Invalid> {
+    Ok(DestinationName::parse(name)?.as_str().to_owned())
 }
 
 /// Parses a command. The parser's own message quotes values, which may be secrets, and an invocation's error is logged.
