@@ -198,6 +198,7 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
         kind: event.kind,
         flow: CompletionFlow::Hangup,
         at: tables.clock.now(),
+        reported: None,
     });
     let conversations = tables.conversations(&tables.direct);
     assert_eq!(conversations.end(&conversation, &event).await.unwrap(), Saved::Yes);

@@ -20,7 +20,7 @@ pub(crate) const CALL: &str = "CA00000000000000000000000000000001";
 pub(crate) const ROOM: &str = "my-room";
 
 /// The Twilio token that accounts set.
-pub(crate) const TWILIO_TOKEN: &str = "test_auth_token";
+pub(crate) const TWILIO_TOKEN: &str = "token_of_these_tests";
 
 /// The Daily secret that accounts set.
 pub(crate) const DAILY_SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -115,6 +115,11 @@ impl Daily {
         let body =
             json!({"version": "1.0.0", "type": kind, "id": "i-1", "payload": payload, "event_ts": self.now});
         self.body(body.to_string())
+    }
+
+    /// The body of a webhook that ends the meeting in [`ROOM`], with more fields in its envelope and its payload.
+    pub(crate) fn ended_by(envelope: &str, payload: &str) -> String {
+        format!(r#"{{"type":"meeting.ended","payload":{{"room":"{ROOM}"{payload}}}{envelope}}}"#)
     }
 
     pub(crate) async fn call(&self, kind: &str) -> (StatusCode, Value) {

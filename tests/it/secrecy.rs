@@ -21,7 +21,7 @@ use crate::world::{MORNING_MS, World, eventually, options, text};
 
 const PHONE: &str = "+15550199377";
 const TRANSCRIPT: &str = "canary: my card ends in 4711";
-const TOKEN: &str = "canarytoken5a1d";
+const TOKEN: &str = "canarytoken5a1d7";
 const HEADER: &str = "canaryheader77b0";
 const IN_URL: &str = "canaryurl0c9e";
 

@@ -1,7 +1,6 @@
 //! Fuzzes the parsing of API requests, as API Gateway passes them on.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use domain::shared::json::JsonObject;
 use domain::testing::fakes::Fuzz;
 
 use crate::http::request::Request;
@@ -19,7 +18,7 @@ fn a_request_is_read_or_refused_in_a_few_words() {
         parts.body = Some(text);
         for event in whole.into_iter().chain([parts]) {
             let problem = match Request::read(event) {
-                Ok(request) => request.json::<JsonObject>().err(),
+                Ok(request) => request.json().err(),
                 Err(problem) => Some(problem),
             };
             let Some(problem) = problem else { continue };

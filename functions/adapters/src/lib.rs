@@ -17,6 +17,7 @@ pub mod function;
 #[cfg(test)]
 mod fuzz;
 pub mod http;
+pub mod public_url;
 pub mod sender;
 pub mod sqs;
 pub mod system;

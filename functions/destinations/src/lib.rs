@@ -22,6 +22,7 @@ use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
+use adapters::public_url::PublicUrl;
 use adapters::vault::kms::{KmsDecryptor, KmsVault, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
 use domain::destination::egress::EgressPolicy;
@@ -38,6 +39,7 @@ pub struct Config {
     delivery_log_table: String,
     secrets_key_arn: String,
     rate_limit: Option<RateLimit>,
+    public_url: Option<PublicUrl>,
     /// The addresses that destinations may have.
     pub addresses: EgressPolicy,
 }
@@ -50,6 +52,7 @@ impl Config {
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
             rate_limit: config::api_rate_limit(vars)?,
+            public_url: PublicUrl::read(vars)?,
             addresses: egress::policy(vars)?,
         })
     }
@@ -63,6 +66,7 @@ pub struct Manage {
     providers: ProviderTable<KmsVault>,
     vault: KmsVault,
     addresses: EgressPolicy,
+    public_url: Option<PublicUrl>,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
 }
@@ -88,6 +92,7 @@ impl Manage {
             providers: ProviderTable::new(dynamodb, config.destinations_table, vault.clone()),
             vault,
             addresses: config.addresses,
+            public_url: config.public_url,
             clock,
             randomness,
         }

@@ -20,25 +20,40 @@ pub(crate) struct ProviderView {
     provider: Provider,
     /// Where the provider must send its callbacks, relative to the API's URL.
     callback_path: String,
+    /// The same as a whole, if the API's public URL is configured.
+    callback_url: Option<String>,
     updated_at: Timestamp,
+    /// Why callbacks will be refused, although the secret is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
 }
+
+/// Twilio signs the URL that it calls.
+const NO_PUBLIC_URL: &str = "Twilio's callbacks will be refused: set the stack's parameter PublicUrl to the URL at which \
+                             Twilio reaches this API. It is not set, or leads to the machine itself.";
 
 #[derive(Serialize)]
 struct ProviderList {
     providers: Vec<ProviderView>,
 }
 
-impl ProviderView {
-    fn new(account: &AccountId, (provider, updated_at): (Provider, Timestamp)) -> Self {
-        let callback_path = format!("/v1/flows/{}/{account}", provider.as_ref());
-        Self { provider, callback_path, updated_at }
-    }
-}
-
 impl Manage {
+    fn provider_view(&self, account: &AccountId, provider: Provider, updated_at: Timestamp) -> ProviderView {
+        let callback_path = format!("/v1/flows/{}/{account}", provider.as_ref());
+        let is_reachable = self.public_url.as_ref().is_some_and(|url| !url.is_of_this_machine());
+        ProviderView {
+            provider,
+            callback_url: self.public_url.as_ref().map(|url| url.join(&callback_path)),
+            callback_path,
+            updated_at,
+            warning: (provider == Provider::Twilio && !is_reachable).then_some(NO_PUBLIC_URL),
+        }
+    }
+
     pub(crate) async fn list_providers(&self, account: &AccountId) -> Result<Reply, Problem> {
         let providers = self.providers.list(account).await?;
-        let providers = providers.into_iter().map(|provider| ProviderView::new(account, provider)).collect();
+        let view = |(provider, since)| self.provider_view(account, provider, since);
+        let providers = providers.into_iter().map(view).collect();
         Ok(Reply::json(StatusCode::OK, &ProviderList { providers }))
     }
 
@@ -75,7 +90,7 @@ impl Manage {
     ) -> Result<ProviderView> {
         let now = self.clock.now();
         self.providers.put(account, provider, secret, now).await?;
-        Ok(ProviderView::new(account, (provider, now)))
+        Ok(self.provider_view(account, provider, now))
     }
 }
 

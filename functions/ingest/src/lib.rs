@@ -4,7 +4,6 @@
 
 mod conversations;
 mod flows;
-mod public_url;
 mod redelivery;
 mod steps;
 
@@ -22,6 +21,7 @@ use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
+use adapters::public_url::PublicUrl;
 use adapters::sqs::Queue;
 use adapters::vault::kms::{KmsDecryptor, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
@@ -41,7 +41,6 @@ use serde_json::{Value, json};
 use crate::conversations::ForgetConversation;
 use crate::flows::end::EndConversation;
 use crate::flows::provider::CallbackFlow;
-use crate::public_url::PublicUrl;
 use crate::redelivery::Redelivery;
 use crate::steps::{Callbacks, Complete};
 
@@ -70,16 +69,10 @@ impl Config {
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
             rate_limit: config::api_rate_limit(vars)?,
-            public_url: vars
-                .optional(PUBLIC_URL)
-                .map(|url| PublicUrl::parse(&url).map_err(|problem| ConfigError::new(PUBLIC_URL, problem)))
-                .transpose()?,
+            public_url: PublicUrl::read(vars)?,
         })
     }
 }
-
-/// The variable with the URL at which Twilio reaches the API; empty if not configured.
-const PUBLIC_URL: &str = "PUBLIC_URL";
 
 /// The command that the schedule sends.
 #[derive(Deserialize)]

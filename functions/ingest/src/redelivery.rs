@@ -47,7 +47,7 @@ impl Redelivery<'_> {
     pub(crate) async fn resend(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let none = || Problem::not_found("delivery");
         let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
-        request.json_or_empty::<JsonObject>()?.allow_only(&[])?;
+        request.json_or_empty()?.allow_only(&[])?;
         match self.resend.one(&caller.account_id, &id, self.randomness.bytes()).await? {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),

@@ -95,6 +95,11 @@ impl Deployment {
         self.emulator.stack(&["put-event", &detail.to_string()]).await;
     }
 
+    /// Moves the time at which the schedule ends a conversation: a request cannot expect an end in the past.
+    async fn make_overdue(&self, account: &str, conversation: &str) {
+        self.emulator.stack(&["overdue", STACK, account, conversation]).await;
+    }
+
     /// The number of messages in the queue whose URL is in this output.
     async fn messages_in(&self, output: &str) -> u64 {
         self.emulator.stack(&["messages", &text(&self.outputs[output])]).await.trim().parse().unwrap()

@@ -4,6 +4,7 @@
     stack.py invoke FUNCTION EVENT               prints the answer
     stack.py put-event DETAIL
     stack.py messages QUEUE_URL                  prints the number of messages
+    stack.py overdue NAME ACCOUNT CONVERSATION   lets the schedule end a conversation now
     stack.py smoke NAME RECEIVER_URL             runs infra/smoke
     stack.py delete NAME
 
@@ -172,6 +173,18 @@ def messages(queue_url):
     print(sum(int(count) for count in counts.values()))
 
 
+def overdue(name, account, conversation):
+    resources = boto3.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+    table = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}["ConversationsTable"]
+    boto3.client("dynamodb").update_item(
+        TableName=table,
+        Key={"pk": {"S": f"{account}#{conversation}"}, "sk": {"S": "record"}},
+        UpdateExpression="SET overdue_at = :long_ago",
+        ConditionExpression="attribute_exists(overdue_at)",
+        ExpressionAttributeValues={":long_ago": {"S": "1".zfill(15)}},
+    )
+
+
 def smoke(*arguments):
     resolve = socket.getaddrinfo
     # Only the emulator knows the API's host.
@@ -198,5 +211,5 @@ def delete(name):
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    commands = {"put-event": put_event} | {run.__name__: run for run in (deploy, invoke, messages, smoke, delete)}
+    commands = {"put-event": put_event} | {run.__name__: run for run in (deploy, invoke, messages, overdue, smoke, delete)}
     commands[command](*arguments)

@@ -101,7 +101,8 @@ async fn every_flow_ends_a_conversation(deployment: &Deployment, customer: &Cust
             &json!({"account_id": account, "conversation_id": "c-bus", "conversation_status": "FAILED"}),
         )
         .await;
-    customer.put_conversation("c-late", &json!({"expected_end": "2026-01-01T00:00:00Z"})).await;
+    customer.put_conversation("c-late", &json!({"expected_end": "2100-01-01T00:00:00Z"})).await;
+    deployment.make_overdue(account, "c-late").await;
 
     for (conversation, event) in [
         ("c-twilio", "conversation.completed"),

@@ -7,6 +7,7 @@ mod platform;
 mod races;
 mod signatures;
 mod table;
+mod unusable;
 
 use serde_json::{Value, json};
 

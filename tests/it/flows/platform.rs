@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::Scene;
-use crate::world::World;
+use crate::world::{World, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outbound_call_ends_by_its_answer_or_by_what_is_stated() {
@@ -58,7 +58,9 @@ async fn a_mistake_of_the_platform_names_its_field_and_changes_nothing() {
 async fn a_providers_secret_can_be_set_and_taken_away_and_is_never_shown() {
     let scene = Scene::set(World::start().await).await;
     let customer = &scene.customer;
-    for (provider, secret) in [("twilio", ""), ("twilio", "a b"), ("daily", "not base64"), ("daily", "")] {
+    for (provider, secret) in
+        [("twilio", "fifteen letters"), ("twilio", "short"), ("daily", "not base64"), ("daily", "c2hvcnQ=")]
+    {
         let body = json!({"secret": secret});
         let path = format!("/v1/providers/{provider}");
         let (status, problem) = customer.call(Method::PUT, &path, Some(&body)).await;
@@ -70,7 +72,14 @@ async fn a_providers_secret_can_be_set_and_taken_away_and_is_never_shown() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     let listed = customer.get("/v1/providers").await;
     assert_eq!(listed["providers"].as_array().unwrap().len(), 2);
-    assert_eq!(listed["providers"][0]["callback_path"], format!("/v1/flows/daily/{}", customer.account_id));
+    let path = format!("/v1/flows/daily/{}", customer.account_id);
+    assert_eq!(listed["providers"][0]["callback_path"], path);
+    assert_eq!(listed["providers"][0]["callback_url"], scene.world.stack.url(&path));
+    assert_eq!(listed["providers"][0]["warning"], Value::Null);
+    assert!(
+        text(&listed["providers"][1]["warning"]).contains("PublicUrl"),
+        "Twilio cannot call this machine"
+    );
     assert!(
         !listed.to_string().contains(&scene.twilio.token)
             && !listed.to_string().contains(&scene.daily.secret)

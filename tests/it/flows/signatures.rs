@@ -146,10 +146,13 @@ async fn a_webhook_that_is_not_dailys_is_refused() {
     let scene = Scene::set(World::start().await).await;
     let daily = &scene.daily;
     let other = scene.world.customer("Other").await;
-    other.set_provider("daily", "b3RoZXI=").await;
+    other.set_provider("daily", "dGhlIHNlY3JldCBvZiBvdGhlcnM=").await;
     let ended = |daily: &Daily| daily.webhook("meeting.ended", &json!({}));
     let requests = vec![
-        ("another secret", ended(&Daily { secret: "b3RoZXI=".to_owned(), ..daily.clone() })),
+        (
+            "another secret",
+            ended(&Daily { secret: "dGhlIHNlY3JldCBvZiBvdGhlcnM=".to_owned(), ..daily.clone() }),
+        ),
         ("no signature", with_header(ended(daily), "x-webhook-signature", |_| None)),
         ("no timestamp", with_header(ended(daily), "x-webhook-timestamp", |_| None)),
         ("another signature", with_header(ended(daily), "x-webhook-signature", flip_first)),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Scene;
 use crate::described::send;
+use crate::providers::{CALL, Twilio};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,48 +51,78 @@ async fn every_status_of_twilio_makes_its_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_of_daily_makes_its_event() {
     let meeting = json!({"start_ts": 1_756_720_000.1, "end_ts": 1_756_720_060.2, "meeting_id": "m"});
-    let call = json!({"destination": "+14155550123", "origin": "+14155550999", "timestamp": "1756720000"});
-    let stopped = json!({"destination": "+14155550123", "origin": "+14155550999", "timestamp": "1756720142"});
+    let call = json!({"destination": "+14155550123", "origin": "+14155550999", "timestamp": "1756720001"});
+    let other = json!({"destination": "+14155550124", "origin": "+14155550999", "timestamp": "1756720000"});
     let visitor = json!({"owner": false});
     let agent = json!({"owner": true});
     let none = json!({});
     type Webhook<'a> = (&'a str, &'a Value);
-    let rows: [(&[Webhook<'_>], Webhook<'_>, &str); 11] = [
-        (&[("participant.left", &visitor)], ("meeting.ended", &meeting), "completed"),
-        (&[("dialout.answered", &call)], ("meeting.ended", &meeting), "completed"),
-        (&[], ("meeting.ended", &meeting), "disconnected"),
-        (&[("participant.left", &agent)], ("meeting.ended", &meeting), "disconnected"),
-        (&[("dialout.answered", &call)], ("dialout.stopped", &stopped), "completed"),
-        (&[], ("dialout.stopped", &stopped), "disconnected"),
-        (&[("participant.left", &visitor)], ("dialin.stopped", &none), "completed"),
-        (&[("dialin.connected", &none)], ("dialin.stopped", &none), "completed"),
-        (&[], ("dialin.stopped", &none), "disconnected"),
-        (&[("dialout.answered", &call)], ("dialout.error", &call), "failed"),
-        (&[], ("dialin.error", &none), "failed"),
+    let rows: [(&[Webhook<'_>], &str); 12] = [
+        (&[("participant.left", &visitor)], "completed"),
+        (&[("dialout.answered", &call)], "completed"),
+        (&[("dialout.answered", &call), ("dialout.stopped", &call)], "completed"),
+        (&[("dialin.connected", &none), ("dialin.stopped", &none)], "completed"),
+        // A second try is answered; a caller's transfer fails.
+        (&[("dialout.error", &other), ("dialout.answered", &call)], "completed"),
+        (&[("dialin.connected", &none), ("dialout.error", &call)], "completed"),
+        (&[], "disconnected"),
+        (&[("participant.left", &agent)], "disconnected"),
+        (&[("dialout.stopped", &call)], "disconnected"),
+        (&[("dialin.stopped", &none)], "disconnected"),
+        (&[("dialout.error", &call)], "failed"),
+        (&[("dialin.error", &none)], "failed"),
     ];
-    for (before, (kind, payload), event) in rows {
+    for (before, event) in rows {
         let scene = Scene::set(World::start().await).await;
         for (kind, payload) in before {
             assert_eq!(send(scene.daily.webhook(kind, payload)).await.0, StatusCode::OK);
         }
-        assert!(scene.world.stack.receiver.received("/hooks").is_empty(), "progress sends nothing");
-        assert_eq!(send(scene.daily.webhook(kind, payload)).await.0, StatusCode::OK);
+        assert!(scene.world.stack.receiver.received("/hooks").is_empty(), "news of a leg sends nothing");
+        assert_eq!(send(scene.daily.webhook("meeting.ended", &meeting)).await.0, StatusCode::OK);
         let sent = scene.event().await;
-        assert_eq!(sent["event"], format!("conversation.{event}"), "{before:?} {kind}");
-        if kind == "meeting.ended" {
-            assert_eq!(sent["conversation_duration"], 60);
-        }
-        if kind == "dialout.stopped" && event == "completed" {
-            assert_eq!(sent["conversation_duration"], 142, "from answer to stop");
-        }
-        if kind == "dialout.stopped" {
-            assert_eq!(sent["to_mobile_number"], "+14155550123");
+        assert_eq!(sent["event"], format!("conversation.{event}"), "{before:?}");
+        assert_eq!(sent["conversation_duration"], 60);
+        let has = |wanted: &str| before.iter().any(|(kind, _)| *kind == wanted);
+        if has("dialout.answered") || has("dialout.error") && event == "failed" {
+            assert_eq!(sent["to_mobile_number"], "+14155550123", "{before:?}");
             assert_eq!(
                 (&sent["conversation_type"], &sent["telephony_provider"]),
                 (&json!("TELEPHONY"), &json!("DAILY"))
             );
         }
     }
+}
+
+/// Up to ten legs ring, the rest are hung up; each has callbacks of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_48_a_child_leg_of_a_call_ends_nothing_and_tells_nothing() {
+    let scene = Scene::set(World::start().await).await;
+    scene.twilio.call("in-progress").await;
+    let before = scene.record().await;
+    let url = format!("{}?conversation_id=c-1", scene.twilio.url);
+    let naming = Twilio { url, ..scene.twilio.clone() };
+    for (number, status) in
+        ["initiated", "ringing", "in-progress", "completed", "no-answer", "failed"].iter().enumerate()
+    {
+        let sid = format!("CA0000000000000000000000000000009{number}");
+        let leg = naming.form(&[
+            ("CallSid", sid.as_str()),
+            ("ParentCallSid", CALL),
+            ("CallStatus", status),
+            ("Direction", "outbound-dial"),
+            ("To", "+14155550777"),
+            ("CallDuration", "9"),
+        ]);
+        assert_eq!(send(leg).await, (StatusCode::OK, json!({"result": "ignored"})), "{status}");
+    }
+    scene.assert_untouched(&before).await;
+    scene.twilio.call("completed").await;
+    let payload = scene.event().await;
+    assert_eq!(payload["event"], "conversation.completed");
+    assert_eq!(
+        (&payload["conversation_duration"], &payload["to_mobile_number"]),
+        (&json!(7), &json!("+14155550123"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

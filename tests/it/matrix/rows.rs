@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::providers::TWILIO_TOKEN;
 use crate::world::Customer;
 
 /// Who may call a route.
@@ -78,7 +79,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /v1/providers", Key("manage"), Nothing, 200),
         with(
             row("PUT /v1/providers/{provider}", Key("manage"), Existing("provider"), 200),
-            json!({"secret": "token"}),
+            json!({"secret": TWILIO_TOKEN}),
         ),
         row("DELETE /v1/providers/{provider}", Key("manage"), Existing("provider"), 204),
         row("GET /v1/destinations", Key("manage"), Nothing, 200),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::providers::TWILIO_TOKEN;
 use crate::world::{Customer, World, text};
 
 /// Two accounts, of which one has a resource of every kind.
@@ -28,7 +29,7 @@ impl Scene {
         }
         let delivery = text(&acme.deliveries_of("theirs-1").await[0]["id"]);
         let cursor = text(&acme.get("/v1/deliveries?limit=1").await["next_cursor"]);
-        acme.set_provider("twilio", "token").await;
+        acme.set_provider("twilio", TWILIO_TOKEN).await;
         Self { world, acme, other, destination, delivery, cursor }
     }
 

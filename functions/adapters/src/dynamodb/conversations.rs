@@ -15,6 +15,7 @@ use domain::event::lifecycle_event::LifecycleEvent;
 use domain::event::store::EventOutbox;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, EventId};
+use domain::shared::json::JsonObject;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,9 @@ struct ConversationRow {
     references: Vec<Reference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answered_at: Option<u64>,
+    /// As JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failed_leg: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expected_end: Option<u64>,
     /// Puts the record into the index of overdue conversations.
@@ -120,6 +124,7 @@ fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
         fields: fields.into(),
         references: conversation.references.clone(),
         answered_at: conversation.answered_at.map(Timestamp::as_millis),
+        failed_leg: conversation.failed_leg.as_ref().map(ConversationFields::to_json),
         expected_end: conversation.expected_end.map(Timestamp::as_millis),
         overdue: conversation.overdue_at.map(|at| OverdueKeys::new(conversation, at)),
         ended: conversation.ended.clone(),
@@ -134,16 +139,18 @@ fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
 }
 
 fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<Conversation> {
-    let corrupt =
-        |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a conversation", error);
     let row: ConversationRow = from_item(item)?;
-    let fields = serde_json::from_slice(&decompress(&row.fields)?).map_err(|error| corrupt(error.into()))?;
+    let fields = |json: &[u8]| {
+        let fields = JsonObject::parse(json, "fields").and_then(ConversationFields::parse);
+        fields.map_err(|error| Unavailable::new("read a conversation", error))
+    };
     Ok(Conversation {
         account_id: account.clone(),
         id: id.clone(),
-        fields: ConversationFields::parse(fields).map_err(|error| corrupt(error.into()))?,
+        fields: fields(&decompress(&row.fields)?)?,
         references: row.references,
         answered_at: row.answered_at.map(Timestamp::from_millis),
+        failed_leg: row.failed_leg.map(|json| fields(json.as_bytes())).transpose()?,
         expected_end: row.expected_end.map(Timestamp::from_millis),
         overdue_at: row.overdue.and_then(|keys| keys.at()),
         ended: row.ended,

@@ -9,6 +9,7 @@ use domain::lifecycle::link::{Link, References};
 use domain::lifecycle::provider_callback::{CallProgress, ProviderCallback};
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, hex};
+use domain::shared::json::JsonObject;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
@@ -138,15 +139,13 @@ impl References for ReferenceTable {
 
 fn parse_callback(item: Item, reference: &Reference) -> Result<ProviderCallback> {
     let row: CallbackRow = from_item(item)?;
-    let corrupt =
-        |error: Box<dyn std::error::Error + Send + Sync>| Unavailable::new("read a parked callback", error);
-    let known = serde_json::from_str(&row.known).map_err(|error| corrupt(error.into()))?;
+    let known = JsonObject::parse(row.known.as_bytes(), "known").and_then(ConversationFields::parse);
     Ok(ProviderCallback {
         reference: reference.clone(),
         id: row.id,
         at: Timestamp::from_millis(row.at),
         began: row.began.map(Timestamp::from_millis),
         progress: row.progress,
-        known: ConversationFields::parse(known).map_err(|error| corrupt(error.into()))?,
+        known: known.map_err(|error| Unavailable::new("read a parked callback", error))?,
     })
 }

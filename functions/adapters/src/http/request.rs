@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use domain::conversation::record::MAX_RECORD_BYTES;
 use domain::shared::invalid::Invalid;
+use domain::shared::json::JsonObject;
 use http::HeaderMap;
-use serde::de::DeserializeOwned;
 
 use crate::http::problem::Problem;
 
@@ -91,26 +91,22 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Parses the body as JSON; a missing body counts as an empty object.
-    pub fn json_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if self.body.is_empty() { read_json(b"{}") } else { self.json() }
+    /// The body as a JSON object; a missing body counts as an empty one.
+    pub fn json_or_empty(&self) -> Result<JsonObject, Problem> {
+        read_json(if self.body.is_empty() { b"{}" } else { &self.body })
     }
 
-    /// Parses the body as JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+    /// The body as a JSON object.
+    pub fn json(&self) -> Result<JsonObject, Problem> {
         read_json(&self.body)
     }
 }
 
-fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Err(Problem::bad_request(&Invalid::new("body", "is empty but must be a JSON object")));
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        let rule = match error.classify() {
-            serde_json::error::Category::Data => format!("does not have the expected structure: {error}"),
-            _ => format!("is not JSON: {error}"),
-        };
-        Problem::bad_request(&Invalid::new("body", rule))
-    })
+fn read_json(body: &[u8]) -> Result<JsonObject, Problem> {
+    let object = if body.is_empty() {
+        Err(Invalid::new("body", "is empty but must be a JSON object"))
+    } else {
+        JsonObject::parse(body, "body")
+    };
+    object.map_err(|invalid| Problem::bad_request(&invalid))
 }

@@ -47,6 +47,17 @@ pub struct Ended {
     pub flow: CompletionFlow,
     /// When we accepted the report.
     pub at: Timestamp,
+    /// When it ended, if a provider reported that: its callback may come seconds later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Timestamp>,
+}
+
+impl Ended {
+    /// Whether the conversation was over when something else began in its room.
+    #[must_use]
+    pub fn is_before(&self, began: Timestamp) -> bool {
+        self.reported.unwrap_or(self.at) < began
+    }
 }
 
 /// A report of an end that came after the first one.

@@ -3,6 +3,8 @@
 //! Values are checked for their type and kept as the JSON text that was received: a transcript is never serialized
 //! anew, so a number keeps its digits and an object its order.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -58,17 +60,29 @@ impl Shape {
         }
     }
 
-    /// Checks a value that is not `null`.
-    fn check(self, value: &RawValue) -> Result<(), &'static str> {
+    /// Checks a value that is not `null` by its type alone: what is JSON is carried, a number of any size too.
+    fn check(self, value: &RawValue) -> Result<(), Cow<'static, str>> {
+        let text = value.get();
         let fits = match self {
-            Self::Text => serde_json::from_str::<String>(value.get()).is_ok(),
-            Self::Seconds => serde_json::from_str::<f64>(value.get()).is_ok_and(|seconds| seconds >= 0.0),
-            Self::Flag => serde_json::from_str::<bool>(value.get()).is_ok(),
-            // As values, because only then does serde_json limit the nesting depth (128).
-            Self::List => serde_json::from_str::<Vec<serde_json::Value>>(value.get()).is_ok(),
-            Self::Status => serde_json::from_str::<ConversationStatus>(value.get()).is_ok(),
+            Self::Text => text.starts_with('"'),
+            Self::Seconds => text.parse::<f64>().is_ok_and(|seconds| seconds >= 0.0),
+            Self::Flag => ["true", "false"].contains(&text),
+            Self::List => text.starts_with('['),
+            Self::Status => serde_json::from_str::<ConversationStatus>(text).is_ok(),
         };
-        if fits { Ok(()) } else { Err(self.rule()) }
+        if !fits {
+            return Err(self.rule().into());
+        }
+        match first_too_deep(text) {
+            Some(at) => {
+                let byte = at + 1;
+                Err(format!(
+                    "must be nested at most {MAX_DEPTH} deep, and is deeper at byte {byte} of its value"
+                )
+                .into())
+            }
+            None => Ok(()),
+        }
     }
 
     const fn rule(self) -> &'static str {
@@ -76,10 +90,29 @@ impl Shape {
             Self::Text => "must be a string or null",
             Self::Seconds => "must be a number of seconds, 0 or more, or null",
             Self::Flag => "must be true, false or null",
-            Self::List => "must be an array, nested at most 127 deep",
+            Self::List => "must be an array",
             Self::Status => "must be one of PENDING, IN_PROGRESS, COMPLETED, DISCONNECTED, FAILED",
         }
     }
+}
+
+/// Deepest nesting of a value. Parsers limit it, lest a text exhaust their stack.
+const MAX_DEPTH: usize = 127;
+
+/// Where a JSON text is nested deeper than [`MAX_DEPTH`].
+fn first_too_deep(json: &str) -> Option<usize> {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    json.bytes().position(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > MAX_DEPTH
+    })
 }
 
 /// The fields of a record that were set, each as checked JSON. Holds transcripts and phone numbers: no `Debug`.

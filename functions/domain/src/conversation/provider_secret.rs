@@ -12,6 +12,12 @@ use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
+/// Characters of a token, and bytes of a key, below which a secret can be guessed by trying.
+const MIN_LENGTH: usize = 16;
+
+/// Most characters of a secret.
+const MAX_CHARS: usize = 256;
+
 /// The secret that a provider signs its callbacks to one account with. Never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProviderSecret(String);
@@ -25,12 +31,12 @@ impl ProviderSecret {
         let text = text.into();
         let (fits, rule) = match provider {
             Provider::Twilio => (
-                (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
-                "must be the auth token of your Twilio account: 1 to 256 characters, no spaces",
+                (MIN_LENGTH..=MAX_CHARS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+                "must be the auth token of your Twilio account: 16 to 256 characters, no spaces",
             ),
             Provider::Daily => (
-                text.len() <= 256 && STANDARD.decode(&text).is_ok_and(|key| !key.is_empty()),
-                "must be the hmac secret of your Daily webhook, in base64",
+                text.len() <= MAX_CHARS && STANDARD.decode(&text).is_ok_and(|key| key.len() >= MIN_LENGTH),
+                "must be the hmac secret of your Daily webhook: the base64 of 16 bytes or more, at most 256 characters",
             ),
         };
         if fits { Ok(Self(text)) } else { Err(Invalid::new("secret", rule)) }
@@ -83,16 +89,25 @@ mod tests {
 
     #[test]
     fn a_secret_is_checked_and_never_printed() {
-        for (provider, good) in [(Provider::Twilio, "12345"), (Provider::Daily, "MDEyMw==")] {
+        for (provider, good) in
+            [(Provider::Twilio, "0123456789abcdef"), (Provider::Daily, "MDEyMzQ1Njc4OWFiY2RlZg==")]
+        {
             let secret = ProviderSecret::parse(provider, good).unwrap();
             assert_eq!((secret.reveal(), format!("{secret:?}").as_str()), (good, "ProviderSecret"));
         }
         for (provider, bad) in [
             (Provider::Twilio, ""),
-            (Provider::Twilio, "a b"),
+            (Provider::Twilio, "0123456789abcde"),
+            (Provider::Twilio, "0123456789 abcdef"),
+            (Provider::Twilio, "0123456789abcdef\n"),
+            (Provider::Twilio, "ééééééééééééééééé"),
+            (Provider::Twilio, &"x".repeat(257)),
             (Provider::Daily, ""),
             (Provider::Daily, "not base64"),
-            (Provider::Daily, "MDEyMw"),
+            (Provider::Daily, "MDEyMzQ1Njc4OWFiY2Rl"),
+            (Provider::Daily, "MDEyMzQ1Njc4OWFiY2RlZg"),
+            (Provider::Daily, "0123456789abcdef"),
+            (Provider::Daily, &"MDEy".repeat(65)),
         ] {
             let wrong = ProviderSecret::parse(provider, bad).unwrap_err();
             assert_eq!(wrong.field, "secret");

@@ -38,6 +38,9 @@ pub struct Conversation {
     pub references: Vec<Reference>,
     /// When someone first answered or joined.
     pub answered_at: Option<Timestamp>,
+    /// What a provider said about a leg that failed. Another leg may still be answered; if none is, the conversation
+    /// failed, and this fills what the record lacks.
+    pub failed_leg: Option<ConversationFields>,
     /// When the platform expects it to end.
     pub expected_end: Option<Timestamp>,
     /// When the schedule handles it: [`OVERDUE_GRACE`] past its expected end, to end it; or after an end whose source
@@ -65,6 +68,7 @@ impl Conversation {
             fields: ConversationFields::default(),
             references: Vec::new(),
             answered_at: None,
+            failed_leg: None,
             expected_end: None,
             overdue_at: None,
             ended: None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::conversation::fields::ConversationFields;
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::provider::Reference;
 use crate::conversation::record::Conversation;
@@ -141,7 +142,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         let earlier = link.earlier.as_ref().filter(|_| began < link.since);
         for candidate in earlier.into_iter().chain([&link.conversation_id]) {
             let record = self.conversations.load(account, candidate).await?;
-            let over = record.and_then(|record| record.ended).is_some_and(|ended| ended.at < began);
+            let over = record.and_then(|record| record.ended).is_some_and(|ended| ended.is_before(began));
             if !over {
                 return Ok(Some(candidate.clone()));
             }
@@ -228,11 +229,12 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                 }
             }
             CallProgress::Placed => {
-                self.apply_progress(account, id, callback, ConversationStatus::Pending).await
+                self.apply_progress(account, id, callback, Some(ConversationStatus::Pending)).await
             }
             CallProgress::Answered => {
-                self.apply_progress(account, id, callback, ConversationStatus::InProgress).await
+                self.apply_progress(account, id, callback, Some(ConversationStatus::InProgress)).await
             }
+            CallProgress::LegFailed => self.apply_progress(account, id, callback, None).await,
         }
     }
 
@@ -243,7 +245,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         account: &AccountId,
         id: &ConversationId,
         callback: &ProviderCallback,
-        status: ConversationStatus,
+        status: Option<ConversationStatus>,
     ) -> Result<()> {
         retry_on_conflict("update a conversation", || async move {
             let now = self.clock.now();
@@ -254,22 +256,24 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                 return Ok(Some(()));
             }
             let before = conversation.clone();
-            conversation.fields.fill(callback.known.clone());
+            if callback.progress == CallProgress::LegFailed {
+                conversation.failed_leg.get_or_insert(callback.known.clone());
+            } else if !is_other_direction(&callback.known, &conversation.fields) {
+                conversation.fields.fill(callback.known.clone());
+            }
             conversation.add_reference(&callback.reference);
             if callback.progress == CallProgress::Answered {
                 let earlier = conversation.answered_at.is_none_or(|at| callback.at < at);
                 conversation.answered_at = if earlier { Some(callback.at) } else { conversation.answered_at };
             }
-            let is_ahead = match conversation.fields.status() {
-                None => true,
-                Some(current) => current == ConversationStatus::Pending && status != current,
-            };
-            if is_ahead {
+            let is_behind = conversation.fields.status().is_none_or(|at| at == ConversationStatus::Pending);
+            if let Some(status) = status.filter(|_| is_behind) {
                 conversation.fields.set_status(status);
             }
             let changed = conversation.fields != before.fields
                 || conversation.references != before.references
-                || conversation.answered_at != before.answered_at;
+                || conversation.answered_at != before.answered_at
+                || conversation.failed_leg != before.failed_leg;
             conversation.updated_at = now;
             // A full record drops the change.
             let is_done = !changed || self.conversations.save(&conversation).await? != Saved::Conflict;
@@ -277,6 +281,13 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         })
         .await
     }
+}
+
+/// Whether a leg goes the other way than its conversation: a caller is transferred by a call out, whose numbers are not
+/// the conversation's.
+fn is_other_direction(leg: &ConversationFields, conversation: &ConversationFields) -> bool {
+    let directions = [leg, conversation].map(|fields| fields.get("calling_type"));
+    directions.iter().all(Option::is_some) && directions[0] != directions[1]
 }
 
 #[cfg(test)]

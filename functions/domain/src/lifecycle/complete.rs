@@ -154,6 +154,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         now: Timestamp,
     ) -> Result<Option<CompletionResult>> {
         conversation.apply(&completion.stated);
+        if let (None, Some(failed)) = (conversation.answered_at, conversation.failed_leg.clone()) {
+            conversation.fields.fill(failed);
+        }
         conversation.fields.fill(completion.known.clone());
         if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
             let seconds = json!(ended.since(answered).as_secs());
@@ -161,7 +164,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         }
         let kind = completion.end.kind(&conversation);
         let event_id = EventId::of_conversation(&conversation.account_id, &conversation.id);
-        let ended = Ended { event_id, kind, flow: completion.flow, at: now };
+        // A provider's clock may be ahead of ours, but what it reports has happened.
+        let reported = completion.ended_at.map(|at| at.min(now));
+        let ended = Ended { event_id, kind, flow: completion.flow, at: now, reported };
         conversation.fields.set_status(kind.into());
         conversation.ended = Some(ended.clone());
         if kind == EventKind::Completed {

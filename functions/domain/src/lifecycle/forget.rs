@@ -104,8 +104,7 @@ fn without(link: &Link, id: &ConversationId) -> Remainder {
 
 /// Whether a callback is about a later conversation of the same room: one that began after this one's end.
 fn is_about_next(callback: &ProviderCallback, conversation: &Conversation) -> bool {
-    let ended = conversation.ended.as_ref().map(|ended| ended.at);
-    ended.zip(callback.began).is_some_and(|(ended, began)| ended < began)
+    conversation.ended.as_ref().zip(callback.began).is_some_and(|(ended, began)| ended.is_before(began))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub struct ProviderCallback {
     pub id: String,
     /// When it happened, or else when it arrived.
     pub at: Timestamp,
-    /// When the meeting, or a participant's stay in one, began, if the callback says so.
+    /// When the meeting began that it is about, or the earliest moment in it that the callback tells.
     pub began: Option<Timestamp>,
     /// The progress that it reports.
     pub progress: CallProgress,
@@ -33,6 +33,8 @@ pub enum CallProgress {
     Placed,
     /// Someone answered or joined.
     Answered,
+    /// A leg of it failed. Another may still be answered.
+    LegFailed,
     /// It ended.
     Ended(Ending),
 }
@@ -43,7 +45,7 @@ pub enum CallProgress {
 pub enum Ending {
     /// In this way.
     As(EventKind),
-    /// Completed if someone had answered or joined, and disconnected if nobody had.
+    /// Completed if someone had answered or joined. If nobody had, failed if a leg had failed, else disconnected.
     ByAnswer,
 }
 
@@ -54,6 +56,7 @@ impl Ending {
         match self {
             Self::As(kind) => kind,
             Self::ByAnswer if conversation.answered_at.is_some() => EventKind::Completed,
+            Self::ByAnswer if conversation.failed_leg.is_some() => EventKind::Failed,
             Self::ByAnswer => EventKind::Disconnected,
         }
     }

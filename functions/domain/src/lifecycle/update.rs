@@ -1,6 +1,7 @@
 //! Updates a conversation's record for the platform, before or after its end. Sends nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::record::{Conversation, MAX_RECORD_BYTES};
@@ -10,7 +11,11 @@ use crate::shared::clock::Clock;
 use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::invalid::Invalid;
+use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Saved};
+
+/// How far in the past an expected end may be: clocks differ, and a request takes its time.
+const MAX_PAST: Duration = Duration::from_secs(5 * 60);
 
 /// The result of an update.
 pub enum UpdateResult {
@@ -51,8 +56,10 @@ impl<C: Conversations> Update<C> {
             let known = self.conversations.load(account, id).await?;
             let mut conversation =
                 known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
-            let checked = check_status(change.fields.status(), &conversation);
-            if let Err(refused) = checked.and_then(|()| conversation.check_references(&change.references)) {
+            let checked = check_status(change.fields.status(), &conversation)
+                .and_then(|()| check_expected_end(change.expected_end.flatten(), &conversation, now))
+                .and_then(|()| conversation.check_references(&change.references));
+            if let Err(refused) = checked {
                 return Ok(Some(UpdateResult::Refused(refused)));
             }
             conversation.apply(change);
@@ -84,6 +91,21 @@ fn check_status(wanted: Option<ConversationStatus>, conversation: &Conversation)
     }
 }
 
+/// Checks that an expected end lies ahead: one in the past, such as an example's, would end the conversation as failed.
+/// The same one again is no news, whether the call is longer than expected or over.
+fn check_expected_end(
+    expected: Option<Timestamp>,
+    conversation: &Conversation,
+    now: Timestamp,
+) -> Result<(), Invalid> {
+    let is_news = conversation.ended.is_none() && conversation.expected_end != expected;
+    if is_news && expected.is_some_and(|expected| now.since(expected) > MAX_PAST) {
+        let rule = "must not be more than five minutes in the past: the conversation would end as failed";
+        return Err(Invalid::new("expected_end", rule));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,8 +123,13 @@ mod tests {
         let open = Conversation::new(account.clone(), id.clone(), now);
         let mut over = open.clone();
         let event_id = EventId::of_conversation(&account, &id);
-        over.ended =
-            Some(Ended { event_id, kind: EventKind::Completed, flow: CompletionFlow::Hangup, at: now });
+        over.ended = Some(Ended {
+            event_id,
+            kind: EventKind::Completed,
+            flow: CompletionFlow::Hangup,
+            at: now,
+            reported: None,
+        });
         for (status, conversation, fine) in [
             (InProgress, &open, true),
             (Completed, &open, false),
@@ -112,6 +139,33 @@ mod tests {
         ] {
             assert_eq!(check_status(Some(status), conversation).is_ok(), fine, "{status:?}");
         }
+    }
+
+    #[test]
+    fn an_expected_end_lies_ahead() {
+        let account = AccountId::parse("acc_1").unwrap();
+        let mut conversation =
+            Conversation::new(account, ConversationId::parse("c-1").unwrap(), Timestamp::default());
+        let at = |minutes: u64| Some(Timestamp::from_millis(minutes * 60_000));
+        let now = Timestamp::from_millis(60 * 60_000);
+        let check = |expected, conversation: &_| check_expected_end(expected, conversation, now).is_ok();
+        for (expected, fine) in
+            [(None, true), (at(70), true), (at(60), true), (at(55), true), (at(54), false), (at(0), false)]
+        {
+            assert_eq!(check(expected, &conversation), fine, "{expected:?}");
+        }
+        conversation.expected_end = at(10);
+        assert!(check(at(10), &conversation), "the same again");
+        assert!(!check(at(11), &conversation));
+        let event_id = EventId::of_conversation(&conversation.account_id, &conversation.id);
+        conversation.ended = Some(Ended {
+            event_id,
+            kind: EventKind::Completed,
+            flow: CompletionFlow::Hangup,
+            at: now,
+            reported: None,
+        });
+        assert!(check(at(11), &conversation), "it has ended");
     }
 
     #[tokio::test]

@@ -44,7 +44,8 @@ impl<C: Conversations + EventOutbox, Q: DeliveryQueue> SendTest<C, Q> {
         let event_id = EventId::of_conversation(&account, &conversation.id);
         conversation.fields = sample();
         conversation.fields.set_status(kind.into());
-        let ended = Ended { event_id: event_id.clone(), kind, flow: CompletionFlow::Test, at: now };
+        let ended =
+            Ended { event_id: event_id.clone(), kind, flow: CompletionFlow::Test, at: now, reported: None };
         conversation.ended = Some(ended.clone());
         let event = conversation.lifecycle_event(&ended);
         if self.conversations.end(&conversation, &event).await? != Saved::Yes {

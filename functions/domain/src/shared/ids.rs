@@ -25,7 +25,8 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// Accepts 1 to [`MAX_ID_LENGTH`] ASCII letters, digits and `-._:`; table keys allow no others.
+            /// Accepts 1 to [`MAX_ID_LENGTH`] ASCII letters, digits and `-._:`, which table keys allow, but not `.` and
+            /// `..`, which a URL's path cannot hold.
             ///
             /// # Errors
             /// Names the field and the rule.
@@ -63,11 +64,13 @@ macro_rules! id {
     };
 }
 
-pub(crate) const ID_RULE: &str = "must be 1 to 128 ASCII letters, digits or the characters - . _ :";
+pub(crate) const ID_RULE: &str =
+    "must be 1 to 128 ASCII letters, digits or the characters - . _ :, and not . or ..";
 
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=MAX_ID_LENGTH).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b))
+        && ![".", ".."].contains(&text)
 }
 
 id!(
@@ -225,9 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn what_could_break_a_key_is_refused() {
-        for text in ["", "a#b", "a b", "é", "a/b", &"x".repeat(129)] {
+    fn what_could_break_a_key_or_a_path_is_refused() {
+        for text in ["", "a#b", "a b", "é", "a/b", ".", "..", &"x".repeat(129)] {
             assert_eq!(ConversationId::parse(text).unwrap_err().field, "conversation_id", "{text}");
+        }
+        for text in ["...", ".a", "a.", "-", "_", ":"] {
+            assert!(ConversationId::parse(text).is_ok(), "{text}");
         }
     }
 }

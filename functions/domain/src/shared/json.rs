@@ -1,8 +1,9 @@
-//! A JSON object as an ordered list of fields, each value still as text.
+//! JSON objects as ordered lists of fields, each value still as text, and the text that they are read from.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::shared::invalid::Invalid;
@@ -12,13 +13,91 @@ pub(crate) fn json_of(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// A body as text that can be read and passed on: without a byte order mark, which RFC 8259 (8.1) lets a parser ignore,
+/// and with U+FFFD for bytes that are not UTF-8 and for escapes of half a surrogate pair. A text that was cut by its
+/// length ends in such a half, and that is no reason to lose the rest.
+#[must_use]
+pub fn readable(body: &[u8]) -> Cow<'_, str> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    match String::from_utf8_lossy(body) {
+        Cow::Borrowed(text) => without_half_pairs(text),
+        Cow::Owned(text) => Cow::Owned(without_half_pairs(&text).into_owned()),
+    }
+}
+
+/// Replaces escapes of half a surrogate pair by U+FFFD.
+fn without_half_pairs(text: &str) -> Cow<'_, str> {
+    /// Bytes of an escaped code unit, such as `\ud83d`.
+    const UNIT: usize = 6;
+    let unit = |at: usize| u16::from_str_radix(text.get(at..at + UNIT)?.strip_prefix("\\u")?, 16).ok();
+    let mut mended = String::new();
+    let (mut kept, mut at) = (0, 0);
+    while let Some(next) =
+        text.as_bytes().get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\'))
+    {
+        let escape = at + next;
+        at = match unit(escape) {
+            Some(0xD800..=0xDBFF) if matches!(unit(escape + UNIT), Some(0xDC00..=0xDFFF)) => {
+                escape + 2 * UNIT
+            }
+            Some(0xD800..=0xDFFF) => {
+                mended.push_str(&text[kept..escape]);
+                mended.push_str("\\ufffd");
+                kept = escape + UNIT;
+                kept
+            }
+            Some(_) => escape + UNIT,
+            None => escape + 2,
+        };
+    }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(&text[kept..]);
+    Cow::Owned(mended)
+}
+
+/// Reads a JSON object of any type whose fields take any value.
+///
+/// # Errors
+/// Names `field` and the position of what is not JSON. The parser's own message is left out: it quotes values, which must
+/// not be logged, in words that no caller knows.
+pub fn parse_object<'a, T: Deserialize<'a>>(text: &'a str, field: &'static str) -> Result<T, Invalid> {
+    // First the syntax alone: numbers of any size, nested to any depth.
+    serde_json::from_str::<&RawValue>(text).map_err(|error| {
+        Invalid::new(field, format!("is not JSON (line {}, column {})", error.line(), error.column()))
+    })?;
+    serde_json::from_str(text).map_err(|_| Invalid::new(field, "must be a JSON object"))
+}
+
 /// Most fields in one object: several times what any of ours has. Each name is compared with the rest.
 const MAX_FIELDS: usize = 100;
 
 /// The fields of one JSON object; no name occurs twice.
+#[derive(serde::Deserialize)]
+#[serde(try_from = "Fields")]
 pub struct JsonObject(Vec<(String, Box<RawValue>)>);
 
 impl JsonObject {
+    /// Reads a text from outside, such as a request's body; errors about it as a whole name it `what`.
+    ///
+    /// # Errors
+    /// It is not a JSON object, has too many fields, or has one twice.
+    pub fn parse(text: &[u8], what: &'static str) -> Result<Self, Invalid> {
+        Self::new(parse_object(&readable(text), what)?, what)
+    }
+
+    fn new(Fields(fields): Fields, what: &'static str) -> Result<Self, Invalid> {
+        if fields.len() > MAX_FIELDS {
+            return Err(Invalid::new(what, format!("must have at most {MAX_FIELDS} fields")));
+        }
+        let is_repeated = |at: &usize| fields[..*at].iter().any(|(name, _)| *name == fields[*at].0);
+        match (1..fields.len()).find(is_repeated) {
+            Some(at) => Err(Invalid::new(what, format!("has the field {:?} twice", fields[at].0))),
+            None => Ok(Self(fields)),
+        }
+    }
+
     /// A field's value, or `None` if it is absent.
     ///
     /// # Errors
@@ -79,29 +158,36 @@ impl IntoIterator for JsonObject {
     }
 }
 
-impl<'de> Deserialize<'de> for JsonObject {
+/// The fields of an object, unchecked: the first ones, up to one more than are accepted.
+struct Fields(Vec<(String, Box<RawValue>)>);
+
+impl TryFrom<Fields> for JsonObject {
+    type Error = Invalid;
+
+    fn try_from(fields: Fields) -> Result<Self, Invalid> {
+        Self::new(fields, "object")
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
 
         impl<'de> Visitor<'de> for Object {
-            type Value = JsonObject;
+            type Value = Fields;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<JsonObject, M::Error> {
-                let mut fields: Vec<(String, Box<RawValue>)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
-                    if fields.len() == MAX_FIELDS {
-                        return Err(M::Error::custom(format_args!("it has more than {MAX_FIELDS} fields")));
-                    }
-                    if fields.iter().any(|(given, _)| *given == name) {
-                        return Err(M::Error::custom(format_args!("the field {name:?} is given twice")));
-                    }
-                    fields.push((name, value));
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields, M::Error> {
+                let mut fields = Vec::new();
+                while fields.len() <= MAX_FIELDS {
+                    let Some(field) = map.next_entry()? else { return Ok(Fields(fields)) };
+                    fields.push(field);
                 }
-                Ok(JsonObject(fields))
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Fields(fields))
             }
         }
 

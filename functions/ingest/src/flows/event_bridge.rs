@@ -16,7 +16,6 @@ use serde_json::value::RawValue;
 
 use super::end::EndConversation;
 use super::stated::Stated;
-use super::unreadable::unreadable;
 
 /// The only detail type that the EventBridge rule forwards.
 const DETAIL_TYPE: &str = "conversation.ended";
@@ -79,9 +78,8 @@ async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEve
     }
 }
 
-pub(super) fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Error> {
-    let mut fields: JsonObject = serde_json::from_str(detail.get())
-        .map_err(|error| unreadable("detail is not a JSON object, or has a duplicate field", &error))?;
+pub(super) fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Invalid> {
+    let mut fields = JsonObject::parse(detail.get().as_bytes(), "detail")?;
     let rule = "must be a string";
     let account_id: String =
         fields.take("account_id", rule)?.ok_or_else(|| Invalid::new("account_id", "is missing"))?;
@@ -109,7 +107,7 @@ mod tests {
     #[test]
     fn a_malformed_detail_is_named() {
         for (detail, says) in [
-            ("[]", "not a JSON object"),
+            ("[]", "detail must be a JSON object"),
             ("{}", "account_id is missing"),
             (r#"{"account_id":"a"}"#, "conversation_id is missing"),
             (r#"{"account_id":5}"#, "account_id must be a string"),

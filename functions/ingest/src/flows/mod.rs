@@ -4,6 +4,8 @@
 //! end its conversation through [`end`]. Callbacks of providers ([`twilio`], [`daily`]) become
 //! [`ProviderCallback`](domain::lifecycle::provider_callback::ProviderCallback)s.
 
+#[cfg(test)]
+mod corpus;
 pub(crate) mod daily;
 pub(crate) mod end;
 pub(crate) mod event_bridge;
@@ -12,6 +14,6 @@ mod fuzz;
 pub(crate) mod hangup;
 pub(crate) mod outbound_call;
 pub(crate) mod provider;
+mod provider_json;
 mod stated;
 pub(crate) mod twilio;
-mod unreadable;

@@ -30,6 +30,8 @@ pub(crate) enum Refusal {
     NoSignature,
     /// The signature does not match this URL and body.
     WrongSignature,
+    /// The URL that the provider calls, and signs, is not configured.
+    NoPublicUrl,
     /// The timestamp is unreadable or too far from our clock: a replay.
     OldTimestamp,
     /// The signature does not cover the body.
@@ -41,7 +43,7 @@ pub(crate) enum Refusal {
 pub(crate) enum Failure {
     /// The callback is not genuine.
     Refused(Refusal),
-    /// The callback is genuine but cannot be parsed.
+    /// The callback cannot be parsed.
     Invalid(Invalid),
     /// Our infrastructure failed.
     Unavailable(Unavailable),

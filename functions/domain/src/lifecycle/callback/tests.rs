@@ -1,5 +1,4 @@
 use super::*;
-use crate::conversation::fields::ConversationFields;
 use crate::conversation::provider::Provider;
 use crate::conversation::store::ConversationLookup;
 use crate::event::kind::EventKind;
@@ -170,4 +169,128 @@ async fn an_answer_that_still_waits_is_told_before_the_end() {
     world.callbacks.link_reference(&sample::account(), &room(), &id("c-1"), false).await.unwrap();
     world.call(OVER, None).await;
     assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed));
+}
+
+/// A moment of these tests, in seconds.
+fn second(second: u64) -> Timestamp {
+    Timestamp::from_millis(second * 1000)
+}
+
+/// A callback about a moment of a meeting, at that moment.
+fn leg(progress: CallProgress, at: u64, known: &str) -> ProviderCallback {
+    ProviderCallback {
+        reference: room(),
+        id: format!("{progress:?} {at}"),
+        at: second(at),
+        began: Some(second(at)),
+        progress,
+        known: ConversationFields::parse(serde_json::from_str(known).unwrap()).unwrap(),
+    }
+}
+
+/// The end of a meeting, as its provider reports it.
+fn ended(began: u64, at: u64) -> ProviderCallback {
+    ProviderCallback { began: Some(second(began)), ..leg(OVER, at, "{}") }
+}
+
+/// c-1's meeting ends at 1,100 s, which is received at 1,105; the next one began at 1,102.
+#[tokio::test]
+async fn row_48_a_meeting_that_began_before_word_of_the_last_ones_end_is_the_next_conversations() {
+    for linked_at in [1101, 1103, 1106, 1150] {
+        let world = World::new(); // at 1,000 s
+        world.name("c-1").await;
+        let wait_until = |at: u64| world.clock.advance(second(at).since(world.clock.now()));
+        let link_in_time = async |before: u64| {
+            if linked_at < before && world.clock.now() < second(linked_at) {
+                wait_until(linked_at);
+                world.name("c-2").await;
+            }
+        };
+        link_in_time(1105).await;
+        wait_until(1105);
+        assert_eq!(receive(&world, &ended(1000, 1100)).await, CallbackResult::Applied);
+        // Someone has answered in the next meeting, before or after its conversation named the room.
+        receive(&world, &leg(CallProgress::Answered, 1103, "{}")).await;
+        link_in_time(1120).await;
+        wait_until(1120);
+        receive(&world, &ended(1102, 1119)).await;
+        link_in_time(1200).await;
+        assert_eq!(world.end_of("c-1").await, Some(EventKind::Disconnected), "{linked_at}");
+        assert_eq!(world.end_of("c-2").await, Some(EventKind::Completed), "{linked_at}");
+        // A repeat of the first end is the first conversation's.
+        assert_eq!(receive(&world, &ended(1000, 1100)).await, CallbackResult::Applied);
+        assert_eq!(world.events.sent().len(), 2, "{linked_at}");
+    }
+}
+
+#[tokio::test]
+async fn row_48_where_the_platform_ended_a_conversation_its_time_counts() {
+    let world = World::new();
+    world.name("c-1").await;
+    world.clock.advance(Duration::from_secs(90));
+    let completion = Completion {
+        account_id: sample::account(),
+        conversation_id: id("c-1"),
+        flow: crate::conversation::ended::CompletionFlow::Hangup,
+        end: Ending::As(EventKind::Completed),
+        ended_at: None,
+        stated: ConversationPatch::default(),
+        known: ConversationFields::default(),
+    };
+    world.callbacks.complete.run(&completion).await.unwrap(); // at 1,090 s
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(receive(&world, &ended(1085, 1100)).await, CallbackResult::Applied, "began before the hangup");
+    assert_eq!(receive(&world, &ended(1091, 1110)).await, CallbackResult::Parked, "began after it");
+    world.name("c-2").await;
+    assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
+}
+
+/// A provider's clock that is ahead, or garbage, must not keep the room for a conversation that is over.
+#[tokio::test]
+async fn row_48_an_end_in_the_future_has_happened_now() {
+    let world = World::new();
+    world.name("c-1").await;
+    world.clock.advance(Duration::from_secs(100));
+    receive(&world, &ended(1000, 9_999_999_999)).await;
+    world.clock.advance(Duration::from_secs(60));
+    world.name("c-2").await;
+    receive(&world, &ended(1101, 1150)).await;
+    assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
+}
+
+const OUT: &str = r#"{"calling_type":"OUTBOUND","to_mobile_number":"+1"}"#;
+
+#[tokio::test]
+async fn row_48_a_leg_that_failed_tells_its_numbers_only_if_no_other_is_answered() {
+    for (answered, kind, number) in
+        [(true, EventKind::Completed, "\"+2\""), (false, EventKind::Failed, "\"+1\"")]
+    {
+        let world = World::new();
+        world.name("c-1").await;
+        receive(&world, &leg(CallProgress::LegFailed, 1001, OUT)).await;
+        receive(&world, &leg(CallProgress::LegFailed, 1001, &OUT.replace("+1", "+3"))).await;
+        assert_eq!(world.end_of("c-1").await, None);
+        assert_eq!(world.record("c-1").await.unwrap().fields.status(), None);
+        if answered {
+            receive(&world, &leg(CallProgress::Answered, 1002, &OUT.replace("+1", "+2"))).await;
+        }
+        receive(&world, &ended(1000, 1100)).await;
+        assert_eq!(world.end_of("c-1").await, Some(kind));
+        let record = world.record("c-1").await.unwrap();
+        assert_eq!(record.fields.get("to_mobile_number"), Some(number));
+    }
+}
+
+#[tokio::test]
+async fn row_48_a_transfer_does_not_bring_its_number() {
+    let world = World::new();
+    world.name("c-1").await;
+    receive(&world, &leg(CallProgress::Answered, 1001, r#"{"calling_type":"INBOUND"}"#)).await;
+    receive(&world, &leg(CallProgress::Answered, 1002, OUT)).await;
+    receive(&world, &leg(CallProgress::LegFailed, 1003, OUT)).await;
+    receive(&world, &ended(1000, 1100)).await;
+    assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed));
+    let record = world.record("c-1").await.unwrap();
+    assert_eq!(record.fields.get("to_mobile_number"), None);
+    assert_eq!(record.fields.get("calling_type"), Some("\"INBOUND\""));
 }

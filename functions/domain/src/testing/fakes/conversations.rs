@@ -60,8 +60,13 @@ impl ConversationLookup for MemoryConversations {
             state.events.insert(event_id.clone());
             if let Some(record) = state.records.get_mut(&key) {
                 record.version += 1;
-                record.ended =
-                    Some(Ended { event_id, kind, flow: CompletionFlow::Hangup, at: record.updated_at });
+                record.ended = Some(Ended {
+                    event_id,
+                    kind,
+                    flow: CompletionFlow::Hangup,
+                    at: record.updated_at,
+                    reported: None,
+                });
             }
         }
         Ok(loaded)

@@ -112,7 +112,7 @@ pub fn assert_readable(error: &Invalid) {
     assert!(error.to_string().chars().count() <= 600, "{error}");
 }
 
-fn repository(path: &str) -> PathBuf {
+pub(super) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
@@ -122,7 +122,7 @@ fn executions() -> usize {
 }
 
 /// Decodes a line of a corpus; the inverse of `escape_ascii`.
-fn unescape(line: &str) -> Vec<u8> {
+pub(super) fn unescape(line: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(line.len());
     let mut rest = line.bytes();
     while let Some(byte) = rest.next() {

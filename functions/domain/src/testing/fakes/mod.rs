@@ -4,6 +4,7 @@
 mod captured_log;
 mod clock;
 mod conversations;
+mod corpus;
 mod destinations;
 mod fuzz;
 mod ledger;
@@ -19,6 +20,7 @@ mod sender;
 pub use captured_log::CapturedLog;
 pub use clock::ManualClock;
 pub use conversations::MemoryConversations;
+pub use corpus::corpus;
 pub use destinations::MemoryDestinations;
 pub use fuzz::{Fuzz, assert_readable};
 pub use ledger::{MemoryLedger, RETENTION};

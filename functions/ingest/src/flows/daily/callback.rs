@@ -1,85 +1,65 @@
 //! Parses Daily's webhooks.
 
-use std::time::Duration;
-
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::{Provider, Reference};
-use domain::event::kind::EventKind;
 use domain::lifecycle::provider_callback::{CallProgress, Ending, ProviderCallback};
+use domain::shared::ids::hex;
 use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use crate::flows::unreadable::unreadable;
+use super::moment::moment;
+use crate::flows::provider_json::ProviderJson;
 
-/// Whether the body is the test request that Daily sends when a webhook is registered, before a secret is set.
+/// Whether the body is the test request that Daily sends when a webhook is registered, before a secret is set. Compared
+/// as text: nothing is parsed that is not verified.
 pub(super) fn is_probe(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body).is_ok_and(|body| body == json!({"test": "test"}))
+    body.iter().filter(|byte| !byte.is_ascii_whitespace()).eq(br#"{"test":"test"}"#)
 }
 
-/// The envelope of every Daily webhook.
-#[derive(Deserialize)]
-struct Envelope {
-    #[serde(rename = "type")]
-    kind: String,
-    id: String,
-    payload: Map<String, Value>,
-    /// When the webhook was sent, in seconds since the epoch.
-    event_ts: f64,
-}
-
-/// Parses a webhook. `None` for the many types that say nothing about a call's progress.
-pub(super) fn read(body: &[u8]) -> Result<Option<ProviderCallback>, Invalid> {
-    let envelope: Envelope = serde_json::from_slice(body)
-        .map_err(|error| Invalid::new("body", unreadable("is not a Daily webhook", &error)))?;
-    let payload = Payload(&envelope.payload);
-    let Some(progress) = progress(&envelope.kind, &payload) else { return Ok(None) };
-    let room = payload.text("room").ok_or_else(|| Invalid::new("payload.room", "is missing"))?;
+/// Parses a webhook that arrives at `now`. `None` for the many types that say nothing about a conversation's progress.
+pub(in crate::flows) fn read(body: &[u8], now: Timestamp) -> Result<Option<ProviderCallback>, Invalid> {
+    let envelope = ProviderJson::parse(body)?;
+    let kind = envelope.string("type", "type")?;
+    let Some(progress) = progress(&kind) else { return Ok(None) };
+    let payload = envelope.object("payload")?;
+    // The agent joins as an owner of the room and has nobody to talk to until someone else joins.
+    if kind.starts_with("participant.") && payload.scalar("owner").as_deref() == Some("true") {
+        return Ok(None);
+    }
+    let room = payload.string("room", "payload.room")?;
+    let told = |name: &&str| moment(&payload.scalar(name)?);
+    let began = ["start_ts", "joined_at", "timestamp"].iter().find_map(told);
+    let reported = ["end_ts", "joined_at", "timestamp"].iter().find_map(told);
+    let sent = || envelope.scalar("event_ts").and_then(|number| moment(&number));
+    // Daily's documented deduplication key: duplicates happen, and share it.
+    let id = envelope.scalar("id").unwrap_or_else(|| hex(&Sha256::digest(body)[..8]));
     Ok(Some(ProviderCallback {
         reference: Reference::parse(Provider::Daily, room, "payload.room")?,
-        // Daily's documented deduplication key: duplicates happen, and share it.
-        id: format!("{}/{}", envelope.kind, envelope.id),
-        at: ["end_ts", "joined_at", "timestamp"]
-            .iter()
-            .find_map(|name| payload.seconds(name))
-            .map_or_else(|| moment(envelope.event_ts), moment),
-        began: ["start_ts", "joined_at"].iter().find_map(|name| payload.seconds(name)).map(moment),
+        id: format!("{kind}/{id}"),
+        at: reported.or_else(sent).unwrap_or(now).max(began.unwrap_or_default()),
+        began,
         progress,
-        known: known(&envelope.kind, &payload),
+        known: known(&kind, &payload),
     }))
 }
 
-struct Payload<'a>(&'a Map<String, Value>);
-
-impl<'a> Payload<'a> {
-    fn text(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name)?.as_str()
-    }
-
-    /// A number of seconds; the field `timestamp` holds it as a string.
-    fn seconds(&self, name: &str) -> Option<f64> {
-        let value = self.0.get(name)?;
-        value.as_f64().or_else(|| value.as_str()?.parse().ok())
-    }
-}
-
-fn progress(kind: &str, payload: &Payload<'_>) -> Option<CallProgress> {
+/// The progress that a type reports. Only the meeting's end is the conversation's: Daily's own example dials up to five
+/// times into one room, and a caller may be transferred.
+fn progress(kind: &str) -> Option<CallProgress> {
     match kind {
-        "dialout.answered" | "dialin.connected" => Some(CallProgress::Answered),
-        // The agent joins as an owner of the room and has nobody to talk to until someone else joins.
-        "participant.joined" | "participant.left" => {
-            let is_owner = payload.0.get("owner").and_then(Value::as_bool).unwrap_or_default();
-            (!is_owner).then_some(CallProgress::Answered)
+        "dialout.answered" | "dialin.connected" | "participant.joined" | "participant.left" => {
+            Some(CallProgress::Answered)
         }
-        "meeting.ended" | "dialout.stopped" | "dialin.stopped" => Some(CallProgress::Ended(Ending::ByAnswer)),
-        "dialout.error" | "dialin.error" => Some(CallProgress::Ended(Ending::As(EventKind::Failed))),
+        "dialout.error" | "dialin.error" => Some(CallProgress::LegFailed),
+        "meeting.ended" => Some(CallProgress::Ended(Ending::ByAnswer)),
         _ => None,
     }
 }
 
-fn known(kind: &str, payload: &Payload<'_>) -> ConversationFields {
-    let number = |name| payload.text(name).filter(|text| text.starts_with('+')).map(Value::from);
+fn known(kind: &str, payload: &ProviderJson) -> ConversationFields {
+    let number = |name| payload.scalar(name).filter(|text| text.starts_with('+')).map(Value::from);
     let telephony = |calling_type: &str| {
         ConversationFields::of([
             ("conversation_type", Some(json!("TELEPHONY"))),
@@ -94,35 +74,32 @@ fn known(kind: &str, payload: &Payload<'_>) -> ConversationFields {
         Some(("dialin", _)) => telephony("INBOUND"),
         Some(("meeting", _)) => ConversationFields::of([
             ("conversation_type", Some(json!("DAILY"))),
-            ("conversation_duration", duration(payload).map(|span| json!(span.as_secs_f64().round() as u64))),
+            ("conversation_duration", duration(payload).map(Value::from)),
         ]),
         _ => ConversationFields::default(),
     }
 }
 
 /// Duration of a meeting, which Daily reports as start and end.
-fn duration(payload: &Payload<'_>) -> Option<Duration> {
-    let seconds = payload.seconds("end_ts")? - payload.seconds("start_ts")?;
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
-/// Converts seconds since the epoch. An invalid number becomes the epoch itself, which is long ago.
-fn moment(seconds: f64) -> Timestamp {
-    Timestamp::default() + Duration::try_from_secs_f64(seconds).unwrap_or_default()
+fn duration(payload: &ProviderJson) -> Option<u64> {
+    let moment = |name| moment(&payload.scalar(name)?);
+    let span = moment("end_ts")?.since(moment("start_ts")?);
+    Some(span.as_secs_f64().round() as u64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_millis(1_756_720_062_000);
+
     fn webhook(kind: &str, payload: &Value) -> Result<Option<ProviderCallback>, Invalid> {
         let body = json!({"version": "1.0.0", "type": kind, "id": "i", "payload": payload, "event_ts": 1.5});
-        read(body.to_string().as_bytes())
+        read(body.to_string().as_bytes(), NOW)
     }
 
     #[test]
     fn a_type_is_news_by_the_table() {
-        let failed = Some(CallProgress::Ended(Ending::As(EventKind::Failed)));
         let over = Some(CallProgress::Ended(Ending::ByAnswer));
         for (kind, owner, expected) in [
             ("dialout.answered", false, Some(CallProgress::Answered)),
@@ -131,10 +108,10 @@ mod tests {
             ("participant.left", false, Some(CallProgress::Answered)),
             ("participant.left", true, None),
             ("meeting.ended", false, over),
-            ("dialout.stopped", false, over),
-            ("dialin.stopped", false, over),
-            ("dialout.error", false, failed),
-            ("dialin.error", false, failed),
+            ("dialout.stopped", false, None),
+            ("dialin.stopped", false, None),
+            ("dialout.error", false, Some(CallProgress::LegFailed)),
+            ("dialin.error", false, Some(CallProgress::LegFailed)),
             ("meeting.started", false, None),
             ("recording.started", false, None),
         ] {
@@ -150,7 +127,6 @@ mod tests {
         let callback = webhook("meeting.ended", &meeting).unwrap().unwrap();
         assert_eq!(callback.known.get("conversation_duration"), Some("60"));
         assert_eq!(callback.known.get("conversation_type"), Some("\"DAILY\""));
-        assert_eq!(callback.at, Timestamp::from_millis(1_756_720_060_200));
         let call = json!({"room": "r1", "destination": "+12098888888", "origin": "sip:room@example.com"});
         let known = webhook("dialout.answered", &call).unwrap().unwrap().known;
         assert_eq!(known.get("to_mobile_number"), Some("\"+12098888888\""));
@@ -158,18 +134,32 @@ mod tests {
         assert_eq!(known.get("calling_type"), Some("\"OUTBOUND\""));
     }
 
+    /// Without an id, a webhook is a repeat of another if it is the same.
     #[test]
-    fn what_is_missing_or_strange_is_named() {
-        assert_eq!(webhook("meeting.ended", &json!({})).err().unwrap().field, "payload.room");
-        assert_eq!(webhook("meeting.ended", &json!({"room": "a#b"})).err().unwrap().field, "payload.room");
-        assert_eq!(read(b"{}").err().unwrap().field, "body");
-        assert!(webhook("meeting.ended", &json!({"room": "r", "start_ts": 5, "end_ts": -1e300})).is_ok());
+    fn a_webhook_without_an_id_is_told_from_others_by_its_content() {
+        let id = |ends: u64| {
+            let body = json!({"type": "meeting.ended", "payload": {"room": "r1", "end_ts": ends}});
+            read(body.to_string().as_bytes(), NOW).unwrap().unwrap().id
+        };
+        assert_eq!(id(1), id(1));
+        assert_ne!(id(1), id(2));
     }
 
     #[test]
     fn a_probe_is_a_probe() {
-        assert!(is_probe(br#"{"test":"test"}"#));
-        for other in [&b""[..], b"{}", br#"{"test":"other"}"#, br#"{"test":"test","type":"meeting.ended"}"#] {
+        for probe in [&br#"{"test":"test"}"#[..], b"{ \"test\": \"test\" }\n"] {
+            assert!(is_probe(probe));
+        }
+        for other in [
+            &b""[..],
+            b"{}",
+            br#"{"test":"other"}"#,
+            br#"{"test":"test","type":"meeting.ended"}"#,
+            br#"{"type":"meeting.ended","test":"test"}"#,
+            br#"{"t\u0065st":"test"}"#,
+            br#"[{"test":"test"}]"#,
+            br#"{"test":"test","test":"test"}"#,
+        ] {
             assert!(!is_probe(other));
         }
     }

@@ -2,9 +2,10 @@
 //! 200, unless the request is not from Daily.
 //! <https://docs.daily.co/reference/rest-api/webhooks>
 
-mod callback;
+pub(in crate::flows) mod callback;
 #[cfg(test)]
 mod fuzz;
+mod moment;
 mod signature;
 
 use std::sync::Arc;
@@ -54,7 +55,13 @@ pub(crate) async fn run(
 async fn receive(flow: &CallbackFlow<'_>, request: &Request, now: Timestamp) -> Result<Effect, Failure> {
     let (account, secret) = flow.account(Provider::Daily, request).await?;
     let signature = request.header("x-webhook-signature");
-    signature::verify(&secret, request.header("x-webhook-timestamp"), signature, request.body(), now)?;
+    signature::verify(
+        secret.reveal(),
+        request.header("x-webhook-timestamp"),
+        signature,
+        request.body(),
+        now,
+    )?;
     // The URL is not signed, so a conversation id in it is not trusted.
-    flow.receive(&account, callback::read(request.body())?.as_ref(), None).await
+    flow.receive(&account, callback::read(request.body(), now)?.as_ref(), None).await
 }

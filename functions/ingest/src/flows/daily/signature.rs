@@ -4,25 +4,25 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::conversation::provider_secret::ProviderSecret;
 use domain::shared::timestamp::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::moment::moment;
 use crate::flows::provider::Refusal;
 
 /// Largest accepted distance from our clock: an older webhook is a replay, one from further ahead has a wrong clock.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn verify(
-    secret: &ProviderSecret,
+    secret: &str,
     timestamp: Option<&str>,
     signature: Option<&str>,
     body: &[u8],
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let (Some(timestamp), Some(signature)) = (timestamp, signature) else { return Err(Refusal::NoSignature) };
-    let (Ok(key), Ok(stated)) = (STANDARD.decode(secret.reveal()), STANDARD.decode(signature)) else {
+    let (Ok(key), Ok(stated)) = (STANDARD.decode(secret), STANDARD.decode(signature)) else {
         return Err(Refusal::WrongSignature);
     };
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
@@ -31,8 +31,7 @@ pub(super) fn verify(
     mac.update(b".");
     mac.update(body);
     mac.verify_slice(&stated).map_err(|_| Refusal::WrongSignature)?;
-    let seconds: u64 = timestamp.parse().map_err(|_| Refusal::OldTimestamp)?;
-    let signed_at = Timestamp::from_millis(seconds.saturating_mul(1000));
+    let signed_at = moment(timestamp).ok_or(Refusal::OldTimestamp)?;
     let apart = now.since(signed_at).max(signed_at.since(now));
     if apart <= TOLERANCE { Ok(()) } else { Err(Refusal::OldTimestamp) }
 }

@@ -6,29 +6,27 @@ use domain::event::kind::EventKind;
 use domain::lifecycle::provider_callback::{CallProgress, Ending, ProviderCallback};
 use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::flows::unreadable::unreadable;
+use crate::flows::provider_json::ProviderJson;
 
 /// The callback's decoded parameters in their original order. No `Debug`, because they hold phone numbers.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Parameters(pub(super) Vec<(String, String)>);
+pub(in crate::flows) struct Parameters(pub(super) Vec<(String, String)>);
 
 impl Parameters {
-    pub(super) fn of_form(body: &[u8]) -> Self {
+    pub(in crate::flows) fn of_form(body: &[u8]) -> Self {
         Self(form_urlencoded::parse(body).into_owned().collect())
     }
 
     /// Parses a JSON object with the same parameter names.
-    pub(super) fn of_json(body: &[u8]) -> Result<Self, Invalid> {
-        let object: Map<String, Value> = serde_json::from_slice(body)
-            .map_err(|error| Invalid::new("body", unreadable("is not a JSON object", &error)))?;
-        let text = |value: Value| match value {
-            Value::String(text) => Some(text),
-            Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
-        };
-        Ok(Self(object.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect()))
+    pub(in crate::flows) fn of_json(body: &[u8]) -> Result<Self, Invalid> {
+        Ok(Self(ProviderJson::parse(body)?.into_scalars().collect()))
+    }
+
+    fn is_ambiguous(&self, name: &str) -> bool {
+        let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
+        values.next().is_some_and(|first| values.any(|other| other != first))
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -37,12 +35,25 @@ impl Parameters {
     }
 }
 
-/// Parses a callback. `None` for an unknown status, which Twilio may add one day.
-pub(super) fn read(parameters: &Parameters, now: Timestamp) -> Result<Option<ProviderCallback>, Invalid> {
+/// The parameters that are read.
+const READ: [&str; 8] =
+    ["CallSid", "ParentCallSid", "CallStatus", "CallDuration", "Direction", "RecordingUrl", "To", "From"];
+
+/// Parses a callback. `None` for an unknown status, which Twilio may add one day, and for news of a leg: up to ten of
+/// them ring at once, and the call goes on when they end.
+pub(in crate::flows) fn read(
+    parameters: &Parameters,
+    now: Timestamp,
+) -> Result<Option<ProviderCallback>, Invalid> {
+    // In the URL of a GET, the first would be the rest of a conversation's id that has a `&` in it.
+    if let Some(name) = READ.into_iter().find(|name| parameters.is_ambiguous(name)) {
+        return Err(Invalid::new(name, "must be given once"));
+    }
     let required = |name| parameters.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
     let reference = Reference::parse(Provider::Twilio, required("CallSid")?, "CallSid")?;
     let status = required("CallStatus")?;
-    let Some(progress) = progress(status) else { return Ok(None) };
+    let is_leg = parameters.get("ParentCallSid").is_some();
+    let Some(progress) = progress(status).filter(|_| !is_leg) else { return Ok(None) };
     let known = known(parameters, progress);
     Ok(Some(ProviderCallback { reference, id: status.to_owned(), at: now, began: None, progress, known }))
 }
@@ -135,5 +146,10 @@ mod tests {
         assert_eq!(callback("CallStatus=busy").err().unwrap().field, "CallSid");
         assert_eq!(callback("CallSid=CA1").err().unwrap().field, "CallStatus");
         assert_eq!(callback("CallSid=a%23b&CallStatus=busy").err().unwrap().field, "CallSid");
+        assert_eq!(
+            callback("CallStatus=failed&CallSid=CA1&CallStatus=ringing").err().unwrap().field,
+            "CallStatus"
+        );
+        assert!(callback("CallStatus=busy&CallSid=CA1&CallStatus=busy&Digits=1&Digits=2").is_ok());
     }
 }

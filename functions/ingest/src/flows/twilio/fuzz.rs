@@ -1,11 +1,10 @@
 //! Fuzz tests of requests to the Twilio route.
 
 use adapters::http::request::Request;
+use adapters::public_url::PublicUrl;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::conversation::provider::Provider;
-use domain::conversation::provider_secret::ProviderSecret;
 use domain::shared::ids::hex;
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::{Fuzz, assert_readable, sample};
@@ -16,7 +15,6 @@ use sha2::{Digest, Sha256};
 use super::callback::{Parameters, read};
 use super::signature::Signed;
 use crate::flows::provider::Failure;
-use crate::public_url::PublicUrl;
 
 #[test]
 fn a_callback_is_a_signal_or_a_field_is_named() {
@@ -37,7 +35,6 @@ fn a_callback_is_a_signal_or_a_field_is_named() {
 /// Input lines: URL, form, signature.
 #[test]
 fn only_what_twilio_has_signed_is_verified() {
-    let token = ProviderSecret::parse(Provider::Twilio, "12345").unwrap();
     let split = |text: &str| {
         let mut lines = text.splitn(3, '\n').map(str::to_owned);
         Some((lines.next()?, Parameters::of_form(lines.next()?.as_bytes()), lines.next()?))
@@ -51,7 +48,7 @@ fn only_what_twilio_has_signed_is_verified() {
             format!("{url}{}", super::signature::canonical_parameters(&form.0))
         };
         let same = content(&url, &form) == content(&genuine.0, &genuine.1) && signature == genuine.2;
-        let verified = Signed::Form(form).verify(&token, &[url], Some(&signature)).is_ok();
+        let verified = Signed::Form(form).verify(TOKEN, &[url], Some(&signature)).is_ok();
         assert_eq!(verified, same);
     });
 }
@@ -73,10 +70,9 @@ fn is_believed(method: &str, [query, content_type, signature, body]: [&str; 4]) 
     event.headers.insert("content-type", content_type.parse().ok()?);
     event.headers.insert("x-twilio-signature", signature.parse().ok()?);
     event.body = Some(body.to_owned());
-    let (url, token) =
-        (PublicUrl::parse("https://api.example.com"), ProviderSecret::parse(Provider::Twilio, TOKEN));
+    let url = PublicUrl::parse("https://api.example.com").unwrap();
     let request = Request::read(event).ok()?;
-    let verified = super::verify(&url.unwrap(), &sample::account(), &token.unwrap(), &request);
+    let verified = super::verify(&url, &sample::account(), TOKEN, &request);
     Some(!matches!(verified, Err(Failure::Refused(_))))
 }
 

@@ -1,7 +1,7 @@
 //! Twilio's status callbacks for calls.
 //! <https://www.twilio.com/docs/voice/api/call-resource#statuscallback>
 
-mod callback;
+pub(in crate::flows) mod callback;
 #[cfg(test)]
 mod fuzz;
 mod signature;
@@ -9,13 +9,13 @@ mod signature;
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
+use adapters::public_url::PublicUrl;
 use domain::conversation::provider::Provider;
-use domain::conversation::provider_secret::ProviderSecret;
 use domain::shared::ids::{AccountId, ConversationId};
+use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
 
-use super::provider::{CallbackFlow, Effect, Failure, log_failure};
-use crate::public_url::PublicUrl;
+use super::provider::{CallbackFlow, Effect, Failure, Refusal, log_failure};
 
 /// `POST` and `GET /v1/flows/twilio/{account_id}`.
 pub(crate) async fn run(
@@ -25,11 +25,19 @@ pub(crate) async fn run(
     now: Timestamp,
 ) -> Result<Reply, Problem> {
     let Some(public_url) = public_url else {
+        log_failure(Provider::Twilio, request, &Refusal::NoPublicUrl.into());
         let detail = "Twilio's callbacks cannot be verified: the stack's parameter PublicUrl is not set.";
         return Err(Problem::unavailable("not_configured", detail));
     };
     let effect = receive(flow, public_url, request, now).await;
     effect.map(Effect::reply).map_err(|failure| {
+        let failure = match failure {
+            // Twilio has signed the URL of a tunnel or a proxy, which we are not told.
+            Failure::Refused(Refusal::WrongSignature) if public_url.is_of_this_machine() => {
+                Refusal::NoPublicUrl.into()
+            }
+            other => other,
+        };
         log_failure(Provider::Twilio, request, &failure);
         failure.into()
     })
@@ -42,18 +50,36 @@ async fn receive(
     now: Timestamp,
 ) -> Result<Effect, Failure> {
     let (account, token) = flow.account(Provider::Twilio, request).await?;
-    let parameters = verify(public_url, &account, &token, request)?;
-    // Twilio signs the URL, so its query can be trusted.
-    let conversation = request.query_value("conversation_id").map(ConversationId::parse).transpose()?;
+    // Twilio signs the URL, so its query can be trusted. Checked first, since a URL that is not ASCII is signed in another
+    // spelling than it arrives in.
+    let conversation = conversation_of(request)?;
+    let parameters = verify(public_url, &account, token.reveal(), request)?;
     let callback = callback::read(&parameters, now)?;
     flow.receive(&account, callback.as_ref(), conversation.as_ref()).await
+}
+
+/// The conversation that the callback's URL names.
+fn conversation_of(request: &Request) -> Result<Option<ConversationId>, Invalid> {
+    const NAME: &str = "conversation_id";
+    let mut after = request.query().iter().skip_while(|(name, _)| name != NAME);
+    let Some((_, id)) = after.next() else { return Ok(None) };
+    // Of a GET, Twilio's own parameters follow. Others are the rest of an id that has a `&` in it.
+    let is_twilios = |name: &str| name.starts_with(|first: char| first.is_ascii_uppercase());
+    let is_get = request.route().starts_with("GET ");
+    if after.any(|(name, _)| name == NAME || is_get && !is_twilios(name)) {
+        return Err(Invalid::new(
+            NAME,
+            "must be given once, as the last parameter before Twilio's, without & or =",
+        ));
+    }
+    ConversationId::parse(id.as_str()).map(Some)
 }
 
 /// Verifies the signature, and returns the callback's parameters.
 fn verify(
     public_url: &PublicUrl,
     account: &AccountId,
-    token: &ProviderSecret,
+    token: &str,
     request: &Request,
 ) -> Result<callback::Parameters, Failure> {
     let body = signature::Signed::of(request)?;
@@ -63,4 +89,57 @@ fn verify(
     let urls = public_url.spellings(&format!("/v1/flows/twilio/{account}{mark}{query}"));
     body.verify(token, &urls, request.header("x-twilio-signature"))?;
     Ok(body.parameters()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+
+    use super::*;
+
+    fn conversation(method: &str, query: &str) -> Result<Option<String>, Invalid> {
+        let mut event = ApiGatewayV2httpRequest::default();
+        event.route_key = Some(format!("{method} /v1/flows/twilio/{{account_id}}"));
+        event.raw_query_string = Some(query.to_owned());
+        let id = conversation_of(&Request::read(event).unwrap())?;
+        Ok(id.map(|id| id.as_str().to_owned()))
+    }
+
+    #[test]
+    fn the_url_of_a_get_names_a_conversation_and_nothing_else() {
+        for (query, expected) in [
+            ("conversation_id=c-1&CallSid=CA1&CallStatus=ringing", Some("c-1")),
+            ("tenant=5&conversation_id=c-1&CallSid=CA1&SipHeader_X-a=1", Some("c-1")),
+            ("CallSid=CA1&CallStatus=ringing", None),
+            ("", None),
+        ] {
+            assert_eq!(conversation("GET", query).unwrap().as_deref(), expected, "{query}");
+        }
+        for query in [
+            "conversation_id=a%26b&CallSid=CA1",
+            "conversation_id=a%3Db&CallSid=CA1",
+            "conversation_id=a=b&CallSid=CA1",
+            "conversation_id=a&b&CallSid=CA1",
+            "conversation_id=a&b=c&CallSid=CA1",
+            "conversation_id=a&&b&CallSid=CA1",
+            "conversation_id=a&conversation_id=b&CallSid=CA1",
+            "conversation_id=&CallSid=CA1",
+            "conversation_id=.&CallSid=CA1",
+            "conversation_id=..",
+        ] {
+            assert_eq!(conversation("GET", query).unwrap_err().field, "conversation_id", "{query}");
+        }
+    }
+
+    /// Whatever Twilio signs of such a URL, the reason is the id.
+    #[test]
+    fn an_id_that_is_not_ascii_is_named() {
+        for id in ["%C3%A4", "\u{e4}", "c-%F0%9F%98%80", "c-\u{1f600}", "%ED%A0%BD", "%FF", "c%201", "c+1"] {
+            for method in ["GET", "POST"] {
+                let refused = conversation(method, &format!("conversation_id={id}")).unwrap_err();
+                let rule = "conversation_id must be 1 to 128 ASCII letters, digits";
+                assert!(refused.to_string().starts_with(rule), "{method} {id}: {refused}");
+            }
+        }
+    }
 }
