@@ -194,3 +194,33 @@ impl<'de> Deserialize<'de> for Fields {
         deserializer.deserialize_map(Object)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// UTF-16's own rule for half pairs, from the standard library.
+        #[test]
+        fn half_pairs_become_what_utf_16_makes_of_them(
+            units in prop::collection::vec(prop_oneof![
+                Just(0xD83Du16), Just(0xDC4Bu16), Just(u16::from(b'\\')), Just(u16::from(b'u')), any::<u16>(),
+            ], 0..12),
+        ) {
+            let escaped: String = units.iter().map(|unit| match unit {
+                0x5C => "\\\\".to_owned(),
+                0x75 => "u".to_owned(),
+                unit => format!("\\u{unit:04x}"),
+            }).collect();
+            let text: String = serde_json::from_str(&readable(format!("\"{escaped}\"").as_bytes())).unwrap();
+            prop_assert_eq!(text, String::from_utf16_lossy(&units));
+        }
+
+        #[test]
+        fn what_is_sound_is_not_copied(text in "[^\\\\\u{feff}]*") {
+            prop_assert!(matches!(readable(text.as_bytes()), Cow::Borrowed(same) if same == text));
+        }
+    }
+}
