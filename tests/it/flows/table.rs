@@ -95,7 +95,7 @@ async fn every_type_of_daily_makes_its_event() {
 
 /// Up to ten legs ring, the rest are hung up; each has callbacks of its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn row_48_a_child_leg_of_a_call_ends_nothing_and_tells_nothing() {
+async fn row_52_a_child_leg_of_a_call_ends_nothing_and_tells_nothing() {
     let scene = Scene::set(World::start().await).await;
     scene.twilio.call("in-progress").await;
     let before = scene.record().await;

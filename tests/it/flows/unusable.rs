@@ -23,7 +23,7 @@ const CARRIED: [&str; 3] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_47_a_hangup_carries_what_is_json_byte_for_byte_but_half_pairs() {
+async fn row_51_a_hangup_carries_what_is_json_byte_for_byte_but_half_pairs() {
     for mark in ["", "\u{feff}"] {
         let scene = Scene::set(World::start().await).await;
         let body = format!(r#"{mark}{{"conversation_id":"c-1","conversation_status":"COMPLETED",{VALUES}}}"#);
@@ -38,7 +38,7 @@ async fn row_47_a_hangup_carries_what_is_json_byte_for_byte_but_half_pairs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_47_an_event_of_the_bus_with_half_a_pair_is_taken() {
+async fn row_51_an_event_of_the_bus_with_half_a_pair_is_taken() {
     let scene = Scene::set(World::start().await).await;
     let event = format!(
         r#"{{"id":"e-1","source":"\ud83d","detail-type":"conversation.ended","detail":{{"account_id":"{}","conversation_id":"c-1","conversation_status":"FAILED",{VALUES}}}}}"#,
@@ -52,7 +52,7 @@ async fn row_47_an_event_of_the_bus_with_half_a_pair_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_47_a_webhook_of_daily_ends_its_conversation_whatever_is_in_fields_that_are_not_used() {
+async fn row_51_a_webhook_of_daily_ends_its_conversation_whatever_is_in_fields_that_are_not_used() {
     let end = Daily::ended_by;
     for body in [
         end(r#","note":"\ud83d""#, r#","meeting_id":"\ud83d""#),
@@ -72,7 +72,7 @@ async fn row_47_a_webhook_of_daily_ends_its_conversation_whatever_is_in_fields_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_47_dailys_timestamp_may_be_in_milliseconds() {
+async fn row_51_dailys_timestamp_may_be_in_milliseconds() {
     let scene = Scene::set(World::start().await).await;
     let (timestamp, body) = (format!("{}000", scene.daily.now), Daily::ended_by("", ""));
     let signature = sign_for_daily(&scene.daily.secret, &timestamp, &body);

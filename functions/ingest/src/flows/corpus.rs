@@ -64,7 +64,7 @@ fn carried(stated: Result<Stated, Invalid>) -> String {
 }
 
 #[test]
-fn row_47_what_a_platform_sends_is_passed_on_or_refused_by_the_true_rule() {
+fn row_51_what_a_platform_sends_is_passed_on_or_refused_by_the_true_rule() {
     check("inbound/platform", |body| {
         let mut event = ApiGatewayV2httpRequest::default();
         event.body = Some(STANDARD.encode(body));
@@ -80,7 +80,7 @@ fn row_47_what_a_platform_sends_is_passed_on_or_refused_by_the_true_rule() {
 }
 
 #[test]
-fn row_47_what_the_bus_brings_is_passed_on_or_refused_by_the_true_rule() {
+fn row_51_what_the_bus_brings_is_passed_on_or_refused_by_the_true_rule() {
     check("inbound/platform", |body| {
         let detail = String::from_utf8_lossy(body).replacen('{', r#"{"account_id":"acc_1","#, 1);
         // The bus brings only what is JSON, without a byte order mark.
@@ -91,7 +91,7 @@ fn row_47_what_the_bus_brings_is_passed_on_or_refused_by_the_true_rule() {
 }
 
 #[test]
-fn row_47_a_webhook_of_daily_is_read_by_the_fields_that_are_used() {
+fn row_51_a_webhook_of_daily_is_read_by_the_fields_that_are_used() {
     check("inbound/daily", |body| {
         Some(described(daily::callback::read(body, NOW), |callback| {
             let began = callback.began.map(|at| format!(" began={}", at.as_millis())).unwrap_or_default();
@@ -101,7 +101,7 @@ fn row_47_a_webhook_of_daily_is_read_by_the_fields_that_are_used() {
 }
 
 #[test]
-fn row_47_a_callback_of_twilio_is_read_by_the_fields_that_are_used() {
+fn row_51_a_callback_of_twilio_is_read_by_the_fields_that_are_used() {
     check("inbound/twilio", |body| {
         let is_json = body.contains(&b'{');
         let parameters = if is_json { Parameters::of_json(body) } else { Ok(Parameters::of_form(body)) };
@@ -130,7 +130,7 @@ fn described(
 }
 
 #[tokio::test]
-async fn row_48_the_end_of_a_leg_is_not_the_end_of_the_conversation() {
+async fn row_52_the_end_of_a_leg_is_not_the_end_of_the_conversation() {
     let mut differ = Vec::new();
     for [what, types, expected] in corpus::<3>("inbound/legs") {
         let [what, types, expected] =

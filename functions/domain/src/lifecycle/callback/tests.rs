@@ -195,7 +195,7 @@ fn ended(began: u64, at: u64) -> ProviderCallback {
 
 /// c-1's meeting ends at 1,100 s, which is received at 1,105; the next one began at 1,102.
 #[tokio::test]
-async fn row_48_a_meeting_that_began_before_word_of_the_last_ones_end_is_the_next_conversations() {
+async fn row_52_a_meeting_that_began_before_word_of_the_last_ones_end_is_the_next_conversations() {
     for linked_at in [1101, 1103, 1106, 1150] {
         let world = World::new(); // at 1,000 s
         world.name("c-1").await;
@@ -224,7 +224,7 @@ async fn row_48_a_meeting_that_began_before_word_of_the_last_ones_end_is_the_nex
 }
 
 #[tokio::test]
-async fn row_48_where_the_platform_ended_a_conversation_its_time_counts() {
+async fn row_52_where_the_platform_ended_a_conversation_its_time_counts() {
     let world = World::new();
     world.name("c-1").await;
     world.clock.advance(Duration::from_secs(90));
@@ -247,7 +247,7 @@ async fn row_48_where_the_platform_ended_a_conversation_its_time_counts() {
 
 /// A provider's clock that is ahead, or garbage, must not keep the room for a conversation that is over.
 #[tokio::test]
-async fn row_48_an_end_in_the_future_has_happened_now() {
+async fn row_52_an_end_in_the_future_has_happened_now() {
     let world = World::new();
     world.name("c-1").await;
     world.clock.advance(Duration::from_secs(100));
@@ -261,7 +261,7 @@ async fn row_48_an_end_in_the_future_has_happened_now() {
 const OUT: &str = r#"{"calling_type":"OUTBOUND","to_mobile_number":"+1"}"#;
 
 #[tokio::test]
-async fn row_48_a_leg_that_failed_tells_its_numbers_only_if_no_other_is_answered() {
+async fn row_52_a_leg_that_failed_tells_its_numbers_only_if_no_other_is_answered() {
     for (answered, kind, number) in
         [(true, EventKind::Completed, "\"+2\""), (false, EventKind::Failed, "\"+1\"")]
     {
@@ -282,7 +282,7 @@ async fn row_48_a_leg_that_failed_tells_its_numbers_only_if_no_other_is_answered
 }
 
 #[tokio::test]
-async fn row_48_a_transfer_does_not_bring_its_number() {
+async fn row_52_a_transfer_does_not_bring_its_number() {
     let world = World::new();
     world.name("c-1").await;
     receive(&world, &leg(CallProgress::Answered, 1001, r#"{"calling_type":"INBOUND"}"#)).await;

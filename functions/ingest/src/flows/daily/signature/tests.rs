@@ -27,7 +27,7 @@ fn the_vector_is_met_for_five_minutes() {
 
 /// The unit is documented nowhere; the signature covers the text as it came.
 #[test]
-fn row_47_a_timestamp_may_be_in_seconds_or_milliseconds() {
+fn row_51_a_timestamp_may_be_in_seconds_or_milliseconds() {
     for (timestamp, expected) in [
         ("1756720062", Ok(())),
         ("1756720062000", Ok(())),
