@@ -22,7 +22,8 @@ use domain::delivery::received::Receipt;
 use domain::delivery::received::Received;
 use domain::delivery::request::WebhookRequest;
 use domain::delivery::request::WebhookSender;
-use domain::destination::store::DestinationStore;
+use domain::destination::store::{DestinationStore, Stored};
+use domain::destination::target_url::TargetUrl;
 use domain::event::kind::EventKind;
 use domain::lifecycle::complete::{Complete, Completion};
 use domain::lifecycle::provider_callback::Ending;
@@ -207,9 +208,10 @@ async fn a_first_try_success_costs_two_writes_of_four_units_and_its_share_of_one
     let mut batch = Vec::new();
     for number in 0..BATCH {
         let mut destination = sample::destination(&format!("dst_{number:016x}"));
+        destination.url = TargetUrl::from_stored(&format!("https://example.com/{number}")).unwrap();
         destination.secrets =
             sample::secrets().encrypt(&destination.encryption_context(), &vault).await.unwrap();
-        assert_eq!(destinations.put(&destination, None).await.unwrap(), Saved::Yes);
+        assert_eq!(destinations.put(&destination, None).await.unwrap(), Stored::Yes);
         let delivery_id = DeliveryId::of(&event.id, &destination.id);
         let delivery = domain::delivery::record::Delivery {
             id: delivery_id,

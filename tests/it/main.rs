@@ -16,6 +16,7 @@ mod contracts;
 mod cost;
 mod deployment;
 mod described;
+mod destinations;
 mod documents;
 mod durability;
 mod faults;

@@ -86,6 +86,7 @@ impl Form {
         now: Timestamp,
         vault: &impl Vault,
     ) -> Result<Destination, Problem> {
+        let moved = self.url.as_ref().is_some_and(|url| !url.has_origin_of(&loaded.url));
         let mut changed = loaded.touched(now);
         fn set<T>(field: &mut T, given: Option<T>) {
             if let Some(given) = given {
@@ -97,12 +98,30 @@ impl Form {
         set(&mut changed.request_type, self.request_type);
         set(&mut changed.status, self.status);
         set(&mut changed.events, self.events);
+        let stored = &changed.secrets.header_names;
+        if moved {
+            // A value is the secret of the server that it was set for, and whoever changes the URL need not know it.
+            require_values(self.headers.as_ref(), stored)?;
+        }
         let Some(headers) = self.headers else { return Ok(changed) };
         let mut secrets = changed.decrypt_secrets(vault).await?;
         secrets.headers = headers.unmask(&secrets.headers)?;
         changed.secrets = secrets.encrypt(&changed.encryption_context(), vault).await?;
         Ok(changed)
     }
+}
+
+/// Refuses to keep stored values of headers, by their names.
+fn require_values(given: Option<&ExtraHeaders>, stored: &[String]) -> Result<(), Invalid> {
+    let kept: Vec<&str> = match given {
+        Some(given) => given.masked().collect(),
+        None => stored.iter().map(String::as_str).collect(),
+    };
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let rule = "must be given with their values again, because the URL's scheme, host or port changes";
+    Err(Invalid::new("headers", format!("{rule}: {}", kept.join(", "))))
 }
 
 fn read_headers(given: JsonObject) -> Result<ExtraHeaders, Invalid> {

@@ -8,7 +8,7 @@ use adapters::http::request::Request;
 use adapters::telemetry::readable;
 use domain::destination::record::Destination;
 use domain::destination::signature::SigningSecret;
-use domain::destination::store::{DestinationStore, Destinations};
+use domain::destination::store::{DestinationStore, Destinations, Stored};
 use domain::shared::ids::{AccountId, DestinationId};
 use domain::shared::invalid::Invalid;
 use domain::shared::json::JsonObject;
@@ -18,9 +18,6 @@ use http::StatusCode;
 use crate::Manage;
 use crate::form::Form;
 use crate::view::{DestinationList, DestinationView};
-
-/// Most destinations of one account: a fan-out reads every one and must finish within its function's timeout.
-const MAX_DESTINATIONS: usize = 100;
 
 /// How long both secrets stay valid after a rotation, unless the caller says otherwise.
 const DEFAULT_GRACE_HOURS: u64 = 24;
@@ -36,23 +33,18 @@ impl Manage {
         let mut fields: JsonObject = request.json()?;
         let secret = self.secret(&mut fields)?;
         let form = Form::parse(&fields, &self.addresses)?;
-        if self.destinations.of_account(account).await?.len() >= MAX_DESTINATIONS {
-            let detail = "An account can have at most 100 destinations.";
-            return Err(Problem::new(StatusCode::CONFLICT, "too_many_destinations", detail));
-        }
         let id = DestinationId::new(self.randomness.bytes());
         let now = self.clock.now();
         let destination = form.create(account.clone(), id, secret.clone(), now, &self.vault).await?;
-        let saved = self.destinations.put(&destination, None).await?;
-        // A random id is new, so a refused write repeats our own, whose answer was lost.
-        if saved == Saved::Yes || self.is_stored(&destination).await? {
-            Ok(Reply::json(
-                StatusCode::CREATED,
-                &DestinationView::new(&destination, now).with_secret(&secret),
-            ))
-        } else {
-            Err(conflict())
+        match self.destinations.put(&destination, None).await? {
+            Stored::Yes => {}
+            // A random id is new, so this refusal is of our own write, repeated because its answer was lost.
+            Stored::Conflict if self.is_stored(&destination).await? => {}
+            Stored::Conflict => return Err(conflict()),
+            Stored::Same(other) => return Err(duplicate(&other)),
+            Stored::TooMany => return Err(too_many_destinations()),
         }
+        Ok(Reply::json(StatusCode::CREATED, &DestinationView::new(&destination, now).with_secret(&secret)))
     }
 
     pub(crate) async fn list(&self, account: &AccountId) -> Result<Reply, Problem> {
@@ -110,10 +102,11 @@ impl Manage {
             let loaded = self.find(account, request).await?;
             let changed = self.apply(change, loaded.clone()).await?;
             match self.destinations.put(&changed, Some(&loaded)).await? {
-                Saved::Yes => return Ok(changed),
+                Stored::Yes => return Ok(changed),
                 // Our own write, repeated because its answer was lost.
-                Saved::Conflict | Saved::TooLarge if self.is_stored(&changed).await? => return Ok(changed),
-                Saved::Conflict | Saved::TooLarge => {} // changed or deleted concurrently: load again
+                Stored::Conflict if self.is_stored(&changed).await? => return Ok(changed),
+                Stored::Same(other) => return Err(duplicate(&other)),
+                Stored::Conflict | Stored::TooMany => {} // changed or deleted concurrently: load again
             }
         }
         Err(conflict())
@@ -137,12 +130,13 @@ impl Manage {
     }
 
     pub(crate) async fn delete(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
-        let id = id_of(request)?;
-        if self.destinations.delete(account, &id).await? {
-            Ok(Reply::empty(StatusCode::NO_CONTENT))
-        } else {
-            Err(not_found())
+        for _ in 0..MAX_CONFLICTS {
+            let loaded = self.find(account, request).await?;
+            if self.destinations.delete(&loaded).await? == Saved::Yes {
+                return Ok(Reply::empty(StatusCode::NO_CONTENT));
+            }
         }
+        Err(conflict())
     }
 
     async fn find(&self, account: &AccountId, request: &Request) -> Result<Destination, Problem> {
@@ -182,6 +176,18 @@ fn too_many_secrets() -> Problem {
     let detail = "A destination can have at most five valid secrets at once; rotate with \"grace_hours\": 0, or wait \
                   until one of them expires.";
     Problem::new(StatusCode::CONFLICT, "too_many_secrets", detail)
+}
+
+fn too_many_destinations() -> Problem {
+    let detail = "An account can have at most 100 destinations.";
+    Problem::new(StatusCode::CONFLICT, "too_many_destinations", detail)
+}
+
+fn duplicate(other: &DestinationId) -> Problem {
+    let detail = format!(
+        "The destination {other} has the same URL, request type and events, so each event would be sent there twice."
+    );
+    Problem::new(StatusCode::CONFLICT, "duplicate_destination", detail)
 }
 
 fn conflict() -> Problem {

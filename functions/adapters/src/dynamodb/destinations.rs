@@ -1,22 +1,35 @@
 //! Destinations. Their secrets stay encrypted here.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use domain::destination::record::{
     Destination, DestinationName, DestinationStatus, EventFilter, RequestType,
 };
 use domain::destination::secrets::EncryptedSecrets;
-use domain::destination::store::{DestinationStore, Destinations};
+use domain::destination::store::{DestinationStore, Destinations, MAX_DESTINATIONS, Stored};
 use domain::destination::target_url::TargetUrl;
-use domain::shared::ids::{AccountId, DestinationId};
+use domain::shared::ids::{AccountId, DestinationId, hex};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::item::{EncryptedRow, Item, from_item, key, n, to_item};
-use super::table::{Condition, Table};
+use super::table::{Condition, Table, conflict};
+use super::transaction::{Written, transact};
 
 /// Prefix of the sort keys of destinations' rows.
 const PREFIX: &str = "destination#";
+
+/// Prefix of the sort keys of the rows that each reserve a URL, a request type and events for one destination.
+const REQUESTS: &str = "requests#";
+
+/// Sort key of the row that counts an account's destinations.
+const COUNT: &str = "destinations";
 
 /// The destinations in the destinations table.
 #[derive(Clone)]
@@ -41,6 +54,11 @@ struct DestinationRow {
     updated_at: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+struct RequestsRow {
+    destination_id: DestinationId,
+}
+
 impl DestinationTable {
     /// Wraps the table with this name.
     #[must_use]
@@ -51,6 +69,14 @@ impl DestinationTable {
 
 pub(super) fn destination_key(account: &AccountId, id: &DestinationId) -> Item {
     key(account.as_str(), format!("{PREFIX}{id}"))
+}
+
+/// The key of the row that reserves what is sent to a destination.
+fn requests_key(destination: &Destination) -> Item {
+    let Destination { account_id, url, request_type, events, .. } = destination;
+    let events = serde_json::to_string(events).unwrap_or_default(); // our types always serialize
+    let requests = format!("{} {events} {}", request_type.as_ref(), url.as_url());
+    key(account_id.as_str(), format!("{REQUESTS}{}", hex(&Sha256::digest(requests))))
 }
 
 fn to_row(destination: &Destination) -> DestinationRow {
@@ -102,18 +128,93 @@ impl Destinations for DestinationTable {
     }
 }
 
-impl DestinationStore for DestinationTable {
-    async fn put(&self, destination: &Destination, loaded: Option<&Destination>) -> Result<Saved> {
-        let mut item = to_item(&to_row(destination))?;
-        item.extend(destination_key(&destination.account_id, &destination.id));
-        let condition = match loaded {
-            None => Condition::New,
-            Some(loaded) => Condition::Unchanged(vec![("updated_at", n(loaded.updated_at.as_millis()))]),
-        };
-        self.table.put_if("write a destination", item, condition).await
+impl DestinationTable {
+    /// A write that changes the number of the account's destinations; refused if it was already `below`.
+    fn count(&self, account: &AccountId, change: &str, below: u64) -> Result<TransactWriteItem> {
+        let update = Update::builder()
+            .table_name(&self.table.name)
+            .set_key(Some(key(account.as_str(), COUNT)))
+            .update_expression("ADD destinations :change")
+            .condition_expression("attribute_not_exists(destinations) OR destinations < :below")
+            .expression_attribute_values(":change", AttributeValue::N(change.to_owned()))
+            .expression_attribute_values(":below", n(below))
+            .build();
+        Ok(TransactWriteItem::builder().update(update.map_err(incomplete)?).build())
     }
 
-    async fn delete(&self, account: &AccountId, id: &DestinationId) -> Result<bool> {
-        self.table.delete("delete a destination", destination_key(account, id)).await
+    fn put_row(&self, put: PutBuilder, item: Item, condition: Condition) -> Result<TransactWriteItem> {
+        let put = condition.guard(put.table_name(&self.table.name).set_item(Some(item))).build();
+        Ok(TransactWriteItem::builder().put(put.map_err(incomplete)?).build())
+    }
+
+    fn delete_row(&self, key: Item, condition: Option<Condition>) -> Result<TransactWriteItem> {
+        let delete = Delete::builder().table_name(&self.table.name).set_key(Some(key));
+        let delete = match condition.map(Condition::expression) {
+            Some((text, values)) => delete.condition_expression(text).set_expression_attribute_values(values),
+            None => delete,
+        };
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(incomplete)?).build())
+    }
+}
+
+fn incomplete(error: BuildError) -> Unavailable {
+    Unavailable::new("write a destination", error)
+}
+
+fn unchanged(loaded: &Destination) -> Condition {
+    Condition::Unchanged(vec![("updated_at", n(loaded.updated_at.as_millis()))])
+}
+
+impl DestinationStore for DestinationTable {
+    async fn put(&self, destination: &Destination, loaded: Option<&Destination>) -> Result<Stored> {
+        let operation = "write a destination";
+        let mut item = to_item(&to_row(destination))?;
+        item.extend(destination_key(&destination.account_id, &destination.id));
+        let requests = requests_key(destination);
+        let earlier = loaded.map(requests_key).filter(|earlier| *earlier != requests);
+        let mut writes = Vec::new();
+        // The first write: if it is refused, the answer has the row that is in its way.
+        if loaded.is_none() || earlier.is_some() {
+            let mut row = to_item(&RequestsRow { destination_id: destination.id.clone() })?;
+            row.extend(requests);
+            let put = Put::builder()
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            writes.push(self.put_row(put, row, Condition::New)?);
+        }
+        writes.push(self.put_row(Put::builder(), item, loaded.map_or(Condition::New, unchanged))?);
+        if let Some(earlier) = earlier {
+            writes.push(self.delete_row(earlier, None)?);
+        }
+        if loaded.is_none() {
+            writes.push(self.count(&destination.account_id, "1", MAX_DESTINATIONS)?);
+        }
+        match transact(&self.table.client, operation, writes).await? {
+            Written::Yes => return Ok(Stored::Yes),
+            Written::Refused(row) if !row.is_empty() => {
+                let RequestsRow { destination_id } = from_item(row)?;
+                if destination_id != destination.id {
+                    return Ok(Stored::Same(destination_id));
+                }
+            }
+            // A random id is new, so what was refused is the count.
+            Written::Refused(_) if loaded.is_none() => return Ok(Stored::TooMany),
+            Written::Refused(_) | Written::TooLarge => {}
+        }
+        conflict(operation).await?;
+        Ok(Stored::Conflict)
+    }
+
+    async fn delete(&self, loaded: &Destination) -> Result<Saved> {
+        let operation = "delete a destination";
+        let destination = destination_key(&loaded.account_id, &loaded.id);
+        let writes = vec![
+            self.delete_row(destination, Some(unchanged(loaded)))?,
+            self.delete_row(requests_key(loaded), None)?,
+            self.count(&loaded.account_id, "-1", u64::MAX)?,
+        ];
+        match transact(&self.table.client, operation, writes).await? {
+            Written::Yes => Ok(Saved::Yes),
+            Written::Refused(_) | Written::TooLarge => conflict(operation).await,
+        }
     }
 }

@@ -28,7 +28,7 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    fn expression(self) -> (String, Option<Item>) {
+    pub(super) fn expression(self) -> (String, Option<Item>) {
         match self {
             Self::New => (NEW.to_owned(), None),
             Self::Unchanged(values) => {

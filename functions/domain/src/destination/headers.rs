@@ -39,6 +39,11 @@ impl ExtraHeaders {
         Ok(self)
     }
 
+    /// The names of the headers that are to keep their stored values.
+    pub fn masked(&self) -> impl Iterator<Item = &str> {
+        self.iter().filter(|(_, value)| *value == Self::MASK).map(|(name, _)| name)
+    }
+
     /// The headers in order, their names in lower case.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

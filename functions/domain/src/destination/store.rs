@@ -6,6 +6,9 @@ use crate::destination::record::Destination;
 use crate::shared::ids::{AccountId, DestinationId};
 use crate::shared::unavailable::{Result, Saved};
 
+/// Most destinations of one account: a fan-out reads every one and must finish within its function's timeout.
+pub const MAX_DESTINATIONS: u64 = 100;
+
 /// The destinations that an account's events go to.
 pub trait Destinations: Send + Sync {
     /// All destinations of the account, as currently stored, ordered by id.
@@ -22,15 +25,29 @@ pub trait Destinations: Send + Sync {
     ) -> impl Future<Output = Result<Option<Destination>>> + Send;
 }
 
-/// Stores destinations.
+/// The result of storing a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// It is stored.
+    Yes,
+    /// Another writer changed it: read it again, at once, because the table has already paused.
+    Conflict,
+    /// This destination of the account already gets the same requests: two would send every event twice.
+    Same(DestinationId),
+    /// The account has [`MAX_DESTINATIONS`].
+    TooMany,
+}
+
+/// Stores destinations. However many requests run at once, no account gets more than [`MAX_DESTINATIONS`], nor two with
+/// the same URL, request type and events.
 pub trait DestinationStore: Destinations {
     /// Stores a new destination, or a changed one if the stored one is still `loaded` (identified by `updated_at`).
     fn put(
         &self,
         destination: &Destination,
         loaded: Option<&Destination>,
-    ) -> impl Future<Output = Result<Saved>> + Send;
+    ) -> impl Future<Output = Result<Stored>> + Send;
 
-    /// Deletes a destination; false if there was none.
-    fn delete(&self, account: &AccountId, id: &DestinationId) -> impl Future<Output = Result<bool>> + Send;
+    /// Deletes a destination if the stored one is still `loaded`.
+    fn delete(&self, loaded: &Destination) -> impl Future<Output = Result<Saved>> + Send;
 }

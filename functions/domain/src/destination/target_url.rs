@@ -52,6 +52,12 @@ impl TargetUrl {
         &self.0
     }
 
+    /// Whether both lead to the same server: scheme, host and port.
+    #[must_use]
+    pub fn has_origin_of(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
+    }
+
     /// The host: the only part that may be logged.
     #[must_use]
     pub fn host(&self) -> &str {
