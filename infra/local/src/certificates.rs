@@ -16,6 +16,8 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use crate::private;
+
 /// The names under which clients reach the receiver.
 const SERVER_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
@@ -61,8 +63,8 @@ impl Authority {
             return Ok(Self { pem: fs::read_to_string(certificate)?, issuer: Issuer::new(params(), key) });
         }
         let authority = Self::new()?;
-        write_private(&key, authority.issuer.key().serialize_pem().as_bytes())?;
-        fs::write(certificate, &authority.pem)?;
+        private::write(&key, authority.issuer.key().serialize_pem().as_bytes())?;
+        private::write(&certificate, authority.pem.as_bytes())?;
         Ok(authority)
     }
 
@@ -116,16 +118,6 @@ fn params() -> CertificateParams {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     params.distinguished_name.push(DnType::CommonName, "Ringback on this machine");
     params
-}
-
-/// Writes a file that only its owner can read: an authority's key lets its holder pose as any host to every client that
-/// trusts the certificate.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    io::Write::write_all(&mut options.open(path)?, content)
 }
 
 #[cfg(test)]

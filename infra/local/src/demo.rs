@@ -36,7 +36,7 @@ pub(crate) async fn set_up(stack: &Stack, data: Option<&Path>) -> Result<Demo, E
         _ => create(stack).await?,
     };
     if let Some(file) = file {
-        std::fs::write(file, serde_json::to_vec_pretty(&demo)?)?;
+        local::private::write(&file, &serde_json::to_vec_pretty(&demo)?)?;
     }
     stack.receiver.trust(PATH, &demo.secret)?;
     Ok(demo)

@@ -1,5 +1,7 @@
 //! DynamoDB on one machine: dynoxide, on its own thread, because its calls block their thread.
 
+mod http;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -9,6 +11,7 @@ use dynoxide::Database;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::guard;
 
 /// How often expired rows are removed; AWS may take days.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -38,7 +41,7 @@ impl DynamoDb {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("dynamodb".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, database, sweeps, stopped)))?;
+            .spawn(move || runtime.block_on(serve(listener, address, database, sweeps, stopped)))?;
         Ok(Self { address, _stop: stop })
     }
 
@@ -49,13 +52,24 @@ impl DynamoDb {
     }
 }
 
-async fn serve(listener: TcpListener, database: Database, sweeps: bool, stopped: oneshot::Receiver<()>) {
+async fn serve(
+    listener: TcpListener,
+    address: SocketAddr,
+    database: Database,
+    sweeps: bool,
+    stopped: oneshot::Receiver<()>,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "dynamodb.not_served"),
     };
+    let router = guard::programs_only(http::router(database.clone()), address);
     tokio::select! {
-        () = dynoxide::server::serve_on(listener, database.clone()) => {}
+        served = axum::serve(listener, router) => {
+            if let Err(error) = served {
+                tracing::error!(%error, "dynamodb.not_served");
+            }
+        }
         () = sweep(&database), if sweeps => {}
         _ = stopped => {}
     }

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
 use crate::kms::Kms;
 use crate::lambda::trace::PassTraceOn;
+use crate::private;
 use crate::sqs::Sqs;
 
 /// The region that SDK clients name; the endpoints do not check it.
@@ -37,6 +38,9 @@ impl Endpoints {
     /// Starts the endpoints, in memory or with their data in files in this directory.
     pub async fn start(data: Option<&Path>, clock: &Clock) -> io::Result<Self> {
         let file = data.map(|data| data.join("dynamodb.sqlite"));
+        if let Some(file) = &file {
+            private::prepare_database(file)?;
+        }
         let dynamodb = DynamoDb::start(file.as_deref(), clock)?;
         let (listener, sqs_url) = listen().await?;
         let sqs = open_sqs(data, clock)?;
@@ -98,7 +102,11 @@ pub async fn clients(variables: &BTreeMap<String, String>, loader: ConfigLoader)
 
 fn open_sqs(data: Option<&Path>, clock: &Clock) -> io::Result<Sqs> {
     match data {
-        Some(data) => Sqs::open(data.join("sqs.sqlite"), clock.clone()).map_err(io::Error::other),
+        Some(data) => {
+            let file = data.join("sqs.sqlite");
+            private::prepare_database(&file)?;
+            Sqs::open(file, clock.clone()).map_err(io::Error::other)
+        }
         None => Ok(Sqs::in_memory(clock.clone())),
     }
 }

@@ -11,7 +11,6 @@ use adapters::sender::CertificateDer;
 use adapters::system::{SystemClock, SystemRandomness};
 use destinations::Manage;
 use dispatch::Dispatch;
-use domain::destination::egress::EgressPolicy;
 use ingest::Ingest;
 use lambda_runtime::{LambdaEvent, service_fn};
 use query::Query;
@@ -31,9 +30,6 @@ const MAX_PROCESSES: usize = 10;
 
 /// The local stack's own program.
 const PROGRAM: &str = "ringback";
-
-/// Allows destinations on this machine. No binary that Lambda runs can be given this policy.
-pub const EGRESS_POLICY: EgressPolicy = EgressPolicy::PublicAndLoopback;
 
 /// How functions run.
 pub enum RunMode {
@@ -195,7 +191,7 @@ impl Launcher<'_> {
 /// Reads the configuration and allows destinations on this machine.
 fn destinations_config(vars: &impl Vars) -> Result<destinations::Config, ConfigError> {
     let mut config = destinations::Config::read(vars)?;
-    config.addresses = EGRESS_POLICY;
+    config.addresses = config.addresses.and_loopback();
     Ok(config)
 }
 
@@ -205,8 +201,8 @@ fn dispatch_config(
     authority: CertificateDer<'static>,
 ) -> Result<dispatch::Config, ConfigError> {
     let mut config = dispatch::Config::read(vars)?;
-    config.addresses = EGRESS_POLICY;
-    config.trusted_certificates = vec![authority];
+    config.addresses = config.addresses.and_loopback();
+    config.trusted_certificates.push(authority);
     Ok(config)
 }
 

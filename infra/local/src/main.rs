@@ -22,8 +22,8 @@ struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Port of the API; the example receiver takes the next one; 0 takes any two free ports
-    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u16).range(..=65534))]
+    /// Port of the API; the example receiver and Lambda's own API take the next two; 0 takes any three free ports
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u16).range(..=65533))]
     port: u16,
 
     /// Do not print attempts and deferred deliveries
@@ -84,7 +84,7 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
     } else {
         RunMode::InProcess
     };
-    let ports = if arguments.port == 0 { [0, 0] } else { [arguments.port, arguments.port + 1] };
+    let ports = if arguments.port == 0 { [0; 3] } else { [0, 1, 2].map(|next| arguments.port + next) };
     let options = Options {
         data: arguments.data.clone(),
         ports,
@@ -115,7 +115,8 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 /// Writes one `NAME=value` line for each variable.
 fn write_environment(file: &Path, environment: &BTreeMap<String, String>) -> Result<(), Error> {
     let lines: String = environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-    std::fs::write(file, lines).map_err(|error| format!("cannot write {}: {error}", file.display()).into())
+    local::private::write(file, lines.as_bytes())
+        .map_err(|error| format!("cannot write {}: {error}", file.display()).into())
 }
 
 /// The directory of this program, where cargo also puts the functions.

@@ -11,6 +11,7 @@ use crate::demo::Demo;
 pub(crate) fn welcome(stack: &Stack, demo: &Demo, data: Option<&Path>) {
     let api = stack.url("");
     let receiver = stack.receiver.url("");
+    let lambda = format!("http://{}", stack.lambda);
     let Demo { api_key: key, account_id: account, .. } = demo;
     let [dynamodb, sqs] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"]
         .map(|name| stack.environment.get(name).map_or("", String::as_str));
@@ -24,6 +25,7 @@ pub(crate) fn welcome(stack: &Stack, demo: &Demo, data: Option<&Path>) {
   API key    {key}
   Account    {account}
   Receiver   {receiver}  (plays the customer's endpoint)
+  Lambda     {lambda}  (invokes functions directly; not for the tunnel that makes the API public)
   DynamoDB   {dynamodb}
   SQS        {sqs}
   Data       {data}
@@ -59,7 +61,9 @@ pub(crate) fn error(error: &(dyn std::error::Error + 'static)) {
     let cause = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(": ")) };
     eprintln!("ringback: {error}{cause}");
     if error.is::<local::stack::PortUnavailable>() {
-        eprintln!("Choose another port with --port N: the API takes N, the example receiver N + 1.");
+        eprintln!(
+            "Choose another port with --port N: the API takes N, the example receiver N + 1, Lambda's own API N + 2."
+        );
     }
 }
 

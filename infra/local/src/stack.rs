@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use adapters::aws::Clients;
 use adapters::function::Error;
@@ -17,21 +17,24 @@ use crate::certificates::Authority;
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::functions::{Launcher, RunMode};
-use crate::kms::Kms;
+use crate::guard;
+use crate::kms::{KEY_FILE, Kms};
 use crate::lambda::front;
 use crate::lambda::function::{Deployed, Functions};
+use crate::lambda::invoke_api;
 use crate::lambda::mapping::Mapping;
 use crate::lambda::schedule::Schedule;
+use crate::private;
 use crate::provision::{Resources, provision};
 use crate::receiver::Receiver;
-use crate::template::{Parameters, Template};
+use crate::template::{Parameters, Template, TemplateError};
 
 /// How to start the stack.
 pub struct Options {
     /// The directory that keeps tables, queues, keys and certificates; `None` keeps them in memory.
     pub data: Option<PathBuf>,
-    /// The ports of the API and of the receiver; 0 takes any free port.
-    pub ports: [u16; 2],
+    /// The ports of the API, of the receiver and of Lambda's own API; 0 takes any free port.
+    pub ports: [u16; 3],
     /// The clock of everything in the stack.
     pub clock: Clock,
     /// How functions run.
@@ -46,6 +49,8 @@ pub struct Options {
 pub struct Stack {
     /// The API's address.
     pub api: SocketAddr,
+    /// The address of Lambda's own API, which invokes functions directly. Not the API's, which a tunnel may make public.
+    pub lambda: SocketAddr,
     /// The example receiver.
     pub receiver: Receiver,
     /// The queues, tables and keys.
@@ -61,13 +66,27 @@ pub struct Stack {
     _endpoints: Endpoints,
     /// The tasks of mappings and schedules, which invoke functions.
     invokers: Vec<JoinHandle<()>>,
-    front: JoinHandle<()>,
+    servers: [JoinHandle<()>; 2],
     stop: watch::Sender<bool>,
 }
 
 /// The maximum number of concurrent invocations for one queue, whatever the template allows: more would share the same
 /// few cores, and each would be too slow for its time limits.
 const MAX_CONCURRENCY: usize = 50;
+
+/// Parameters that nothing on one machine obeys.
+const ONLY_ON_AWS: [&str; 10] = [
+    "AlarmTopicArn",
+    "Architecture",
+    "CertificateArn",
+    "DispatchMemory",
+    "DomainName",
+    "EventBusName",
+    "KmsKeyArn",
+    "LogLevel",
+    "LogRetentionDays",
+    "Stage",
+];
 
 /// A port that the stack cannot listen on, mostly because another program uses it.
 #[derive(Debug, thiserror::Error)]
@@ -80,23 +99,30 @@ pub struct PortUnavailable {
 impl Stack {
     /// Starts everything, and returns once the API accepts requests.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { data, ports: [api_port, receiver_port], clock, run_mode, mut parameters, invokes } =
-            options;
+        let Options { data, ports, clock, run_mode, parameters, invokes } = options;
+        let [api_port, receiver_port, lambda_port] = ports;
         let api = listen(api_port).await?;
         let receiver = listen(receiver_port).await?;
+        let lambda = listen(lambda_port).await?;
         let authority = match &data {
             Some(directory) => {
-                std::fs::create_dir_all(directory)?;
-                Authority::load_or_create(directory)?
+                private::create_directory(directory, KEY_FILE)
+                    .map_err(|cause| in_directory(directory, &cause))?;
+                Authority::load_or_create(directory).map_err(|cause| in_directory(directory, &cause))?
             }
             None => Authority::new()?,
         };
         let receiver = Receiver::start(receiver, authority.server_config()?, clock.clone())?;
-        let endpoints = Endpoints::start(data.as_deref(), &clock).await?;
+        let endpoints = Endpoints::start(data.as_deref(), &clock).await;
+        let endpoints = match &data {
+            Some(directory) => endpoints.map_err(|cause| in_directory(directory, &cause))?,
+            None => endpoints?,
+        };
         let clients = endpoints.clients().await;
         let address = api.local_addr()?;
-        parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://{address}"));
-        let template = Template::read(&parameters)?;
+        let own = Parameters::from([("PublicUrl".to_owned(), format!("http://{address}"))]);
+        let template = Template::read_with(&parameters, &own)?;
+        check(&parameters)?;
         let resources = provision(&template, &clients.sqs, &clients.dynamodb).await?;
         let mut environment = endpoints.variables();
         for function in &template.functions {
@@ -121,10 +147,17 @@ impl Stack {
                 invokers.push(tokio::spawn(schedule.run(stopped.clone())));
             }
         }
-        let router = front::router(&template.routes, &functions)?;
-        let front = tokio::spawn(serve(api, router, stopped));
+        let public_url = environment.get("PUBLIC_URL").map_or("", String::as_str);
+        let router = guard::api(front::router(&template.routes, &functions)?, address, public_url);
+        let lambda_address = lambda.local_addr()?;
+        let invoke_api = guard::programs_only(invoke_api::router(functions.clone()), lambda_address);
+        let servers = [
+            tokio::spawn(serve(api, router, stopped.clone())),
+            tokio::spawn(serve(lambda, invoke_api, stopped)),
+        ];
         Ok(Self {
             api: address,
+            lambda: lambda_address,
             receiver,
             resources,
             clients,
@@ -133,7 +166,7 @@ impl Stack {
             functions,
             _endpoints: endpoints,
             invokers,
-            front,
+            servers,
             stop,
         })
     }
@@ -142,6 +175,12 @@ impl Stack {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.api)
+    }
+
+    /// The URL of a function at Lambda's own API.
+    #[must_use]
+    pub fn invoke_url(&self, function: &str) -> String {
+        format!("http://{}/2015-03-31/functions/{function}/invocations", self.lambda)
     }
 
     /// Invokes a function directly, as a caller that IAM allows could.
@@ -166,12 +205,30 @@ impl Stack {
         for invoker in self.invokers {
             let _ = invoker.await; // an error means that it panicked, so it has ended too
         }
-        self.front.abort();
+        self.servers.iter().for_each(JoinHandle::abort);
     }
 }
 
 fn text(value: &Value, field: &str) -> Result<String, Error> {
     Ok(value[field].as_str().ok_or_else(|| format!("{field} is missing in {value}"))?.to_owned())
+}
+
+/// Says which directory the data cannot be kept in.
+fn in_directory(directory: &Path, cause: &dyn std::error::Error) -> Error {
+    format!("cannot keep data in {}: {cause}", directory.display()).into()
+}
+
+/// Refuses parameters that this machine cannot obey, so that none is given in vain.
+fn check(parameters: &Parameters) -> Result<(), TemplateError> {
+    if let Some(name) = parameters.keys().find(|name| ONLY_ON_AWS.contains(&name.as_str())) {
+        return Err(TemplateError::of(name, "has no effect on one machine; only a deployment obeys it"));
+    }
+    let concurrency = parameters.get("MaximumConcurrency").and_then(|given| given.parse::<usize>().ok());
+    if concurrency.is_some_and(|given| given > MAX_CONCURRENCY) {
+        let rule = format!("must be at most {MAX_CONCURRENCY} on one machine");
+        return Err(TemplateError::of("MaximumConcurrency", rule));
+    }
+    Ok(())
 }
 
 async fn listen(port: u16) -> Result<TcpListener, PortUnavailable> {
@@ -232,3 +289,6 @@ fn schedules(template: &Template, functions: &Functions) -> Result<Vec<Schedule>
 fn function<'a>(functions: &'a Functions, id: &str) -> Result<&'a Deployed, Error> {
     functions.get(id).ok_or_else(|| format!("there is no function {id}").into())
 }
+
+#[cfg(test)]
+mod tests;

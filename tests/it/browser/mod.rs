@@ -4,6 +4,7 @@
 //! If `AXE_CORE` names the file of axe-core, every view is also checked for accessibility.
 
 mod driver;
+mod foreign;
 mod picture;
 mod story;
 

@@ -17,11 +17,11 @@ use domain::delivery::received::Received;
 use domain::delivery::record::DeliveryStatus;
 use domain::delivery::request::WebhookRequest;
 use domain::delivery::request::WebhookSender;
+use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock as _;
 use domain::shared::ids::DeliveryId;
 use futures_util::future::BoxFuture;
 use local::endpoints::clients;
-use local::functions::EGRESS_POLICY;
 use local::lambda::function::{Function, InvokeError};
 use local::receiver::Answer;
 use serde_json::{Value, json};
@@ -93,7 +93,7 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
         LedgerTable::new(aws.dynamodb.clone(), log.clone(), Retention::read(variables).unwrap()),
         ContextTables::new(aws.dynamodb.clone(), destinations, log, Arc::clone(&clock)),
         KmsDecryptor::new(aws.kms, variables["SECRETS_KEY_ARN"].clone(), Arc::clone(&clock)),
-        Panics(HttpSender::new(EGRESS_POLICY, &[certificate]).unwrap()),
+        Panics(HttpSender::new(EgressPolicy::PublicAndLoopback, &[certificate]).unwrap()),
         Queue::new(aws.sqs.clone(), site.queue_url(DELIVERIES).to_owned()),
         Arc::default(),
         clock,

@@ -39,7 +39,8 @@ async fn a_record_of_the_bus_is_carried_byte_for_byte() {
         "\"conversation_id\"",
         &format!("\"conversation_transcript\":{transcript},\"conversation_id\""),
     );
-    scene.world.post("/2015-03-31/functions/Ingest/invocations", event).await;
+    let url = scene.world.stack.invoke_url("Ingest");
+    scene.world.http.post(url).body(event).send().await.unwrap();
     scene.event().await;
     let requests = scene.world.stack.receiver.received("/hooks");
     let payload = String::from_utf8(requests[0].payload.clone().unwrap().to_vec()).unwrap();

@@ -71,15 +71,13 @@ impl World {
         self.clock.now_ms()
     }
 
-    /// Sends a request to the API without a key.
-    pub(crate) async fn post(&self, path: &str, body: String) -> StatusCode {
-        self.http.post(self.stack.url(path)).body(body).send().await.unwrap().status()
-    }
-
     /// Invokes a function without waiting for its answer, as a bus or a schedule does.
     pub(crate) async fn invoke_async(&self, function: &str, event: &Value) -> StatusCode {
-        let url = self.stack.url(&format!("/2015-03-31/functions/{function}/invocations"));
-        let request = self.http.post(url).header("x-amz-invocation-type", "Event").body(event.to_string());
+        let request = self
+            .http
+            .post(self.stack.invoke_url(function))
+            .header("x-amz-invocation-type", "Event")
+            .body(event.to_string());
         request.send().await.unwrap().status()
     }
 
@@ -191,7 +189,7 @@ fn options_with(clock: Clock, parameters: &[(&str, &str)]) -> Options {
     let unlimited = [("ApiRateLimit", "0")];
     let parameters = unlimited.iter().chain(parameters);
     let parameters = parameters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Options { data: None, ports: [0, 0], clock, run_mode: RunMode::InProcess, parameters, invokes: true }
+    Options { data: None, ports: [0; 3], clock, run_mode: RunMode::InProcess, parameters, invokes: true }
 }
 
 /// The folder with this workspace's programs, built on the first call: these tests link only the libraries.

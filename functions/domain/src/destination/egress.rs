@@ -35,6 +35,16 @@ impl EgressPolicy {
             }
     }
 
+    /// The same policy with this machine added, for the local stack. No text form leads here, so no binary that runs in
+    /// Lambda can be configured to.
+    #[must_use]
+    pub fn and_loopback(self) -> Self {
+        match self {
+            Self::PublicOnly | Self::PublicAndLoopback => Self::PublicAndLoopback,
+            Self::PublicAndAllowed(networks) => Self::PublicAndAllowed(networks.and_loopback()),
+        }
+    }
+
     /// Whether host names that only private DNS can resolve are allowed. Their addresses are checked like all others.
     #[must_use]
     pub fn allows_private_names(&self) -> bool {

@@ -13,13 +13,16 @@ use tokio::net::TcpListener;
 
 use super::actions::{KmsError, perform};
 use super::state::State;
+use crate::guard;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const TARGET_HEADER: &str = "x-amz-target";
 const TARGET_PREFIX: &str = "TrentService.";
 
 pub(super) async fn serve(kms: Arc<State>, listener: TcpListener) -> io::Result<()> {
-    axum::serve(listener, Router::new().fallback(answer).with_state(kms)).await
+    let router = Router::new().fallback(answer).with_state(kms);
+    let router = guard::programs_only(router, listener.local_addr()?);
+    axum::serve(listener, router).await
 }
 
 async fn answer(

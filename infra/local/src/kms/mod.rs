@@ -20,9 +20,10 @@ use domain::shared::randomness::Randomness;
 use tokio::net::TcpListener;
 
 use self::state::State;
-use crate::certificates::write_private;
+use crate::private;
 
-const KEY_FILE: &str = "kms.key";
+/// The name of the file with the key.
+pub const KEY_FILE: &str = "kms.key";
 
 /// A KMS endpoint. Its clones share one state.
 #[derive(Clone)]
@@ -49,7 +50,7 @@ impl Kms {
         let kms = Self::in_memory();
         // Renamed when it is complete, so that a kill leaves a whole key or none.
         let unfinished = file.with_extension("new");
-        write_private(&unfinished, &kms.0.key[..])?;
+        private::write(&unfinished, &kms.0.key[..])?;
         std::fs::rename(unfinished, file)?;
         Ok(kms)
     }

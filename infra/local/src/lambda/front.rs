@@ -14,7 +14,6 @@ use bytes::Bytes;
 use super::function::{Deployed, Functions, InvokeError, MAX_BODY_BYTES};
 use super::http_event;
 use super::http_response::{problem, respond};
-use super::invoke_api;
 use crate::template::Route;
 
 /// Why the template's routes cannot be served.
@@ -34,8 +33,8 @@ struct Target {
     function: Deployed,
 }
 
-/// The router of the template's routes, and of Lambda's own API for direct invocation. Serve it with
-/// `into_make_service_with_connect_info::<SocketAddr>()`, so that events name the caller's address.
+/// The router of the template's routes. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that
+/// events name the caller's address.
 pub fn router(routes: &[Route], functions: &Functions) -> Result<Router, RouteError> {
     let mut router = Router::new();
     for route in routes {
@@ -44,10 +43,7 @@ pub fn router(routes: &[Route], functions: &Functions) -> Result<Router, RouteEr
         let target = Arc::new(Target { route_key: route.key(), function: function.clone() });
         router = router.route(&route.path, on(method, handle).with_state(target));
     }
-    Ok(router
-        .merge(invoke_api::router(functions.clone()))
-        .method_not_allowed_fallback(not_found)
-        .fallback(not_found))
+    Ok(router.method_not_allowed_fallback(not_found).fallback(not_found))
 }
 
 fn method_filter(name: &str) -> Option<MethodFilter> {

@@ -22,7 +22,7 @@ const REQUEST_RESPONSE: &str = "RequestResponse";
 const EVENT: &str = "Event";
 
 /// Routes `POST /2015-03-31/functions/{name}/invocations`, so that `aws lambda invoke --endpoint-url` works.
-pub(super) fn router(functions: Functions) -> Router {
+pub fn router(functions: Functions) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
         .with_state(Arc::new(functions))

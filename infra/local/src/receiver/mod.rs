@@ -80,16 +80,16 @@ impl Receiver {
         self.shared.state().script.everywhere(answer);
     }
 
-    /// The requests to this path, in order of arrival.
+    /// The requests to this path, in order of arrival. The newest 128 MiB of all requests are kept.
     #[must_use]
     pub fn received(&self, path: &str) -> Vec<Received> {
         self.shared.state().received.iter().filter(|request| request.path == path).cloned().collect()
     }
 
-    /// Every request, in order of arrival.
+    /// Every request that is kept, in order of arrival.
     #[must_use]
     pub fn all(&self) -> Vec<Received> {
-        self.shared.state().received.clone()
+        self.shared.state().received.iter().cloned().collect()
     }
 
     /// Waits until this path has received `count` requests, and returns all of its requests.

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -62,6 +62,9 @@ async fn serve_connection(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<
 
 async fn answer(request: Request<Incoming>, shared: &Arc<Shared>) -> Result<Response<Full<Bytes>>, Failure> {
     let (head, body) = request.into_parts();
+    if head.headers.contains_key(header::ORIGIN) {
+        return respond(StatusCode::FORBIDDEN, "no web page may call this receiver\n".to_owned());
+    }
     let query = head.uri.query().unwrap_or_default();
     if let Some((status, text)) = control::handle(&head.method, head.uri.path(), query, shared) {
         return respond(status, text);

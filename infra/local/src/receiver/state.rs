@@ -1,6 +1,6 @@
 //! The requests that the receiver has received, and the answers that it gives.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -12,6 +12,12 @@ use tokio::sync::watch;
 use super::script::{Answer, Script};
 use super::signature::Signature;
 use crate::clock::Clock;
+
+/// The most bytes of requests that are kept: enough for every test, and a bound on a stack that runs for weeks.
+pub(super) const MAX_KEPT_BYTES: usize = 128 * 1024 * 1024;
+
+/// What a request takes besides its body and its payload, about.
+const HEAD_BYTES: usize = 2 * 1024;
 
 /// A request as it arrived. Its payload is a customer's: for tests, not for logs.
 #[derive(Clone)]
@@ -49,7 +55,8 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) received: Vec<Received>,
+    pub(super) received: VecDeque<Received>,
+    kept_bytes: usize,
     pub(super) secrets: HashMap<String, Webhook>,
     pub(super) script: Script,
 }
@@ -65,7 +72,25 @@ impl Shared {
     }
 
     pub(super) fn keep(&self, request: Received) {
-        self.state().received.push(request);
+        self.state().keep(request);
         self.arrivals.send_modify(|count| *count += 1);
+    }
+}
+
+impl State {
+    /// Keeps a request and forgets the oldest ones for it.
+    fn keep(&mut self, request: Received) {
+        self.kept_bytes += request.size();
+        self.received.push_back(request);
+        while self.kept_bytes > MAX_KEPT_BYTES {
+            let Some(oldest) = self.received.pop_front() else { return };
+            self.kept_bytes -= oldest.size();
+        }
+    }
+}
+
+impl Received {
+    fn size(&self) -> usize {
+        HEAD_BYTES + self.body.len() + self.payload.as_ref().map_or(0, Bytes::len)
     }
 }

@@ -64,3 +64,27 @@ async fn a_dropped_connection_has_no_response_and_a_hanging_one_waits_for_the_se
     assert!(!hanging.is_finished());
     hanging.abort();
 }
+
+#[tokio::test]
+async fn old_requests_are_forgotten() {
+    let (receiver, client) = start().await;
+    let body = vec![b'x'; 15 * 1024 * 1024];
+    for path in 0..10 {
+        let request = client.post(receiver.url(&format!("/{path}"))).body(body.clone());
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
+    let kept: usize = receiver.all().iter().map(|request| request.body.len()).sum();
+    assert!((100_000_000..=state::MAX_KEPT_BYTES).contains(&kept), "{kept}");
+    assert_eq!((receiver.received("/0").len(), receiver.received("/9").len()), (0, 1));
+}
+
+#[tokio::test]
+async fn no_web_page_may_call_it() {
+    let (receiver, client) = start().await;
+    for url in [receiver.url("/hooks"), receiver.url("/__answer?status=500")] {
+        let request = client.put(url).header("origin", "https://evil.example");
+        assert_eq!(request.send().await.unwrap().status(), 403);
+    }
+    assert!(receiver.all().is_empty());
+    assert_eq!(client.get(receiver.url("/hooks")).send().await.unwrap().status(), 200);
+}

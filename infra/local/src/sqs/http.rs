@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::actions::{self, Call};
 use super::endpoint::Endpoint;
 use super::error::SqsError;
+use crate::guard;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 const TARGET_HEADER: &str = "x-amz-target";
@@ -43,6 +44,7 @@ pub(crate) async fn serve(endpoint: Endpoint, listener: TcpListener) -> io::Resu
         .fallback(handle)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES))
         .with_state(Server { endpoint: Arc::downgrade(&endpoint), stopped });
+    let router = guard::programs_only(router, listener.local_addr()?);
     // Responses are small and callers wait for each, so none is held back to be sent with the next.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {

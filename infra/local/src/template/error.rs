@@ -20,7 +20,7 @@ pub enum TemplateError {
 }
 
 impl TemplateError {
-    pub(super) fn of(resource: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn of(resource: &str, message: impl Into<String>) -> Self {
         Self::Resource { resource: resource.to_owned(), message: message.into() }
     }
 }

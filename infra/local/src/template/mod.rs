@@ -59,12 +59,17 @@ pub struct Template {
 impl Template {
     /// Reads the template that this program was built with; a parameter that is not given has its default.
     pub fn read(given: &Parameters) -> Result<Self, TemplateError> {
-        Self::parse(EMBEDDED, given)
+        Self::read_with(given, &Parameters::new())
     }
 
-    fn parse(text: &str, given: &Parameters) -> Result<Self, TemplateError> {
+    /// The same with other defaults than the template's, which need not keep its rules.
+    pub fn read_with(given: &Parameters, defaults: &Parameters) -> Result<Self, TemplateError> {
+        Self::parse(EMBEDDED, given, defaults)
+    }
+
+    fn parse(text: &str, given: &Parameters, defaults: &Parameters) -> Result<Self, TemplateError> {
         let mut root = yaml::parse(text)?;
-        parameters::substitute(&mut root, given)?;
+        parameters::substitute(&mut root, given, defaults)?;
         conditions::apply(&mut root)?;
         let globals = root.pointer("/Globals/Function").cloned().unwrap_or(Value::Null);
         let mut template = Self {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use regex_lite::Regex;
+use serde_json::{Map, Number, Value};
 
 use super::error::TemplateError;
 
@@ -10,11 +11,17 @@ use super::error::TemplateError;
 pub type Parameters = BTreeMap<String, String>;
 
 /// Replaces every `Ref` to a parameter by the parameter's value.
-pub(super) fn substitute(root: &mut Value, given: &Parameters) -> Result<(), TemplateError> {
+pub(super) fn substitute(
+    root: &mut Value,
+    given: &Parameters,
+    defaults: &Parameters,
+) -> Result<(), TemplateError> {
     let mut values = Map::new();
     for (name, parameter) in section(root, "Parameters")? {
-        let given = given.get(name).map(|value| Value::from(value.as_str()));
-        let value = given.or_else(|| parameter.get("Default").cloned());
+        let given = given.get(name).map(|given| parse(parameter, given)).transpose();
+        let given = given.map_err(|rule| TemplateError::of(name, rule))?;
+        let default = || defaults.get(name).map(|value| Value::from(value.as_str()));
+        let value = given.or_else(default).or_else(|| parameter.get("Default").cloned());
         values.insert(
             name.clone(),
             value.ok_or_else(|| TemplateError::of(name, "has no Default, so it must be given a value"))?,
@@ -25,6 +32,43 @@ pub(super) fn substitute(root: &mut Value, given: &Parameters) -> Result<(), Tem
     }
     replace(root, &values);
     Ok(())
+}
+
+/// Checks a value as CloudFormation does before a deployment, and gives it its type.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>
+fn parse(parameter: &Value, given: &str) -> Result<Value, String> {
+    let limit = |name: &str| parameter.get(name).and_then(Value::as_f64);
+    if let Some(allowed) = parameter.get("AllowedValues").and_then(Value::as_array) {
+        let allowed: Vec<_> = allowed.iter().map(text).collect();
+        if !allowed.iter().any(|allowed| allowed == given) {
+            return Err(format!("must be one of {}", allowed.join(", ")));
+        }
+    }
+    if parameter.get("Type").is_some_and(|kind| kind == "Number") {
+        let number: Number = serde_json::from_str(given).map_err(|_| "must be a number".to_owned())?;
+        let (least, most) = (limit("MinValue"), limit("MaxValue"));
+        let is_outside =
+            |value| least.is_some_and(|least| value < least) || most.is_some_and(|most| value > most);
+        if number.as_f64().is_none_or(is_outside) {
+            let [least, most] =
+                [least, most].map(|limit| limit.map_or("…".to_owned(), |limit| limit.to_string()));
+            return Err(format!("must be {least} to {most}"));
+        }
+        return Ok(number.into());
+    }
+    if let Some(most) = limit("MaxLength").filter(|most| given.chars().count() as f64 > *most) {
+        return Err(format!("must have at most {most} characters"));
+    }
+    let Some(pattern) = parameter.get("AllowedPattern").and_then(Value::as_str) else {
+        return Ok(given.into());
+    };
+    let allowed =
+        Regex::new(pattern).map_err(|error| format!("has an AllowedPattern that is none: {error}"))?;
+    if allowed.is_match(given) { Ok(given.into()) } else { Err(format!("must match {pattern}")) }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn replace(value: &mut Value, values: &Map<String, Value>) {
@@ -61,21 +105,22 @@ mod tests {
             "Parameters": {"Days": {"Type": "Number", "Default": 30}, "Url": {"Type": "String", "Default": ""}},
             "Resources": {"A": {"Keep": {"Ref": "Days"}, "Url": {"Ref": "Url"}, "Queue": {"Ref": "Queue"}}},
         });
-        substitute(&mut root, &Parameters::from([("Url".to_owned(), "x".to_owned())])).unwrap();
+        let given = Parameters::from([("Url".to_owned(), "x".to_owned())]);
+        substitute(&mut root, &given, &Parameters::new()).unwrap();
         assert_eq!(root["Resources"]["A"], json!({"Keep": 30, "Url": "x", "Queue": {"Ref": "Queue"}}));
     }
 
     #[test]
     fn a_parameter_without_a_default_is_named() {
         let mut root = json!({"Parameters": {"Days": {"Type": "Number"}}});
-        let error = substitute(&mut root, &Parameters::new()).unwrap_err();
+        let error = substitute(&mut root, &Parameters::new(), &Parameters::new()).unwrap_err();
         assert_eq!(error.to_string(), "template.yaml: Days: has no Default, so it must be given a value");
     }
 
     #[test]
     fn a_value_for_no_parameter_is_named() {
         let given = Parameters::from([("Dayz".to_owned(), "1".to_owned())]);
-        let error = substitute(&mut json!({"Parameters": {}}), &given).unwrap_err();
+        let error = substitute(&mut json!({"Parameters": {}}), &given, &Parameters::new()).unwrap_err();
         assert_eq!(error.to_string(), "template.yaml: Dayz: is not a parameter");
     }
 }

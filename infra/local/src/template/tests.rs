@@ -131,7 +131,7 @@ fn what_is_missing_or_not_understood_is_named() {
         ),
     ] {
         let text = format!("Parameters: {{}}\nResources:\n  Wrong:\n    {resource}\n");
-        let error = Template::parse(&text, &Parameters::new()).unwrap_err().to_string();
+        let error = Template::parse(&text, &Parameters::new(), &Parameters::new()).unwrap_err().to_string();
         assert!(error.contains("Wrong") && error.contains(named), "{error}");
     }
 }

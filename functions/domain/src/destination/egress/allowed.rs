@@ -1,14 +1,14 @@
 //! Private networks in which an operator allows destinations.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 use super::network::{v4, v6};
 
-/// Allowed private networks. None contains an address of the machine itself.
+/// Allowed private networks. None that is read from text contains an address of the machine itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedNetworks(Arc<[IpNet]>);
 
@@ -16,6 +16,11 @@ impl AllowedNetworks {
     /// Reads networks such as `10.20.0.0/16, fd12:3456::/32`. The error omits the setting's name.
     pub fn parse(text: &str) -> Result<Self, String> {
         text.split(',').map(|network| parse_network(network.trim())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The same networks and this machine.
+    pub(super) fn and_loopback(self) -> Self {
+        Self(self.0.iter().copied().chain([v4([127, 0, 0, 0], 8), LOOPBACK_V6]).collect())
     }
 
     pub(super) fn contain(&self, address: IpAddr) -> bool {
@@ -43,6 +48,8 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
         None => Ok(network),
     }
 }
+
+const LOOPBACK_V6: IpNet = IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128));
 
 /// Networks that lead, in any spelling, to this machine or to the services with its credentials, and networks in which
 /// no host has an address.
@@ -86,6 +93,25 @@ mod tests {
         ] {
             assert_eq!(policy.permits(address.parse().unwrap()), permitted, "{address}");
         }
+    }
+
+    #[test]
+    fn the_local_stack_reaches_this_machine_besides_its_allowed_networks() {
+        let networks = AllowedNetworks::parse("10.20.0.0/16").unwrap();
+        let policy = EgressPolicy::PublicAndAllowed(networks).and_loopback();
+        for (address, permitted) in [
+            ("10.20.0.1", true),
+            ("127.0.0.1", true),
+            ("127.255.255.255", true),
+            ("::1", true),
+            ("10.21.0.1", false),
+            ("::2", false),
+            ("::ffff:127.0.0.1", false),
+            ("169.254.169.254", false),
+        ] {
+            assert_eq!(policy.permits(address.parse().unwrap()), permitted, "{address}");
+        }
+        assert_eq!(EgressPolicy::PublicOnly.and_loopback(), EgressPolicy::PublicAndLoopback);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which hosts a URL may name.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use url::Host;
 
@@ -25,7 +25,7 @@ const LOCALHOST: &str = "localhost";
 /// spelling of an address (`127.1`, `2130706433`, `0x7f.1`, full-width digits) into the address.
 pub(super) fn check(host: &Host<&str>, policy: &EgressPolicy) -> Result<(), String> {
     match host {
-        Host::Domain(LOCALHOST) if *policy == EgressPolicy::PublicAndLoopback => Ok(()),
+        Host::Domain(LOCALHOST) if policy.permits(Ipv4Addr::LOCALHOST.into()) => Ok(()),
         Host::Domain(name) => check_name(name, policy.allows_private_names()),
         Host::Ipv4(ip) => check_address((*ip).into(), policy),
         Host::Ipv6(ip) => check_address((*ip).into(), policy),

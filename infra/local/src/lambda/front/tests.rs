@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::clock::Clock;
 use crate::lambda::function::Function;
+use crate::lambda::invoke_api;
 use crate::template::{Parameters, Template};
 
 /// Answers with the event it got, or as the request's header `x-do` says.
@@ -48,7 +49,7 @@ async fn world() -> World {
         asynchronous: None,
     };
     let functions = template.functions.iter().map(|function| (function.id.clone(), echo.clone())).collect();
-    let router = router(&template.routes, &functions).unwrap();
+    let router = router(&template.routes, &functions).unwrap().merge(invoke_api::router(functions));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
