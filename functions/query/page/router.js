@@ -39,9 +39,18 @@ export async function showView(routes, root) {
 function matching(routes, path) {
   for (const [pattern, show] of Object.entries(routes)) {
     const found = new RegExp(`^${pattern.replace(":id", "([^/]+)")}$`).exec(path);
-    if (found) return { show, id: found[1] && decodeURIComponent(found[1]) };
+    if (found) return { show, id: found[1] && decoded(found[1]) };
   }
   return null;
+}
+
+/** An id that is wrongly encoded stays as it is: then nothing has it, and the view says so. */
+function decoded(id) {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
+  }
 }
 
 function markCurrent(path) {

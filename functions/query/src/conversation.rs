@@ -18,5 +18,5 @@ pub(crate) async fn show(
     let none = || Problem::not_found("conversation");
     let id = ConversationId::parse(request.path("conversation_id")).map_err(|_| none())?;
     let conversation = conversations.load(&caller.account_id, &id).await?.ok_or_else(none)?;
-    Ok(Reply::raw_json(StatusCode::OK, conversation.public_json()).with_header("cache-control", "no-store"))
+    Ok(Reply::raw_json(StatusCode::OK, conversation.public_json()))
 }

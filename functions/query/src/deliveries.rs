@@ -33,8 +33,7 @@ pub(crate) async fn list(
     let search = Search { filter, after, limit };
     let page = log.search(account_id, &search).await?;
     let next = page.next.map(|position| encode(&position, account_id, &search.filter, cursor_secret));
-    Ok(Reply::json(StatusCode::OK, &view::Page::new(&page.deliveries, next))
-        .with_header("cache-control", "no-store"))
+    Ok(Reply::json(StatusCode::OK, &view::Page::new(&page.deliveries, next)))
 }
 
 /// `GET /v1/deliveries/{delivery_id}`: one delivery with all its attempts.
@@ -62,7 +61,7 @@ pub(crate) async fn show(
     if body.len() + body.matches(['"', '\\']).count() > MAX_ANSWER_BYTES {
         body = detail(None);
     }
-    Ok(Reply::raw_json(StatusCode::OK, body).with_header("cache-control", "no-store"))
+    Ok(Reply::raw_json(StatusCode::OK, body))
 }
 
 fn json_of(value: &impl serde::Serialize) -> String {

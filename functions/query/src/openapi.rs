@@ -8,5 +8,5 @@ const DESCRIPTION: &str = include_str!("../openapi.json");
 
 /// `GET /openapi.json`.
 pub(crate) fn show() -> Reply {
-    Reply::raw_json(StatusCode::OK, DESCRIPTION.to_owned()).with_header("cache-control", "no-cache")
+    Reply::raw_json(StatusCode::OK, DESCRIPTION.to_owned())
 }

@@ -109,12 +109,21 @@ pub(crate) fn asset(request: &Request) -> Result<Reply, Problem> {
     Ok(reply.with_header("cache-control", "public, max-age=31536000, immutable"))
 }
 
+/// Keeps the page to itself: https only, no window, embedding or device of others. Copying needs the clipboard, which no
+/// header takes away.
+const SECURITY_HEADERS: [(&str, &str); 5] = [
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("referrer-policy", "no-referrer"),
+    ("strict-transport-security", "max-age=31536000"),
+];
+
 fn with_security_headers(text: String, media_type: &'static str) -> Reply {
-    Reply::text(StatusCode::OK, text)
+    let reply = Reply::text(StatusCode::OK, text)
         .with_header("content-type", media_type)
-        .with_header("content-security-policy", &CONTENT_SECURITY_POLICY)
-        .with_header("referrer-policy", "no-referrer")
-        .with_header("x-content-type-options", "nosniff")
+        .with_header("content-security-policy", &CONTENT_SECURITY_POLICY);
+    SECURITY_HEADERS.iter().fold(reply, |reply, (name, value)| reply.with_header(name, value))
 }
 
 #[cfg(test)]
@@ -147,6 +156,32 @@ mod tests {
                 PAGE.contains(&format!("/assets/{}/{name}", *VERSION)),
                 "{name} is not loaded with the page"
             );
+        }
+    }
+
+    #[test]
+    fn the_page_and_its_modules_are_kept_to_themselves() {
+        let event = serde_json::json!({
+            "version": "2.0",
+            "routeKey": "GET /assets/{version}/{name}",
+            "rawPath": "/",
+            "rawQueryString": "",
+            "headers": {},
+            "pathParameters": {"version": *VERSION, "name": "app.js"},
+            "requestContext": {"http": {"method": "GET", "path": "/"}},
+            "isBase64Encoded": false,
+        });
+        let request = Request::read(serde_json::from_value(event).unwrap()).unwrap();
+        for (reply, cached) in
+            [(index(), "no-cache"), (asset(&request).unwrap(), "public, max-age=31536000, immutable")]
+        {
+            let headers = reply.into_response().headers;
+            for (name, value) in SECURITY_HEADERS {
+                assert_eq!(headers[name], value);
+            }
+            assert_eq!(headers["content-security-policy"], *CONTENT_SECURITY_POLICY);
+            assert_eq!(headers["cache-control"], cached);
+            assert_eq!(headers["x-content-type-options"], "nosniff");
         }
     }
 

@@ -79,7 +79,7 @@ pub(crate) async fn show(
             .map(|Bucket { start, succeeded, failed }| BucketView { start, succeeded, failed })
             .collect(),
     };
-    Ok(Reply::json(StatusCode::OK, &stats).with_header("cache-control", "no-store"))
+    Ok(Reply::json(StatusCode::OK, &stats))
 }
 
 pub(crate) struct StatsParameters {

@@ -5,6 +5,11 @@ use aws_lambda_events::encodings::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+/// Headers of every response. What the API answers is one account's: nobody on the way keeps it, or gives it to another
+/// key, and no browser takes it for something else than it is.
+const HEADERS: [(&str, &str); 3] =
+    [("cache-control", "no-store"), ("vary", "x-api-key"), ("x-content-type-options", "nosniff")];
+
 /// One HTTP response.
 pub struct Reply {
     status: StatusCode,
@@ -35,7 +40,11 @@ impl Reply {
     /// A response with a text body; the caller adds the `content-type` header.
     #[must_use]
     pub fn text(status: StatusCode, body: String) -> Self {
-        Self { status, headers: HeaderMap::new(), body }
+        let headers = HEADERS
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .into_iter()
+            .collect();
+        Self { status, headers, body }
     }
 
     /// Sets a header; a value that is not valid in a header is left out.
@@ -55,5 +64,38 @@ impl Reply {
         response.headers = self.headers;
         response.body = (!self.body.is_empty()).then_some(Body::Text(self.body));
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::problem::Problem;
+
+    fn headers(reply: Reply) -> HeaderMap {
+        reply.into_response().headers
+    }
+
+    #[test]
+    fn no_answer_is_kept_by_others_or_taken_for_something_else() {
+        for (name, reply) in [
+            ("json", Reply::json(StatusCode::OK, &"a")),
+            ("raw json", Reply::raw_json(StatusCode::CREATED, "{}".to_owned())),
+            ("text", Reply::text(StatusCode::OK, "a".to_owned())),
+            ("empty", Reply::empty(StatusCode::NO_CONTENT)),
+            ("a caller's mistake", Problem::not_found("key").reply()),
+            ("our failure", Problem::unavailable("unavailable", "Try again.").reply()),
+        ] {
+            let headers = headers(reply);
+            for (header, value) in HEADERS {
+                assert_eq!(headers[header], value, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_may_say_how_long_it_is_kept() {
+        let headers = headers(Reply::empty(StatusCode::OK).with_header("cache-control", "no-cache"));
+        assert_eq!(headers.get_all("cache-control").iter().collect::<Vec<_>>(), ["no-cache"]);
     }
 }
