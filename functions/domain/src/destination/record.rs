@@ -1,5 +1,7 @@
 //! A destination, as a customer configures it.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, VariantArray};
 
@@ -71,7 +73,7 @@ impl Destination {
     }
 }
 
-/// Friendly label of a destination: 1 to 100 characters, none of them a control character.
+/// Friendly label of a destination: 1 to 100 characters that people see as they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct DestinationName(String);
@@ -83,12 +85,20 @@ impl DestinationName {
     /// Trims and checks the text.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
-        let fits = (1..=Self::MAX_CHARS).contains(&text.chars().count());
-        if fits && !text.chars().any(char::is_control) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Invalid::new("name", "must be 1 to 100 characters without control characters"))
+        let invalid = |rule| Err(Invalid::new("name", rule));
+        if !(1..=Self::MAX_CHARS).contains(&text.chars().count()) || text.chars().any(char::is_control) {
+            return invalid("must be 1 to 100 characters without control characters");
         }
+        let is_hidden = |c: char| HIDDEN.iter().any(|range| range.contains(&c));
+        if text.chars().any(|c| is_hidden(c) && !JOINERS.contains(&c)) {
+            return invalid(
+                "must not have characters that are invisible or change the direction of the text",
+            );
+        }
+        if text.chars().all(|c| is_hidden(c) || c.is_whitespace()) {
+            return invalid("must have a visible character");
+        }
+        Ok(Self(text.to_owned()))
     }
 
     /// The label.
@@ -97,6 +107,34 @@ impl DestinationName {
         &self.0
     }
 }
+
+/// Characters that show nothing or reorder what is around them, so that two names look alike or one looks like another:
+/// `Default_Ignorable_Code_Point` of Unicode's `DerivedCoreProperties.txt`, which has the bidirectional controls, and
+/// line separators, blanks that are no white space, and marks of annotations.
+const HIDDEN: [RangeInclusive<char>; 18] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{2800}'..='\u{2800}',
+    '\u{3164}'..='\u{3164}',
+    '\u{fe00}'..='\u{fe0f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{fff0}'..='\u{fffb}',
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d173}'..='\u{1d17a}',
+    '\u{e0000}'..='\u{e0fff}',
+];
+
+/// Parts of visible characters: joiners, which Persian and families of emoji need, and the choice between text and
+/// emoji.
+const JOINERS: [char; 4] = ['\u{200c}', '\u{200d}', '\u{fe0e}', '\u{fe0f}'];
 
 impl TryFrom<String> for DestinationName {
     type Error = Invalid;
@@ -170,6 +208,17 @@ mod tests {
         assert!(DestinationName::parse(&"é".repeat(100)).is_ok());
         for text in ["", "   ", &"x".repeat(101), "a\nb"] {
             assert_eq!(DestinationName::parse(text).unwrap_err().field, "name");
+        }
+    }
+
+    #[test]
+    fn a_name_is_seen_as_it_is_written() {
+        let corpus = include_str!("../../../../tests/corpus/hostile/names.txt");
+        for line in corpus.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (name, expected) = line.rsplit_once(" | ").unwrap();
+            let name: String = serde_json::from_str(name).unwrap();
+            let parsed = DestinationName::parse(&name);
+            assert_eq!(parsed.is_ok(), expected == "taken", "{line}: {parsed:?}");
         }
     }
 }

@@ -155,7 +155,8 @@ mod tests {
             ("https://example.com/#", "must not have a fragment"),
             ("https://example.com:22", "names port 22"),
             ("https://10.0.0.1", "names 10.0.0.1"),
-            ("https://localhost.", "must have a full host name"),
+            ("https://localhost.", "must have a host name without a trailing dot"),
+            ("https://localhost", "must have a full host name"),
         ] {
             assert!(rule(text).starts_with(expected), "{text}: {}", rule(text));
         }

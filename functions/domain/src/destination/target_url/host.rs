@@ -46,28 +46,37 @@ fn check_address(ip: IpAddr, policy: &EgressPolicy) -> Result<(), String> {
 }
 
 fn check_name(name: &str, allows_private: bool) -> Result<(), String> {
-    let mut labels = name.rsplit('.').peekable();
-    let last = labels.peek().copied().unwrap_or_default();
-    // A trailing dot makes an empty label. It would also appear in `Host` and in the certificate check, where most
-    // servers do not know their name with a dot.
-    let is_full = name.len() <= MAX_NAME && labels.all(is_label);
-    if !is_full || last.len() == name.len() {
-        return Err(
-            "must have a full host name, such as hooks.example.com, without a trailing dot".to_owned()
-        );
+    if name.len() > MAX_NAME {
+        return Err(format!("must have a host name of at most {MAX_NAME} characters"));
     }
+    // It would also appear in `Host` and in the certificate check, where most servers do not know their name with a dot.
+    if name.ends_with('.') {
+        return Err("must have a host name without a trailing dot".to_owned());
+    }
+    name.split('.').try_for_each(check_label)?;
+    let Some((_, last)) = name.rsplit_once('.') else {
+        return Err("must have a full host name, such as hooks.example.com".to_owned());
+    };
     if RESERVED_TLDS.contains(&last) || (PRIVATE_TLDS.contains(&last) && !allows_private) {
         return Err(format!("must name a public host; names under .{last} are reserved or private"));
     }
     Ok(())
 }
 
-/// Whether a label has letters, digits and inner hyphens, as host names do. Underscores are nonstandard but in use.
-fn is_label(label: &str) -> bool {
-    (1..=MAX_LABEL).contains(&label.len())
-        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
+/// Checks one of the parts between dots. Underscores are nonstandard but in use.
+fn check_label(label: &str) -> Result<(), String> {
+    let rule = if label.is_empty() {
+        return Err("must have a host name without empty parts, such as hooks.example.com".to_owned());
+    } else if label.len() > MAX_LABEL {
+        "is longer than the 63 characters that a part may have"
+    } else if label.starts_with('-') || label.ends_with('-') {
+        "starts or ends with a hyphen"
+    } else if !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        "has a character that is neither a letter, a digit, a hyphen nor an underscore"
+    } else {
+        return Ok(());
+    };
+    Err(format!("must have a valid host name: its part {label} {rule}"))
 }
 
 #[cfg(test)]
@@ -118,6 +127,18 @@ mod tests {
                 .chain([long_label.as_str(), &long_name])
         {
             assert!(!admits(&PublicOnly, host), "{host}");
+        }
+    }
+
+    #[test]
+    fn each_wrong_name_gets_its_own_reason() {
+        let corpus = include_str!("../../../../../tests/corpus/hostile/hosts.txt");
+        for line in corpus.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (host, reason) = line.split_once(" | ").unwrap();
+            let host = host.replace("{64}", &"a".repeat(64)).replace("{250}", &"abcdefghi.".repeat(25));
+            let url = Url::parse(&format!("https://{host}/")).unwrap();
+            let refused = check(&url.host().unwrap(), &PublicOnly).unwrap_err();
+            assert!(refused.contains(reason), "{host}: {refused}");
         }
     }
 
