@@ -1,6 +1,7 @@
 //! Deliveries survive a `kill -9`.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::future::pending;
 use std::path::Path;
 use std::process::Stdio;
@@ -29,14 +30,17 @@ const AT_ONCE: usize = 5;
 const LATER: Duration = Duration::from_secs(200);
 
 /// Starts the program that `cargo run` starts, on this data; returns its process and its demo customer.
-async fn ringback(data: &Path) -> (Child, Customer) {
+async fn ringback(data: &Path, more: &[&str], output: [Stdio; 2]) -> (Child, Customer) {
+    let [stdout, stderr] = output;
     let variables = data.join("variables.env");
     let program = Command::new(binaries().await.join("ringback"))
         .args(["--quiet", "--port", "0", "--data"])
         .arg(data)
         .arg("--env-file")
         .arg(&variables)
-        .stdout(Stdio::null())
+        .args(more)
+        .stdout(stdout)
+        .stderr(stderr)
         .kill_on_drop(true)
         .spawn()
         .unwrap();
@@ -66,7 +70,7 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let receiver = Receiver::start(listener, authority.server_config().unwrap(), Clock::system()).unwrap();
 
-    let (mut stack, customer) = ringback(data).await;
+    let (mut stack, customer) = ringback(data, &[], [Stdio::null(), Stdio::inherit()]).await;
     // The demo's destination leads to the stack's own receiver, which dies with the stack.
     for demo in customer.get("/v1/destinations").await["destinations"].as_array().unwrap() {
         let path = format!("/v1/destinations/{}", text(&demo["id"]));
@@ -123,4 +127,21 @@ async fn a_kill_in_the_middle_of_two_hundred_deliveries_loses_none_and_sends_non
         .filter(|request| request.headers["webhook-attempt"] != "1")
         .count();
     assert!(again >= 10, "deliveries that hung at the kill were retried: {again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quiet_is_quiet() {
+    for more in [&[][..], &["--processes"]] {
+        let directory = tempfile::tempdir().unwrap();
+        let files = ["out", "err"].map(|name| directory.path().join(name));
+        let output = files.each_ref().map(|file| File::create(file).unwrap().into());
+        let (mut stack, customer) = ringback(&directory.path().join("data"), more, output).await;
+        eventually("the sample's delivery", async || {
+            let page = customer.get("/v1/deliveries").await;
+            (page["deliveries"][0]["status"] == "delivered").then_some(())
+        })
+        .await;
+        stack.kill().await.unwrap();
+        assert_eq!(files.map(|file| std::fs::read_to_string(file).unwrap()), ["", ""], "{more:?}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::world::{World, binaries, options};
 
 async fn as_processes(egress: Egress) -> World {
     let directory = binaries().await.to_owned();
-    let run_mode = RunMode::AsProcesses { directory, egress };
+    let run_mode = RunMode::AsProcesses { directory, egress, log: None };
     World::with(Options { run_mode, ..options(Clock::system()) }).await
 }
 

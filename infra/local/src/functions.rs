@@ -41,6 +41,8 @@ pub enum RunMode {
         directory: PathBuf,
         /// Which destinations the functions can reach.
         egress: Egress,
+        /// The file that their log is appended to; `None` for this program's standard error.
+        log: Option<PathBuf>,
     },
 }
 
@@ -78,9 +80,9 @@ impl Launcher<'_> {
             let variables = function.environment(self.resources)?;
             let running = match run_mode {
                 RunMode::InProcess => self.in_process(function, &variables)?,
-                RunMode::AsProcesses { directory, egress } => {
+                RunMode::AsProcesses { directory, egress, log } => {
                     let (binary, arguments) = self.program(&function.binary, directory, *egress)?;
-                    Arc::new(self.processes(function, &variables, binary, arguments))
+                    Arc::new(self.processes(function, &variables, binary, arguments, log.clone()))
                 }
             };
             let deployed = Deployed {
@@ -172,6 +174,7 @@ impl Launcher<'_> {
         variables: &BTreeMap<String, String>,
         binary: PathBuf,
         arguments: Vec<String>,
+        log: Option<PathBuf>,
     ) -> Processes {
         let mut environment = variables.clone();
         environment.extend(self.endpoints.clone());
@@ -182,7 +185,7 @@ impl Launcher<'_> {
             arguments,
             memory_mib: function.memory_mib,
             environment,
-            log: None,
+            log,
         };
         Processes::new(bootstrap, MAX_PROCESSES, self.clock.clone())
     }

@@ -26,7 +26,7 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u16).range(..=65533))]
     port: u16,
 
-    /// Do not print attempts and deferred deliveries
+    /// Print nothing but warnings and errors; with --processes, nothing of what the functions log
     #[arg(long)]
     quiet: bool,
 
@@ -80,7 +80,8 @@ async fn main() -> ExitCode {
 async fn serve(arguments: Arguments) -> Result<(), Error> {
     ticker::start(arguments.quiet);
     let run_mode = if arguments.processes {
-        RunMode::AsProcesses { directory: binaries()?, egress: Egress::PublicAndLoopback }
+        let log = arguments.quiet.then(|| PathBuf::from("/dev/null"));
+        RunMode::AsProcesses { directory: binaries()?, egress: Egress::PublicAndLoopback, log }
     } else {
         RunMode::InProcess
     };
@@ -98,10 +99,14 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         write_environment(file, &stack.environment)?;
     }
     let demo = demo::set_up(&stack, arguments.data.as_deref()).await?;
-    screen::welcome(&stack, &demo, arguments.data.as_deref());
+    if !arguments.quiet {
+        screen::welcome(&stack, &demo, arguments.data.as_deref());
+    }
     demo.send_sample(&stack).await?;
     shutdown_signal().await?;
-    screen::goodbye();
+    if !arguments.quiet {
+        screen::goodbye();
+    }
     stack.stop().await;
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod driver;
 mod foreign;
+mod links;
 mod picture;
 mod story;
 

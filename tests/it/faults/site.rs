@@ -79,8 +79,11 @@ impl Site {
             tools::missing("an address besides loopback");
             return None;
         };
-        let run_mode =
-            RunMode::AsProcesses { directory: binaries().await.to_owned(), egress: Egress::PublicOnly };
+        let run_mode = RunMode::AsProcesses {
+            directory: binaries().await.to_owned(),
+            egress: Egress::PublicOnly,
+            log: None,
+        };
         let site = Self::start(Clock::system(), &address, run_mode).await;
         for queue in [EVENTS, DELIVERIES, DEAD_LETTERS] {
             let change = site.world.stack.clients.sqs.set_queue_attributes().queue_url(site.queue_url(queue));
