@@ -49,7 +49,7 @@ fn assert_names(answer: &(StatusCode, Value), other: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stored_header_value_goes_to_the_server_that_it_was_set_for_only() {
+async fn row_50_a_stored_header_value_goes_to_the_server_that_it_was_set_for_only() {
     let world = quiet_world().await;
     let customer = world.customer("Acme").await;
     let headers = json!({"Authorization": "Bearer hunter2", "X-Token": "hunter3"});
@@ -82,7 +82,7 @@ async fn a_destination_without_headers_moves_freely() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_two_destinations_get_the_same_requests() {
+async fn row_50_no_two_destinations_get_the_same_requests() {
     let world = quiet_world().await;
     let customer = world.customer("Acme").await;
     let (_, first) = customer.add(json!({"url": "https://localhost:8443/hooks?a=b"})).await;
@@ -134,7 +134,7 @@ async fn of_twenty_equal_requests_at_once_one_adds_a_destination() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_has_a_hundred_destinations_however_many_it_asks_for_at_once() {
+async fn row_50_an_account_has_a_hundred_destinations_however_many_it_asks_for_at_once() {
     let world = quiet_world().await;
     let customer = world.customer("Acme").await;
     let add = |number: usize| customer.add(json!({"url": format!("https://localhost:8443/{number}")}));

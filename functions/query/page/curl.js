@@ -1,6 +1,6 @@
 // A delivery's request as an equivalent curl command.
 
-/** The log's mask for signatures and the values of extra headers. */
+/** The log's mask for the values of extra headers, and for the signature of an attempt that has none yet. */
 const HIDDEN = "********";
 const PLACEHOLDER = "REPLACE_ME";
 /** curl sets these itself, the first with its own boundary. */

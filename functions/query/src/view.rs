@@ -89,13 +89,17 @@ impl<'a> Detail<'a> {
     ) -> Self {
         let request = |(index, record): (usize, &Record)| {
             let destination = destination.filter(|destination| destination.updated_at <= record.at)?;
+            let signature = match &record.entry {
+                Entry::Attempted(attempted) => attempted.signature.as_deref(),
+                Entry::Inflight { .. } | Entry::Closed { .. } => None,
+            };
             let attempt = request::Attempt {
                 delivery: &summary.delivery.id,
                 number: record.number,
                 at: record.at,
                 url_was_refused: url_was_refused(&records[..index]),
             };
-            preview(event?, destination, attempt).map(Request::from)
+            preview(event?, destination, attempt, signature).map(Request::from)
         };
         Self {
             delivery: Delivery::new(summary),
@@ -111,7 +115,7 @@ impl<'a> Detail<'a> {
     }
 }
 
-/// The request that was sent, without its secrets.
+/// The request that was sent, without its secrets. Its signature is none: it is what a receiver compares with its own.
 #[derive(Serialize)]
 struct Request {
     method: RequestType,
@@ -165,7 +169,7 @@ impl<'a> Attempt<'a> {
         match &record.entry {
             Entry::Closed { .. } => None, // not an attempt: says why there is none
             Entry::Inflight { .. } => Some(empty),
-            Entry::Attempted(Attempted { outcome, next_at, trimmed }) => Some(Self {
+            Entry::Attempted(Attempted { outcome, next_at, trimmed, .. }) => Some(Self {
                 outcome: Some(outcome.class),
                 http_status: outcome.http_status,
                 error: outcome.error.as_deref(),

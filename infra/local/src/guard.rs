@@ -24,7 +24,7 @@ pub(crate) fn programs_only(router: Router, address: SocketAddr) -> Router {
     let hosts = own_hosts(address);
     guard(router, move |request| {
         let headers = request.headers();
-        if headers.contains_key(header::ORIGIN) {
+        if headers.keys().any(is_from_a_browser) {
             return Err("no web page may call this endpoint".to_owned());
         }
         if let Some(name) = headers.keys().find(|name| is_from_a_proxy(name)) {
@@ -121,6 +121,12 @@ fn public_hosts(url: &str) -> Vec<String> {
 fn is_provider_route(path: &str) -> bool {
     let rest = path.strip_prefix("/v1/flows/").and_then(|rest| rest.split_once('/'));
     rest.is_some_and(|(provider, _)| Provider::from_str(provider).is_ok())
+}
+
+/// Whether browsers add this header to the requests of pages: `Origin`, and to those without it, such as for an image,
+/// `Sec-Fetch-Site`.
+fn is_from_a_browser(name: &HeaderName) -> bool {
+    name == header::ORIGIN || name.as_str().starts_with("sec-fetch-")
 }
 
 /// Whether proxies and tunnels add this header: `Forwarded`, `X-Forwarded-For`, `Via`, `X-Real-IP`, `CF-Connecting-IP`.

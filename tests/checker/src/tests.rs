@@ -25,7 +25,11 @@ fn id() -> DeliveryId {
 fn record(number: u8, at: Timestamp, status: u16, next_at: Option<Timestamp>) -> Record {
     let class = if status == 200 { OutcomeClass::Success } else { OutcomeClass::HttpError };
     let outcome = Outcome { http_status: Some(status), ..Outcome::failed(class, "", Duration::from_secs(1)) };
-    Record { number, at, entry: Entry::Attempted(Attempted { outcome, next_at, trimmed: vec![] }) }
+    Record {
+        number,
+        at,
+        entry: Entry::Attempted(Attempted { outcome, next_at, trimmed: vec![], signature: None }),
+    }
 }
 
 fn request(attempt: u8, at: Timestamp, status: u16) -> Request {

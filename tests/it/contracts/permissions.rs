@@ -106,9 +106,10 @@ async fn one_action_more_or_fewer_is_a_change_to_review() {
 }
 
 /// In the table with the secrets, functions may update only rows of API keys, and functions other than Destinations
-/// only the day of last use.
+/// only the day of last use; and Destinations may update counters.
 fn only_rows_of_keys_are_updated(template: &Template) -> Vec<String> {
     let keys = json!({"dynamodb:LeadingKeys": ["key#*"]});
+    let counters = json!({"dynamodb:LeadingKeys": ["count#*"]});
     let day = json!({"dynamodb:Attributes": ["pk", "sk", "last_used_day"]});
     statements(template)
         .filter(|(_, statement)| {
@@ -119,8 +120,11 @@ fn only_rows_of_keys_are_updated(template: &Template) -> Vec<String> {
         })
         .filter(|(role, statement)| {
             let condition = &statement["Condition"];
-            condition["ForAllValues:StringLike"] != keys
-                || (*role != "DestinationsRole" && condition["ForAllValues:StringEquals"] != day)
+            let rows = &condition["ForAllValues:StringLike"];
+            match *role {
+                "DestinationsRole" => *rows != keys && *rows != counters,
+                _ => *rows != keys || condition["ForAllValues:StringEquals"] != day,
+            }
         })
         .map(|(role, statement)| format!("{role} {}", statement["Sid"]))
         .collect()
@@ -132,6 +136,7 @@ async fn a_key_is_all_that_is_updated_among_the_secrets() {
     let ingest = place_of(template, "IngestRole", "NoteWhenKeysWereUsed");
     let query = place_of(template, "QueryRole", "NoteWhenKeysWereUsed");
     let destinations = place_of(template, "DestinationsRole", "NoteWhenKeysWereUsedAndRevokeThem");
+    let counts = place_of(template, "DestinationsRole", "CountDestinations");
     keeps(
         only_rows_of_keys_are_updated,
         &[
@@ -143,6 +148,8 @@ async fn a_key_is_all_that_is_updated_among_the_secrets() {
             ),
             (&format!("{query}/Condition/ForAllValues:StringEquals"), Value::Null),
             (&format!("{destinations}/Condition/ForAllValues:StringLike/dynamodb:LeadingKeys/0"), json!("*")),
+            (&format!("{counts}/Condition/ForAllValues:StringLike/dynamodb:LeadingKeys/0"), json!("acc_*")),
+            (&format!("{counts}/Condition"), Value::Null),
         ],
     )
     .await;

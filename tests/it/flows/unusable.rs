@@ -44,7 +44,8 @@ async fn row_51_an_event_of_the_bus_with_half_a_pair_is_taken() {
         r#"{{"id":"e-1","source":"\ud83d","detail-type":"conversation.ended","detail":{{"account_id":"{}","conversation_id":"c-1","conversation_status":"FAILED",{VALUES}}}}}"#,
         scene.customer.account_id
     );
-    scene.world.post("/2015-03-31/functions/Ingest/invocations", event).await;
+    let url = scene.world.stack.invoke_url("Ingest");
+    scene.world.http.post(url).body(event).send().await.unwrap();
     let payload = payload(&scene).await;
     for part in CARRIED {
         assert!(payload.contains(part), "{payload}");

@@ -28,8 +28,9 @@ const PREFIX: &str = "destination#";
 /// Prefix of the sort keys of the rows that each reserve a URL, a request type and events for one destination.
 const REQUESTS: &str = "requests#";
 
-/// Sort key of the row that counts an account's destinations.
-const COUNT: &str = "destinations";
+/// Prefix of the partition, and the sort key, of the row that counts an account's destinations. It has a partition of its
+/// own because functions may update no other row of theirs: see `CountDestinations` in the template.
+const COUNT: [&str; 2] = ["count#", "destinations"];
 
 /// The destinations in the destinations table.
 #[derive(Clone)]
@@ -131,9 +132,10 @@ impl Destinations for DestinationTable {
 impl DestinationTable {
     /// A write that changes the number of the account's destinations; refused if it was already `below`.
     fn count(&self, account: &AccountId, change: &str, below: u64) -> Result<TransactWriteItem> {
+        let [partition, row] = COUNT;
         let update = Update::builder()
             .table_name(&self.table.name)
-            .set_key(Some(key(account.as_str(), COUNT)))
+            .set_key(Some(key(format!("{partition}{account}"), row)))
             .update_expression("ADD destinations :change")
             .condition_expression("attribute_not_exists(destinations) OR destinations < :below")
             .expression_attribute_values(":change", AttributeValue::N(change.to_owned()))

@@ -46,6 +46,8 @@ pub(super) struct AttemptMap {
     next_at: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     trimmed: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -198,14 +200,14 @@ fn parse_sort_key(sk: &str) -> Result<(DeliveryId, u8)> {
 }
 
 impl From<Attempted> for AttemptMap {
-    fn from(Attempted { outcome, next_at, trimmed }: Attempted) -> Self {
-        Self { outcome, next_at: next_at.map(Timestamp::as_millis), trimmed }
+    fn from(Attempted { outcome, next_at, trimmed, signature }: Attempted) -> Self {
+        Self { outcome, next_at: next_at.map(Timestamp::as_millis), trimmed, signature }
     }
 }
 
 impl From<AttemptMap> for Attempted {
-    fn from(AttemptMap { outcome, next_at, trimmed }: AttemptMap) -> Self {
-        Self { outcome, next_at: next_at.map(Timestamp::from_millis), trimmed }
+    fn from(AttemptMap { outcome, next_at, trimmed, signature }: AttemptMap) -> Self {
+        Self { outcome, next_at: next_at.map(Timestamp::from_millis), trimmed, signature }
     }
 }
 

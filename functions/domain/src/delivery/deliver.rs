@@ -285,11 +285,12 @@ where
         if item.lease_until.since(claim.at) < TIME_TO_SEND + LEASE_MARGIN {
             return self.release(&claim).await;
         }
-        let (outcome, trimmed) = self.send(item, sendable, &claim, url_was_refused).await;
+        let (outcome, trimmed, signature) = self.send(item, sendable, &claim, url_was_refused).await;
         // No delay for a resend, which is made long after its event.
         let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
         let delay = is_first.then(|| claim.at.since(sendable.event.accepted_at));
-        let completed = CompletedAttempt::new(claim, outcome, trimmed, self.clock.now());
+        let mut completed = CompletedAttempt::new(claim, outcome, trimmed, self.clock.now());
+        completed.attempted.signature = signature;
         log::attempted(&completed, delay, item.receives_without_attempt(number));
         self.complete(&completed).await
     }
@@ -302,26 +303,26 @@ where
         Ok(Progress::WaitUntil(claim.at))
     }
 
-    /// Sends the attempt's request. Returns its outcome and the payload fields that were trimmed.
+    /// Sends the attempt's request. Returns its outcome, the payload fields that were trimmed, and the signature.
     async fn send(
         &self,
         item: &Item<'_>,
         sendable: &Sendable<'_>,
         claim: &Claim,
         url_was_refused: bool,
-    ) -> (Outcome, &'static [&'static str]) {
+    ) -> (Outcome, &'static [&'static str], Option<String>) {
         let Sendable { event, destination, secrets } = sendable;
         let Claim { delivery, number, at, .. } = claim;
         let attempt = Attempt { delivery: &delivery.id, number: *number, at: *at, url_was_refused };
         match request(event, destination, secrets, attempt) {
             Ok(request) => {
-                let trimmed = request.trimmed;
+                let (trimmed, signature) = (request.trimmed, request.signature().map(str::to_owned));
                 let outcome = self.sender.send(request).await;
                 let _ = item.reaction.set(outcome.reaction()); // an item makes one request
-                (outcome, trimmed)
+                (outcome, trimmed, signature)
             }
             Err(too_long) => {
-                (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[])
+                (Outcome::failed(OutcomeClass::UrlTooLong, too_long.to_string(), Duration::ZERO), &[], None)
             }
         }
     }

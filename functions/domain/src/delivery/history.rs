@@ -79,4 +79,6 @@ pub struct Attempted {
     pub next_at: Option<Timestamp>,
     /// The payload fields that were emptied to make a GET's URL short enough.
     pub trimmed: Vec<String>,
+    /// The header `webhook-signature` as it was sent; `None` if no request was.
+    pub signature: Option<String>,
 }

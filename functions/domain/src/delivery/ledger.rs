@@ -82,7 +82,14 @@ impl CompletedAttempt {
             _ => (DeliveryStatus::Exhausted, None),
         };
         let trimmed = trimmed.iter().map(|&field| field.to_owned()).collect();
-        Self { delivery, number, owner, at, attempted: Attempted { outcome, next_at, trimmed }, status }
+        Self {
+            delivery,
+            number,
+            owner,
+            at,
+            attempted: Attempted { outcome, next_at, trimmed, signature: None },
+            status,
+        }
     }
 
     /// Returns the delivery's state after this attempt, for the lists.
@@ -221,7 +228,7 @@ mod tests {
 
     fn failed(next_at: Option<Timestamp>) -> Entry {
         let outcome = Outcome::failed(OutcomeClass::HttpError, "500", Duration::ZERO);
-        Entry::Attempted(Attempted { outcome, next_at, trimmed: vec![] })
+        Entry::Attempted(Attempted { outcome, next_at, trimmed: vec![], signature: None })
     }
 
     fn inflight(owner: &str, lease_until: Timestamp) -> Entry {

@@ -19,6 +19,9 @@ use crate::shared::timestamp::Timestamp;
 /// The longest URL that is sent: what common servers and proxies accept (nginx and Apache read 8 KiB of request line).
 pub const MAX_URL_BYTES: usize = 8000;
 
+/// The header with the signature.
+const SIGNATURE: &str = "webhook-signature";
+
 const USER_AGENT: &str = concat!("Ringback/", env!("CARGO_PKG_VERSION"));
 
 /// One HTTP request, ready to be sent.
@@ -48,6 +51,14 @@ pub struct Attempt<'a> {
     /// Whether the destination has refused the URL of an earlier attempt as too long (414). Its limit is unknown, so a GET
     /// then carries neither transcript nor analysis.
     pub url_was_refused: bool,
+}
+
+impl WebhookRequest {
+    /// The signature, as receivers compare it with their own.
+    #[must_use]
+    pub fn signature(&self) -> Option<&str> {
+        self.headers.iter().find(|(name, _)| name == SIGNATURE).map(|(_, value)| value.as_str())
+    }
 }
 
 /// A GET's URL is longer than [`MAX_URL_BYTES`] even without transcript and analysis.
@@ -90,7 +101,7 @@ fn compose<'a>(
     let mut set = |name: &str, value: String| headers.push((name.to_owned(), value));
     set("webhook-id", event.id.to_string());
     set("webhook-timestamp", attempt.at.as_secs().to_string());
-    set("webhook-signature", sign(&payload));
+    set(SIGNATURE, sign(&payload));
     set("webhook-attempt", attempt.number.to_string());
     if !trimmed.is_empty() {
         set("webhook-payload-trimmed", trimmed.join(","));
@@ -117,12 +128,18 @@ pub struct Preview {
     pub headers: Vec<(String, String)>,
 }
 
-/// Rebuilds the request of one attempt without decrypting its secrets; `None` if the attempt made no request.
+/// Rebuilds the request of one attempt without decrypting its secrets, with the signature that is recorded; `None` if the
+/// attempt made no request.
 #[must_use]
-pub fn preview(event: &LifecycleEvent, destination: &Destination, attempt: Attempt<'_>) -> Option<Preview> {
-    let masked = |_: &[u8]| ExtraHeaders::MASK.to_owned();
+pub fn preview(
+    event: &LifecycleEvent,
+    destination: &Destination,
+    attempt: Attempt<'_>,
+    signature: Option<&str>,
+) -> Option<Preview> {
+    let signed = |_: &[u8]| signature.unwrap_or(ExtraHeaders::MASK).to_owned();
     let extra = destination.secrets.header_names.iter().map(|name| (name.as_str(), ExtraHeaders::MASK));
-    let WebhookRequest { method, headers, .. } = compose(event, destination, attempt, masked, extra).ok()?;
+    let WebhookRequest { method, headers, .. } = compose(event, destination, attempt, signed, extra).ok()?;
     Some(Preview { method, url: destination.url.as_url().clone(), headers })
 }
 
@@ -309,9 +326,11 @@ mod tests {
         let event = sample::event("{}");
         let delivery = sample::delivery().id;
         let attempt = Attempt { delivery: &delivery, number: 2, at: NOW, url_was_refused: false };
-        let preview = preview(&event, &destination, attempt).unwrap();
+        let preview = |signature| preview(&event, &destination, attempt, signature).unwrap();
+        let (unsigned, preview) = (preview(None), preview(Some("v1,abc")));
+        assert!(unsigned.headers.contains(&(SIGNATURE.to_owned(), ExtraHeaders::MASK.to_owned())));
         let shown = |name: &str| preview.headers.iter().find(|(set, _)| set == name).unwrap().1.as_str();
-        assert_eq!((shown("x-token"), shown("webhook-signature")), (ExtraHeaders::MASK, ExtraHeaders::MASK));
+        assert_eq!((shown("x-token"), shown(SIGNATURE)), (ExtraHeaders::MASK, "v1,abc"));
         assert_eq!((shown("webhook-id"), shown("webhook-attempt")), (event.id.as_str(), "2"));
     }
 

@@ -32,7 +32,7 @@ impl Slot {
     fn record(self, number: u8) -> Record {
         let attempted = |class, next_at| {
             let outcome = Outcome::failed(class, "", Duration::ZERO);
-            Entry::Attempted(Attempted { outcome, next_at, trimmed: vec![] })
+            Entry::Attempted(Attempted { outcome, next_at, trimmed: vec![], signature: None })
         };
         let entry = match self {
             Self::Inflight { owner, is_expired } => {
