@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::kind::EventKind;
 use crate::shared::ids::EventId;
 use crate::shared::timestamp::Timestamp;
+use crate::shared::token::Token;
 
 /// A source that reports the end of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +28,8 @@ pub enum CompletionFlow {
 }
 
 impl CompletionFlow {
-    /// Whether the source repeats its report when we fail. A provider does not.
-    pub(crate) const fn is_retried(self) -> bool {
+    /// Whether the platform reports, which repeats its report when we fail. A provider does not.
+    pub(crate) const fn is_platform(self) -> bool {
         match self {
             Self::OutboundCall | Self::Hangup | Self::EventBridge | Self::Test => true,
             Self::Daily | Self::Twilio | Self::Schedule => false,
@@ -36,23 +37,49 @@ impl CompletionFlow {
     }
 }
 
-/// How a conversation ended. Written once.
+/// How much a report of an end weighs: one that weighs more replaces an end that has not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// A provider or the schedule: the platform may know better within a moment.
+    Provisional,
+    /// The platform, which adds to its report for a while.
+    Delayed,
+    /// The platform.
+    Final,
+}
+
+/// How a conversation ended. Until it has settled, a report of a higher [`Rank`] changes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// Its only event.
     pub event_id: EventId,
     /// How it ended.
     pub kind: EventKind,
-    /// The source that reported it first.
+    /// The source whose report decided.
     pub flow: CompletionFlow,
-    /// When we accepted the report.
+    /// When we accepted the first report.
     pub at: Timestamp,
+    /// Until when the event is kept. Nothing is sent from then on, also if the retention has changed since.
+    pub until: Timestamp,
+    /// When the end settles and its event leaves; `None` once it is final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settles_at: Option<Timestamp>,
+    /// The reports that made it what it is, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<Token>,
     /// When it ended, if a provider reported that: its callback may come seconds later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported: Option<Timestamp>,
 }
 
 impl Ended {
+    /// Whether a report of this rank changes it.
+    #[must_use]
+    pub fn yields_to(&self, rank: Rank) -> bool {
+        let own = if self.flow.is_platform() { Rank::Delayed } else { Rank::Provisional };
+        self.settles_at.is_some() && own < rank
+    }
+
     /// Whether the conversation was over when something else began in its room.
     #[must_use]
     pub fn is_before(&self, began: Timestamp) -> bool {

@@ -1,4 +1,4 @@
-//! The payload: the JSON text that tells a destination what happened. Created once, when the conversation ends.
+//! The payload: the JSON text that tells a destination what happened. Created once, when the end has settled.
 
 use bytes::Bytes;
 
@@ -7,17 +7,20 @@ use crate::conversation::record::Conversation;
 use crate::event::kind::EventKind;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::json::json_of;
+use crate::shared::timestamp::Timestamp;
 
 impl Conversation {
-    /// The event of an end. Its payload is the record's current state.
+    /// The event of an end, which leaves at `now`. Its payload is the record's current state.
     #[must_use]
-    pub fn lifecycle_event(&self, ended: &Ended) -> LifecycleEvent {
+    pub fn lifecycle_event(&self, ended: &Ended, now: Timestamp) -> LifecycleEvent {
         LifecycleEvent {
             account_id: self.account_id.clone(),
             id: ended.event_id.clone(),
             conversation_id: self.id.clone(),
             kind: ended.kind,
             accepted_at: ended.at,
+            left_at: now,
+            until: ended.until,
             payload: payload(ended.kind, self),
         }
     }

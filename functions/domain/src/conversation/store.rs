@@ -1,20 +1,45 @@
 //! The ports to the records of conversations.
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::conversation::record::Conversation;
-use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::ids::{AccountId, ConversationId};
+use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Saved};
+
+/// How long a deleted conversation's id stays taken: longer than any message or invocation of its first life.
+pub const FORGOTTEN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is stored under a conversation's id.
+#[derive(Clone)]
+pub enum Stored {
+    /// Nothing.
+    Absent,
+    /// The mark that the conversation was deleted.
+    Forgotten {
+        /// When its id is free again.
+        until: Timestamp,
+    },
+    /// The record.
+    Kept(Box<Conversation>),
+}
+
+impl Stored {
+    /// The record, if there is one.
+    #[must_use]
+    pub fn kept(self) -> Option<Conversation> {
+        match self {
+            Self::Kept(conversation) => Some(*conversation),
+            Self::Absent | Self::Forgotten { .. } => None,
+        }
+    }
+}
 
 /// Loads the records of conversations.
 pub trait ConversationLookup: Send + Sync {
-    /// The current record.
-    fn load(
-        &self,
-        account: &AccountId,
-        id: &ConversationId,
-    ) -> impl Future<Output = Result<Option<Conversation>>> + Send;
+    /// What is stored now.
+    fn load(&self, account: &AccountId, id: &ConversationId) -> impl Future<Output = Result<Stored>> + Send;
 }
 
 /// Stores the records of conversations.
@@ -22,13 +47,11 @@ pub trait Conversations: ConversationLookup {
     /// Stores the record if it still has the version that was loaded.
     fn save(&self, conversation: &Conversation) -> impl Future<Output = Result<Saved>> + Send;
 
-    /// Stores the record on the same condition, and its event with it: both or neither.
-    fn end(
+    /// Replaces the record by the mark that it was deleted, if it still has the version that was loaded. The id is free
+    /// again [`FORGOTTEN_FOR`] later.
+    fn forget(
         &self,
         conversation: &Conversation,
-        event: &LifecycleEvent,
+        at: Timestamp,
     ) -> impl Future<Output = Result<Saved>> + Send;
-
-    /// Deletes the record if it still has the version that was loaded.
-    fn delete(&self, conversation: &Conversation) -> impl Future<Output = Result<Saved>> + Send;
 }

@@ -4,14 +4,14 @@ use std::future::Future;
 
 use crate::delivery::message::DeliveryMessage;
 use crate::destination::record::Destination;
-use crate::event::lifecycle_event::LifecycleEvent;
+use crate::event::store::StoredEvent;
 use crate::shared::unavailable::Result;
 
 /// The event and the destination of a delivery. Either may no longer exist.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Context {
-    /// The event; `None` after its retention.
-    pub event: Option<LifecycleEvent>,
+    /// The event.
+    pub event: StoredEvent,
     /// The destination's current settings; `None` after its deletion.
     pub destination: Option<Destination>,
 }

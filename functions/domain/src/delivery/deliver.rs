@@ -221,6 +221,10 @@ where
         first_claim: Option<Result<Claimed>>,
     ) -> Result<Progress> {
         match (first_claim.transpose()?, content) {
+            (_, Content::Unsendable(reason @ Unsendable::Forgotten)) => {
+                log::cancelled(&item.delivery, *reason);
+                Ok(Progress::Ended)
+            }
             (Some(Claimed::Granted), Content::Sendable(sendable)) => {
                 self.attempt(item, sendable, 1, false).await
             }
@@ -233,10 +237,6 @@ where
         for _ in 0..MAX_STEPS {
             let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
             let now = self.clock.now();
-            if content.is_forgotten(&records) && now < item.delivery.created_at + self.ledger.retention() {
-                log::cancelled(&item.delivery, Unsendable::NoEvent);
-                return Ok(Progress::Ended);
-            }
             match (next_step(&records, Some(&item.owner), now), content) {
                 (Step::Acknowledge, _) => return Ok(Progress::Ended),
                 (Step::Wait { until }, _) => return Ok(Progress::WaitUntil(until)),
@@ -288,7 +288,7 @@ where
         let (outcome, trimmed, signature) = self.send(item, sendable, &claim, url_was_refused).await;
         // No delay for a resend, which is made long after its event.
         let is_first = number == 1 && item.delivery.trigger == Trigger::Lifecycle;
-        let delay = is_first.then(|| claim.at.since(sendable.event.accepted_at));
+        let delay = is_first.then(|| claim.at.since(sendable.event.left_at));
         let mut completed = CompletedAttempt::new(claim, outcome, trimmed, self.clock.now());
         completed.attempted.signature = signature;
         log::attempted(&completed, delay, item.receives_without_attempt(number));

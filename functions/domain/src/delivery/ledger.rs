@@ -197,9 +197,6 @@ pub trait Ledger: Send + Sync {
     /// nothing was deleted.
     fn release(&self, claim: &Claim) -> impl Future<Output = Result<bool>> + Send;
 
-    /// How long a delivery's event is kept after it was created.
-    fn retention(&self) -> Duration;
-
     /// Writes the last record of a delivery that makes no (further) request, if no record of that number exists. A
     /// delivery whose first record this is may have outlived its event: its record is kept as long again.
     fn close(

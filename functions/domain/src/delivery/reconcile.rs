@@ -43,8 +43,8 @@ impl<L: Ledger, D: DeliveryQueue, E: EventQueue> Reconcile<L, D, E> {
             Message::Delivery(delivery) => self.reconcile_delivery(delivery).await?,
         };
         let (kind, id) = match letter {
-            Message::Event(event) => ("event", event.event_id.as_str()),
-            Message::Delivery(delivery) => ("delivery", delivery.delivery_id.as_str()),
+            Message::Event(event) => ("event", event.event_id().to_string()),
+            Message::Delivery(delivery) => ("delivery", delivery.delivery_id.to_string()),
         };
         tracing::info!(kind, id, reconciled = ?reconciled, "dead_letter.reconciled");
         Ok(reconciled)

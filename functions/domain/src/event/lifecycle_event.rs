@@ -6,7 +6,7 @@ use crate::event::kind::EventKind;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::timestamp::Timestamp;
 
-/// One lifecycle event, created when its conversation ends and never changed.
+/// One lifecycle event, created when its conversation's end has settled and never changed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LifecycleEvent {
     /// The account it belongs to.
@@ -17,8 +17,12 @@ pub struct LifecycleEvent {
     pub conversation_id: ConversationId,
     /// How it ended.
     pub kind: EventKind,
-    /// When we accepted it.
+    /// When we accepted the first report of it.
     pub accepted_at: Timestamp,
+    /// When it left: its payload is what the record was then.
+    pub left_at: Timestamp,
+    /// Until when it is kept.
+    pub until: Timestamp,
     /// The exact JSON text that every request carries. Contains transcripts and phone numbers: no `Debug`.
     pub payload: Bytes,
 }

@@ -1,17 +1,16 @@
-//! The message that announces a lifecycle event. Contains ids, never a payload, a phone number or a secret.
+//! The message that tells fan-out of an end. Contains ids, never a payload, a phone number or a secret.
 
 use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::kind::EventKind;
-use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::timestamp::Timestamp;
+use crate::shared::token::Token;
 use crate::shared::unavailable::Result;
 use crate::shared::wait::Wait;
 
-/// Announces a lifecycle event to fan-out.
+/// Tells fan-out that a conversation has ended, or is about to: what holds is in its record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventMessage {
@@ -19,38 +18,30 @@ pub struct EventMessage {
     pub v: Version,
     /// The account it belongs to.
     pub account_id: AccountId,
-    /// The event.
-    pub event_id: EventId,
-    /// The conversation that ended.
+    /// The conversation.
     pub conversation_id: ConversationId,
-    /// How it ended.
-    pub event: EventKind,
-    /// When it was accepted, which no copy changes.
-    pub accepted_at: Timestamp,
+    /// The report for which it is sent. If the record does not have it, its sender died before the write.
+    pub word: Token,
+    /// Tells this message from others of the same report; copies keep it.
+    pub id: Token,
+    /// When it was first sent, which no copy changes.
+    pub sent_at: Timestamp,
     /// How long the queue hides the message.
     #[serde(default, skip_serializing_if = "Wait::is_none")]
     pub wait: Wait,
 }
 
 impl EventMessage {
+    /// The conversation's only event.
+    #[must_use]
+    pub fn event_id(&self) -> EventId {
+        EventId::of_conversation(&self.account_id, &self.conversation_id)
+    }
+
     /// Returns the copy to send after a failure of our own infrastructure.
     #[must_use]
     pub fn after_failure(&self) -> Self {
         Self { wait: self.wait.after_failure(), ..self.clone() }
-    }
-}
-
-impl From<&LifecycleEvent> for EventMessage {
-    fn from(event: &LifecycleEvent) -> Self {
-        Self {
-            v: Version,
-            account_id: event.account_id.clone(),
-            event_id: event.id.clone(),
-            conversation_id: event.conversation_id.clone(),
-            event: event.kind,
-            accepted_at: event.accepted_at,
-            wait: Wait::NONE,
-        }
     }
 }
 

@@ -2,30 +2,74 @@
 
 use std::future::Future;
 
+use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::ids::{AccountId, EventId};
+use crate::shared::timestamp::Timestamp;
+use crate::shared::token::Token;
 use crate::shared::unavailable::Result;
+
+/// What is stored under an event's id.
+#[derive(Clone)]
+pub enum StoredEvent {
+    /// Nothing, or an event past its retention.
+    Absent,
+    /// The mark that it was deleted with its conversation.
+    Forgotten {
+        /// When it was deleted.
+        at: Timestamp,
+    },
+    /// The event.
+    Kept {
+        /// The event itself.
+        event: LifecycleEvent,
+        /// The message that created it, and that sends it to its destinations.
+        by: Token,
+    },
+}
+
+/// The result of creating an event.
+pub enum Created {
+    /// It is stored.
+    Yes,
+    /// Something was there before.
+    Refused(StoredEvent),
+}
+
+/// Creates events.
+pub trait Events: Send + Sync {
+    /// Reads an event, strongly consistent.
+    fn load(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<StoredEvent>> + Send;
+
+    /// Stores an event unless there is one, or it was deleted after its conversation began, at `began`.
+    fn create(
+        &self,
+        event: &LifecycleEvent,
+        by: &Token,
+        began: Timestamp,
+    ) -> impl Future<Output = Result<Created>> + Send;
+}
+
+/// Knows which events exist.
+pub trait EventLookup: Send + Sync {
+    /// Whether the event exists; a false "no" is harmless.
+    fn exists(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<bool>> + Send;
+}
 
 /// Deletes events and their deliveries.
 pub trait EventEraser: Send + Sync {
-    /// Deletes the event, and the mark that it was announced.
-    fn forget_event(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<()>> + Send;
+    /// Replaces the event, or its absence, by a mark that it was deleted at this time.
+    fn forget_event(
+        &self,
+        account: &AccountId,
+        event: &EventId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Deletes all records of all deliveries of a deleted event; does nothing while the event exists. True if there
+    /// Deletes all records of all deliveries of an event that does not exist; does nothing while it exists. True if there
     /// were any. Completing an attempt does not restore its deleted record.
     fn forget_deliveries(
         &self,
         account: &AccountId,
         event: &EventId,
     ) -> impl Future<Output = Result<bool>> + Send;
-}
-
-/// Knows whether a stored event has been sent to the queue.
-pub trait EventOutbox: Send + Sync {
-    /// Whether the event was sent. Also true for an event past its retention: it was sent long ago.
-    fn is_announced(&self, account: &AccountId, event: &EventId)
-    -> impl Future<Output = Result<bool>> + Send;
-
-    /// Records that the queue has accepted the event.
-    fn mark_announced(&self, account: &AccountId, event: &EventId)
-    -> impl Future<Output = Result<()>> + Send;
 }

@@ -8,9 +8,9 @@ use crate::conversation::patch::ConversationPatch;
 use crate::conversation::provider::Reference;
 use crate::conversation::record::Conversation;
 use crate::conversation::status::ConversationStatus;
-use crate::conversation::store::Conversations;
+use crate::conversation::store::{Conversations, Stored};
 use crate::event::message::EventQueue;
-use crate::event::store::EventOutbox;
+use crate::event::store::EventLookup;
 use crate::lifecycle::complete::{Complete, Completion, CompletionResult};
 use crate::lifecycle::link::{Link, References};
 use crate::lifecycle::provider_callback::{CallProgress, ProviderCallback};
@@ -24,8 +24,8 @@ use crate::shared::unavailable::{Result, Saved, Unavailable};
 pub const PARKED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Applies callbacks to their conversations.
-pub struct Callbacks<C, Q, R> {
-    complete: Complete<C, Q>,
+pub struct Callbacks<C, Q, L, R> {
+    complete: Complete<C, Q, L>,
     conversations: C,
     references: R,
     clock: Arc<dyn Clock>,
@@ -40,11 +40,13 @@ pub enum CallbackResult {
     Parked,
     /// The conversation that it names has as many references as it can have.
     Refused(Invalid),
+    /// The conversation that it names was deleted: nothing is kept.
+    Forgotten,
 }
 
-impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, Q, R> {
+impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C, Q, L, R> {
     /// Wraps the completion step, the record store and the reference store.
-    pub fn new(complete: Complete<C, Q>, conversations: C, references: R, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(complete: Complete<C, Q, L>, conversations: C, references: R, clock: Arc<dyn Clock>) -> Self {
         Self { complete, conversations, references, clock }
     }
 
@@ -62,8 +64,8 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
             (None, Some(conversation)) => match self.check_reference(account, conversation, reference).await?
             {
                 // A link that the record does not list would survive the conversation's deletion.
-                Err(refused) => CallbackResult::Refused(refused),
-                Ok(()) => {
+                Some(refused) => refused,
+                None => {
                     self.link_reference(account, reference, conversation, false).await?;
                     self.apply_parked(account, reference).await?;
                     self.apply(account, conversation, callback).await?;
@@ -82,14 +84,20 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         Ok(result)
     }
 
+    /// Why a conversation cannot have this reference, too.
     async fn check_reference(
         &self,
         account: &AccountId,
         id: &ConversationId,
         reference: &Reference,
-    ) -> Result<Result<(), Invalid>> {
-        let known = self.conversations.load(account, id).await?;
-        Ok(known.map_or(Ok(()), |record| record.check_references(std::slice::from_ref(reference))))
+    ) -> Result<Option<CallbackResult>> {
+        Ok(match self.conversations.load(account, id).await? {
+            Stored::Absent => None,
+            Stored::Forgotten { .. } => Some(CallbackResult::Forgotten),
+            Stored::Kept(record) => {
+                record.check_references(std::slice::from_ref(reference)).err().map(CallbackResult::Refused)
+            }
+        })
     }
 
     /// Links references to a conversation that was just stored, and applies the callbacks that waited for it. True if
@@ -142,7 +150,8 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
         let earlier = link.earlier.as_ref().filter(|_| began < link.since);
         for candidate in earlier.into_iter().chain([&link.conversation_id]) {
             let record = self.conversations.load(account, candidate).await?;
-            let over = record.and_then(|record| record.ended).is_some_and(|ended| ended.is_before(began));
+            let over =
+                record.kept().and_then(|record| record.ended).is_some_and(|ended| ended.is_before(began));
             if !over {
                 return Ok(Some(candidate.clone()));
             }
@@ -214,6 +223,7 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                     flow: callback.reference.provider.flow(),
                     end,
                     ended_at: Some(callback.at),
+                    settle: Duration::ZERO,
                     stated: ConversationPatch {
                         references: vec![callback.reference.clone()],
                         ..ConversationPatch::default()
@@ -222,7 +232,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
                 };
                 match self.complete.run(&completion).await? {
                     // Either way, there is nothing for the provider to correct.
-                    CompletionResult::Accepted(_) | CompletionResult::EndedDifferently(_) => Ok(()),
+                    CompletionResult::Accepted(_)
+                    | CompletionResult::EndedDifferently(_)
+                    | CompletionResult::Forgotten(_) => Ok(()),
                     CompletionResult::TooLarge | CompletionResult::Refused(_) => {
                         Err(Unavailable::new("apply a callback", "its record is full"))
                     }
@@ -249,9 +261,11 @@ impl<C: Conversations + EventOutbox, Q: EventQueue, R: References> Callbacks<C, 
     ) -> Result<()> {
         retry_on_conflict("update a conversation", || async move {
             let now = self.clock.now();
-            let known = self.conversations.load(account, id).await?;
-            let mut conversation =
-                known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
+            let mut conversation = match self.conversations.load(account, id).await? {
+                Stored::Kept(conversation) => *conversation,
+                Stored::Absent => Conversation::new(account.clone(), id.clone(), now),
+                Stored::Forgotten { .. } => return Ok(Some(())),
+            };
             if conversation.ended.is_some() {
                 return Ok(Some(()));
             }

@@ -1,28 +1,35 @@
-//! Ends a conversation and creates its event, once.
+//! Ends a conversation, by the report that counts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::conversation::ended::{CompletionFlow, Ended, LateSignal};
+use crate::conversation::ended::{CompletionFlow, Ended, LateSignal, Rank};
 use crate::conversation::fields::ConversationFields;
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::record::{Conversation, ENDING_RESERVE_BYTES, MAX_RECORD_BYTES, OVERDUE_GRACE};
-use crate::conversation::store::Conversations;
+use crate::conversation::store::{Conversations, Stored};
 use crate::event::kind::EventKind;
 use crate::event::message::{EventMessage, EventQueue, Version};
-use crate::event::store::EventOutbox;
+use crate::event::store::EventLookup;
 use crate::lifecycle::provider_callback::Ending;
 use crate::shared::clock::Clock;
 use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::invalid::Invalid;
+use crate::shared::randomness::Randomness;
 use crate::shared::timestamp::Timestamp;
+use crate::shared::token::Token;
 use crate::shared::unavailable::{Result, Saved, Unavailable};
 use crate::shared::wait::Wait;
 
-/// How long after an end the schedule announces an unconfirmed event, if its source never repeats.
+/// How long a message that is sent before its write waits at least: an invocation lasts ten seconds at most, so that a
+/// crash between the two loses nothing.
+const SENT_BEFORE_THE_WRITE: Duration = Duration::from_secs(12);
+
+/// How long after an end settles the schedule sends a message for it that could not be sent.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(60);
 
 /// A report that a conversation ended.
@@ -37,16 +44,28 @@ pub struct Completion {
     pub end: Ending,
     /// When it ended, if a provider reports it.
     pub ended_at: Option<Timestamp>,
+    /// How long the platform goes on adding to its report.
+    pub settle: Duration,
     /// What the platform states: replaces what the record has.
     pub stated: ConversationPatch,
     /// What a provider reports: fills what the record lacks.
     pub known: ConversationFields,
 }
 
+impl Completion {
+    fn rank(&self) -> Rank {
+        match (self.flow.is_platform(), self.settle.is_zero()) {
+            (false, _) => Rank::Provisional,
+            (true, false) => Rank::Delayed,
+            (true, true) => Rank::Final,
+        }
+    }
+}
+
 /// The result of a completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CompletionResult {
-    /// The event is announced. Also returned for a repeat, and for another report of the same end.
+    /// The event leaves when the end has settled. Also returned for a repeat, and for another report of the same end.
     Accepted(Ended),
     /// The conversation had already ended differently.
     EndedDifferently(Ended),
@@ -54,66 +73,94 @@ pub enum CompletionResult {
     TooLarge,
     /// The report adds a reference to a conversation that has as many as it can have.
     Refused(Invalid),
+    /// The conversation was deleted, and its id is free again at this time.
+    Forgotten(Timestamp),
+}
+
+/// How long ends settle, and how long events are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Spans {
+    /// The wait for the platform's word after a provider's: `SettleSeconds`.
+    pub settle: Duration,
+    /// The retention of events.
+    pub retention: Duration,
 }
 
 /// Ends conversations.
 #[derive(Clone)]
-pub struct Complete<C, Q> {
+pub struct Complete<C, Q, L> {
     conversations: C,
     events: Q,
+    lookup: L,
+    spans: Spans,
     clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
 }
 
-impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
-    /// Wraps the record store and the event queue.
-    pub fn new(conversations: C, events: Q, clock: Arc<dyn Clock>) -> Self {
-        Self { conversations, events, clock }
+/// One report's way to the record.
+struct Word {
+    token: Token,
+    /// Whether its message was sent before its write.
+    is_sent: AtomicBool,
+}
+
+impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
+    /// Creates the step from its ports.
+    pub fn new(
+        conversations: C,
+        events: Q,
+        lookup: L,
+        spans: Spans,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+    ) -> Self {
+        Self { conversations, events, lookup, spans, clock, randomness }
     }
 
-    /// Ends the record, stores the event with the current payload and announces it. The first report wins. Later ones
-    /// announce the event again if that was never confirmed, so the caller's retry repairs a crash between the steps.
+    /// Ends the record and tells fan-out, which lets the event leave once the end has settled. The first report of the
+    /// highest rank decides; later ones add to the record.
     pub async fn run(&self, completion: &Completion) -> Result<CompletionResult> {
         let Completion { account_id, conversation_id, .. } = completion;
+        let word = &self.word();
         retry_on_conflict("end a conversation", || async move {
             let now = self.clock.now();
-            let conversation = self
-                .conversations
-                .load(account_id, conversation_id)
-                .await?
-                .unwrap_or_else(|| Conversation::new(account_id.clone(), conversation_id.clone(), now));
+            let conversation = match self.conversations.load(account_id, conversation_id).await? {
+                Stored::Kept(conversation) => *conversation,
+                Stored::Absent => Conversation::new(account_id.clone(), conversation_id.clone(), now),
+                Stored::Forgotten { until } => return Ok(Some(CompletionResult::Forgotten(until))),
+            };
             // Others cannot correct their report; the record does without the reference.
-            if completion.flow.is_retried()
+            if completion.flow.is_platform()
                 && let Err(refused) = conversation.check_references(&completion.stated.references)
             {
                 return Ok(Some(CompletionResult::Refused(refused)));
             }
             match conversation.ended.clone() {
-                Some(ended) => self.record_late(conversation, completion, ended, now).await,
-                None => self.end_first(conversation, completion, now).await,
+                Some(ended) if !ended.yields_to(completion.rank()) => {
+                    self.record_late(conversation, completion, ended, now).await
+                }
+                _ => self.accept(conversation, completion, word, now).await,
             }
         })
         .await
     }
 
-    /// Handles an overdue conversation: ends it as failed, [`OVERDUE_GRACE`] past its expected end, or announces the
-    /// event of its end. False if there was nothing left to do.
+    /// Handles an overdue conversation: ends it as failed, [`OVERDUE_GRACE`] past its expected end, or tells fan-out of
+    /// its end. True if it ended.
     pub async fn run_overdue(
         &self,
         account_id: &AccountId,
         conversation_id: &ConversationId,
     ) -> Result<bool> {
+        let word = &self.word();
         retry_on_conflict("end a conversation", || async move {
             let now = self.clock.now();
-            let Some(mut conversation) = self.conversations.load(account_id, conversation_id).await? else {
+            let stored = self.conversations.load(account_id, conversation_id).await?;
+            let overdue = stored.kept().filter(|record| record.overdue_at.is_some_and(|at| at <= now));
+            let Some(mut conversation) = overdue else { return Ok(Some(false)) };
+            if let Some(ended) = &conversation.ended {
+                self.tell_again(&conversation, ended, now).await?; // fan-out takes it off the schedule
                 return Ok(Some(false));
-            };
-            if conversation.overdue_at.is_none_or(|at| now < at) {
-                return Ok(Some(false));
-            }
-            if let Some(ended) = conversation.ended.clone() {
-                self.announce_unless_confirmed(&conversation, &ended).await?;
-                let unscheduled = self.unschedule(&mut conversation).await?;
-                return Ok((unscheduled != Saved::Conflict).then_some(true));
             }
             let minutes = OVERDUE_GRACE.as_secs() / 60;
             let expected = conversation.expected_end.unwrap_or_default();
@@ -126,76 +173,79 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 flow: CompletionFlow::Schedule,
                 end: Ending::As(EventKind::Failed),
                 ended_at: None,
+                settle: Duration::ZERO,
                 stated: ConversationPatch::default(),
                 known: ConversationFields::default(),
             };
-            match self.end_first(conversation, &completion, now).await? {
+            match self.accept(conversation, &completion, word, now).await? {
                 None => Ok(None),
-                Some(CompletionResult::TooLarge | CompletionResult::Refused(_)) => {
-                    Err(Unavailable::new("end an overdue conversation", "its record is full"))
-                }
-                Some(_) => Ok(Some(true)),
+                Some(CompletionResult::Accepted(_)) => Ok(Some(true)),
+                Some(_) => Err(Unavailable::new("end an overdue conversation", "its record is full")),
             }
         })
         .await
     }
 
-    /// Takes the record off the schedule, once its event is announced.
-    async fn unschedule(&self, conversation: &mut Conversation) -> Result<Saved> {
-        conversation.overdue_at = None;
-        self.conversations.save(conversation).await
+    fn word(&self) -> Word {
+        Word { token: Token::random(&*self.randomness), is_sent: AtomicBool::new(false) }
     }
 
-    /// Ends the conversation by the one conditional write that decides which report wins. `None` after a conflict.
-    async fn end_first(
+    /// Ends the conversation by the one conditional write that decides which report counts. `None` after a conflict.
+    ///
+    /// A word that settles is sent before it is written, so that it is never written without a message; a final one
+    /// after it, because its caller repeats what fails.
+    async fn accept(
         &self,
-        mut conversation: Conversation,
+        conversation: Conversation,
         completion: &Completion,
+        word: &Word,
         now: Timestamp,
     ) -> Result<Option<CompletionResult>> {
-        conversation.apply(&completion.stated);
-        if let (None, Some(failed)) = (conversation.answered_at, conversation.failed_leg.clone()) {
-            conversation.fields.fill(failed);
-        }
-        conversation.fields.fill(completion.known.clone());
-        if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
-            let seconds = json!(ended.since(answered).as_secs());
-            conversation.fields.fill(ConversationFields::of([("conversation_duration", Some(seconds))]));
-        }
-        let kind = completion.end.kind(&conversation);
-        let event_id = EventId::of_conversation(&conversation.account_id, &conversation.id);
-        // A provider's clock may be ahead of ours, but what it reports has happened.
-        let reported = completion.ended_at.map(|at| at.min(now));
-        let ended = Ended { event_id, kind, flow: completion.flow, at: now, reported };
-        conversation.fields.set_status(kind.into());
-        conversation.ended = Some(ended.clone());
-        if kind == EventKind::Completed {
-            conversation.answered_at.get_or_insert(now);
-        }
-        let is_scheduled = !completion.flow.is_retried();
-        conversation.overdue_at = is_scheduled.then_some(now + ANNOUNCE_AFTER);
-        conversation.updated_at = now;
+        let is_first = conversation.ended.is_none();
+        let (mut conversation, ended) = end(conversation, completion, &word.token, self.spans, now);
         if conversation.fields.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
             return Ok(Some(CompletionResult::TooLarge));
         }
-        let event = conversation.lifecycle_event(&ended);
-        Ok(match self.conversations.end(&conversation, &event).await? {
-            Saved::Yes => {
-                self.announce(&EventMessage::from(&event)).await?;
-                if is_scheduled {
-                    conversation.version += 1;
-                    // After a conflict, the schedule does this.
-                    self.unschedule(&mut conversation).await?;
+        if let Some(settles_at) = ended.settles_at
+            && !word.is_sent.load(Ordering::Relaxed)
+        {
+            let wait = Wait::NONE.for_turn(settles_at.since(now).max(SENT_BEFORE_THE_WRITE));
+            let message =
+                EventMessage { wait, id: word.token.clone(), ..self.message(&conversation, &ended, now) };
+            match self.events.send(&message).await {
+                Ok(()) => word.is_sent.store(true, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::warn!(error = %error, cause = error.causes(), "event.unsent");
+                    conversation.overdue_at = Some(settles_at + ANNOUNCE_AFTER);
                 }
-                Some(CompletionResult::Accepted(ended))
             }
-            Saved::Conflict => None,
-            Saved::TooLarge => Some(CompletionResult::TooLarge),
-        })
+        }
+        match self.conversations.save(&conversation).await? {
+            Saved::Conflict => return Ok(None),
+            Saved::TooLarge => return Ok(Some(CompletionResult::TooLarge)),
+            Saved::Yes => {}
+        }
+        if is_first {
+            tracing::info!(
+                account_id = %conversation.account_id,
+                event_id = %ended.event_id,
+                conversation_id = %conversation.id,
+                event = ended.kind.as_ref(),
+                "event.accepted"
+            );
+        }
+        let sent = match ended.settles_at {
+            None => self.tell(&conversation, &ended, now).await,
+            // Nothing is waited for, so it leaves at once; the message that waits is for a crash.
+            Some(settles_at) if settles_at <= now => self.tell(&conversation, &ended, now).await.or(Ok(())),
+            Some(_) => Ok(()),
+        };
+        sent?;
+        Ok(Some(CompletionResult::Accepted(ended)))
     }
 
-    /// Handles a report after the first: keeps what it adds. If its flow or its end is another, notes it once, however
-    /// often it comes. `None` after a conflict.
+    /// Handles a report that does not decide: keeps what it adds. If its flow or its end is another, notes it once,
+    /// however often it comes. `None` after a conflict.
     async fn record_late(
         &self,
         mut conversation: Conversation,
@@ -226,7 +276,9 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
                 Saved::Yes | Saved::TooLarge => {}
             }
         }
-        self.announce_unless_confirmed(&conversation, &ended).await?;
+        if completion.rank() == Rank::Final && ended.settles_at.is_none() {
+            self.tell_again(&conversation, &ended, now).await?;
+        }
         Ok(Some(if kind == ended.kind {
             CompletionResult::Accepted(ended)
         } else {
@@ -234,34 +286,85 @@ impl<C: Conversations + EventOutbox, Q: EventQueue> Complete<C, Q> {
         }))
     }
 
-    /// Announces an end's event unless it is marked announced.
-    async fn announce_unless_confirmed(&self, conversation: &Conversation, ended: &Ended) -> Result<()> {
-        let message = EventMessage {
-            v: Version,
-            account_id: conversation.account_id.clone(),
-            event_id: ended.event_id.clone(),
-            conversation_id: conversation.id.clone(),
-            event: ended.kind,
-            accepted_at: ended.at,
-            wait: Wait::NONE,
-        };
-        if self.conversations.is_announced(&message.account_id, &message.event_id).await? {
-            return Ok(());
+    /// Tells fan-out again of an end whose event does not exist: its message may never have been sent.
+    async fn tell_again(&self, conversation: &Conversation, ended: &Ended, now: Timestamp) -> Result<()> {
+        if now < ended.until && !self.lookup.exists(&conversation.account_id, &ended.event_id).await? {
+            self.tell(conversation, ended, now).await?;
         }
-        self.announce(&message).await
+        Ok(())
     }
 
-    async fn announce(&self, message: &EventMessage) -> Result<()> {
-        self.events.send(message).await?;
-        tracing::info!(
-            account_id = %message.account_id,
-            event_id = %message.event_id,
-            conversation_id = %message.conversation_id,
-            event = message.event.as_ref(),
-            "event.accepted"
-        );
-        self.conversations.mark_announced(&message.account_id, &message.event_id).await
+    async fn tell(&self, conversation: &Conversation, ended: &Ended, now: Timestamp) -> Result<()> {
+        self.events.send(&self.message(conversation, ended, now)).await
     }
+
+    fn message(&self, conversation: &Conversation, ended: &Ended, now: Timestamp) -> EventMessage {
+        let id = Token::random(&*self.randomness);
+        EventMessage {
+            v: Version,
+            account_id: conversation.account_id.clone(),
+            conversation_id: conversation.id.clone(),
+            word: ended.words.last().unwrap_or(&id).clone(),
+            id,
+            sent_at: now,
+            wait: Wait::NONE,
+        }
+    }
+}
+
+/// Returns the record as a report ends it.
+#[must_use]
+pub fn end(
+    mut conversation: Conversation,
+    completion: &Completion,
+    word: &Token,
+    spans: Spans,
+    now: Timestamp,
+) -> (Conversation, Ended) {
+    let previous = conversation.ended.take();
+    conversation.apply(&completion.stated);
+    if let (None, Some(failed)) = (conversation.answered_at, conversation.failed_leg.clone()) {
+        conversation.fields.fill(failed);
+    }
+    conversation.fields.fill(completion.known.clone());
+    if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
+        let seconds = json!(ended.since(answered).as_secs());
+        conversation.fields.fill(ConversationFields::of([("conversation_duration", Some(seconds))]));
+    }
+    let kind = completion.end.kind(&conversation);
+    // A provider's clock may be ahead of ours, but what it reports has happened.
+    let reported = completion.ended_at.map(|at| at.min(now));
+    let mut ended = Ended {
+        event_id: EventId::of_conversation(&conversation.account_id, &conversation.id),
+        kind,
+        flow: completion.flow,
+        at: now,
+        reported,
+        until: now + spans.retention,
+        settles_at: match completion.rank() {
+            Rank::Provisional => Some(now + spans.settle),
+            Rank::Delayed => Some(now + completion.settle),
+            Rank::Final => None,
+        },
+        words: Vec::new(),
+    };
+    if let Some(previous) = previous {
+        (ended.at, ended.until, ended.words) = (previous.at, previous.until, previous.words);
+        ended.reported = reported.or(previous.reported);
+        if (previous.kind, previous.flow) != (ended.kind, ended.flow) {
+            let (event, flow) = (previous.kind, previous.flow);
+            conversation.late_signals.push(LateSignal { event, flow, at: previous.at });
+        }
+    }
+    ended.words.push(word.clone());
+    conversation.fields.set_status(kind.into());
+    conversation.ended = Some(ended.clone());
+    if kind == EventKind::Completed {
+        conversation.answered_at.get_or_insert(now);
+    }
+    conversation.overdue_at = None;
+    conversation.updated_at = now;
+    (conversation, ended)
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Deletes a conversation for a customer: its record, its event, and the event's deliveries.
 
+use std::sync::Arc;
+
 use crate::conversation::provider::Reference;
 use crate::conversation::record::Conversation;
 use crate::conversation::store::Conversations;
 use crate::event::store::EventEraser;
 use crate::lifecycle::link::{Link, References};
 use crate::lifecycle::provider_callback::ProviderCallback;
+use crate::shared::clock::Clock;
 use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::unavailable::{Result, Saved};
@@ -15,32 +18,36 @@ pub struct Forget<C, R, E> {
     conversations: C,
     references: R,
     events: E,
+    clock: Arc<dyn Clock>,
 }
 
 impl<C: Conversations, R: References, E: EventEraser> Forget<C, R, E> {
     /// Wraps the stores of records, of references, and of events with their deliveries.
-    pub const fn new(conversations: C, references: R, events: E) -> Self {
-        Self { conversations, references, events }
+    pub fn new(conversations: C, references: R, events: E, clock: Arc<dyn Clock>) -> Self {
+        Self { conversations, references, events, clock }
     }
 
-    /// Deletes a conversation; true if anything existed. Whatever is reported about it later creates a new one.
+    /// Deletes a conversation; true if anything existed. What is reported about it within a day is ignored or refused;
+    /// after that its id is free.
     ///
     /// Deliveries in progress find no event and end; a request that is being sent cannot be recalled. The record goes
-    /// last, so after a failure halfway, the same call finishes the deletion.
+    /// last, so after a failure halfway, the same call finishes the deletion. Event and record leave marks, so that what
+    /// was read before the deletion does not bring either back.
     pub async fn run(&self, account: &AccountId, id: &ConversationId) -> Result<bool> {
         let event = &EventId::of_conversation(account, id);
         retry_on_conflict("delete a conversation", || async move {
-            let Some(conversation) = self.conversations.load(account, id).await? else {
+            let now = self.clock.now();
+            let Some(conversation) = self.conversations.load(account, id).await?.kept() else {
                 // A worker that held the event when it was deleted may have recorded an attempt since.
                 return self.events.forget_deliveries(account, event).await.map(Some);
             };
             // The event before its deliveries: without it, no delivery begins.
-            self.events.forget_event(account, event).await?;
+            self.events.forget_event(account, event, now).await?;
             self.events.forget_deliveries(account, event).await?;
             for reference in &conversation.references {
                 self.forget_reference(&conversation, reference).await?;
             }
-            if self.conversations.delete(&conversation).await? != Saved::Yes {
+            if self.conversations.forget(&conversation, now).await? != Saved::Yes {
                 return Ok(None); // it has meanwhile ended or got another reference
             }
             self.events.forget_deliveries(account, event).await?;

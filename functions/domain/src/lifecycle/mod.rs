@@ -1,11 +1,12 @@
 //! The lifecycle of a conversation: progress, end and deletion.
 //!
-//! [`complete`] ends a conversation and creates its event: [`callback`] calls it when a provider reports the end,
-//! [`overdue`] when nobody does. [`update`] changes a record before and after its end; [`forget`] deletes it.
+//! [`complete`] ends a conversation: [`callback`] calls it when a provider reports the end, [`overdue`] when nobody does.
+//! [`freeze`] lets its event leave. [`update`] changes a record before and after its end; [`forget`] deletes it.
 
 pub mod callback;
 pub mod complete;
 pub mod forget;
+pub mod freeze;
 pub mod link;
 pub mod overdue;
 pub mod provider_callback;

@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::conversation::store::Conversations;
 use crate::event::message::EventQueue;
-use crate::event::store::EventOutbox;
+use crate::event::store::EventLookup;
 use crate::lifecycle::complete::Complete;
 use crate::shared::clock::Clock;
 use crate::shared::ids::{AccountId, ConversationId};
@@ -22,8 +22,8 @@ const ROUND: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 16;
 
 /// Ends overdue conversations.
-pub struct EndOverdue<C, Q, O> {
-    complete: Complete<C, Q>,
+pub struct EndOverdue<C, Q, L, O> {
+    complete: Complete<C, Q, L>,
     overdue: O,
     clock: Arc<dyn Clock>,
 }
@@ -39,9 +39,9 @@ pub struct Sweep {
     pub failure: Option<Unavailable>,
 }
 
-impl<C: Conversations + EventOutbox, Q: EventQueue, O: OverdueConversations> EndOverdue<C, Q, O> {
+impl<C: Conversations, Q: EventQueue, L: EventLookup, O: OverdueConversations> EndOverdue<C, Q, L, O> {
     /// Wraps the completion step and the port that finds overdue conversations.
-    pub fn new(complete: Complete<C, Q>, overdue: O, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(complete: Complete<C, Q, L>, overdue: O, clock: Arc<dyn Clock>) -> Self {
         Self { complete, overdue, clock }
     }
 
@@ -84,7 +84,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::testing::fakes::{MemoryConversations, MemoryQueue};
+    use crate::testing::fakes::{MemoryConversations, MemoryEvents, MemoryQueue, SeededRandomness, sample};
 
     /// A clock on which each look takes a tenth of a second: each conversation takes its time.
     struct Ticking(AtomicU64);
@@ -111,7 +111,10 @@ mod tests {
         let complete = Complete::new(
             MemoryConversations::default(),
             MemoryQueue::default(),
+            MemoryEvents::default(),
+            sample::SPANS,
             Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::new(SeededRandomness::new(7)),
         );
         let start = clock.now();
         EndOverdue::new(complete, Thousands, Arc::clone(&clock) as _).run().await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::record::{Conversation, MAX_RECORD_BYTES};
 use crate::conversation::status::ConversationStatus;
-use crate::conversation::store::Conversations;
+use crate::conversation::store::{Conversations, Stored};
 use crate::shared::clock::Clock;
 use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId};
@@ -25,6 +25,8 @@ pub enum UpdateResult {
     Refused(Invalid),
     /// With this update, the record would exceed the limit.
     TooLarge,
+    /// The conversation was deleted, and its id is free again at this time.
+    Forgotten(Timestamp),
 }
 
 /// Creates or updates a conversation's record.
@@ -41,7 +43,7 @@ impl<C: Conversations> Update<C> {
 
     /// The current record.
     pub async fn latest(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
-        self.conversations.load(account, id).await
+        Ok(self.conversations.load(account, id).await?.kept())
     }
 
     /// Merges a change: a given value replaces, `null` clears, an absent field stays.
@@ -53,9 +55,11 @@ impl<C: Conversations> Update<C> {
     ) -> Result<UpdateResult> {
         retry_on_conflict("update a conversation", || async move {
             let now = self.clock.now();
-            let known = self.conversations.load(account, id).await?;
-            let mut conversation =
-                known.unwrap_or_else(|| Conversation::new(account.clone(), id.clone(), now));
+            let mut conversation = match self.conversations.load(account, id).await? {
+                Stored::Kept(conversation) => *conversation,
+                Stored::Absent => Conversation::new(account.clone(), id.clone(), now),
+                Stored::Forgotten { until } => return Ok(Some(UpdateResult::Forgotten(until))),
+            };
             let checked = check_status(change.fields.status(), &conversation)
                 .and_then(|()| check_expected_end(change.expected_end.flatten(), &conversation, now))
                 .and_then(|()| conversation.check_references(&change.references));
@@ -129,6 +133,9 @@ mod tests {
             flow: CompletionFlow::Hangup,
             at: now,
             reported: None,
+            until: now,
+            settles_at: None,
+            words: vec![],
         });
         for (status, conversation, fine) in [
             (InProgress, &open, true),
@@ -164,6 +171,9 @@ mod tests {
             flow: CompletionFlow::Hangup,
             at: now,
             reported: None,
+            until: now,
+            settles_at: None,
+            words: vec![],
         });
         assert!(check(at(11), &conversation), "it has ended");
     }

@@ -1,6 +1,7 @@
 //! Sends a test event of an invented conversation to one destination.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -12,22 +13,31 @@ use crate::delivery::message::DeliveryQueue;
 use crate::delivery::record::{Delivery, Trigger};
 use crate::destination::record::Destination;
 use crate::event::kind::EventKind;
-use crate::event::store::EventOutbox;
+use crate::event::store::{Created, Events};
 use crate::shared::clock::Clock;
 use crate::shared::ids::{ConversationId, DeliveryId, EventId};
+use crate::shared::token::Token;
 use crate::shared::unavailable::{Result, Saved, Unavailable};
 
 /// Sends test events.
-pub struct SendTest<C, Q> {
+pub struct SendTest<C, E, Q> {
     conversations: C,
+    events: E,
     deliveries: Q,
+    retention: Duration,
     clock: Arc<dyn Clock>,
 }
 
-impl<C: Conversations + EventOutbox, Q: DeliveryQueue> SendTest<C, Q> {
+impl<C: Conversations, E: Events, Q: DeliveryQueue> SendTest<C, E, Q> {
     /// Creates the use case from its ports.
-    pub fn new(conversations: C, deliveries: Q, clock: Arc<dyn Clock>) -> Self {
-        Self { conversations, deliveries, clock }
+    pub fn new(
+        conversations: C,
+        events: E,
+        deliveries: Q,
+        retention: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { conversations, events, deliveries, retention, clock }
     }
 
     /// Sends one test event to this destination only. Its conversation is stored like any other, marked as a test, so
@@ -44,15 +54,25 @@ impl<C: Conversations + EventOutbox, Q: DeliveryQueue> SendTest<C, Q> {
         let event_id = EventId::of_conversation(&account, &conversation.id);
         conversation.fields = sample();
         conversation.fields.set_status(kind.into());
-        let ended =
-            Ended { event_id: event_id.clone(), kind, flow: CompletionFlow::Test, at: now, reported: None };
+        let ended = Ended {
+            event_id: event_id.clone(),
+            kind,
+            flow: CompletionFlow::Test,
+            at: now,
+            reported: None,
+            until: now + self.retention,
+            settles_at: None,
+            words: Vec::new(),
+        };
         conversation.ended = Some(ended.clone());
-        let event = conversation.lifecycle_event(&ended);
-        if self.conversations.end(&conversation, &event).await? != Saved::Yes {
+        let event = conversation.lifecycle_event(&ended, now);
+        let by = Token::from(conversation.id.as_str());
+        // The event is for one destination and is not fanned out: no message tells of it.
+        if !matches!(self.events.create(&event, &by, now).await?, Created::Yes)
+            || self.conversations.save(&conversation).await? != Saved::Yes
+        {
             return Err(Unavailable::new("store a test event", "its id already exists"));
         }
-        // The event is for one destination and must not be fanned out.
-        self.conversations.mark_announced(&account, &event_id).await?;
         let delivery = Delivery {
             account_id: account,
             id: DeliveryId::of(&event_id, &destination.id),
@@ -88,22 +108,27 @@ fn sample() -> ConversationFields {
 mod tests {
     use super::*;
     use crate::conversation::store::ConversationLookup;
-    use crate::testing::fakes::{ManualClock, MemoryConversations, MemoryQueue, sample};
+    use crate::event::store::EventLookup;
+    use crate::testing::fakes::{
+        ManualClock, MemoryConversations, MemoryEvents, MemoryQueue, RETENTION, sample,
+    };
 
     #[tokio::test]
     async fn a_test_is_marked_as_one_and_goes_to_one_destination() {
-        let (conversations, deliveries) = (MemoryConversations::default(), MemoryQueue::default());
+        let (conversations, events, deliveries) =
+            (MemoryConversations::default(), MemoryEvents::default(), MemoryQueue::default());
+        let clock = Arc::new(ManualClock::new(7));
         let send_test =
-            SendTest::new(conversations.clone(), deliveries.clone(), Arc::new(ManualClock::new(7)));
+            SendTest::new(conversations.clone(), events.clone(), deliveries.clone(), RETENTION, clock);
         let destination = sample::destination("dst_1");
         let delivery = send_test.run(&destination, EventKind::Failed, [1; 8]).await.unwrap();
         assert_eq!(deliveries.sent(), [delivery.clone().into()]);
         assert_eq!((delivery.trigger, &delivery.destination_id), (Trigger::Test, &destination.id));
         let record =
-            conversations.load(&sample::account(), &delivery.conversation_id).await.unwrap().unwrap();
+            conversations.load(&sample::account(), &delivery.conversation_id).await.unwrap().kept().unwrap();
         assert_eq!(record.fields.get("is_test_call"), Some("true"));
         assert_eq!(record.fields.get("conversation_status"), Some("\"FAILED\""));
         let event = delivery.id.event_id().unwrap();
-        assert!(conversations.is_announced(&sample::account(), &event).await.unwrap());
+        assert!(events.exists(&sample::account(), &event).await.unwrap());
     }
 }

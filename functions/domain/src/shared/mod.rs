@@ -11,5 +11,6 @@ pub mod randomness;
 pub mod rate;
 pub mod skew_corrected_clock;
 pub mod timestamp;
+pub mod token;
 pub mod unavailable;
 pub mod wait;

@@ -7,38 +7,104 @@ use std::time::Duration;
 use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::patch::ConversationPatch;
+use domain::conversation::store::ConversationLookup;
 use domain::event::kind::EventKind;
+use domain::event::store::StoredEvent;
 use domain::lifecycle::complete::{Complete, Completion};
 use domain::lifecycle::provider_callback::Ending;
-use domain::shared::ids::EventId;
+use domain::shared::ids::{ConversationId, EventId};
 use domain::testing::fakes::sample;
+use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
 use crate::network::Network;
 use crate::ports::Ports;
 use crate::world::World;
 
+/// Ingest's timeout, as set in `infra/template.yaml`.
+const INGEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A source's report of an end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Report {
+    pub(crate) flow: CompletionFlow,
+    pub(crate) kind: EventKind,
+    /// `settle_seconds`, of the platform only.
+    pub(crate) settle: Duration,
+    /// How long after the conversation's end it comes.
+    pub(crate) after: Duration,
+}
+
+impl Report {
+    pub(crate) const fn of(flow: CompletionFlow, kind: EventKind) -> Self {
+        Self { flow, kind, settle: Duration::ZERO, after: Duration::ZERO }
+    }
+}
+
 impl World {
-    /// Ends a conversation after this time; the platform repeats its report until it is accepted.
+    /// Ends a conversation after this time; the platform reports it.
     pub(crate) fn end_conversation(self: &Arc<Self>, after: Duration) -> EventId {
+        let report = Report { after, ..Report::of(CompletionFlow::Hangup, EventKind::Completed) };
+        self.end_conversation_by(&[report])
+    }
+
+    /// Ends a conversation by these reports, each repeated until it is accepted.
+    pub(crate) fn end_conversation_by(self: &Arc<Self>, reports: &[Report]) -> EventId {
         let (conversation_id, event) = self.add_conversation();
-        let world = Arc::clone(self);
-        self.time.spawn(async move {
-            world.time.sleep(after).await;
+        for &Report { flow, kind, settle, after } in reports {
             let completion = Completion {
                 account_id: sample::account(),
-                conversation_id,
-                flow: CompletionFlow::Hangup,
-                end: Ending::As(EventKind::Completed),
+                conversation_id: conversation_id.clone(),
+                flow,
+                end: Ending::As(kind),
                 ended_at: None,
+                settle,
                 stated: ConversationPatch::default(),
                 known: ConversationFields::default(),
             };
-            while !world.is_accepted(&completion).await {
-                world.time.sleep(world.randomness.millis(100, 10_000)).await;
-            }
-        });
+            let world = Arc::clone(self);
+            self.time.spawn(async move {
+                world.time.sleep(after).await;
+                while !world.is_accepted(&completion).await {
+                    world.time.sleep(world.randomness.millis(100, 10_000)).await;
+                }
+            });
+        }
         event
+    }
+
+    /// The reports of one end: the platform's, providers', or both, in any order, some repeated.
+    pub(crate) fn random_reports(&self) -> Vec<Report> {
+        use CompletionFlow::{Daily, Hangup, OutboundCall, Twilio};
+        use EventKind::{Completed, Failed};
+        let randomness = &self.randomness;
+        let end = randomness.log_uniform(Duration::from_secs(60));
+        let report = |_| {
+            let settle = if randomness.chance(0.2) { randomness.millis(0, 30_000) } else { Duration::ZERO };
+            Report {
+                flow: *randomness.pick(&[Hangup, Hangup, OutboundCall, Twilio, Daily]),
+                kind: *randomness.pick(&[Completed, Completed, Failed]),
+                settle,
+                after: end + randomness.log_uniform(Duration::from_secs(30)),
+            }
+        };
+        (0..=randomness.below(4)).map(report).collect()
+    }
+
+    /// Conversations whose end is not the one that their event reports, or has not settled.
+    pub(crate) fn unsettled(&self) -> Vec<String> {
+        let wrong = |(conversation, event): &(ConversationId, EventId)| {
+            let stored = self.conversations.load(&sample::account(), conversation).now_or_never().unwrap();
+            let ended = stored.unwrap().kept().and_then(|record| record.ended);
+            let sent = match self.tenants.events().get(event) {
+                StoredEvent::Kept { event, .. } => Some(event.kind),
+                StoredEvent::Absent | StoredEvent::Forgotten { .. } => None,
+            };
+            let is_right = ended.as_ref().is_some_and(|ended| ended.settles_at.is_none())
+                && ended.as_ref().map(|ended| ended.kind) == sent;
+            (!is_right).then(|| format!("{conversation} ended as {ended:?}, but its event is {sent:?}"))
+        };
+        self.events().iter().filter_map(wrong).collect()
     }
 
     async fn is_accepted(self: &Arc<Self>, completion: &Completion) -> bool {
@@ -52,8 +118,10 @@ impl World {
         };
         let (life, clock) = (network.life.clone(), Arc::clone(&network.clock));
         let ports = Ports { world: Arc::clone(self), network, appearances: 0 };
-        let complete = Complete::new(ports.clone(), ports, clock);
-        match select(life, pin!(complete.run(completion))).await {
+        let randomness = Arc::new(self.randomness.clone());
+        let complete = Complete::new(ports.clone(), ports.clone(), ports, sample::SPANS, clock, randomness);
+        let deadline = self.time.sleep(INGEST_TIMEOUT);
+        match select(select(life, deadline), pin!(complete.run(completion))).await {
             Either::Left(_) => false,
             Either::Right((completed, _)) => completed.is_ok(),
         }

@@ -107,12 +107,13 @@ pub(crate) enum Point {
     Count,
     Decrypt,
     Conversation,
-    Outbox,
+    Event,
     Request,
 }
 
 /// The points at which Dispatch calls tables.
 pub(crate) const TABLES: &[Point] = &[
+    Point::Event,
     Point::Destinations,
     Point::Contexts,
     Point::Records,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::conversation::record::Conversation;
-use domain::conversation::store::{ConversationLookup, Conversations};
+use domain::conversation::store::{ConversationLookup, Conversations, Stored};
 use domain::delivery::context::{Context, Contexts};
 use domain::delivery::history::Record;
 use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
@@ -16,14 +16,15 @@ use domain::destination::record::Destination;
 use domain::destination::store::Destinations;
 use domain::event::lifecycle_event::LifecycleEvent;
 use domain::event::message::{EventMessage, EventQueue};
-use domain::event::store::EventOutbox;
+use domain::event::store::{Created, EventEraser, EventLookup, Events, StoredEvent};
 use domain::shared::clock::Clock;
 use domain::shared::encryption::{Decryptor, Encrypted, EncryptionContext};
 use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::rate::{RateCounter, RateKey, Window};
 use domain::shared::timestamp::Timestamp;
+use domain::shared::token::Token;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
-use domain::testing::fakes::{PlaintextVault, RETENTION};
+use domain::testing::fakes::PlaintextVault;
 use futures_util::FutureExt;
 
 use crate::faults::{Fault, Point};
@@ -79,10 +80,6 @@ impl Ledger for Ports {
     async fn release(&self, claim: &Claim) -> Result<bool> {
         let (world, claim) = (Arc::clone(&self.world), claim.clone());
         self.network.call(Point::Complete, move || at_once(world.ledger.release(&claim))).await
-    }
-
-    fn retention(&self) -> Duration {
-        RETENTION
     }
 
     async fn close(
@@ -149,7 +146,7 @@ impl RateCounter for Ports {
 }
 
 impl ConversationLookup for Ports {
-    async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
+    async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Stored> {
         let (world, account, id) = (Arc::clone(&self.world), account.clone(), id.clone());
         let load = move || at_once(world.conversations.load(&account, &id));
         self.network.call(Point::Conversation, load).await
@@ -163,36 +160,44 @@ impl Conversations for Ports {
         self.network.call(Point::Conversation, save).await
     }
 
-    async fn end(&self, conversation: &Conversation, event: &LifecycleEvent) -> Result<Saved> {
-        let (world, conversation, event) = (Arc::clone(&self.world), conversation.clone(), event.clone());
-        let end = move || {
-            let saved = at_once(world.conversations.end(&conversation, &event))?;
-            if saved == Saved::Yes {
-                world.tenants.put_event(event.clone());
-            }
-            Ok(saved)
-        };
-        self.network.call(Point::Conversation, end).await
-    }
-
-    async fn delete(&self, conversation: &Conversation) -> Result<Saved> {
+    async fn forget(&self, conversation: &Conversation, at: Timestamp) -> Result<Saved> {
         let (world, conversation) = (Arc::clone(&self.world), conversation.clone());
-        let delete = move || at_once(world.conversations.delete(&conversation));
-        self.network.call(Point::Conversation, delete).await
+        let forget = move || at_once(world.conversations.forget(&conversation, at));
+        self.network.call(Point::Conversation, forget).await
     }
 }
 
-impl EventOutbox for Ports {
-    async fn is_announced(&self, account: &AccountId, event: &EventId) -> Result<bool> {
-        let (world, account, event) = (Arc::clone(&self.world), account.clone(), event.clone());
-        let is_announced = move || at_once(world.conversations.is_announced(&account, &event));
-        self.network.call(Point::Outbox, is_announced).await
+impl Events for Ports {
+    async fn load(&self, account: &AccountId, event: &EventId) -> Result<StoredEvent> {
+        let (events, account, event) = (self.world.tenants.events(), account.clone(), event.clone());
+        let load = move || at_once(events.load(&account, &event));
+        self.network.call(Point::Event, load).await
     }
 
-    async fn mark_announced(&self, account: &AccountId, event: &EventId) -> Result<()> {
-        let (world, account, event) = (Arc::clone(&self.world), account.clone(), event.clone());
-        let mark = move || at_once(world.conversations.mark_announced(&account, &event));
-        self.network.call(Point::Outbox, mark).await
+    async fn create(&self, event: &LifecycleEvent, by: &Token, began: Timestamp) -> Result<Created> {
+        let (events, event, by) = (self.world.tenants.events(), event.clone(), by.clone());
+        let create = move || at_once(events.create(&event, &by, began));
+        self.network.call(Point::Event, create).await
+    }
+}
+
+impl EventLookup for Ports {
+    async fn exists(&self, account: &AccountId, event: &EventId) -> Result<bool> {
+        let (events, account, event) = (self.world.tenants.events(), account.clone(), event.clone());
+        let exists = move || at_once(events.exists(&account, &event));
+        self.network.call(Point::Event, exists).await
+    }
+}
+
+impl EventEraser for Ports {
+    async fn forget_event(&self, account: &AccountId, event: &EventId, at: Timestamp) -> Result<()> {
+        let (events, account, event) = (self.world.tenants.events(), account.clone(), event.clone());
+        let forget = move || at_once(events.forget_event(&account, &event, at));
+        self.network.call(Point::Event, forget).await
+    }
+
+    async fn forget_deliveries(&self, _: &AccountId, _: &EventId) -> Result<bool> {
+        Ok(false) // no conversation is deleted here
     }
 }
 

@@ -47,7 +47,8 @@ impl Scene {
     /// Runs the scene to its end and asserts that every promise was kept and every forced fault happened.
     pub(crate) fn play(&self) -> Ending {
         let history = self.world.run();
-        let breaches: Vec<_> = self.world.breaches(&history).iter().map(ToString::to_string).collect();
+        let mut breaches: Vec<_> = self.world.breaches(&history).iter().map(ToString::to_string).collect();
+        breaches.extend(self.world.unsettled());
         assert!(breaches.is_empty(), "{}\n{}", breaches.join("\n"), self.world.faults.story().join("\n"));
         let outstanding = self.world.faults.outstanding();
         assert!(outstanding.is_empty(), "{outstanding:?} never happened");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::delivery::deliver::{Deliver, Invocation, Verdict};
-use domain::delivery::fan_out::{FanOut, FannedOut};
+use domain::delivery::fan_out::{FanOut, ReceivedEvent};
 use domain::delivery::message::Message;
 use domain::delivery::rate_limiter::{Admission, RateLimiter};
 use domain::delivery::received::{Receipt, Received};
@@ -45,13 +45,13 @@ impl Worker {
 
     async fn fan_out(&self, batch: &[(Message, ReceivedMessage)]) -> Vec<Receipt> {
         let ports = || self.ports.clone();
-        let step = FanOut::new(ports(), ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
+        let step = FanOut::new(ports(), ports(), ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
         let one = async |(message, received): &(Message, ReceivedMessage)| {
-            let Message::Event(event) = message else { return None };
-            if step.run(event).await.ok()? == FannedOut::Complete {
-                self.ports.world.fanned_out(&event.event_id);
-            }
-            Some(received.receipt.clone())
+            let Message::Event(message) = message else { return None };
+            let receipt = &received.receipt;
+            let is_first = received.receive_count.is_some_and(|count| count <= 1);
+            let verdict = step.run(ReceivedEvent { message, receipt, is_first }).await;
+            (verdict == Verdict::Done).then(|| receipt.clone())
         };
         join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
     }

@@ -42,10 +42,9 @@ struct State {
     /// When each queue is polled next.
     polls: [Option<Timestamp>; 3],
     invocations: usize,
-    events: Vec<EventId>,
-    /// Every destination, and when it was deleted.
-    destinations: BTreeMap<DestinationId, Option<Timestamp>>,
-    fanned_out: BTreeMap<EventId, Timestamp>,
+    events: Vec<(ConversationId, EventId)>,
+    /// Every destination, and whether it was deleted.
+    destinations: BTreeMap<DestinationId, bool>,
     /// Deliveries whose message a queue has accepted.
     sent: BTreeSet<DeliveryId>,
 }
@@ -161,7 +160,8 @@ impl World {
             }
         }
         for _ in 0..=randomness.below(3) {
-            world.end_conversation(randomness.log_uniform(Duration::from_secs(60)));
+            let reports = world.random_reports();
+            world.end_conversation_by(&reports);
         }
         if randomness.chance(0.1) {
             let (world, of) = (Arc::clone(&world), *randomness.pick(&[TABLES, KEY]));
@@ -191,7 +191,7 @@ impl World {
         let plain = sample::destination(&format!("dst_{index}"));
         let id = plain.id.clone();
         self.tenants.put(Destination { status, url: url("here", &id), ..plain });
-        self.state().destinations.insert(id.clone(), None);
+        self.state().destinations.insert(id.clone(), false);
         id
     }
 
@@ -213,8 +213,7 @@ impl World {
             Fault::Moved => self.tenants.put(Destination { url: url("there", id), ..plain }),
             Fault::Deleted => {
                 self.tenants.remove(id);
-                let now = self.time.now();
-                self.state().destinations.insert(id.clone(), Some(now));
+                self.state().destinations.insert(id.clone(), true);
             }
             _ => self.tenants.put(plain),
         }
@@ -237,8 +236,13 @@ impl World {
         let mut state = self.state();
         let conversation_id = ConversationId::parse(format!("conversation-{}", state.events.len())).unwrap();
         let event = EventId::of_conversation(&sample::account(), &conversation_id);
-        state.events.push(event.clone());
+        state.events.push((conversation_id.clone(), event.clone()));
         (conversation_id, event)
+    }
+
+    /// Every conversation, and its event.
+    pub(crate) fn events(&self) -> Vec<(ConversationId, EventId)> {
+        self.state().events.clone()
     }
 
     pub(crate) fn sandbox_clock(&self) -> Arc<SkewCorrectedClock> {
@@ -327,11 +331,6 @@ impl World {
         self.state().sent.insert(delivery.clone());
     }
 
-    pub(crate) fn fanned_out(&self, event: &EventId) {
-        let now = self.time.now();
-        self.state().fanned_out.entry(event.clone()).or_insert(now);
-    }
-
     /// Runs the world until it is idle, long after the last fault.
     pub(crate) fn run(self: &Arc<Self>) -> History {
         self.run_for(self.faults.until().since(self.time.now()) + DRAIN)
@@ -354,14 +353,12 @@ impl World {
             is_idle: self.is_idle,
             ..History::default()
         };
-        for event in &state.events {
-            for (destination, deleted_at) in &state.destinations {
+        for (_, event) in &state.events {
+            for (destination, is_deleted) in &state.destinations {
                 let id = DeliveryId::of(event, destination);
                 let records = self.ledger.records_of(&id);
-                // A destination that was deleted before fan-out completed may have no delivery.
-                let existed =
-                    deleted_at.is_none_or(|at| state.fanned_out.get(event).is_some_and(|done| *done < at));
-                if existed || state.sent.contains(&id) || !records.is_empty() {
+                // A destination that was deleted may have no delivery.
+                if !is_deleted || state.sent.contains(&id) || !records.is_empty() {
                     history.expected.insert(id.clone());
                 }
                 if !records.is_empty() {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::delivery::context::Context;
-use crate::delivery::history::{Owner, Record};
+use crate::delivery::history::Owner;
 use crate::delivery::ledger::Claim;
 use crate::delivery::outcome::Reaction;
 use crate::delivery::received::Received;
@@ -11,6 +11,7 @@ use crate::delivery::record::Delivery;
 use crate::destination::record::Destination;
 use crate::destination::secrets::DestinationSecrets;
 use crate::event::lifecycle_event::LifecycleEvent;
+use crate::event::store::StoredEvent;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
@@ -32,15 +33,6 @@ pub(super) enum Content<'a> {
     Unsendable(Unsendable),
 }
 
-impl Content<'_> {
-    /// Whether, during its retention, the event was deleted with its conversation, so that no record of it may be
-    /// written. A history without its first record was deleted while another worker added to it.
-    pub(super) fn is_forgotten(&self, records: &[Record]) -> bool {
-        matches!(self, Self::Unsendable(Unsendable::NoEvent))
-            && records.first().is_none_or(|first| first.number != 1)
-    }
-}
-
 /// The event to send, its destination, and the secrets to sign it with.
 pub(super) struct Sendable<'a> {
     pub(super) event: &'a LifecycleEvent,
@@ -51,8 +43,10 @@ pub(super) struct Sendable<'a> {
 /// Why there is nothing to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unsendable {
-    /// The event's retention is over, or its conversation was deleted.
-    NoEvent,
+    /// The event's retention is over.
+    Expired,
+    /// Its conversation was deleted: nothing about it may be recorded.
+    Forgotten,
     NoDestination,
     Disabled,
 }
@@ -61,7 +55,8 @@ impl Unsendable {
     /// Returns the reason as a sentence for the customer.
     pub(super) const fn reason(self) -> &'static str {
         match self {
-            Self::NoEvent => "The delivery expired: its event is no longer kept.",
+            Self::Expired => "The delivery expired: its event is no longer kept.",
+            Self::Forgotten => "The conversation was deleted.",
             Self::NoDestination => "The destination was deleted.",
             Self::Disabled => "The destination was disabled.",
         }
@@ -70,7 +65,11 @@ impl Unsendable {
 
 /// Returns the event and the active destination of a delivery, or why one of them is missing.
 pub(super) fn parts(context: &Context) -> Result<(&LifecycleEvent, &Destination), Unsendable> {
-    let event = context.event.as_ref().ok_or(Unsendable::NoEvent)?;
+    let event = match &context.event {
+        StoredEvent::Kept { event, .. } => event,
+        StoredEvent::Forgotten { .. } => return Err(Unsendable::Forgotten),
+        StoredEvent::Absent => return Err(Unsendable::Expired),
+    };
     let destination = context.destination.as_ref().ok_or(Unsendable::NoDestination)?;
     if destination.is_active() { Ok((event, destination)) } else { Err(Unsendable::Disabled) }
 }

@@ -5,10 +5,11 @@ use crate::delivery::message::DeliveryMessage;
 use crate::delivery::record::Delivery;
 use crate::delivery::state::DeliveryState;
 use crate::destination::record::{Destination, DestinationStatus};
+use crate::event::store::EventEraser;
 use crate::shared::ids::{DeliveryId, DestinationId};
 use crate::testing::fakes::{
-    CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, PlaintextVault, RETENTION,
-    ScriptedSender, sample,
+    CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, PlaintextVault, ScriptedSender,
+    sample,
 };
 
 /// One worker over fakes, whose verbs make the tests read as sentences.
@@ -57,6 +58,12 @@ impl World {
     fn state(&self) -> DeliveryState {
         DeliveryState::of(&self.ledger.records_of(&sample::delivery().id)).unwrap()
     }
+}
+
+/// The conversation is deleted, and its event with it.
+async fn forget_event(world: &World) {
+    let (event, now) = (sample::event("").id, world.clock.now());
+    world.destinations.events().forget_event(&sample::account(), &event, now).await.unwrap();
 }
 
 fn received(receive_count: u32) -> Received {
@@ -285,14 +292,14 @@ async fn a_destination_that_is_gone_cancels_what_is_left() {
 #[tokio::test]
 async fn a_delivery_of_a_conversation_that_was_deleted_is_acknowledged_without_a_trace() {
     let world = World::answering(&[500, 200]);
-    world.destinations.remove_event(&sample::event("").id);
+    forget_event(&world).await;
     assert_eq!(world.receive(&[received(1)]).await, [Verdict::Done]);
     assert!(world.ledger.records_of(&sample::delivery().id).is_empty());
 
     // A delivery that waits for its retry and whose records were deleted with the conversation.
     world.destinations.put_event(sample::event("{}"));
     assert_eq!(world.receive(&[received(1)]).await, [Verdict::Keep]);
-    world.destinations.remove_event(&sample::event("").id);
+    forget_event(&world).await;
     world.ledger.forget(&sample::delivery().id, 1);
     world.clock.advance(RETRY_AFTER);
     assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
@@ -310,7 +317,7 @@ async fn what_is_left_of_a_deleted_history_is_not_added_to() {
     let claim = Claim { delivery: sample::delivery(), number: 2, owner, at: world.clock.now(), lease_until };
     world.ledger.claim(&[claim]).await;
     world.ledger.forget(&sample::delivery().id, 1);
-    world.destinations.remove_event(&sample::event("").id);
+    forget_event(&world).await;
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
     let records = world.ledger.records_of(&sample::delivery().id);
@@ -334,32 +341,20 @@ async fn a_delivery_that_fails_because_of_us_waits_as_a_copy_and_itself_if_none_
     assert_eq!(world.queue.postponed(), [(again.receipt, RETRY_AFTER)]);
 }
 
-/// It waited until its event was no longer kept. That is the end of any loop.
+/// Its event's retention is over, with the delivery's first attempt made or not. That is the end of any loop.
 #[tokio::test]
 async fn a_delivery_that_outlives_its_event_has_a_record_that_says_so() {
-    for (before_end, status) in [(1, None), (0, Some(DeliveryStatus::Cancelled))] {
-        let world = World::answering(&[]);
-        world.destinations.remove_event(&sample::event("").id);
-        let mut late = received(1);
-        late.message.created_at = world.clock.now();
-        world.clock.advance(RETENTION - Duration::from_millis(before_end));
-        assert_eq!(world.receive(&[late]).await, [Verdict::Done]);
-        let state = DeliveryState::of(&world.ledger.records_of(&sample::delivery().id));
-        assert_eq!(state.as_ref().map(|state| state.status), status);
-        let reason = state.and_then(|state| state.error);
-        assert!(reason.is_none_or(|reason| reason.starts_with("The delivery expired")));
+    for attempts in [0, 1] {
+        let world = World::answering(&[500]);
+        for _ in 0..attempts {
+            world.receive(&[received(1)]).await;
+            world.clock.advance(RETRY_AFTER);
+        }
+        world.destinations.events().expire(&sample::event("").id);
+        assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
+        assert_eq!(world.state().status, DeliveryStatus::Cancelled);
+        assert!(world.state().error.unwrap().starts_with("The delivery expired"));
     }
-}
-
-/// The event's retention is over, but the delivery's records remain: they say how it ended.
-#[tokio::test]
-async fn an_event_that_is_gone_cancels_what_is_left() {
-    let world = World::answering(&[500]);
-    world.receive(&[received(1)]).await;
-    world.destinations.remove_event(&sample::event("").id);
-    world.clock.advance(RETRY_AFTER);
-    assert_eq!(world.receive(&[received(2)]).await, [Verdict::Done]);
-    assert_eq!(world.state().status, DeliveryStatus::Cancelled);
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@ use crate::event::kind::EventKind;
 use crate::event::message::EventMessage;
 use crate::lifecycle::provider_callback::Ending;
 use crate::shared::timestamp::Timestamp;
-use crate::testing::fakes::{ManualClock, MemoryConversations, MemoryQueue, MemoryReferences, sample};
+use crate::testing::fakes::{
+    ManualClock, MemoryConversations, MemoryEvents, MemoryQueue, MemoryReferences, SeededRandomness, sample,
+};
 
 struct World {
-    callbacks: Callbacks<MemoryConversations, MemoryQueue<EventMessage>, MemoryReferences>,
+    callbacks: Callbacks<MemoryConversations, MemoryQueue<EventMessage>, MemoryEvents, MemoryReferences>,
     events: MemoryQueue<EventMessage>,
     clock: ManualClock,
 }
@@ -26,7 +28,14 @@ impl World {
         let (conversations, events) = (MemoryConversations::default(), MemoryQueue::default());
         let clock = ManualClock::new(1_000_000);
         let shared = || Arc::new(clock.clone());
-        let complete = Complete::new(conversations.clone(), events.clone(), shared());
+        let complete = Complete::new(
+            conversations.clone(),
+            events.clone(),
+            MemoryEvents::default(),
+            sample::SPANS,
+            shared(),
+            Arc::new(SeededRandomness::new(7)),
+        );
         let references = MemoryReferences::new(clock.clone());
         Self { callbacks: Callbacks::new(complete, conversations, references, shared()), events, clock }
     }
@@ -50,7 +59,7 @@ impl World {
     }
 
     async fn record(&self, conversation: &str) -> Option<Conversation> {
-        self.callbacks.conversations.load(&sample::account(), &id(conversation)).await.unwrap()
+        self.callbacks.conversations.load(&sample::account(), &id(conversation)).await.unwrap().kept()
     }
 
     async fn end_of(&self, conversation: &str) -> Option<EventKind> {
@@ -234,6 +243,7 @@ async fn row_52_where_the_platform_ended_a_conversation_its_time_counts() {
         flow: crate::conversation::ended::CompletionFlow::Hangup,
         end: Ending::As(EventKind::Completed),
         ended_at: None,
+        settle: Duration::ZERO,
         stated: ConversationPatch::default(),
         known: ConversationFields::default(),
     };

@@ -1,6 +1,8 @@
 use super::*;
 use crate::conversation::store::ConversationLookup;
-use crate::testing::fakes::{ManualClock, MemoryConversations, MemoryQueue, sample};
+use crate::testing::fakes::{
+    ManualClock, MemoryConversations, MemoryEvents, MemoryQueue, RETENTION, SeededRandomness, sample,
+};
 
 fn completion(end: Ending, flow: CompletionFlow) -> Completion {
     Completion {
@@ -9,6 +11,7 @@ fn completion(end: Ending, flow: CompletionFlow) -> Completion {
         flow,
         end,
         ended_at: None,
+        settle: Duration::ZERO,
         stated: ConversationPatch::default(),
         known: ConversationFields::default(),
     }
@@ -21,16 +24,25 @@ fn fields(json: &str) -> ConversationFields {
 }
 
 struct World {
-    complete: Complete<MemoryConversations, MemoryQueue<EventMessage>>,
+    complete: Complete<MemoryConversations, MemoryQueue<EventMessage>, MemoryEvents>,
     events: MemoryQueue<EventMessage>,
+    stored: MemoryEvents,
     clock: ManualClock,
 }
 
 impl World {
     fn new() -> Self {
-        let (events, clock) = (MemoryQueue::default(), ManualClock::new(1_000));
-        let complete = Complete::new(MemoryConversations::default(), events.clone(), Arc::new(clock.clone()));
-        Self { complete, events, clock }
+        let (events, stored, clock) =
+            (MemoryQueue::default(), MemoryEvents::default(), ManualClock::new(1_000));
+        let complete = Complete::new(
+            MemoryConversations::default(),
+            events.clone(),
+            stored.clone(),
+            sample::SPANS,
+            Arc::new(clock.clone()),
+            Arc::new(SeededRandomness::new(7)),
+        );
+        Self { complete, events, stored, clock }
     }
 
     async fn end(&self, end: Ending, flow: CompletionFlow) -> CompletionResult {
@@ -39,7 +51,18 @@ impl World {
 
     async fn record(&self) -> Conversation {
         let (account, id) = (sample::account(), sample::conversation_id());
-        self.complete.conversations.load(&account, &id).await.unwrap().unwrap()
+        self.complete.conversations.load(&account, &id).await.unwrap().kept().unwrap()
+    }
+
+    /// Fan-out lets the event of the current end leave.
+    async fn leave(&self) {
+        let record = crate::lifecycle::freeze::sealed(self.record().await);
+        assert_eq!(self.complete.conversations.save(&record).await.unwrap(), Saved::Yes);
+        self.stored.put(record.lifecycle_event(record.ended.as_ref().unwrap(), self.clock.now()));
+    }
+
+    async fn words(&self) -> Vec<Token> {
+        self.record().await.ended.unwrap().words
     }
 
     /// A conversation under way, as the platform states it.
@@ -52,31 +75,38 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_same_answer_and_sends_nothing() {
+async fn a_repeat_gets_the_same_answer_and_sends_nothing_once_the_event_has_left() {
     let world = World::new();
     let first = world.end(COMPLETED, CompletionFlow::Hangup).await;
+    world.leave().await;
     assert_eq!(world.end(COMPLETED, CompletionFlow::Hangup).await, first);
     assert_eq!(world.events.sent().len(), 1);
     assert!(world.record().await.late_signals.is_empty());
 }
 
 #[tokio::test]
-async fn a_repeat_heals_a_send_that_failed() {
+async fn a_repeat_of_the_platforms_heals_a_send_that_failed_until_the_retention_is_over() {
     let world = World::new();
     world.events.fail_next();
     world.complete.run(&completion(COMPLETED, CompletionFlow::Hangup)).await.unwrap_err();
-    assert!(matches!(world.end(COMPLETED, CompletionFlow::Twilio).await, CompletionResult::Accepted(_)));
+    world.end(COMPLETED, CompletionFlow::Twilio).await;
+    assert!(world.events.sent().is_empty(), "a provider does not know");
+    assert!(matches!(world.end(COMPLETED, CompletionFlow::Hangup).await, CompletionResult::Accepted(_)));
+    assert_eq!(world.events.sent()[0].word, world.words().await[0]);
+    world.clock.advance(RETENTION);
+    world.end(COMPLETED, CompletionFlow::Hangup).await;
     assert_eq!(world.events.sent().len(), 1);
 }
 
 #[tokio::test]
-async fn the_first_signal_wins_and_each_loser_is_one_note() {
+async fn the_platforms_word_is_final_at_once_and_each_loser_is_one_note() {
     let world = World::new();
     world.end(COMPLETED, CompletionFlow::Hangup).await;
+    world.leave().await;
     for _ in 0..2 {
         let same = world.end(COMPLETED, CompletionFlow::Daily).await;
         assert!(matches!(same, CompletionResult::Accepted(Ended { kind: EventKind::Completed, .. })));
-        let other = world.end(Ending::As(EventKind::Failed), CompletionFlow::Twilio).await;
+        let other = world.end(Ending::As(EventKind::Failed), CompletionFlow::EventBridge).await;
         assert!(matches!(
             other,
             CompletionResult::EndedDifferently(Ended { kind: EventKind::Completed, .. })
@@ -87,10 +117,67 @@ async fn the_first_signal_wins_and_each_loser_is_one_note() {
     let notes: Vec<_> = notes.iter().map(|note| (note.event, note.flow)).collect();
     assert_eq!(
         notes,
-        [(EventKind::Completed, CompletionFlow::Daily), (EventKind::Failed, CompletionFlow::Twilio)]
+        [(EventKind::Completed, CompletionFlow::Daily), (EventKind::Failed, CompletionFlow::EventBridge)]
     );
     world.end(Ending::As(EventKind::Failed), CompletionFlow::Daily).await;
     assert_eq!(world.record().await.late_signals.len(), 3, "another end of a flow that is already noted");
+}
+
+/// Each report that comes while the end settles: whether it decides, and when the end settles then.
+#[tokio::test]
+async fn row_53_what_the_platform_says_while_an_end_settles_decides() {
+    use CompletionFlow::{Daily, Hangup, Schedule, Twilio};
+    let (zero, minute) = (Duration::ZERO, Duration::from_secs(60));
+    for (first, later, decides, settles_in) in [
+        ((Twilio, zero), (Daily, zero), false, Some(10)),
+        ((Twilio, zero), (Hangup, zero), true, None),
+        ((Twilio, zero), (Hangup, minute), true, Some(63)),
+        ((Schedule, zero), (Twilio, zero), false, Some(10)),
+        ((Schedule, zero), (Hangup, zero), true, None),
+        ((Hangup, minute), (Twilio, zero), false, Some(60)),
+        ((Hangup, minute), (Hangup, minute), false, Some(60)),
+        ((Hangup, minute), (Hangup, zero), true, None),
+        ((Hangup, zero), (Hangup, minute), false, None),
+    ] {
+        let world = World::new();
+        let at = world.clock.now();
+        let failed = Ending::As(EventKind::Failed);
+        world.complete.run(&Completion { settle: first.1, ..completion(failed, first.0) }).await.unwrap();
+        world.clock.advance(Duration::from_secs(3));
+        world.complete.run(&Completion { settle: later.1, ..completion(COMPLETED, later.0) }).await.unwrap();
+        let ended = world.record().await.ended.unwrap();
+        let case = format!("{first:?} {later:?}");
+        let (kind, flow) =
+            if decides { (EventKind::Completed, later.0) } else { (EventKind::Failed, first.0) };
+        assert_eq!((ended.kind, ended.flow), (kind, flow), "{case}");
+        assert_eq!(ended.settles_at, settles_in.map(|seconds| at + Duration::from_secs(seconds)), "{case}");
+        assert_eq!((ended.at, ended.until), (at, at + RETENTION), "the first report's");
+        assert_eq!(ended.words.len(), 1 + usize::from(decides), "{case}");
+        assert_eq!(world.record().await.late_signals.len(), 1, "{case}");
+    }
+}
+
+/// A word that settles has its message before it is written; the message outlives the invocation that sent it.
+#[tokio::test]
+async fn a_message_is_sent_before_a_word_that_settles_and_after_one_that_is_final() {
+    for (flow, settle, waits) in [
+        (CompletionFlow::Twilio, 0, 12),
+        (CompletionFlow::Hangup, 5, 12),
+        (CompletionFlow::Hangup, 300, 300),
+        (CompletionFlow::Hangup, 0, 0),
+    ] {
+        let world = World::new();
+        let settle = Duration::from_secs(settle);
+        world.complete.run(&Completion { settle, ..completion(COMPLETED, flow) }).await.unwrap();
+        let [message] = &world.events.sent()[..] else { panic!("one message") };
+        assert_eq!(message.wait.duration().as_secs(), waits);
+        assert_eq!([message.word.clone()], world.words().await[..]);
+
+        let world = World::new();
+        world.complete.conversations.refuse_as_too_large();
+        world.complete.run(&Completion { settle, ..completion(COMPLETED, flow) }).await.unwrap();
+        assert_eq!(world.events.sent().len(), usize::from(waits > 0), "its write was refused");
+    }
 }
 
 #[tokio::test]
@@ -154,12 +241,13 @@ async fn a_conversation_whose_end_nobody_reports_fails_ten_minutes_after_it_was_
     );
 }
 
+/// A word that settles is never without a message: the schedule sends one that could not be sent.
 #[tokio::test]
-async fn the_schedule_sends_what_nobody_else_would_send_again() {
+async fn the_schedule_sends_what_could_not_be_sent() {
     for flow in [CompletionFlow::Daily, CompletionFlow::Twilio, CompletionFlow::Schedule] {
         let world = World::new();
         world.events.fail_next();
-        world.complete.run(&completion(COMPLETED, flow)).await.unwrap_err();
+        assert!(matches!(world.end(COMPLETED, flow).await, CompletionResult::Accepted(_)));
         // Even if the platform withdraws the expected end meanwhile.
         let mut conversation = world.record().await;
         conversation.apply(&ConversationPatch { expected_end: Some(None), ..ConversationPatch::default() });
@@ -167,26 +255,20 @@ async fn the_schedule_sends_what_nobody_else_would_send_again() {
         let overdue = async || {
             world.complete.run_overdue(&sample::account(), &sample::conversation_id()).await.unwrap()
         };
-        assert!(!overdue().await, "not at once: the first sender may still be sending");
-        world.clock.advance(ANNOUNCE_AFTER);
-        assert!(overdue().await);
+        overdue().await;
+        assert!(world.events.sent().is_empty(), "not before it settles");
+        world.clock.advance(sample::SPANS.settle + ANNOUNCE_AFTER);
+        assert!(!overdue().await, "it has ended before");
         assert_eq!(world.events.sent().len(), 1, "{flow:?}");
-        assert!(!overdue().await);
+        assert_eq!(world.events.sent()[0].word, world.words().await[0]);
+        world.leave().await;
+        overdue().await;
+        assert_eq!(world.events.sent().len(), 1, "{flow:?}: fan-out takes it off the schedule");
     }
-    let world = World::new();
-    world.end(COMPLETED, CompletionFlow::Daily).await;
-    assert_eq!(world.record().await.overdue_at, None, "nothing left for the schedule");
-    // A source that learns of the failure repeats its report, so the index of overdue conversations needs no entry.
-    for flow in [
-        CompletionFlow::Hangup,
-        CompletionFlow::OutboundCall,
-        CompletionFlow::EventBridge,
-        CompletionFlow::Test,
-    ] {
+    for flow in [CompletionFlow::Daily, CompletionFlow::Hangup] {
         let world = World::new();
-        world.events.fail_next();
-        world.complete.run(&completion(COMPLETED, flow)).await.unwrap_err();
-        assert_eq!(world.record().await.overdue_at, None, "{flow:?}");
+        world.end(COMPLETED, flow).await;
+        assert_eq!(world.record().await.overdue_at, None, "nothing left for the schedule");
     }
 }
 

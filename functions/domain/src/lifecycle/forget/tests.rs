@@ -5,19 +5,23 @@ use crate::conversation::ended::CompletionFlow;
 use crate::conversation::fields::ConversationFields;
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::provider::Provider;
-use crate::conversation::store::ConversationLookup;
+use crate::conversation::store::{ConversationLookup, FORGOTTEN_FOR, Stored};
 use crate::event::kind::EventKind;
 use crate::event::message::EventMessage;
-use crate::lifecycle::complete::{Complete, Completion};
+use crate::event::store::StoredEvent;
+use crate::lifecycle::complete::{Complete, Completion, CompletionResult};
 use crate::lifecycle::provider_callback::{CallProgress, Ending};
 use crate::shared::clock::Clock;
 use crate::shared::timestamp::Timestamp;
-use crate::testing::fakes::{ManualClock, MemoryConversations, MemoryQueue, MemoryReferences, sample};
+use crate::testing::fakes::{
+    ManualClock, MemoryConversations, MemoryEvents, MemoryQueue, MemoryReferences, SeededRandomness, sample,
+};
 
 struct Scene {
     clock: ManualClock,
     conversations: MemoryConversations,
     references: MemoryReferences,
+    events: MemoryEvents,
     queue: MemoryQueue<EventMessage>,
 }
 
@@ -29,29 +33,38 @@ impl Scene {
             clock,
             conversations: MemoryConversations::default(),
             references,
+            events: MemoryEvents::default(),
             queue: MemoryQueue::default(),
         }
     }
 
     async fn forget(&self) -> bool {
-        let forget =
-            Forget::new(self.conversations.clone(), self.references.clone(), self.conversations.clone());
+        let clock = Arc::new(self.clock.clone());
+        let (conversations, references) = (self.conversations.clone(), self.references.clone());
+        let forget = Forget::new(conversations, references, self.events.clone(), clock);
         forget.run(&sample::account(), &sample::conversation_id()).await.unwrap()
     }
 
-    async fn end(&self) {
-        let complete =
-            Complete::new(self.conversations.clone(), self.queue.clone(), Arc::new(self.clock.clone()));
+    async fn end(&self) -> CompletionResult {
+        let complete = Complete::new(
+            self.conversations.clone(),
+            self.queue.clone(),
+            self.events.clone(),
+            sample::SPANS,
+            Arc::new(self.clock.clone()),
+            Arc::new(SeededRandomness::new(7)),
+        );
         let completion = Completion {
             account_id: sample::account(),
             conversation_id: sample::conversation_id(),
             flow: CompletionFlow::Hangup,
             end: Ending::As(EventKind::Completed),
             ended_at: None,
+            settle: std::time::Duration::ZERO,
             stated: ConversationPatch { references: vec![room()], ..ConversationPatch::default() },
             known: ConversationFields::default(),
         };
-        complete.run(&completion).await.unwrap();
+        complete.run(&completion).await.unwrap()
     }
 
     async fn link(&self, link: &Link) {
@@ -80,29 +93,31 @@ fn link(conversation: &str, earlier: Option<&str>) -> Link {
 }
 
 #[tokio::test]
-async fn a_conversation_is_forgotten_once_and_can_begin_again() {
+async fn a_conversation_is_forgotten_once_and_its_id_stays_taken_for_a_day() {
     let scene = Scene::set();
     assert!(!scene.forget().await, "there is none");
     scene.end().await;
-    let event = sample::event_message().event_id;
-    assert!(scene.conversations.has_event(&event));
+    scene.events.put(sample::event("{}"));
     assert!(scene.forget().await);
-    assert!(!scene.conversations.has_event(&event));
-    let record = scene.conversations.load(&sample::account(), &sample::conversation_id()).await.unwrap();
-    assert!(record.is_none());
+    let now = scene.clock.now();
+    assert!(matches!(scene.events.get(&sample::event("").id), StoredEvent::Forgotten { at } if at == now));
+    let stored = scene.conversations.load(&sample::account(), &sample::conversation_id()).await.unwrap();
+    assert!(matches!(stored, Stored::Forgotten { until } if until == now + FORGOTTEN_FOR));
     assert!(!scene.forget().await, "it is gone");
-    scene.end().await;
-    assert_eq!(scene.queue.sent().len(), 2, "a new conversation of that id, with its own event");
-    assert!(scene.conversations.has_event(&event));
+    assert_eq!(scene.end().await, CompletionResult::Forgotten(now + FORGOTTEN_FOR));
+    assert_eq!(scene.queue.sent().len(), 1);
 }
 
 #[tokio::test]
 async fn what_was_left_behind_is_forgotten_by_the_next_call() {
     let scene = Scene::set();
-    let event = sample::event_message().event_id;
-    scene.conversations.record_delivery(&event);
-    assert!(scene.forget().await);
-    assert!(!scene.forget().await);
+    for _ in 0..2 {
+        scene.events.record_delivery(&sample::event("").id);
+        assert!(scene.forget().await);
+        assert!(!scene.forget().await);
+        scene.end().await;
+        scene.forget().await;
+    }
 }
 
 #[tokio::test]
@@ -116,7 +131,8 @@ async fn an_end_that_gets_in_between_is_forgotten_too() {
     // The store ends the conversation after it is first loaded.
     scene.conversations.end_after_next_load(EventKind::Failed);
     assert!(scene.forget().await);
-    assert!(!scene.conversations.has_event(&sample::event_message().event_id));
+    let stored = scene.conversations.load(&sample::account(), &sample::conversation_id()).await.unwrap();
+    assert!(stored.kept().is_none());
     assert!(!scene.forget().await);
 }
 

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use super::events::MemoryEvents;
 use super::lock::lock;
 use crate::delivery::context::{Context, Contexts};
 use crate::delivery::message::DeliveryMessage;
 use crate::destination::record::Destination;
 use crate::destination::store::Destinations;
 use crate::event::lifecycle_event::LifecycleEvent;
-use crate::shared::ids::{AccountId, DestinationId, EventId};
+use crate::event::store::StoredEvent;
+use crate::shared::ids::{AccountId, DestinationId};
 use crate::shared::unavailable::Result;
 
 #[derive(Default)]
 struct State {
     destinations: BTreeMap<DestinationId, Destination>,
-    events: BTreeMap<EventId, LifecycleEvent>,
+    events: MemoryEvents,
 }
 
 /// Destinations and events of any account.
@@ -35,12 +37,13 @@ impl MemoryDestinations {
 
     /// Stores an event.
     pub fn put_event(&self, event: LifecycleEvent) {
-        lock(&self.0).events.insert(event.id.clone(), event);
+        lock(&self.0).events.put(event);
     }
 
-    /// Removes an event.
-    pub fn remove_event(&self, id: &EventId) {
-        lock(&self.0).events.remove(id);
+    /// The events.
+    #[must_use]
+    pub fn events(&self) -> MemoryEvents {
+        lock(&self.0).events.clone()
     }
 }
 
@@ -64,7 +67,7 @@ impl Contexts for MemoryDestinations {
     async fn load(&self, deliveries: &[&DeliveryMessage]) -> Vec<Result<Context>> {
         let state = lock(&self.0);
         let context = |message: &&DeliveryMessage| Context {
-            event: message.delivery_id.event_id().and_then(|id| state.events.get(&id).cloned()),
+            event: message.delivery_id.event_id().map_or(StoredEvent::Absent, |id| state.events.get(&id)),
             destination: state.destinations.get(&message.destination_id).cloned(),
         };
         deliveries.iter().map(context).map(Ok).collect()

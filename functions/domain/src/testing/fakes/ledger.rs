@@ -108,10 +108,6 @@ impl Ledger for MemoryLedger {
         Ok(records.len() < before)
     }
 
-    fn retention(&self) -> Duration {
-        RETENTION
-    }
-
     async fn close(
         &self,
         delivery: &Delivery,

@@ -70,7 +70,7 @@ impl DeliveryQueue for MemoryQueue<DeliveryMessage> {
     }
 }
 
-impl Visibility for MemoryQueue<DeliveryMessage> {
+impl<T: Clone + Send> Visibility for MemoryQueue<T> {
     async fn postpone(&self, receipt: &Receipt, delay: Duration) -> Result<()> {
         lock(&self.0).postponed.push((receipt.clone(), delay));
         Ok(())

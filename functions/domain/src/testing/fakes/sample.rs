@@ -1,9 +1,13 @@
 //! One sample of each noun, for tests.
 #![expect(clippy::unwrap_used, reason = "constants that are known to be valid")]
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 
+use super::ledger::RETENTION;
 use super::plaintext_vault::PlaintextVault;
+use crate::conversation::ended::{CompletionFlow, Ended};
 use crate::delivery::message::DeliveryMessage;
 use crate::delivery::record::{Delivery, Trigger};
 use crate::destination::headers::ExtraHeaders;
@@ -13,10 +17,13 @@ use crate::destination::signature::{SigningSecret, SigningSecrets};
 use crate::destination::target_url::TargetUrl;
 use crate::event::kind::EventKind;
 use crate::event::lifecycle_event::LifecycleEvent;
-use crate::event::message::EventMessage;
+use crate::event::message::{EventMessage, Version};
+use crate::lifecycle::complete::Spans;
 use crate::shared::encryption::EncryptionContext;
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use crate::shared::timestamp::Timestamp;
+use crate::shared::token::Token;
+use crate::shared::wait::Wait;
 
 /// An account.
 #[must_use]
@@ -59,6 +66,9 @@ pub fn destination(id: &str) -> Destination {
     }
 }
 
+/// When [`event`] was accepted, and left.
+const ACCEPTED_AT: Timestamp = Timestamp::from_millis(1_756_720_060_200);
+
 /// The event of [`conversation_id`].
 #[must_use]
 pub fn event(payload: &str) -> LifecycleEvent {
@@ -67,15 +77,36 @@ pub fn event(payload: &str) -> LifecycleEvent {
         id: EventId::of_conversation(&account(), &conversation_id()),
         conversation_id: conversation_id(),
         kind: EventKind::Completed,
-        accepted_at: Timestamp::from_millis(1_756_720_060_200),
+        accepted_at: ACCEPTED_AT,
+        left_at: ACCEPTED_AT,
+        until: ACCEPTED_AT + RETENTION,
         payload: payload.to_owned().into(),
     }
 }
 
-/// The message that announces [`event`].
+/// The final end of [`conversation_id`] that [`event`] reports.
+#[must_use]
+pub fn ended(flow: CompletionFlow) -> Ended {
+    let LifecycleEvent { id, kind, accepted_at, until, .. } = event("{}");
+    let words = vec![Token::from("word")];
+    Ended { event_id: id, kind, flow, at: accepted_at, reported: None, until, settles_at: None, words }
+}
+
+/// Ten seconds for an end to settle, and the usual retention.
+pub const SPANS: Spans = Spans { settle: Duration::from_secs(10), retention: RETENTION };
+
+/// The message of [`ended`].
 #[must_use]
 pub fn event_message() -> EventMessage {
-    EventMessage::from(&event("{}"))
+    EventMessage {
+        v: Version,
+        account_id: account(),
+        conversation_id: conversation_id(),
+        word: Token::from("word"),
+        id: Token::from("message"),
+        sent_at: ACCEPTED_AT,
+        wait: Wait::NONE,
+    }
 }
 
 /// The delivery of [`event`] to the destination `dst_1`.

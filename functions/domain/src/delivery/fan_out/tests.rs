@@ -1,0 +1,144 @@
+use super::*;
+use crate::conversation::ended::CompletionFlow;
+use crate::conversation::record::Conversation;
+use crate::destination::record::DestinationStatus;
+use crate::event::kind::EventKind;
+use crate::testing::fakes::{
+    CapturedLog, ManualClock, MemoryConversations, MemoryDestinations, MemoryEvents, MemoryLedger,
+    MemoryQueue, sample,
+};
+
+type Step = FanOut<
+    MemoryConversations,
+    MemoryEvents,
+    MemoryQueue<crate::delivery::message::DeliveryMessage>,
+    MemoryQueue<EventMessage>,
+    MemoryDestinations,
+    MemoryLedger,
+>;
+
+struct Scene {
+    conversations: MemoryConversations,
+    destinations: MemoryDestinations,
+    deliveries: MemoryQueue<crate::delivery::message::DeliveryMessage>,
+    events: MemoryQueue<EventMessage>,
+    ledger: MemoryLedger,
+    clock: ManualClock,
+    step: Step,
+}
+
+impl Scene {
+    /// An enabled destination, a disabled one, and one that wants other events; a conversation that has ended.
+    async fn set() -> Self {
+        let destinations = MemoryDestinations::default();
+        for (id, status, events) in [
+            ("dst_on", DestinationStatus::Enabled, vec![EventKind::Completed]),
+            ("dst_off", DestinationStatus::Disabled, vec![EventKind::Completed]),
+            ("dst_other", DestinationStatus::Enabled, vec![EventKind::Failed]),
+        ] {
+            let mut destination = sample::destination(id);
+            destination.status = status;
+            destination.events = events.try_into().unwrap();
+            destinations.put(destination);
+        }
+        let conversations = MemoryConversations::default();
+        let accepted_at = sample::event_message().sent_at;
+        let mut conversation = Conversation::new(sample::account(), sample::conversation_id(), accepted_at);
+        conversation.ended = Some(sample::ended(CompletionFlow::Hangup));
+        conversations.save(&conversation).await.unwrap();
+        let (deliveries, events) = (MemoryQueue::default(), MemoryQueue::default());
+        let (ledger, clock) = (MemoryLedger::default(), ManualClock::new(accepted_at.as_millis()));
+        let step = FanOut::new(
+            conversations.clone(),
+            destinations.events(),
+            deliveries.clone(),
+            events.clone(),
+            destinations.clone(),
+            ledger.clone(),
+            Arc::new(clock.clone()),
+        );
+        Self { conversations, destinations, deliveries, events, ledger, clock, step }
+    }
+
+    async fn run(&self) -> Verdict {
+        let (message, receipt) = (&sample::event_message(), &Receipt("r".to_owned()));
+        self.step.run(ReceivedEvent { message, receipt, is_first: true }).await
+    }
+
+    fn skipped(&self) -> usize {
+        let id = DeliveryId::of(&sample::event_message().event_id(), &sample::destination("dst_off").id);
+        self.ledger.records_of(&id).len()
+    }
+}
+
+#[tokio::test]
+async fn the_active_get_a_message_the_disabled_a_record_and_the_unwilling_nothing() {
+    let (scene, lines) = (Scene::set().await, CapturedLog::start());
+    for _ in 0..2 {
+        assert_eq!(scene.run().await, Verdict::Done);
+        assert_eq!(lines.of("delivery.skipped").len(), 1, "a second run skips nothing");
+    }
+    let sent: Vec<_> = scene.deliveries.sent().into_iter().map(|message| message.delivery_id).collect();
+    assert_eq!(sent[0], sent[1], "a second run creates the same delivery");
+    assert_eq!(sent.len(), 2);
+    assert_eq!(scene.skipped(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_fanned_out_now_waits_longer_each_time() {
+    let scene = Scene::set().await;
+    scene.deliveries.fail_next();
+    assert_eq!(scene.run().await, Verdict::Done);
+    assert_eq!(scene.events.sent(), [sample::event_message().after_failure()]);
+    scene.deliveries.fail_next();
+    scene.events.fail_next();
+    assert_eq!(scene.run().await, Verdict::Keep, "no copy could be sent");
+}
+
+#[tokio::test]
+async fn an_end_that_has_not_settled_waits_until_then() {
+    let scene = Scene::set().await;
+    let (account, id) = (sample::account(), sample::conversation_id());
+    let mut conversation =
+        crate::conversation::store::ConversationLookup::load(&scene.conversations, &account, &id)
+            .await
+            .unwrap()
+            .kept()
+            .unwrap();
+    let span = Duration::from_secs(4);
+    conversation.ended.as_mut().unwrap().settles_at = Some(scene.clock.now() + span);
+    scene.conversations.save(&conversation).await.unwrap();
+    assert_eq!(scene.run().await, Verdict::Keep);
+    assert_eq!(scene.events.postponed(), [(Receipt("r".to_owned()), span)]);
+    assert!(scene.deliveries.sent().is_empty());
+    scene.clock.advance(span);
+    assert_eq!(scene.run().await, Verdict::Done);
+    assert_eq!(scene.deliveries.sent().len(), 1);
+}
+
+/// What a customer adds before an event is accepted gets it, at once.
+#[tokio::test]
+async fn a_list_serves_for_a_second_those_events_that_waited_since_before_it_was_read() {
+    let scene = Scene::set().await;
+    let deliveries = async |added: &str, seconds| {
+        scene.clock.advance(Duration::from_secs(seconds));
+        scene.destinations.put(sample::destination(added));
+        let before = scene.deliveries.sent().len();
+        assert_eq!(scene.run().await, Verdict::Done);
+        scene.deliveries.sent().len() - before
+    };
+    assert_eq!(deliveries("dst_a", 0).await, 2);
+    assert_eq!(deliveries("dst_b", 0).await, 3, "just accepted");
+    assert_eq!(deliveries("dst_c", 4).await, 4);
+    assert_eq!(deliveries("dst_d", 0).await, 4, "it has waited");
+    assert_eq!(deliveries("dst_e", 1).await, 6);
+}
+
+#[tokio::test]
+async fn of_an_event_that_was_forgotten_nothing_is_recorded() {
+    let scene = Scene::set().await;
+    let (event, now) = (sample::event_message().event_id(), scene.clock.now());
+    scene.destinations.events().forget_event(&sample::account(), &event, now).await.unwrap();
+    assert_eq!(scene.run().await, Verdict::Done);
+    assert_eq!((scene.skipped(), scene.deliveries.sent().len()), (0, 0));
+}

@@ -1,0 +1,82 @@
+//! Events in memory.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use super::lock::lock;
+use crate::event::lifecycle_event::LifecycleEvent;
+use crate::event::store::{Created, EventEraser, EventLookup, Events, StoredEvent};
+use crate::shared::ids::{AccountId, EventId};
+use crate::shared::timestamp::Timestamp;
+use crate::shared::token::Token;
+use crate::shared::unavailable::Result;
+
+#[derive(Default)]
+struct State {
+    events: BTreeMap<EventId, StoredEvent>,
+    delivered: HashSet<EventId>,
+}
+
+/// Events, the marks of deleted ones, and which have deliveries.
+#[derive(Clone, Default)]
+pub struct MemoryEvents(Arc<Mutex<State>>);
+
+impl MemoryEvents {
+    /// Stores or replaces an event.
+    pub fn put(&self, event: LifecycleEvent) {
+        let by = Token::from("put");
+        lock(&self.0).events.insert(event.id.clone(), StoredEvent::Kept { event, by });
+    }
+
+    /// Removes an event, as at the end of its retention.
+    pub fn expire(&self, id: &EventId) {
+        lock(&self.0).events.remove(id);
+    }
+
+    /// Adds a record of a delivery of this event.
+    pub fn record_delivery(&self, event: &EventId) {
+        lock(&self.0).delivered.insert(event.clone());
+    }
+
+    /// What is stored under the id.
+    #[must_use]
+    pub fn get(&self, id: &EventId) -> StoredEvent {
+        lock(&self.0).events.get(id).cloned().unwrap_or(StoredEvent::Absent)
+    }
+}
+
+impl Events for MemoryEvents {
+    async fn load(&self, _account: &AccountId, event: &EventId) -> Result<StoredEvent> {
+        Ok(self.get(event))
+    }
+
+    async fn create(&self, event: &LifecycleEvent, by: &Token, began: Timestamp) -> Result<Created> {
+        match self.get(&event.id) {
+            StoredEvent::Forgotten { at } if at >= began => {
+                return Ok(Created::Refused(StoredEvent::Forgotten { at }));
+            }
+            kept @ StoredEvent::Kept { .. } => return Ok(Created::Refused(kept)),
+            StoredEvent::Absent | StoredEvent::Forgotten { .. } => {}
+        }
+        let kept = StoredEvent::Kept { event: event.clone(), by: by.clone() };
+        lock(&self.0).events.insert(event.id.clone(), kept);
+        Ok(Created::Yes)
+    }
+}
+
+impl EventLookup for MemoryEvents {
+    async fn exists(&self, _account: &AccountId, event: &EventId) -> Result<bool> {
+        Ok(matches!(self.get(event), StoredEvent::Kept { .. }))
+    }
+}
+
+impl EventEraser for MemoryEvents {
+    async fn forget_event(&self, _account: &AccountId, event: &EventId, at: Timestamp) -> Result<()> {
+        lock(&self.0).events.insert(event.clone(), StoredEvent::Forgotten { at });
+        Ok(())
+    }
+
+    async fn forget_deliveries(&self, account: &AccountId, event: &EventId) -> Result<bool> {
+        Ok(!self.exists(account, event).await? && lock(&self.0).delivered.remove(event))
+    }
+}
