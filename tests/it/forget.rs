@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use adapters::config::Retention;
-use adapters::dynamodb::{DeliveryLogTable, LedgerTable};
+use adapters::dynamodb::{EventTable, LedgerTable};
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::conversation::store::FORGOTTEN_FOR;
 use domain::delivery::history::Owner;
 use domain::delivery::ledger::Ledger;
 use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
-use domain::event::kind::EventKind;
 use domain::event::message::EventMessage;
 use domain::event::store::EventEraser;
 use domain::shared::clock::Clock;
-use domain::shared::ids::{AccountId, ConversationId, EventId};
+use domain::shared::ids::{AccountId, ConversationId};
 use domain::shared::timestamp::Timestamp;
+use domain::shared::token::Token;
 use domain::shared::wait::Wait;
 use domain::testing::fakes::{ManualClock, sample};
 use local::receiver::Answer;
@@ -32,7 +33,7 @@ async fn delete(customer: &Customer, conversation: &str) -> (StatusCode, Value) 
     customer.call(Method::DELETE, &format!("/v1/conversations/{conversation}"), None).await
 }
 
-/// An account's rows in the tables of conversations and deliveries.
+/// An account's rows in the tables of conversations and deliveries, without the marks of what was deleted.
 async fn kept_of(world: &World, account: &str) -> Vec<String> {
     let mut kept = Vec::new();
     for table in ["ConversationsTable", "DeliveryLogTable"] {
@@ -40,7 +41,12 @@ async fn kept_of(world: &World, account: &str) -> Vec<String> {
         let scan = world.stack.clients.dynamodb.scan().table_name(name).consistent_read(true);
         let mut rows = scan.into_paginator().items().send();
         while let Some(row) = rows.next().await {
-            let row = format!("{table}: {:?}", row.unwrap());
+            let row = row.unwrap();
+            if row.contains_key("forgotten_at") {
+                assert_eq!(row.len(), 4, "the mark of a deletion has its key and two times: {row:?}");
+                continue;
+            }
+            let row = format!("{table}: {row:?}");
             kept.extend(row.contains(account).then_some(row));
         }
     }
@@ -106,7 +112,16 @@ async fn a_deleted_conversation_leaves_nothing_behind_and_sends_nothing_more() {
     assert_eq!(sent(), before);
     assert_eq!(kept_of(&world, &acme.account_id).await, Vec::<String>::new());
 
-    // The same id can name a new conversation, whose deliveries work as usual.
+    // For a day the id is taken, so that what is under way brings nothing back.
+    let body = json!({"conversation_id": "c-1", "conversation_status": "COMPLETED"});
+    let (status, problem) = acme.call(Method::POST, "/v1/flows/hangup", Some(&body)).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::GONE, &json!("gone")), "{problem}");
+    assert!(text(&problem["detail"]).contains("can be used again from 20"), "{problem}");
+    let (status, _) = acme.call(Method::PUT, "/v1/conversations/c-1", Some(&json!({"notes": "n"}))).await;
+    assert_eq!(status, StatusCode::GONE);
+
+    // Then it can name a new conversation, whose deliveries work as usual.
+    hand.advance(FORGOTTEN_FOR);
     receiver.answer("/fails", Answer::Status(200));
     acme.hang_up("c-1").await;
     let again = eventually("the new conversation's deliveries", async || {
@@ -126,11 +141,11 @@ async fn announce_again(world: &World, customer: &Customer, conversation: &str) 
     let conversation_id = ConversationId::parse(conversation).unwrap();
     let message = domain::delivery::message::Message::Event(EventMessage {
         v: domain::event::message::Version,
-        event_id: EventId::of_conversation(&account_id, &conversation_id),
         account_id,
         conversation_id,
-        event: EventKind::Completed,
-        accepted_at: Timestamp::from_millis(MORNING_MS),
+        word: Token::from("word"),
+        id: Token::from("message"),
+        sent_at: Timestamp::from_millis(MORNING_MS),
         wait: Wait::NONE,
     });
     let url = &world.stack.resources.queues["EventsQueue"].url;
@@ -202,8 +217,7 @@ async fn an_attempt_that_ends_after_its_conversation_was_deleted_brings_no_recor
     let dynamodb = &world.stack.clients.dynamodb;
     let retention = Retention::read(&days).unwrap();
     let ledger = LedgerTable::new(dynamodb.clone(), table.clone(), retention);
-    let log =
-        DeliveryLogTable::new(dynamodb.clone(), table.clone(), retention, std::sync::Arc::new(clock.clone()));
+    let log = EventTable::new(dynamodb.clone(), table.clone(), std::sync::Arc::new(clock.clone()));
     let delivery = domain::delivery::record::Delivery { created_at: clock.now(), ..sample::delivery() };
     let event = delivery.id.event_id().unwrap();
     let claim = |number| Claim {

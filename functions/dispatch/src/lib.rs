@@ -14,7 +14,9 @@ use std::time::Duration;
 use adapters::aws::Clients;
 use adapters::config::{self, ConfigError, Retention, Vars};
 use adapters::deadline;
-use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable, RateTable};
+use adapters::dynamodb::{
+    ContextTables, ConversationTable, DestinationTable, EventTable, LedgerTable, RateTable,
+};
 use adapters::egress;
 use adapters::function::Error;
 use adapters::sender::{CertificateDer, HttpSender, SetupError};
@@ -39,6 +41,7 @@ pub struct Config {
     events_queue_url: String,
     deliveries_queue_url: String,
     dead_letters_queue_url: String,
+    conversations_table: String,
     destinations_table: String,
     secrets_key_arn: String,
     delivery_log_table: String,
@@ -58,6 +61,7 @@ impl Config {
             events_queue_url: vars.text("EVENTS_QUEUE_URL")?,
             deliveries_queue_url: vars.text("DELIVERIES_QUEUE_URL")?,
             dead_letters_queue_url: vars.text("DEAD_LETTERS_QUEUE_URL")?,
+            conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
             secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
@@ -75,7 +79,7 @@ pub struct Dispatch {
     events: Queue,
     deliveries: Queue,
     dead_letters: Queue,
-    fan_out: FanOut<DestinationTable, Queue, Queue, LedgerTable, ContextTables>,
+    fan_out: fan_out::Step,
     rate_limiter: RateLimiter<RateTable, Queue>,
     deliver: Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue>,
     reconcile: Reconcile<LedgerTable, Queue, Queue>,
@@ -102,14 +106,18 @@ impl Dispatch {
         let ledger = LedgerTable::new(dynamodb.clone(), log.clone(), config.retention);
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let circuit_breaker = Arc::new(CircuitBreaker::default());
+        let conversations =
+            ConversationTable::new(dynamodb.clone(), config.conversations_table, Arc::clone(&clock));
+        let stored = EventTable::new(dynamodb.clone(), log.clone(), Arc::clone(&clock));
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
         Self {
             fan_out: FanOut::new(
-                destinations,
+                conversations,
+                stored,
                 deliveries.clone(),
                 events.clone(),
+                destinations,
                 ledger.clone(),
-                context.clone(),
                 Arc::clone(&clock),
             ),
             rate_limiter: RateLimiter::new(

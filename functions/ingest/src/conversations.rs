@@ -1,7 +1,7 @@
 //! Routes that update a conversation's record and delete a conversation.
 
 use adapters::caller::Caller;
-use adapters::dynamodb::{ConversationTables, DeliveryLogTable, ReferenceTable};
+use adapters::dynamodb::{ConversationTable, EventTable, ReferenceTable};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
@@ -16,12 +16,12 @@ use http::StatusCode;
 use crate::steps::Callbacks;
 
 /// Deletes conversations from the DynamoDB tables.
-pub(crate) type ForgetConversation = Forget<ConversationTables, ReferenceTable, DeliveryLogTable>;
+pub(crate) type ForgetConversation = Forget<ConversationTable, ReferenceTable, EventTable>;
 
 /// `PUT /v1/conversations/{conversation_id}`: a value replaces a field, `null` clears it, an absent field is unchanged.
 /// Then applies the callbacks that arrived before the conversation.
 pub(crate) async fn put(
-    update: &Update<ConversationTables>,
+    update: &Update<ConversationTable>,
     callbacks: &Callbacks,
     caller: Caller,
     request: &Request,
@@ -39,6 +39,7 @@ pub(crate) async fn put(
         UpdateResult::Saved(conversation) => conversation,
         UpdateResult::Refused(invalid) => return Err(invalid.into()),
         UpdateResult::TooLarge => return Err(Problem::too_large()),
+        UpdateResult::Forgotten(until) => return Err(Problem::gone(until)),
     };
     if callbacks.link(account, &id, &change.references, conversation.ended.is_some()).await?
         && let Some(latest) = update.latest(account, &id).await?

@@ -8,13 +8,14 @@ mod redelivery;
 mod steps;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adapters::aws::Clients;
 use adapters::caller::{Caller, Callers};
 use adapters::config::{self, ConfigError, Retention, Vars};
 use adapters::deadline::{self, FUNCTION_TIMEOUT};
 use adapters::dynamodb::{
-    AccountTable, ConversationTable, ConversationTables, DeliveryLogTable, DestinationTable, OverdueIndex,
+    AccountTable, ConversationTable, DeliveryLogTable, DestinationTable, EventTable, OverdueIndex,
     ProviderTable, RateTable, ReferenceTable,
 };
 use adapters::function::{Error, Event, answer, is_http};
@@ -25,6 +26,7 @@ use adapters::public_url::PublicUrl;
 use adapters::sqs::Queue;
 use adapters::vault::kms::{KmsDecryptor, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
+use domain::lifecycle::complete::Spans;
 use domain::lifecycle::forget::Forget;
 use domain::lifecycle::overdue::{EndOverdue, Sweep};
 use domain::lifecycle::update::Update;
@@ -53,6 +55,7 @@ pub struct Config {
     conversations_table: String,
     delivery_log_table: String,
     retention: Retention,
+    settle: Duration,
     rate_limit: Option<RateLimit>,
     public_url: Option<PublicUrl>,
 }
@@ -68,6 +71,7 @@ impl Config {
             conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
+            settle: Duration::from_secs(vars.number("SETTLE_SECONDS")?),
             rate_limit: config::api_rate_limit(vars)?,
             public_url: PublicUrl::read(vars)?,
         })
@@ -88,11 +92,11 @@ pub struct Ingest {
     providers: ProviderTable<KmsDecryptor>,
     complete: Complete,
     callbacks: Callbacks,
-    update: Update<ConversationTables>,
+    update: Update<ConversationTable>,
     forget: ForgetConversation,
-    end_overdue: EndOverdue<ConversationTables, Queue, OverdueIndex>,
+    end_overdue: EndOverdue<ConversationTable, Queue, EventTable, OverdueIndex>,
     resend: Resend<DeliveryLogTable, DestinationTable, Queue>,
-    send_test: SendTest<ConversationTables, Queue>,
+    send_test: SendTest<ConversationTable, EventTable, Queue>,
     public_url: Option<PublicUrl>,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
@@ -109,19 +113,23 @@ impl Ingest {
     ) -> Self {
         let Clients { dynamodb, sqs, kms } = clients;
         let (table, log) = (config.conversations_table, config.delivery_log_table);
-        let conversations = ConversationTables::new(
-            ConversationTable::new(dynamodb.clone(), table.clone()),
-            log.clone(),
-            config.retention,
-            Arc::clone(&clock),
-        );
+        let conversations = ConversationTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
+        let stored = EventTable::new(dynamodb.clone(), log.clone(), Arc::clone(&clock));
         let events = Queue::new(sqs.clone(), config.events_queue_url);
         let deliveries = Queue::new(sqs, config.deliveries_queue_url);
         let rates = RateTable::new(dynamodb.clone(), log.clone());
         let log = DeliveryLogTable::new(dynamodb.clone(), log, config.retention, Arc::clone(&clock));
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
-        let complete = Complete::new(conversations.clone(), events, Arc::clone(&clock));
+        let retention = config.retention.duration();
+        let complete = Complete::new(
+            conversations.clone(),
+            events,
+            stored.clone(),
+            Spans { settle: config.settle, retention },
+            Arc::clone(&clock),
+            Arc::clone(&randomness),
+        );
         let references = ReferenceTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
         let overdue = OverdueIndex::new(dynamodb.clone(), table);
         let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
@@ -135,11 +143,17 @@ impl Ingest {
                 references.clone(),
                 Arc::clone(&clock),
             ),
-            forget: Forget::new(conversations.clone(), references, log.clone()),
+            forget: Forget::new(conversations.clone(), references, stored.clone(), Arc::clone(&clock)),
             end_overdue: EndOverdue::new(complete.clone(), overdue, Arc::clone(&clock)),
             complete,
             resend: Resend::new(log, destinations, deliveries.clone(), Arc::clone(&clock)),
-            send_test: SendTest::new(conversations.clone(), deliveries, Arc::clone(&clock)),
+            send_test: SendTest::new(
+                conversations.clone(),
+                stored,
+                deliveries,
+                retention,
+                Arc::clone(&clock),
+            ),
             update: Update::new(conversations, Arc::clone(&clock)),
             public_url: config.public_url,
             clock,

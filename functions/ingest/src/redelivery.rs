@@ -1,7 +1,7 @@
 //! Routes that resend events and test a destination.
 
 use adapters::caller::Caller;
-use adapters::dynamodb::{ConversationTables, DeliveryLogTable, DestinationTable};
+use adapters::dynamodb::{ConversationTable, DeliveryLogTable, DestinationTable, EventTable};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
@@ -21,7 +21,7 @@ use serde::Serialize;
 /// Dependencies of the three routes.
 pub(crate) struct Redelivery<'a> {
     pub(crate) resend: &'a Resend<DeliveryLogTable, DestinationTable, Queue>,
-    pub(crate) send_test: &'a SendTest<ConversationTables, Queue>,
+    pub(crate) send_test: &'a SendTest<ConversationTable, EventTable, Queue>,
     pub(crate) randomness: &'a dyn Randomness,
 }
 

@@ -17,6 +17,6 @@ pub(crate) async fn show(
     // A malformed id gets the same answer as an unknown one.
     let none = || Problem::not_found("conversation");
     let id = ConversationId::parse(request.path("conversation_id")).map_err(|_| none())?;
-    let conversation = conversations.load(&caller.account_id, &id).await?.ok_or_else(none)?;
+    let conversation = conversations.load(&caller.account_id, &id).await?.kept().ok_or_else(none)?;
     Ok(Reply::raw_json(StatusCode::OK, conversation.public_json()))
 }

@@ -66,7 +66,11 @@ impl Query {
         Self {
             callers: Callers::new(accounts, rates, config.rate_limit, Arc::clone(&clock)),
             destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table),
-            conversations: ConversationTable::new(dynamodb.clone(), config.conversations_table),
+            conversations: ConversationTable::new(
+                dynamodb.clone(),
+                config.conversations_table,
+                Arc::clone(&clock),
+            ),
             log: DeliveryLogTable::new(dynamodb, config.delivery_log_table, config.retention, clock),
         }
     }

@@ -8,12 +8,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use domain::delivery::context::{Context, Contexts};
 use domain::delivery::deliver::TIME_TO_CLAIM;
 use domain::delivery::message::DeliveryMessage;
+use domain::event::store::StoredEvent;
 use domain::shared::clock::Clock;
 use domain::shared::unavailable::{Result, Unavailable};
 
 use super::batch;
 use super::destinations::{destination_key, parse_destination};
-use super::events::{EVENT, event_key, parse_event};
+use super::events::{event_key, parse_event};
 use super::item::Item;
 
 /// The destinations and delivery-log tables, read together.
@@ -53,14 +54,15 @@ impl ContextTables {
         };
         let account = &message.account_id;
         let event = event_of(message).map_or(Ok(None), |key| get(&key))?;
-        let event = event.map(|item| parse_event(item, account, self.clock.now())).transpose()?.flatten();
+        let now = self.clock.now();
+        let event = event.map_or(Ok(StoredEvent::Absent), |item| parse_event(item, account, now))?;
         let destination = get(&destination_of(message))?.map(|item| parse_destination(item, account));
         Ok(Context { event, destination: destination.transpose()? })
     }
 }
 
 fn event_of(message: &DeliveryMessage) -> Option<Item> {
-    message.delivery_id.event_id().map(|event| event_key(&message.account_id, &event, EVENT))
+    message.delivery_id.event_id().map(|event| event_key(&message.account_id, &event))
 }
 
 fn destination_of(message: &DeliveryMessage) -> Item {

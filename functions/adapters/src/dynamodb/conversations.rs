@@ -1,33 +1,25 @@
-//! Conversations' records, and the events that are written when they end.
+//! Conversations' records, and the marks of deleted ones.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
 use bytes::Bytes;
 use domain::conversation::ended::{Ended, LateSignal};
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::Reference;
 use domain::conversation::record::Conversation;
-use domain::conversation::store::{ConversationLookup, Conversations};
-use domain::event::lifecycle_event::LifecycleEvent;
-use domain::event::store::EventOutbox;
+use domain::conversation::store::{ConversationLookup, Conversations, FORGOTTEN_FOR, Stored};
 use domain::shared::clock::Clock;
-use domain::shared::ids::{AccountId, ConversationId, EventId};
+use domain::shared::ids::{AccountId, ConversationId};
 use domain::shared::json::JsonObject;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
-use super::batch;
-use super::events::{ANNOUNCED, EVENT, event_item, event_key};
+use super::events::event_item;
 use super::item::{Item, compress, decompress, fits, from_item, key, n, partition, to_item};
 use super::overdue::OverdueKeys;
-use super::table::{Condition, Table, conflict};
-use super::transaction::{Written, transact};
-use crate::config::Retention;
-use crate::deadline::RESERVE;
+use super::table::{Condition, Table};
 
 /// What the item of a conversation in progress leaves free: an end adds to it, and to the event's payload, which must
 /// fit into an item, too. Every accepted conversation must be able to end.
@@ -36,18 +28,10 @@ const SPARE_FOR_THE_END: usize = 20 * 1024;
 /// Sort key of a conversation's record.
 const RECORD: &str = "record";
 
-/// The conversations table, read-only.
+/// The conversations table.
 #[derive(Clone)]
 pub struct ConversationTable {
     table: Table,
-}
-
-/// The conversations table, and the delivery-log table for the events of ended conversations.
-#[derive(Clone)]
-pub struct ConversationTables {
-    conversations: ConversationTable,
-    delivery_log: String,
-    retention: Retention,
     clock: Arc<dyn Clock>,
 }
 
@@ -76,41 +60,28 @@ struct ConversationRow {
     version: u64,
 }
 
-#[derive(Serialize)]
-struct AnnouncedRow {
+/// The mark of a deleted conversation.
+#[derive(Serialize, Deserialize)]
+struct ForgottenRow {
+    /// In milliseconds.
+    forgotten_at: u64,
+    /// When its id is free again, in seconds.
     expires_at: u64,
 }
 
 impl ConversationTable {
     /// Wraps the table with this name.
     #[must_use]
-    pub fn new(client: Client, table: String) -> Self {
-        Self { table: Table::new(client, table) }
-    }
-}
-
-impl ConversationTables {
-    /// Combines the two tables; `delivery_log` is the name of the events' table.
-    #[must_use]
-    pub fn new(
-        conversations: ConversationTable,
-        delivery_log: String,
-        retention: Retention,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { conversations, delivery_log, retention, clock }
+    pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
+        Self { table: Table::new(client, table), clock }
     }
 
-    fn client(&self) -> &Client {
-        &self.conversations.table.client
-    }
-}
-
-/// The condition that the stored version is still the loaded one, or that there is still no record.
-fn unchanged(conversation: &Conversation) -> Condition {
-    match conversation.version {
-        0 => Condition::New,
-        loaded => Condition::Unchanged(vec![("version", n(loaded))]),
+    /// The condition that the stored version is still the loaded one, or that the id is still free.
+    fn unchanged(&self, conversation: &Conversation) -> Condition {
+        match conversation.version {
+            0 => Condition::NewOrExpired { now: self.clock.now().as_secs() },
+            loaded => Condition::Unchanged(vec![("version", n(loaded))]),
+        }
     }
 }
 
@@ -162,80 +133,33 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
 }
 
 impl ConversationLookup for ConversationTable {
-    async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
+    async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Stored> {
         let item = self.table.get("read a conversation", conversation_key(account, id)).await?;
-        item.map(|item| parse_record(item, account, id)).transpose()
+        let Some(item) = item else { return Ok(Stored::Absent) };
+        if !item.contains_key("forgotten_at") {
+            return Ok(Stored::Kept(Box::new(parse_record(item, account, id)?)));
+        }
+        let until = Timestamp::from_millis(from_item::<ForgottenRow>(item)?.expires_at * 1000);
+        Ok(if self.clock.now() < until { Stored::Forgotten { until } } else { Stored::Absent })
     }
 }
 
-impl ConversationLookup for ConversationTables {
-    async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Option<Conversation>> {
-        self.conversations.load(account, id).await
-    }
-}
-
-impl Conversations for ConversationTables {
+impl Conversations for ConversationTable {
     async fn save(&self, conversation: &Conversation) -> Result<Saved> {
         let Some(record) = to_record(conversation)? else { return Ok(Saved::TooLarge) };
-        self.conversations.table.put_if("write a conversation", record, unchanged(conversation)).await
-    }
-
-    async fn end(&self, conversation: &Conversation, event: &LifecycleEvent) -> Result<Saved> {
-        let expires_at = self.retention.expiry(event.accepted_at);
-        let (Some(record), Some(event)) = (to_record(conversation)?, event_item(event, expires_at)?) else {
+        // An end whose payload does not fit into an item could never leave.
+        if let Some(ended) = &conversation.ended
+            && event_item(&conversation.lifecycle_event(ended, ended.at), None)?.is_none()
+        {
             return Ok(Saved::TooLarge);
-        };
-        let put = |name: &str, row| Put::builder().table_name(name).set_item(Some(row));
-        let record = unchanged(conversation).guard(put(&self.conversations.table.name, record)).build();
-        let record = record.map_err(|error| Unavailable::new("write a conversation", error))?;
-        let event = put(&self.delivery_log, event).build();
-        let event = event.map_err(|error| Unavailable::new("write an event", error))?;
-        let puts = [record, event].map(|put| TransactWriteItem::builder().put(put).build());
-        match transact(self.client(), "end a conversation", puts.to_vec()).await? {
-            Written::Yes => Ok(Saved::Yes),
-            Written::Refused(_) => conflict("end a conversation").await,
-            Written::TooLarge => Ok(Saved::TooLarge),
         }
+        self.table.put_if("write a conversation", record, self.unchanged(conversation)).await
     }
 
-    async fn delete(&self, conversation: &Conversation) -> Result<Saved> {
-        let key = conversation_key(&conversation.account_id, &conversation.id);
-        let table = &self.conversations.table;
-        table.delete_if("delete a conversation", key, unchanged(conversation)).await
-    }
-}
-
-impl EventOutbox for ConversationTables {
-    async fn is_announced(&self, account: &AccountId, event: &EventId) -> Result<bool> {
-        // Only the sort keys: the event itself can be large.
-        let wanted = KeysAndAttributes::builder()
-            .consistent_read(true)
-            .keys(event_key(account, event, EVENT))
-            .keys(event_key(account, event, ANNOUNCED))
-            .projection_expression("sk")
-            .build()
-            .map_err(|error| Unavailable::new("read an event", error))?;
-        let wanted = HashMap::from([(self.delivery_log.clone(), wanted)]);
-        let (rows, left) = batch::get(self.client(), "read an event", wanted, RESERVE).await?;
-        if !left.is_empty() {
-            return Err(Unavailable::new("read an event", "the table had no capacity for all keys"));
-        }
-        let has = |name: &str| {
-            rows.iter().any(|row| row.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == name)))
-        };
-        Ok(has(ANNOUNCED) || !has(EVENT))
-    }
-
-    async fn mark_announced(&self, account: &AccountId, event: &EventId) -> Result<()> {
-        let mut item = to_item(&AnnouncedRow { expires_at: self.retention.expiry(self.clock.now()) })?;
-        item.extend(event_key(account, event, ANNOUNCED));
-        self.client()
-            .put_item()
-            .table_name(&self.delivery_log)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map_err(|error| Unavailable::new("mark an event as sent", error.into_service_error()))?;
-        Ok(())
+    async fn forget(&self, conversation: &Conversation, at: Timestamp) -> Result<Saved> {
+        let expires_at = (at + FORGOTTEN_FOR).as_secs();
+        let mut mark = to_item(&ForgottenRow { forgotten_at: at.as_millis(), expires_at })?;
+        mark.extend(conversation_key(&conversation.account_id, &conversation.id));
+        self.table.put_if("delete a conversation", mark, self.unchanged(conversation)).await
     }
 }

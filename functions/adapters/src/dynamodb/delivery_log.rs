@@ -9,18 +9,17 @@ use domain::delivery::record::Delivery;
 use domain::delivery::state::{DeliveryState, Summary};
 use domain::delivery_log::search::{DeliveryLog, Filter, Page, Position, Search, sort_prefix};
 use domain::event::lifecycle_event::LifecycleEvent;
-use domain::event::store::EventEraser;
+use domain::event::store::StoredEvent;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, DeliveryId, EventId};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
 use futures_util::future::try_join_all;
-use futures_util::stream::{self, TryStreamExt};
 
-use super::events::{ANNOUNCED, EVENT, event_key, parse_event};
+use super::events::{event_key, parse_event};
 use super::history::History;
 use super::item::{from_item, n, s};
-use super::record::{DELIVERY_PREFIX, ListedRow, SHARDS, account_shard, destination_shard, event_partition};
+use super::record::{ListedRow, SHARDS, account_shard, destination_shard};
 use super::table::Table;
 use crate::config::Retention;
 use crate::telemetry::readable;
@@ -28,9 +27,6 @@ use crate::telemetry::readable;
 /// Rows that one search examines, so that no search takes long, however large the log is. If few of them match the
 /// filter, the page is short and has a position to continue from.
 const MAX_EXAMINED: usize = 2000;
-
-/// Deliveries whose records are deleted concurrently.
-const CONCURRENT_DELETIONS: usize = 32;
 
 /// Sorts after every position: positions start with a digit, and digits sort before letters.
 const AFTER_ALL: &str = "z";
@@ -210,43 +206,12 @@ impl DeliveryLog for DeliveryLogTable {
     }
 
     async fn event(&self, account: &AccountId, event: &EventId) -> Result<Option<LifecycleEvent>> {
-        let item = self.table.get("read an event", event_key(account, event, EVENT)).await?;
-        Ok(item.map(|item| parse_event(item, account, self.clock.now())).transpose()?.flatten())
+        let item = self.table.get("read an event", event_key(account, event)).await?;
+        Ok(match item.map(|item| parse_event(item, account, self.clock.now())).transpose()? {
+            Some(StoredEvent::Kept { event, .. }) => Some(event),
+            None | Some(StoredEvent::Absent | StoredEvent::Forgotten { .. }) => None,
+        })
     }
-}
-
-impl EventEraser for DeliveryLogTable {
-    async fn forget_event(&self, account: &AccountId, event: &EventId) -> Result<()> {
-        for sk in [EVENT, ANNOUNCED] {
-            self.table.delete("delete an event", event_key(account, event, sk)).await?;
-        }
-        Ok(())
-    }
-
-    async fn forget_deliveries(&self, account: &AccountId, event: &EventId) -> Result<bool> {
-        let operation = "delete the records of deliveries";
-        let keys = self.table.sort_keys(operation, &event_partition(account, event)).await?;
-        if keys.iter().any(|sk| sk == EVENT) {
-            return Ok(false); // the conversation has a new event, whose deliveries these are
-        }
-        let records: Vec<_> = keys.into_iter().filter(|sk| sk.starts_with(DELIVERY_PREFIX)).collect();
-        let deliveries = records.chunk_by(|a, b| delivery_of(a) == delivery_of(b));
-        stream::iter(deliveries.map(Ok))
-            .try_for_each_concurrent(CONCURRENT_DELETIONS, |of_one| async move {
-                // Descending: completing a later record also updates the first, which goes last.
-                for sk in of_one {
-                    self.table.delete(operation, event_key(account, event, sk)).await?;
-                }
-                Ok(())
-            })
-            .await?;
-        Ok(!records.is_empty())
-    }
-}
-
-/// The delivery's id in a record's sort key.
-fn delivery_of(sk: &str) -> Option<&str> {
-    sk.split_once('#').map(|(delivery, _)| delivery)
 }
 
 #[cfg(test)]

@@ -1,63 +1,182 @@
-//! An event as an item: written once, together with the conversation's end, and never changed.
+//! Events: each is written once, when it leaves, and never changed; a deleted one leaves a mark.
 
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use bytes::Bytes;
+use domain::conversation::store::FORGOTTEN_FOR;
 use domain::event::kind::EventKind;
 use domain::event::lifecycle_event::LifecycleEvent;
+use domain::event::store::{Created, EventEraser, EventLookup, Events, StoredEvent};
+use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, EventId};
 use domain::shared::timestamp::Timestamp;
-use domain::shared::unavailable::Result;
+use domain::shared::token::Token;
+use domain::shared::unavailable::{Result, Unavailable};
+use futures_util::stream::{self, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
-use super::item::{Item, compress, decompress, from_item, key, to_item};
-use super::record::event_partition;
+use super::item::{Item, compress, decompress, from_item, key, n, to_item};
+use super::record::{DELIVERY_PREFIX, event_partition};
+use super::table::{NEW, Table};
 
 /// Sort key of the event itself.
 pub(super) const EVENT: &str = "event";
 
-/// Sort key of the mark that the event was sent to the queue. The mark is a separate row, because a write costs by the
-/// size of its item and a payload can be large.
-pub(super) const ANNOUNCED: &str = "announced";
+/// Deliveries whose records are deleted concurrently.
+const CONCURRENT_DELETIONS: usize = 32;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct EventRow {
+struct EventRow {
     event_id: EventId,
     conversation_id: ConversationId,
     event: EventKind,
     accepted_at: u64,
+    left_at: u64,
     payload: Bytes,
-    pub(super) expires_at: u64,
+    by: Option<Token>,
+    expires_at: u64,
 }
 
-pub(super) fn event_key(account: &AccountId, event: &EventId, sk: &str) -> Item {
-    key(event_partition(account, event), sk)
+/// The mark of a deleted event.
+#[derive(Serialize, Deserialize)]
+struct ForgottenRow {
+    /// In milliseconds.
+    forgotten_at: u64,
+    expires_at: u64,
+}
+
+/// The events in the delivery-log table.
+#[derive(Clone)]
+pub struct EventTable {
+    table: Table,
+    clock: Arc<dyn Clock>,
+}
+
+impl EventTable {
+    /// Wraps the table with this name.
+    #[must_use]
+    pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
+        Self { table: Table::new(client, table), clock }
+    }
+}
+
+pub(super) fn event_key(account: &AccountId, event: &EventId) -> Item {
+    key(event_partition(account, event), EVENT)
+}
+
+/// The mark that an event was deleted.
+pub(super) fn forgotten_item(account: &AccountId, event: &EventId, at: Timestamp) -> Result<Item> {
+    let expires_at = (at + FORGOTTEN_FOR).as_secs();
+    let mut item = to_item(&ForgottenRow { forgotten_at: at.as_millis(), expires_at })?;
+    item.extend(event_key(account, event));
+    Ok(item)
 }
 
 /// Converts an event to an item; `None` if the payload does not fit into one.
-pub(super) fn event_item(event: &LifecycleEvent, expires_at: u64) -> Result<Option<Item>> {
+pub(super) fn event_item(event: &LifecycleEvent, by: Option<&Token>) -> Result<Option<Item>> {
     let Some(payload) = compress(&event.payload)? else { return Ok(None) };
     let mut item = to_item(&EventRow {
         event_id: event.id.clone(),
         conversation_id: event.conversation_id.clone(),
         event: event.kind,
         accepted_at: event.accepted_at.as_millis(),
+        left_at: event.left_at.as_millis(),
         payload: payload.into(),
-        expires_at,
+        by: by.cloned(),
+        expires_at: event.until.as_secs(),
     })?;
-    item.extend(event_key(&event.account_id, &event.id, EVENT));
+    item.extend(event_key(&event.account_id, &event.id));
     Ok(Some(item))
 }
 
-pub(super) fn parse_event(item: Item, account: &AccountId, now: Timestamp) -> Result<Option<LifecycleEvent>> {
+pub(super) fn parse_event(item: Item, account: &AccountId, now: Timestamp) -> Result<StoredEvent> {
+    if item.contains_key("forgotten_at") {
+        let at = Timestamp::from_millis(from_item::<ForgottenRow>(item)?.forgotten_at);
+        return Ok(StoredEvent::Forgotten { at });
+    }
     let row: EventRow = from_item(item)?;
     if row.expires_at <= now.as_secs() {
-        return Ok(None);
+        return Ok(StoredEvent::Absent);
     }
-    Ok(Some(LifecycleEvent {
+    let event = LifecycleEvent {
         account_id: account.clone(),
         id: row.event_id,
         conversation_id: row.conversation_id,
         kind: row.event,
         accepted_at: Timestamp::from_millis(row.accepted_at),
+        left_at: Timestamp::from_millis(row.left_at),
+        until: Timestamp::from_millis(row.expires_at * 1000),
         payload: decompress(&row.payload)?.into(),
-    }))
+    };
+    Ok(StoredEvent::Kept { event, by: row.by.unwrap_or_else(|| Token::from("")) })
+}
+
+impl Events for EventTable {
+    async fn load(&self, account: &AccountId, event: &EventId) -> Result<StoredEvent> {
+        let item = self.table.get("read an event", event_key(account, event)).await?;
+        item.map_or(Ok(StoredEvent::Absent), |item| parse_event(item, account, self.clock.now()))
+    }
+
+    async fn create(&self, event: &LifecycleEvent, by: &Token, began: Timestamp) -> Result<Created> {
+        let Some(item) = event_item(event, Some(by))? else {
+            return Err(Unavailable::new("write an event", "it is too large"));
+        };
+        let put = self.table.client.put_item().table_name(&self.table.name).set_item(Some(item));
+        let put = put
+            .condition_expression(format!("{NEW} OR forgotten_at < :began"))
+            .expression_attribute_values(":began", n(began.as_millis()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match put.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Created::Yes),
+            Err(PutItemError::ConditionalCheckFailedException(refused)) => {
+                let found = refused.item.unwrap_or_default();
+                Ok(Created::Refused(parse_event(found, &event.account_id, self.clock.now())?))
+            }
+            Err(error) => Err(Unavailable::new("write an event", error)),
+        }
+    }
+}
+
+impl EventLookup for EventTable {
+    async fn exists(&self, account: &AccountId, event: &EventId) -> Result<bool> {
+        let get = self.table.client.get_item().table_name(&self.table.name);
+        let get = get.set_key(Some(event_key(account, event))).projection_expression("event_id").send().await;
+        let item = get.map_err(|error| Unavailable::new("read an event", error.into_service_error()))?.item;
+        Ok(item.is_some_and(|item| item.contains_key("event_id")))
+    }
+}
+
+impl EventEraser for EventTable {
+    async fn forget_event(&self, account: &AccountId, event: &EventId, at: Timestamp) -> Result<()> {
+        self.table.put("delete an event", forgotten_item(account, event, at)?).await
+    }
+
+    async fn forget_deliveries(&self, account: &AccountId, event: &EventId) -> Result<bool> {
+        let operation = "delete the records of deliveries";
+        if let StoredEvent::Kept { .. } = self.load(account, event).await? {
+            return Ok(false); // the conversation has a new event, whose deliveries these are
+        }
+        let keys = self.table.sort_keys(operation, &event_partition(account, event)).await?;
+        let records: Vec<_> = keys.into_iter().filter(|sk| sk.starts_with(DELIVERY_PREFIX)).collect();
+        let deliveries = records.chunk_by(|a, b| delivery_of(a) == delivery_of(b));
+        stream::iter(deliveries.map(Ok))
+            .try_for_each_concurrent(CONCURRENT_DELETIONS, |of_one| async move {
+                // Descending: completing a later record also updates the first, which goes last.
+                for sk in of_one {
+                    self.table.delete(operation, key(event_partition(account, event), sk)).await?;
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(!records.is_empty())
+    }
+}
+
+/// The delivery's id in a record's sort key.
+fn delivery_of(sk: &str) -> Option<&str> {
+    sk.split_once('#').map(|(delivery, _)| delivery)
 }

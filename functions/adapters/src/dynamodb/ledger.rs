@@ -225,10 +225,6 @@ impl Ledger for LedgerTable {
         }
     }
 
-    fn retention(&self) -> Duration {
-        self.retention.duration()
-    }
-
     async fn close(
         &self,
         delivery: &Delivery,

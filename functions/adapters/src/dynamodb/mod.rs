@@ -34,9 +34,10 @@ mod transaction;
 
 pub use accounts::AccountTable;
 pub use context::ContextTables;
-pub use conversations::{ConversationTable, ConversationTables};
+pub use conversations::ConversationTable;
 pub use delivery_log::DeliveryLogTable;
 pub use destinations::DestinationTable;
+pub use events::EventTable;
 pub use ledger::LedgerTable;
 pub use overdue::OverdueIndex;
 pub use providers::ProviderTable;

@@ -23,6 +23,11 @@ pub(super) struct Table {
 pub(super) enum Condition {
     /// No row with this key exists.
     New,
+    /// No row with this key exists, or only one that expired, which the table has not removed yet.
+    NewOrExpired {
+        /// The time in seconds.
+        now: u64,
+    },
     /// These attributes of the row still have these values.
     Unchanged(Vec<(&'static str, AttributeValue)>),
 }
@@ -31,6 +36,9 @@ impl Condition {
     pub(super) fn expression(self) -> (String, Option<Item>) {
         match self {
             Self::New => (NEW.to_owned(), None),
+            Self::NewOrExpired { now } => {
+                (format!("{NEW} OR expires_at <= :now"), Some(Item::from([(":now".to_owned(), n(now))])))
+            }
             Self::Unchanged(values) => {
                 let text: Vec<_> = values.iter().map(|(name, _)| format!("{name} = :{name}")).collect();
                 let values = values.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();

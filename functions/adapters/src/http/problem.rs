@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::shared::invalid::Invalid;
+use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::Serialize;
@@ -59,6 +60,13 @@ impl Problem {
     pub fn too_large() -> Self {
         let detail = "A conversation's record may have at most 2 MiB of JSON, and 400 KB compressed.";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    /// The conversation was deleted, and its id is free again at `until`.
+    #[must_use]
+    pub fn gone(until: Timestamp) -> Self {
+        let detail = format!("This conversation was deleted. Its id can be used again from {until}.");
+        Self::new(StatusCode::GONE, "gone", detail)
     }
 
     /// The caller has sent too many requests.

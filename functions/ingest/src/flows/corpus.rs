@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
-use domain::conversation::record::Conversation;
 use domain::conversation::store::ConversationLookup;
 use domain::event::kind::EventKind;
 use domain::event::message::EventMessage;
@@ -20,7 +19,8 @@ use domain::shared::ids::ConversationId;
 use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::{
-    ManualClock, MemoryConversations, MemoryQueue, MemoryReferences, corpus, sample,
+    ManualClock, MemoryConversations, MemoryEvents, MemoryQueue, MemoryReferences, SeededRandomness, corpus,
+    sample,
 };
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -152,7 +152,14 @@ async fn end_of(types: &str) -> Option<EventKind> {
     let clock = ManualClock::new(NOW.as_millis());
     let (conversations, events) = (MemoryConversations::default(), MemoryQueue::<EventMessage>::default());
     let shared = || Arc::new(clock.clone());
-    let complete = Complete::new(conversations.clone(), events.clone(), shared());
+    let complete = Complete::new(
+        conversations.clone(),
+        events.clone(),
+        MemoryEvents::default(),
+        sample::SPANS,
+        shared(),
+        Arc::new(SeededRandomness::new(7)),
+    );
     let references = MemoryReferences::new(clock.clone());
     let callbacks = Callbacks::new(complete, conversations.clone(), references, shared());
     let (account, id) = (sample::account(), ConversationId::parse("c-1").unwrap());
@@ -176,8 +183,7 @@ async fn end_of(types: &str) -> Option<EventKind> {
         }
         clock.advance(std::time::Duration::from_secs(60));
     }
-    let record: Option<Conversation> = conversations.load(&account, &id).await.unwrap();
-    let ended = record?.ended?;
+    let ended = conversations.load(&account, &id).await.unwrap().kept()?.ended?;
     assert_eq!(events.sent().len(), 1, "{types}");
     Some(ended.kind)
 }

@@ -20,7 +20,7 @@ impl EndConversation<'_> {
     /// Ends the conversation and links it to provider callbacks by the references in its record.
     pub(crate) async fn run(&self, completion: &Completion) -> Result<CompletionResult, Unavailable> {
         let completed = self.complete.run(completion).await?;
-        if !matches!(completed, CompletionResult::TooLarge | CompletionResult::Refused(_)) {
+        if matches!(completed, CompletionResult::Accepted(_) | CompletionResult::EndedDifferently(_)) {
             let Completion { account_id, conversation_id, stated, .. } = completion;
             self.callbacks.link(account_id, conversation_id, &stated.references, true).await?;
         }
@@ -35,6 +35,7 @@ impl EndConversation<'_> {
             CompletionResult::EndedDifferently(ended) => (StatusCode::OK, ended),
             CompletionResult::TooLarge => return Err(Problem::too_large()),
             CompletionResult::Refused(invalid) => return Err(invalid.into()),
+            CompletionResult::Forgotten(until) => return Err(Problem::gone(until)),
         };
         let Ended { event_id, kind, at, .. } = &ended;
         let body = Accepted {

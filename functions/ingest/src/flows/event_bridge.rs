@@ -71,6 +71,8 @@ async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEve
     let flow = CompletionFlow::EventBridge;
     match step.run(&stated.completion(account_id, flow, kind, ConversationFields::default())).await? {
         CompletionResult::Accepted(_) | CompletionResult::EndedDifferently(_) => Ok(()),
+        // A bus cannot be told, and nothing is to be mended.
+        CompletionResult::Forgotten(_) => Ok(()),
         CompletionResult::Refused(invalid) => Err(invalid.into()),
         CompletionResult::TooLarge => {
             Err("the record takes more than 2 MiB of JSON, or 400 KB compressed".into())

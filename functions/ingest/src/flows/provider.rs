@@ -132,6 +132,7 @@ impl CallbackFlow<'_> {
         match self.callbacks.receive(account, callback, conversation).await? {
             CallbackResult::Applied => Ok(Effect::Applied),
             CallbackResult::Parked => Ok(Effect::Parked),
+            CallbackResult::Forgotten => Ok(Effect::Ignored),
             CallbackResult::Refused(invalid) => Err(invalid.into()),
         }
     }

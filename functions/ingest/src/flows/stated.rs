@@ -1,5 +1,7 @@
 //! A conversation's final record, as the platform's flows send it.
 
+use std::time::Duration;
+
 use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::patch::ConversationPatch;
@@ -10,23 +12,33 @@ use domain::shared::ids::{AccountId, ConversationId};
 use domain::shared::invalid::Invalid;
 use domain::shared::json::JsonObject;
 
+/// The longest that the platform may go on adding.
+const MAX_SETTLE_SECONDS: u64 = 300;
+
 /// The final record of a conversation that ended, as stated by the platform.
 pub(crate) struct Stated {
     conversation_id: ConversationId,
+    /// How long the platform goes on adding to it.
+    settle: Duration,
     change: ConversationPatch,
 }
 
 impl Stated {
     /// Parses the record's fields; `conversation_id` is required.
-    pub(crate) fn parse(fields: JsonObject) -> Result<Self, Invalid> {
+    pub(crate) fn parse(mut fields: JsonObject) -> Result<Self, Invalid> {
         let conversation_id: String = fields.required("conversation_id", "must be a string")?;
         let conversation_id = ConversationId::parse(conversation_id)?;
+        let rule = "must be a whole number of seconds from 0 to 300";
+        let settle: u64 = fields.take("settle_seconds", rule)?.unwrap_or_default();
+        if settle > MAX_SETTLE_SECONDS {
+            return Err(Invalid::new("settle_seconds", rule));
+        }
         let change = ConversationPatch::parse(fields).map_err(|invalid| match &*invalid.field {
             // The patch's own error would list statuses that do not end a conversation.
             "conversation_status" => not_terminal(),
             _ => invalid,
         })?;
-        Ok(Self { conversation_id, change })
+        Ok(Self { conversation_id, settle: Duration::from_secs(settle), change })
     }
 
     /// The kind of event for the stated status; `None` without a status.
@@ -48,8 +60,9 @@ impl Stated {
         kind: EventKind,
         known: ConversationFields,
     ) -> Completion {
-        let Self { conversation_id, change: stated } = self;
-        Completion { account_id, conversation_id, flow, end: Ending::As(kind), ended_at: None, stated, known }
+        let Self { conversation_id, settle, change: stated } = self;
+        let end = Ending::As(kind);
+        Completion { account_id, conversation_id, flow, end, ended_at: None, settle, stated, known }
     }
 }
 
