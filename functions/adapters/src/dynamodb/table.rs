@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 
 use super::item::{Item, n, s};
-use super::transaction::is_too_large;
-use crate::deadline;
+use super::transaction::{PAUSE, is_too_large};
+use crate::deadline::{self, RESERVE};
 
 /// A table. Each call takes the name of its operation, which errors repeat.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ impl Table {
         Ok(())
     }
 
-    /// Writes a row if the condition holds.
+    /// Writes a row if the condition holds, and tries again while the table has no capacity and the invocation has time.
     pub(super) async fn put_if(
         &self,
         operation: &'static str,
@@ -111,15 +111,18 @@ impl Table {
         let put = self.client.put_item().table_name(&self.name).set_item(Some(row));
         let (text, values) = condition.expression();
         let put = put.condition_expression(text).set_expression_attribute_values(values);
-        match put.send().await.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Saved::Yes),
-            Err(
-                PutItemError::ConditionalCheckFailedException(_)
-                // A transaction is writing to the row, so the row is about to change.
-                | PutItemError::TransactionConflictException(_),
-            ) => conflict(operation).await,
-            Err(error) if is_too_large(&error) => Ok(Saved::TooLarge),
-            Err(error) => Err(Unavailable::new(operation, error)),
+        loop {
+            return match put.clone().send().await.map_err(SdkError::into_service_error) {
+                Ok(_) => Ok(Saved::Yes),
+                Err(
+                    PutItemError::ConditionalCheckFailedException(_)
+                    // A transaction is writing to the row, so the row is about to change.
+                    | PutItemError::TransactionConflictException(_),
+                ) => conflict(operation).await,
+                Err(error) if is_too_large(&error) => Ok(Saved::TooLarge),
+                Err(error) if is_throttled(&error) && deadline::pause(PAUSE, RESERVE).await => continue,
+                Err(error) => Err(Unavailable::new(operation, error)),
+            };
         }
     }
 
@@ -169,6 +172,16 @@ impl Table {
         let response = response.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
         Ok(response.attributes.is_some())
     }
+}
+
+/// Whether the table had no capacity for a write.
+fn is_throttled(error: &PutItemError) -> bool {
+    matches!(
+        error,
+        PutItemError::ProvisionedThroughputExceededException(_)
+            | PutItemError::RequestLimitExceeded(_)
+            | PutItemError::ThrottlingException(_)
+    )
 }
 
 /// Reports a conflict after a pause: writers that read the row again at once would collide again. An error once the
