@@ -6,12 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use domain::conversation::record::MAX_RECORD_BYTES;
 use domain::shared::invalid::Invalid;
-use domain::shared::json::JsonObject;
+use domain::shared::json::{JsonObject, significant};
 use http::HeaderMap;
 
 use crate::http::problem::Problem;
 
-/// The largest body that is accepted: no record is larger.
+/// The largest body that is accepted, without white space between JSON tokens: no record is larger.
 pub const MAX_BODY_BYTES: usize = MAX_RECORD_BYTES;
 
 /// The parts of an HTTP request that our routes use.
@@ -35,7 +35,7 @@ impl Request {
         } else {
             body.into_bytes()
         };
-        if body.len() > MAX_BODY_BYTES {
+        if body.len() > MAX_BODY_BYTES && significant(&body).count() > MAX_BODY_BYTES {
             return Err(Problem::too_large());
         }
         let raw_query = event.raw_query_string.unwrap_or_default();

@@ -1,247 +1,146 @@
-//! The fields of a conversation's record that the payload contains, value for value.
-//!
-//! Values are checked for their type and kept as the JSON text that was received: a transcript is never serialized
-//! anew, so a number keeps its digits and an object its order.
+//! The fields of a conversation's record that the payload contains.
 
-use std::borrow::Cow;
-
-use serde_json::Value;
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::conversation::status::ConversationStatus;
+use crate::conversation::value::{List, Seconds, Text, read};
 use crate::shared::invalid::Invalid;
 use crate::shared::json::{JsonObject, json_of};
 
-/// The type of a field's value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Text,
-    Seconds,
-    Flag,
-    List,
-    Status,
-}
+/// Makes one field unknown.
+pub type Clear = fn(&mut ConversationFields);
 
-/// One field of a record.
-pub(crate) struct Field {
-    pub(crate) name: &'static str,
-    pub(crate) shape: Shape,
-}
-
-const fn field(name: &'static str, shape: Shape) -> Field {
-    Field { name, shape }
-}
-
-/// The fields of a record, in the order in which the payload has them after `event`.
-pub(crate) const FIELDS: [Field; 15] = [
-    field("id", Shape::Text),
-    field("conversation_id", Shape::Text),
-    field("agent_id", Shape::Text),
-    field("conversation_type", Shape::Text),
-    field("conversation_status", Shape::Status),
-    field("notes", Shape::Text),
-    field("conversation_duration", Shape::Seconds),
-    field("conversation_recording_url", Shape::Text),
-    field("calling_type", Shape::Text),
-    field("telephony_provider", Shape::Text),
-    field("to_mobile_number", Shape::Text),
-    field("from_mobile_number", Shape::Text),
-    field("is_test_call", Shape::Flag),
-    field("conversation_transcript", Shape::List),
-    field("conversation_analysis", Shape::List),
-];
-
-impl Shape {
-    /// The payload's value for an unknown field.
-    pub(crate) const fn unknown(self) -> &'static str {
-        match self {
-            Self::List => "[]",
-            Self::Text | Self::Seconds | Self::Flag | Self::Status => "null",
+/// Declares the fields once, and what treats them all alike.
+macro_rules! fields {
+    ($($(#[$doc:meta])+ $name:ident: $type:ty,)+) => {
+        /// What is known of a conversation. Holds transcripts and phone numbers: no `Debug`.
+        #[derive(Clone, Default, PartialEq, Serialize)]
+        pub struct ConversationFields {
+            $($(#[$doc])+ #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<$type>,)+
         }
-    }
 
-    /// Checks a value that is not `null` by its type alone: what is JSON is carried, a number of any size too.
-    fn check(self, value: &RawValue) -> Result<(), Cow<'static, str>> {
-        let text = value.get();
-        let fits = match self {
-            Self::Text => text.starts_with('"'),
-            Self::Seconds => text.parse::<f64>().is_ok_and(|seconds| seconds >= 0.0),
-            Self::Flag => ["true", "false"].contains(&text),
-            Self::List => text.starts_with('['),
-            Self::Status => serde_json::from_str::<ConversationStatus>(text).is_ok(),
-        };
-        if !fits {
-            return Err(self.rule().into());
-        }
-        match first_too_deep(text) {
-            Some(at) => {
-                let byte = at + 1;
-                Err(format!(
-                    "must be nested at most {MAX_DEPTH} deep, and is deeper at byte {byte} of its value"
-                )
-                .into())
+        impl ConversationFields {
+            /// Merges `newer`: a given value replaces, an absent one leaves what is there.
+            pub fn merge(&mut self, newer: Self) {
+                $(self.$name = newer.$name.or(self.$name.take());)+
             }
-            None => Ok(()),
-        }
-    }
 
-    const fn rule(self) -> &'static str {
-        match self {
-            Self::Text => "must be a string or null",
-            Self::Seconds => "must be a number of seconds, 0 or more, or null",
-            Self::Flag => "must be true, false or null",
-            Self::List => "must be an array",
-            Self::Status => "must be one of PENDING, IN_PROGRESS, COMPLETED, DISCONNECTED, FAILED",
+            /// Fills unknown fields from `known`.
+            pub fn fill(&mut self, known: Self) {
+                $(self.$name = self.$name.take().or(known.$name);)+
+            }
+
+            /// Reads a caller's JSON object: the fields that it sets, and those that it clears by `null`. Skips
+            /// `conversation_id`, which names the record and is not part of it.
+            ///
+            /// # Errors
+            /// The first field that is unknown or of the wrong type.
+            pub fn parse_change(object: JsonObject) -> Result<(Self, Vec<Clear>), Invalid> {
+                let (mut given, mut cleared) = (Self::default(), Vec::<Clear>::new());
+                for (name, json) in object {
+                    match name.as_str() {
+                        "conversation_id" => {}
+                        $(stringify!($name) if is_null(&json) => cleared.push(|fields| fields.$name = None),)+
+                        $(stringify!($name) => {
+                            given.$name =
+                                Some(read(json).map_err(|rule| Invalid::new(stringify!($name), rule))?);
+                        })+
+                        _ => return Err(Invalid::new(name, "is not a field of a conversation")),
+                    }
+                }
+                Ok((given, cleared))
+            }
         }
-    }
+    };
 }
 
-/// Deepest nesting of a value. Parsers limit it, lest a text exhaust their stack.
-const MAX_DEPTH: usize = 127;
-
-/// Where a JSON text is nested deeper than [`MAX_DEPTH`].
-fn first_too_deep(json: &str) -> Option<usize> {
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-    json.bytes().position(|byte| {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => depth += 1,
-            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth > MAX_DEPTH
-    })
+fields! {
+    /// Internal document id.
+    id: Text,
+    /// The agent that handled it.
+    agent_id: Text,
+    /// Its channel, such as `TELEPHONY`.
+    conversation_type: Text,
+    /// Its status.
+    conversation_status: ConversationStatus,
+    /// Notes saved on it.
+    notes: Text,
+    /// How long it lasted.
+    conversation_duration: Seconds,
+    /// Where its recording is.
+    conversation_recording_url: Text,
+    /// `INBOUND` or `OUTBOUND`.
+    calling_type: Text,
+    /// The provider that carried the call.
+    telephony_provider: Text,
+    /// The number that was called.
+    to_mobile_number: Text,
+    /// The number that called.
+    from_mobile_number: Text,
+    /// Whether it was a test call.
+    is_test_call: bool,
+    /// Its transcript.
+    conversation_transcript: List,
+    /// The results of its analysis.
+    conversation_analysis: List,
 }
 
-/// The fields of a record that were set, each as checked JSON. Holds transcripts and phone numbers: no `Debug`.
-#[derive(Clone, Default)]
-pub struct ConversationFields(Vec<(&'static str, Box<RawValue>)>);
-
-/// Compares byte by byte, including the order in which the fields were set.
-impl PartialEq for ConversationFields {
-    fn eq(&self, other: &Self) -> bool {
-        self.texts().eq(other.texts())
-    }
+fn is_null(json: &RawValue) -> bool {
+    json.get() == "null"
 }
 
 impl ConversationFields {
-    /// Reads a caller's JSON object. Skips `conversation_id`, which names the record and is not part of it.
+    /// Reads a JSON object; `null` is the same as an absent field.
     ///
     /// # Errors
-    /// The first field that is unknown, given twice or of the wrong type.
+    /// The first field that is unknown or of the wrong type.
     pub fn parse(object: JsonObject) -> Result<Self, Invalid> {
-        let mut fields = Self::default();
-        for (name, value) in object.into_iter().filter(|(name, _)| name != "conversation_id") {
-            let Some(field) = FIELDS.iter().find(|field| field.name == name) else {
-                return Err(Invalid::new(name, "is not a field of a conversation"));
-            };
-            if value.get() != "null" {
-                field.shape.check(&value).map_err(|rule| Invalid::new(field.name, rule))?;
-            }
-            fields.set(field.name, value);
-        }
-        Ok(fields)
-    }
-
-    /// Collects what a provider reports of a conversation. A value that is `None` or of the wrong type stays unknown.
-    #[must_use]
-    pub fn of<const N: usize>(seen: [(&'static str, Option<Value>); N]) -> Self {
-        let mut fields = Self::default();
-        for (name, value) in seen {
-            let shape = FIELDS.iter().find(|field| field.name == name).map(|field| field.shape);
-            let value = value.and_then(|value| RawValue::from_string(value.to_string()).ok());
-            if let (Some(shape), Some(value)) = (shape, value)
-                && shape.check(&value).is_ok()
-            {
-                fields.set(name, value);
-            }
-        }
-        fields
-    }
-
-    /// Merges `newer`: a given value replaces, `null` clears, an absent field stays.
-    pub fn merge(&mut self, newer: Self) {
-        for (name, value) in newer.0 {
-            self.set(name, value);
-        }
-    }
-
-    /// Fills unknown fields from `known`.
-    pub fn fill(&mut self, known: Self) {
-        for (name, value) in known.0 {
-            if self.get(name).is_none() {
-                self.set(name, value);
-            }
-        }
+        Self::parse_change(object).map(|(fields, _)| fields)
     }
 
     /// The conversation's status.
     #[must_use]
-    pub fn status(&self) -> Option<ConversationStatus> {
-        serde_json::from_str(self.get("conversation_status")?).ok()
+    pub const fn status(&self) -> Option<ConversationStatus> {
+        self.conversation_status
     }
 
-    pub(crate) fn set_status(&mut self, status: ConversationStatus) {
-        if let Ok(status) = RawValue::from_string(json_of(&status)) {
-            self.set("conversation_status", status);
-        }
+    pub(crate) const fn set_status(&mut self, status: ConversationStatus) {
+        self.conversation_status = Some(status);
     }
 
     /// Appends the reason for an unreported end to `notes`.
     pub(crate) fn add_note(&mut self, note: &str) {
-        let before = self.get("notes").and_then(|notes| serde_json::from_str::<String>(notes).ok());
-        let notes = before.map_or_else(|| note.to_owned(), |before| format!("{before}\n{note}"));
-        if let Ok(notes) = RawValue::from_string(json_of(&notes)) {
-            self.set("notes", notes);
-        }
+        let before = self.notes.as_ref().map(Text::text);
+        self.notes = Some(before.map_or_else(|| note.into(), |before| format!("{before}\n{note}").into()));
     }
 
-    /// The JSON text of a field; `None` if it is unknown.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(set, _)| *set == name)
-            .map(|(_, value)| value.get())
-            .filter(|value| *value != "null")
-    }
-
-    fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.iter().map(|(name, value)| (*name, value.get()))
-    }
-
-    fn set(&mut self, name: &'static str, value: Box<RawValue>) {
-        match self.0.iter_mut().find(|(set, _)| *set == name) {
-            Some(slot) => slot.1 = value,
-            None => self.0.push((name, value)),
-        }
-    }
-
-    /// Their approximate size as JSON, in bytes.
+    /// Their size as JSON, in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.iter().map(|(name, value)| name.len() + value.get().len() + 4).sum()
+        self.to_json().len()
     }
 
-    /// Whether nothing is set.
+    /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        *self == Self::default()
     }
 
     /// The JSON object that [`ConversationFields::parse`] reads back, for the table.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let fields: Vec<_> = self.0.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-        format!("{{{}}}", fields.join(","))
+        json_of(self)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversation::patch::ConversationPatch;
+    use crate::conversation::record::Conversation;
+    use crate::shared::timestamp::Timestamp;
+    use crate::testing::fakes::sample;
 
     fn parse(json: &str) -> Result<ConversationFields, Invalid> {
         ConversationFields::parse(serde_json::from_str(json).unwrap())
@@ -265,13 +164,19 @@ mod tests {
         assert_eq!(parse(&deep).err().unwrap().field, "conversation_analysis");
     }
 
+    fn record(json: &str) -> Conversation {
+        let mut record =
+            Conversation::new(sample::account(), sample::conversation_id(), Timestamp::from_millis(7));
+        record.apply(&ConversationPatch::parse(serde_json::from_str(json).unwrap()).unwrap());
+        record
+    }
+
     #[test]
     fn a_newer_value_replaces_null_clears_and_silence_keeps() {
-        let mut fields = parse(r#"{"notes":"a","agent_id":"x","calling_type":"OUTBOUND"}"#).unwrap();
-        fields.merge(parse(r#"{"notes":"b","agent_id":null}"#).unwrap());
-        assert_eq!(fields.get("notes"), Some("\"b\""));
-        assert_eq!(fields.get("agent_id"), None);
-        assert_eq!(fields.get("calling_type"), Some("\"OUTBOUND\""));
+        let mut record = record(r#"{"notes":"a","agent_id":"x","calling_type":"OUTBOUND"}"#);
+        let newer = r#"{"notes":"b","agent_id":null,"id":null}"#;
+        record.apply(&ConversationPatch::parse(serde_json::from_str(newer).unwrap()).unwrap());
+        assert_eq!(record.fields.to_json(), r#"{"notes":"b","calling_type":"OUTBOUND"}"#);
     }
 
     #[test]
@@ -287,15 +192,21 @@ mod tests {
         let mut fields = ConversationFields::default();
         fields.add_note("one");
         fields.add_note("two");
-        assert_eq!(fields.get("notes"), Some(r#""one\ntwo""#));
+        assert_eq!(fields.notes.unwrap().json(), r#""one\ntwo""#);
+    }
+
+    /// Neither fields that are passed over nor white space in a list take up a record's room.
+    #[test]
+    fn what_counts_is_what_is_kept() {
+        let spaced = parse("{\"notes\":null,\"conversation_transcript\":[ 1 ,\n 2 ]}").unwrap();
+        assert_eq!(spaced.len(), r#"{"conversation_transcript":[1,2]}"#.len());
     }
 
     #[test]
     fn values_are_carried_to_the_byte() {
         let transcript = r#"[{"z":1.50,"a":"é"},12345678901234567890123]"#;
         let fields = parse(&format!("{{\"conversation_transcript\":{transcript}}}")).unwrap();
-        assert_eq!(fields.get("conversation_transcript"), Some(transcript));
         let again = parse(&fields.to_json()).unwrap();
-        assert_eq!(again.get("conversation_transcript"), Some(transcript));
+        assert_eq!(again.conversation_transcript.unwrap().json(), transcript);
     }
 }

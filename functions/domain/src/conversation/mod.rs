@@ -7,5 +7,7 @@ pub mod payload;
 pub mod provider;
 pub mod provider_secret;
 pub mod record;
+mod shown;
 pub mod status;
 pub mod store;
+pub mod value;

@@ -2,7 +2,7 @@
 
 use strum::VariantArray;
 
-use crate::conversation::fields::ConversationFields;
+use crate::conversation::fields::{Clear, ConversationFields};
 use crate::conversation::provider::{Provider, Reference};
 use crate::shared::invalid::Invalid;
 use crate::shared::json::JsonObject;
@@ -11,8 +11,10 @@ use crate::shared::timestamp::Timestamp;
 /// A change to a conversation's record, as the platform states it.
 #[derive(Clone, Default)]
 pub struct ConversationPatch {
-    /// The fields that the payload contains.
+    /// The fields that the payload contains, as far as they are stated.
     pub fields: ConversationFields,
+    /// The fields that become unknown.
+    pub cleared: Vec<Clear>,
     /// The conversation's references at providers.
     pub references: Vec<Reference>,
     /// When the conversation is expected to end; `Some(None)` withdraws the expectation.
@@ -36,7 +38,8 @@ impl ConversationPatch {
             "expected_end",
             "must be a time such as 2026-09-01T10:00:00Z, or null",
         )?;
-        Ok(Self { fields: ConversationFields::parse(fields)?, references, expected_end })
+        let (fields, cleared) = ConversationFields::parse_change(fields)?;
+        Ok(Self { fields, cleared, references, expected_end })
     }
 }
 

@@ -1,9 +1,11 @@
 //! The payload: the JSON text that tells a destination what happened. Created once, when the end has settled.
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use crate::conversation::ended::Ended;
 use crate::conversation::record::Conversation;
+use crate::conversation::shown::Shown;
 use crate::event::kind::EventKind;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::json::json_of;
@@ -26,10 +28,20 @@ impl Conversation {
     }
 }
 
-/// Every key, always in this order: `event`, then the record's fields; `null` if unknown, `[]` for the two lists.
+/// Every key, always in this order; `null` if unknown, `[]` for the two lists.
+#[derive(Serialize)]
+struct Payload<'a> {
+    event: EventKind,
+    #[serde(flatten)]
+    fields: Shown<'a>,
+}
+
+/// The payload of an event of this kind.
 #[must_use]
 pub fn payload(kind: EventKind, conversation: &Conversation) -> Bytes {
-    conversation.json(&[("event", json_of(&kind))], &[]).into()
+    let mut fields = Shown::new(conversation);
+    fields.is_test_call.get_or_insert(false);
+    json_of(&Payload { event: kind, fields }).into()
 }
 
 #[cfg(test)]

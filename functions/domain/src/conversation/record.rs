@@ -1,15 +1,13 @@
 //! A conversation's record: what we know about it, from all sources.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use crate::conversation::ended::{Ended, LateSignal};
-use crate::conversation::fields::{ConversationFields, FIELDS};
+use crate::conversation::fields::ConversationFields;
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::provider::Reference;
-use crate::shared::ids::{AccountId, ConversationId, digest, hex};
+use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::invalid::Invalid;
-use crate::shared::json::json_of;
 use crate::shared::timestamp::Timestamp;
 
 /// Largest record, in bytes of JSON.
@@ -83,6 +81,9 @@ impl Conversation {
     /// conversation stays ended.
     pub fn apply(&mut self, change: &ConversationPatch) {
         self.fields.merge(change.fields.clone());
+        for clear in &change.cleared {
+            clear(&mut self.fields);
+        }
         if let Some(ended) = &self.ended {
             self.fields.set_status(ended.kind.into());
         }
@@ -117,53 +118,5 @@ impl Conversation {
         if !self.references.contains(reference) && self.references.len() < MAX_REFERENCES {
             self.references.push(reference.clone());
         }
-    }
-
-    /// The payload's `id` if the platform gave none: 24 hex digits, like the platform's own document ids.
-    fn document_id(&self) -> String {
-        hex(&digest(&["document", self.account_id.as_str(), self.id.as_str()])[..12])
-    }
-
-    /// The fields as JSON, in the payload's order, between those of `before` and `after`. Every field; `null` or `[]`
-    /// if unknown.
-    pub(crate) fn json(&self, before: &[(&str, String)], after: &[(&str, String)]) -> String {
-        let mut json = String::with_capacity(self.fields.len() + 512);
-        let mut put = |name: &str, value: &str| {
-            json.push(if json.is_empty() { '{' } else { ',' });
-            let _ = write!(json, "\"{name}\":{value}"); // writing to a String cannot fail
-        };
-        for (name, value) in before {
-            put(name, value);
-        }
-        for field in &FIELDS {
-            match field.name {
-                "conversation_id" => put(field.name, &json_of(&self.id)),
-                "id" if self.fields.get("id").is_none() => put(field.name, &json_of(&self.document_id())),
-                name => put(name, self.fields.get(name).unwrap_or(field.shape.unknown())),
-            }
-        }
-        for (name, value) in after {
-            put(name, value);
-        }
-        json.push('}');
-        json
-    }
-
-    /// The full record as the conversation API shows it: the payload's fields, and what else we know.
-    #[must_use]
-    pub fn public_json(&self) -> String {
-        self.json(
-            &[],
-            &[
-                ("references", json_of(&self.references)),
-                ("expected_end", json_of(&self.expected_end)),
-                ("event_id", json_of(&self.ended.as_ref().map(|ended| &ended.event_id))),
-                ("ended_at", json_of(&self.ended.as_ref().map(|ended| ended.at))),
-                ("ended_by", json_of(&self.ended.as_ref().map(|ended| ended.flow))),
-                ("late_signals", json_of(&self.late_signals)),
-                ("created_at", json_of(&self.created_at)),
-                ("updated_at", json_of(&self.updated_at)),
-            ],
-        )
     }
 }

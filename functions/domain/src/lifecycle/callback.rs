@@ -300,8 +300,9 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
 /// Whether a leg goes the other way than its conversation: a caller is transferred by a call out, whose numbers are not
 /// the conversation's.
 fn is_other_direction(leg: &ConversationFields, conversation: &ConversationFields) -> bool {
-    let directions = [leg, conversation].map(|fields| fields.get("calling_type"));
-    directions.iter().all(Option::is_some) && directions[0] != directions[1]
+    leg.calling_type.is_some()
+        && conversation.calling_type.is_some()
+        && leg.calling_type != conversation.calling_type
 }
 
 #[cfg(test)]

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::conversation::ended::{CompletionFlow, Ended, LateSignal, Rank};
 use crate::conversation::fields::ConversationFields;
 use crate::conversation::patch::ConversationPatch;
@@ -328,8 +326,8 @@ pub fn end(
     }
     conversation.fields.fill(completion.known.clone());
     if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
-        let seconds = json!(ended.since(answered).as_secs());
-        conversation.fields.fill(ConversationFields::of([("conversation_duration", Some(seconds))]));
+        let seconds = ended.since(answered).as_secs();
+        conversation.fields.conversation_duration.get_or_insert_with(|| seconds.into());
     }
     let kind = completion.end.kind(&conversation);
     // A provider's clock may be ahead of ours, but what it reports has happened.

@@ -9,6 +9,7 @@ use crate::conversation::ended::{CompletionFlow, Ended};
 use crate::conversation::fields::ConversationFields;
 use crate::conversation::record::Conversation;
 use crate::conversation::store::Conversations;
+use crate::conversation::value::List;
 use crate::delivery::message::DeliveryQueue;
 use crate::delivery::record::{Delivery, Trigger};
 use crate::destination::record::Destination;
@@ -89,24 +90,27 @@ impl<C: Conversations, E: Events, Q: DeliveryQueue> SendTest<C, E, Q> {
 
 /// The fields that a receiver can expect in a record.
 fn sample() -> ConversationFields {
-    ConversationFields::of([
-        ("agent_id", Some(json!("test-agent"))),
-        ("conversation_type", Some(json!("TELEPHONY"))),
-        ("notes", Some(json!("This is a test event. No conversation took place."))),
-        ("conversation_duration", Some(json!(42))),
-        ("calling_type", Some(json!("OUTBOUND"))),
-        ("telephony_provider", Some(json!("TWILIO"))),
-        ("to_mobile_number", Some(json!("+15005550006"))),
-        ("from_mobile_number", Some(json!("+15005550006"))),
-        ("is_test_call", Some(json!(true))),
-        ("conversation_transcript", Some(json!([{"role": "agent", "content": "Hello, this is a test."}]))),
-        ("conversation_analysis", Some(json!([]))),
-    ])
+    ConversationFields {
+        agent_id: Some("test-agent".into()),
+        conversation_type: Some("TELEPHONY".into()),
+        notes: Some("This is a test event. No conversation took place.".into()),
+        conversation_duration: Some(42.into()),
+        calling_type: Some("OUTBOUND".into()),
+        telephony_provider: Some("TWILIO".into()),
+        to_mobile_number: Some("+15005550006".into()),
+        from_mobile_number: Some("+15005550006".into()),
+        is_test_call: Some(true),
+        conversation_transcript: Some(List::from_iter([
+            json!({"role": "agent", "content": "Hello, this is a test."}),
+        ])),
+        ..ConversationFields::default()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversation::status::ConversationStatus;
     use crate::conversation::store::ConversationLookup;
     use crate::event::store::EventLookup;
     use crate::testing::fakes::{
@@ -126,8 +130,8 @@ mod tests {
         assert_eq!((delivery.trigger, &delivery.destination_id), (Trigger::Test, &destination.id));
         let record =
             conversations.load(&sample::account(), &delivery.conversation_id).await.unwrap().kept().unwrap();
-        assert_eq!(record.fields.get("is_test_call"), Some("true"));
-        assert_eq!(record.fields.get("conversation_status"), Some("\"FAILED\""));
+        assert_eq!(record.fields.is_test_call, Some(true));
+        assert_eq!(record.fields.status(), Some(ConversationStatus::Failed));
         let event = delivery.id.event_id().unwrap();
         assert!(events.exists(&sample::account(), &event).await.unwrap());
     }

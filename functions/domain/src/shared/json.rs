@@ -57,6 +57,20 @@ fn without_half_pairs(text: &str) -> Cow<'_, str> {
     Cow::Owned(mended)
 }
 
+/// A JSON text without the white space between its tokens.
+pub fn significant(json: &[u8]) -> impl Iterator<Item = u8> {
+    let (mut in_text, mut escaped) = (false, false);
+    json.iter().copied().filter(move |byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_text = !in_text,
+            _ => {}
+        }
+        in_text || !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+    })
+}
+
 /// Reads a JSON object of any type whose fields take any value.
 ///
 /// # Errors
@@ -216,6 +230,15 @@ mod tests {
             }).collect();
             let text: String = serde_json::from_str(&readable(format!("\"{escaped}\"").as_bytes())).unwrap();
             prop_assert_eq!(text, String::from_utf16_lossy(&units));
+        }
+
+        #[test]
+        fn white_space_between_tokens_is_not_significant(
+            texts in prop::collection::btree_map(any::<String>(), "[\\\\\" \n]*", 0..6),
+        ) {
+            let pretty = serde_json::to_string_pretty(&[&texts]).unwrap();
+            let compact: Vec<u8> = significant(pretty.as_bytes()).collect();
+            prop_assert_eq!(compact, serde_json::to_vec(&[&texts]).unwrap());
         }
 
         #[test]

@@ -11,7 +11,6 @@ use domain::lifecycle::complete::Completion;
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::Invalid;
 use domain::shared::json::JsonObject;
-use serde_json::json;
 
 use super::end::EndConversation;
 use super::stated::Stated;
@@ -37,7 +36,7 @@ pub(super) fn parse(account_id: AccountId, mut fields: JsonObject) -> Result<Com
             return Err(Invalid::new("answered", "must be given unless conversation_status is"));
         }
     };
-    let known = ConversationFields::of([("calling_type", Some(json!("OUTBOUND")))]);
+    let known = ConversationFields { calling_type: Some("OUTBOUND".into()), ..ConversationFields::default() };
     Ok(stated.completion(account_id, CompletionFlow::OutboundCall, kind, known))
 }
 

@@ -3,6 +3,7 @@ use crate::conversation::fields::ConversationFields;
 use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::json::JsonObject;
 use crate::shared::timestamp::Timestamp;
+use crate::testing::fakes::corpus;
 
 const KEYS: [&str; 16] = [
     "event",
@@ -45,4 +46,27 @@ fn an_empty_record_still_has_every_key_in_order() {
     assert_eq!(value["event"], "conversation.failed");
     assert_eq!(value["notes"], serde_json::Value::Null);
     assert_eq!(value["conversation_transcript"], serde_json::json!([]));
+}
+
+/// Checks that the payload of each row's fields contains what its last column says; names all rows that differ.
+fn check(table: &str) {
+    let rows = corpus::<3>(table).into_iter().map(|row| row.map(|column| String::from_utf8(column).unwrap()));
+    let differ: Vec<_> = rows
+        .filter_map(|[what, fields, expected]| {
+            let payload = payload(EventKind::Completed, &conversation(&fields));
+            let payload = std::str::from_utf8(&payload).unwrap();
+            (!payload.contains(&expected)).then(|| format!("{what}: {expected} is not in {payload}"))
+        })
+        .collect();
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
+}
+
+#[test]
+fn white_space_between_tokens_is_not_sent() {
+    check("record/white-space");
+}
+
+#[test]
+fn a_value_is_sent_as_it_came() {
+    check("record/values");
 }

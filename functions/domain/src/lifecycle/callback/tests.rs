@@ -287,7 +287,7 @@ async fn row_52_a_leg_that_failed_tells_its_numbers_only_if_no_other_is_answered
         receive(&world, &ended(1000, 1100)).await;
         assert_eq!(world.end_of("c-1").await, Some(kind));
         let record = world.record("c-1").await.unwrap();
-        assert_eq!(record.fields.get("to_mobile_number"), Some(number));
+        assert_eq!(record.fields.to_mobile_number.unwrap().json(), number);
     }
 }
 
@@ -301,6 +301,6 @@ async fn row_52_a_transfer_does_not_bring_its_number() {
     receive(&world, &ended(1000, 1100)).await;
     assert_eq!(world.end_of("c-1").await, Some(EventKind::Completed));
     let record = world.record("c-1").await.unwrap();
-    assert_eq!(record.fields.get("to_mobile_number"), None);
-    assert_eq!(record.fields.get("calling_type"), Some("\"INBOUND\""));
+    assert!(record.fields.to_mobile_number.is_none());
+    assert_eq!(record.fields.calling_type.unwrap().text(), "INBOUND");
 }

@@ -1,5 +1,7 @@
 use super::*;
+use crate::conversation::status::ConversationStatus;
 use crate::conversation::store::ConversationLookup;
+use crate::conversation::value::{List, Seconds, Text};
 use crate::testing::fakes::{
     ManualClock, MemoryConversations, MemoryEvents, MemoryQueue, RETENTION, SeededRandomness, sample,
 };
@@ -189,9 +191,9 @@ async fn a_transcript_that_comes_after_the_end_is_kept() {
     hangup.known = fields(r#"{"conversation_duration":5}"#);
     world.complete.run(&hangup).await.unwrap();
     let record = world.record().await;
-    assert_eq!(record.fields.get("conversation_transcript"), Some("[1]"));
-    assert_eq!(record.fields.get("conversation_duration"), Some("5"));
-    assert_eq!(record.fields.get("conversation_status"), Some("\"COMPLETED\""));
+    assert_eq!(record.fields.conversation_transcript.as_ref().map(List::json), Some("[1]"));
+    assert_eq!(record.fields.conversation_duration.as_ref().map(Seconds::json), Some("5"));
+    assert_eq!(record.fields.status(), Some(ConversationStatus::Completed));
     let version = record.version;
     world.complete.run(&hangup).await.unwrap();
     assert_eq!(world.record().await.version, version, "a repeat changes nothing");
@@ -234,7 +236,7 @@ async fn a_conversation_whose_end_nobody_reports_fails_ten_minutes_after_it_was_
     let record = world.record().await;
     assert_eq!(record.ended.unwrap().kind, EventKind::Failed);
     assert_eq!(
-        record.fields.get("notes"),
+        record.fields.notes.as_ref().map(Text::json),
         Some(
             r#""call back\nNo end was reported within 10 minutes after its expected end (1970-01-01T00:01:01.000Z).""#
         )
@@ -339,7 +341,7 @@ async fn what_comes_after_the_end_takes_a_record_up_to_its_limit() {
         with_notes.stated.fields = notes_filling(bytes).await;
         let completed = world.complete.run(&with_notes).await.unwrap();
         assert_eq!(matches!(completed, CompletionResult::Accepted(_)), is_accepted, "{bytes}: {completed:?}");
-        assert_eq!(world.record().await.fields.get("notes").is_some(), is_accepted);
+        assert_eq!(world.record().await.fields.notes.is_some(), is_accepted);
         let late = world.end(COMPLETED, CompletionFlow::Daily).await;
         assert!(matches!(late, CompletionResult::Accepted(_)), "it adds nothing but a note");
         assert_eq!(world.record().await.late_signals.len(), 1);
@@ -367,7 +369,7 @@ async fn a_duration_is_counted_from_the_answer_where_nobody_states_one() {
     let mut stopped = completion(Ending::ByAnswer, CompletionFlow::Daily);
     stopped.ended_at = Some(Timestamp::from_millis(143_900));
     world.complete.run(&stopped).await.unwrap();
-    assert_eq!(world.record().await.fields.get("conversation_duration"), Some("142"));
+    assert_eq!(world.record().await.fields.conversation_duration.unwrap().json(), "142");
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::{Provider, Reference};
+use domain::conversation::value::{Seconds, Text};
 use domain::lifecycle::provider_callback::{CallProgress, Ending, ProviderCallback};
 use domain::shared::ids::hex;
 use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::moment::moment;
@@ -59,23 +59,23 @@ fn progress(kind: &str) -> Option<CallProgress> {
 }
 
 fn known(kind: &str, payload: &ProviderJson) -> ConversationFields {
-    let number = |name| payload.scalar(name).filter(|text| text.starts_with('+')).map(Value::from);
-    let telephony = |calling_type: &str| {
-        ConversationFields::of([
-            ("conversation_type", Some(json!("TELEPHONY"))),
-            ("calling_type", Some(json!(calling_type))),
-            ("telephony_provider", Some(json!("DAILY"))),
-            ("to_mobile_number", number("destination")),
-            ("from_mobile_number", number("origin").or_else(|| number("sip_from"))),
-        ])
+    let number = |name| payload.scalar(name).filter(|text| text.starts_with('+')).map(Text::from);
+    let telephony = |calling_type: &str| ConversationFields {
+        conversation_type: Some("TELEPHONY".into()),
+        calling_type: Some(calling_type.into()),
+        telephony_provider: Some("DAILY".into()),
+        to_mobile_number: number("destination"),
+        from_mobile_number: number("origin").or_else(|| number("sip_from")),
+        ..ConversationFields::default()
     };
     match kind.split_once('.') {
         Some(("dialout", _)) => telephony("OUTBOUND"),
         Some(("dialin", _)) => telephony("INBOUND"),
-        Some(("meeting", _)) => ConversationFields::of([
-            ("conversation_type", Some(json!("DAILY"))),
-            ("conversation_duration", duration(payload).map(Value::from)),
-        ]),
+        Some(("meeting", _)) => ConversationFields {
+            conversation_type: Some("DAILY".into()),
+            conversation_duration: duration(payload).map(Seconds::from),
+            ..ConversationFields::default()
+        },
         _ => ConversationFields::default(),
     }
 }
@@ -89,6 +89,8 @@ fn duration(payload: &ProviderJson) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_756_720_062_000);
@@ -125,13 +127,13 @@ mod tests {
         let meeting =
             json!({"room": "r1", "meeting_id": "m", "start_ts": 1_756_720_000.1, "end_ts": 1_756_720_060.2});
         let callback = webhook("meeting.ended", &meeting).unwrap().unwrap();
-        assert_eq!(callback.known.get("conversation_duration"), Some("60"));
-        assert_eq!(callback.known.get("conversation_type"), Some("\"DAILY\""));
+        assert_eq!(callback.known.conversation_duration.unwrap().json(), "60");
+        assert_eq!(callback.known.conversation_type.unwrap().text(), "DAILY");
         let call = json!({"room": "r1", "destination": "+12098888888", "origin": "sip:room@example.com"});
         let known = webhook("dialout.answered", &call).unwrap().unwrap().known;
-        assert_eq!(known.get("to_mobile_number"), Some("\"+12098888888\""));
-        assert_eq!(known.get("from_mobile_number"), None, "a room's address is not a phone number");
-        assert_eq!(known.get("calling_type"), Some("\"OUTBOUND\""));
+        assert_eq!(known.to_mobile_number.unwrap().text(), "+12098888888");
+        assert!(known.from_mobile_number.is_none(), "a room's address is not a phone number");
+        assert_eq!(known.calling_type.unwrap().text(), "OUTBOUND");
     }
 
     /// Without an id, a webhook is a repeat of another if it is the same.

@@ -2,11 +2,11 @@
 
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::{Provider, Reference};
+use domain::conversation::value::{Seconds, Text};
 use domain::event::kind::EventKind;
 use domain::lifecycle::provider_callback::{CallProgress, Ending, ProviderCallback};
 use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
-use serde_json::{Value, json};
 
 use crate::flows::provider_json::ProviderJson;
 
@@ -72,26 +72,26 @@ fn progress(status: &str) -> Option<CallProgress> {
 }
 
 fn known(parameters: &Parameters, progress: CallProgress) -> ConversationFields {
-    let text = |name| parameters.get(name).map(Value::from);
+    let text = |name| parameters.get(name).map(Text::from);
     let calling_type = match parameters.get("Direction") {
-        Some("inbound") => Some(json!("INBOUND")),
-        Some("outbound-api" | "outbound-dial") => Some(json!("OUTBOUND")),
+        Some("inbound") => Some("INBOUND".into()),
+        Some("outbound-api" | "outbound-dial") => Some("OUTBOUND".into()),
         _ => None,
     };
     // `CallDuration` is in seconds; `Duration`, which is sent with it, in minutes.
     let seconds = parameters.get("CallDuration").and_then(|seconds| seconds.parse::<u64>().ok());
-    ConversationFields::of([
-        ("conversation_type", Some(json!("TELEPHONY"))),
-        (
-            "conversation_duration",
-            seconds.filter(|_| matches!(progress, CallProgress::Ended(_))).map(Value::from),
-        ),
-        ("conversation_recording_url", text("RecordingUrl")),
-        ("calling_type", calling_type),
-        ("telephony_provider", Some(json!("TWILIO"))),
-        ("to_mobile_number", text("To")),
-        ("from_mobile_number", text("From")),
-    ])
+    ConversationFields {
+        conversation_type: Some("TELEPHONY".into()),
+        conversation_duration: seconds
+            .filter(|_| matches!(progress, CallProgress::Ended(_)))
+            .map(Seconds::from),
+        conversation_recording_url: text("RecordingUrl"),
+        calling_type,
+        telephony_provider: Some("TWILIO".into()),
+        to_mobile_number: text("To"),
+        from_mobile_number: text("From"),
+        ..ConversationFields::default()
+    }
 }
 
 #[cfg(test)]
@@ -127,17 +127,17 @@ mod tests {
         let form = "CallSid=CA1&CallStatus=completed&CallDuration=142&Duration=3&Direction=inbound\
                     &To=%2B14155550123&From=%2B14155550999&RecordingUrl=https%3A%2F%2Fapi.twilio.com%2Fr";
         let known = callback(form).unwrap().unwrap().known;
-        assert_eq!(known.get("conversation_duration"), Some("142"));
-        assert_eq!(known.get("calling_type"), Some("\"INBOUND\""));
-        assert_eq!(known.get("to_mobile_number"), Some("\"+14155550123\""));
-        assert_eq!(known.get("conversation_recording_url"), Some("\"https://api.twilio.com/r\""));
+        assert_eq!(known.conversation_duration.unwrap().json(), "142");
+        assert_eq!(known.calling_type.unwrap().text(), "INBOUND");
+        assert_eq!(known.to_mobile_number.unwrap().text(), "+14155550123");
+        assert_eq!(known.conversation_recording_url.unwrap().text(), "https://api.twilio.com/r");
     }
 
     #[test]
     fn json_says_the_same_as_a_form() {
         let json = br#"{"CallSid":"CA1","CallStatus":"completed","CallDuration":142,"Direction":null}"#;
         let callback = read(&Parameters::of_json(json).unwrap(), Timestamp::from_millis(7)).unwrap().unwrap();
-        assert_eq!(callback.known.get("conversation_duration"), Some("142"));
+        assert_eq!(callback.known.conversation_duration.unwrap().json(), "142");
         assert_eq!(Parameters::of_json(b"[]").err().unwrap().field, "body");
     }
 
