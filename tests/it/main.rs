@@ -29,6 +29,7 @@ mod limits;
 mod log;
 mod loops;
 mod matrix;
+mod metadata;
 mod openapi;
 mod processes;
 mod providers;

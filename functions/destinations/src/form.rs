@@ -1,12 +1,12 @@
 //! Parses the fields of a destination. Each is checked separately, so that an error names it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::http::problem::Problem;
 use domain::destination::egress::EgressPolicy;
 use domain::destination::headers::ExtraHeaders;
 use domain::destination::record::{
-    Destination, DestinationName, DestinationStatus, EventFilter, RequestType,
+    Destination, DestinationName, DestinationStatus, EventFilter, Include, RequestType,
 };
 use domain::destination::secrets::DestinationSecrets;
 use domain::destination::signature::{SigningSecret, SigningSecrets};
@@ -19,7 +19,7 @@ use domain::shared::json::JsonObject;
 use domain::shared::timestamp::Timestamp;
 use serde_json::value::RawValue;
 
-const FIELDS: [&str; 6] = ["name", "url", "request_type", "status", "events", "headers"];
+const FIELDS: [&str; 7] = ["name", "url", "request_type", "status", "events", "include", "headers"];
 
 const HEADERS: &str = "must be an object of header names, each given once, and string values";
 
@@ -30,6 +30,7 @@ pub(crate) struct Form {
     request_type: Option<RequestType>,
     status: Option<DestinationStatus>,
     events: Option<EventFilter>,
+    include: Option<BTreeSet<Include>>,
     headers: Option<ExtraHeaders>,
 }
 
@@ -49,6 +50,7 @@ impl Form {
             request_type: fields.optional("request_type", "must be GET, POST, PATCH or PUT")?,
             status: fields.optional("status", "must be enabled or disabled")?,
             events: events.map(EventFilter::try_from).transpose()?,
+            include: fields.optional("include", "must be an array of conversation_metadata, or empty")?,
             headers: headers.map(read_headers).transpose()?,
         })
     }
@@ -74,6 +76,7 @@ impl Form {
             request_type: self.request_type.unwrap_or(RequestType::Post),
             status: self.status.unwrap_or(DestinationStatus::Enabled),
             events: self.events.unwrap_or_default(),
+            include: self.include.unwrap_or_default(),
             created_at: now,
             updated_at: now,
         })
@@ -98,6 +101,7 @@ impl Form {
         set(&mut changed.request_type, self.request_type);
         set(&mut changed.status, self.status);
         set(&mut changed.events, self.events);
+        set(&mut changed.include, self.include);
         let stored = &changed.secrets.header_names;
         if moved {
             // A value is the secret of the server that it was set for, and whoever changes the URL need not know it.

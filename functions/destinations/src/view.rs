@@ -1,10 +1,10 @@
 //! Destinations as the API shows them: everything but their secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::destination::headers::ExtraHeaders;
 use domain::destination::record::{
-    Destination, DestinationName, DestinationStatus, EventFilter, RequestType,
+    Destination, DestinationName, DestinationStatus, EventFilter, Include, RequestType,
 };
 use domain::destination::signature::SigningSecret;
 use domain::shared::ids::DestinationId;
@@ -26,6 +26,7 @@ pub(crate) struct DestinationView<'a> {
     request_type: RequestType,
     status: DestinationStatus,
     events: &'a EventFilter,
+    include: &'a BTreeSet<Include>,
     headers: BTreeMap<&'a str, &'static str>,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -54,6 +55,7 @@ impl<'a> DestinationView<'a> {
             request_type: destination.request_type,
             status: destination.status,
             events: &destination.events,
+            include: &destination.include,
             headers: headers.iter().map(|name| (name.as_str(), ExtraHeaders::MASK)).collect(),
             created_at: destination.created_at,
             updated_at: destination.updated_at,

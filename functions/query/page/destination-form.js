@@ -6,8 +6,8 @@ import { clearErrors, field, fieldset, showErrors, throwUnlessShown } from "./fi
 import { headerRows } from "./header-rows.js";
 import { EVENTS, REQUEST_TYPES } from "./words.js";
 
-const LABELS = { name: "Name", url: "URL", request_type: "Request type", status: "Status", events: "Events", headers: "Headers" };
-const NEW = { name: "", url: "", request_type: "POST", status: "enabled", events: EVENTS, headers: {} };
+const LABELS = { name: "Name", url: "URL", request_type: "Request type", status: "Status", events: "Events", include: "Include", headers: "Headers" };
+const NEW = { name: "", url: "", request_type: "POST", status: "enabled", events: EVENTS, include: [], headers: {} };
 
 /** `save(fields)` gets every field of a new destination, but only the changed fields of an existing `destination`. */
 export function destinationForm(destination, save) {
@@ -18,6 +18,7 @@ export function destinationForm(destination, save) {
     ...REQUEST_TYPES.map((type) => el("option", { selected: type === before.request_type }, type)));
   const enabled = el("input", { type: "checkbox", role: "switch", class: "switch", checked: before.status === "enabled", "data-testid": "field-status" });
   const events = EVENTS.map((event) => el("input", { type: "checkbox", value: event, checked: before.events.includes(event), "data-testid": `event-${event}` }));
+  const metadata = el("input", { type: "checkbox", checked: before.include.includes("conversation_metadata"), "data-testid": "include-metadata" });
   const headers = headerRows(before.headers);
   const fault = faultLine();
   const submit = el("button", { type: "submit", class: "primary", "data-testid": "save" }, destination ? "Save changes" : "Add destination");
@@ -28,6 +29,7 @@ export function destinationForm(destination, save) {
     request_type: requestType.value,
     status: enabled.checked ? "enabled" : "disabled",
     events: events.filter((box) => box.checked).map((box) => box.value),
+    include: metadata.checked ? ["conversation_metadata"] : [],
     headers: headers.value(),
   });
 
@@ -39,6 +41,8 @@ export function destinationForm(destination, save) {
     fieldset("Status", "status", null, el("label", { class: "check" }, enabled, " Enabled: deliver events to this destination")),
     fieldset("Events", "events", "Only the events you choose are delivered.",
       ...events.map((box) => el("label", { class: "check" }, box, el("code", {}, box.value)))),
+    fieldset("Include", "include", "The payload has sixteen keys. What you choose here comes after them.",
+      el("label", { class: "check" }, metadata, el("code", {}, "conversation_metadata"))),
     fieldset("Extra headers", "headers", "Sent with every request. A stored value shows as ******** and is kept unless you change it.", ...headers.elements),
     el("p", { class: "actions" }, submit, el("a", { class: "button", href: "#/destinations" }, "Cancel")));
 

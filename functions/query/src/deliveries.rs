@@ -46,16 +46,13 @@ pub(crate) async fn show(
     let none = || Problem::not_found("delivery");
     let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
     let (summary, records) = log.history(&caller.account_id, &id).await?.ok_or_else(none)?;
-    let destination = if caller.manages {
-        destinations.get(&caller.account_id, &summary.delivery.destination_id).await?
-    } else {
-        None
-    };
+    let destination = destinations.get(&caller.account_id, &summary.delivery.destination_id).await?;
     let event = match id.event_id() {
         Some(event) => log.event(&caller.account_id, &event).await?,
         None => None,
     };
-    let detail = |event| json_of(&view::Detail::new(&summary, &records, event, destination.as_ref()));
+    let detail =
+        |event| json_of(&view::Detail::new(&summary, &records, event, destination.as_ref(), caller.manages));
     let mut body = detail(event.as_ref());
     // The body is a string in Lambda's own JSON, so every escaped character is escaped once more.
     if body.len() + body.matches(['"', '\\']).count() > MAX_ANSWER_BYTES {

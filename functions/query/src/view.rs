@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::delivery::history::{Attempted, Entry, Record, url_was_refused};
+use domain::delivery::included::with_included;
 use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::record::{DeliveryStatus, Trigger};
 use domain::delivery::request::{self, Preview, preview};
@@ -75,20 +76,23 @@ pub(crate) struct Detail<'a> {
     #[serde(flatten)]
     delivery: Delivery<'a>,
     /// The exact JSON text that is sent; `null` once the event is no longer stored, or if it does not fit.
-    payload: Option<&'a str>,
+    payload: Option<String>,
     attempt_log: Vec<Attempt<'a>>,
 }
 
 impl<'a> Detail<'a> {
-    /// Rebuilds each attempt's request for display, unless its destination has changed since.
+    /// Rebuilds each attempt's request for display to a caller that manages destinations, unless its destination has
+    /// changed since.
     pub(crate) fn new(
         summary: &'a Summary,
         records: &'a [Record],
         event: Option<&'a LifecycleEvent>,
         destination: Option<&Destination>,
+        manages: bool,
     ) -> Self {
         let request = |(index, record): (usize, &Record)| {
-            let destination = destination.filter(|destination| destination.updated_at <= record.at)?;
+            let destination =
+                destination.filter(|destination| manages && destination.updated_at <= record.at)?;
             let signature = match &record.entry {
                 Entry::Attempted(attempted) => attempted.signature.as_deref(),
                 Entry::Inflight { .. } | Entry::Closed { .. } => None,
@@ -103,7 +107,10 @@ impl<'a> Detail<'a> {
         };
         Self {
             delivery: Delivery::new(summary),
-            payload: event.and_then(|event| std::str::from_utf8(&event.payload).ok()),
+            payload: event.and_then(|event| {
+                let sent = destination.map(|destination| with_included(event, destination).payload);
+                String::from_utf8(sent.unwrap_or_else(|| event.payload.clone()).into()).ok()
+            }),
             attempt_log: records
                 .iter()
                 .enumerate()

@@ -1,5 +1,7 @@
 //! Destinations. Their secrets stay encrypted here.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
@@ -7,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::destination::record::{
-    Destination, DestinationName, DestinationStatus, EventFilter, RequestType,
+    Destination, DestinationName, DestinationStatus, EventFilter, Include, RequestType,
 };
 use domain::destination::secrets::EncryptedSecrets;
 use domain::destination::store::{DestinationStore, Destinations, MAX_DESTINATIONS, Stored};
@@ -46,6 +48,8 @@ struct DestinationRow {
     request_type: RequestType,
     status: DestinationStatus,
     events: EventFilter,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    include: BTreeSet<Include>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     header_names: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +92,7 @@ fn to_row(destination: &Destination) -> DestinationRow {
         request_type: destination.request_type,
         status: destination.status,
         events: destination.events.clone(),
+        include: destination.include.clone(),
         header_names: destination.secrets.header_names.clone(),
         previous_secret_until: destination.secrets.previous_until.map(Timestamp::as_millis),
         encrypted: destination.secrets.encrypted.clone().into(),
@@ -107,6 +112,7 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
         request_type: row.request_type,
         status: row.status,
         events: row.events,
+        include: row.include,
         secrets: EncryptedSecrets {
             header_names: row.header_names,
             previous_until: row.previous_secret_until.map(Timestamp::from_millis),

@@ -36,7 +36,11 @@ struct EventRow {
     event: EventKind,
     accepted_at: u64,
     left_at: u64,
+    /// The payload and behind it the metadata, which has much in common with it, compressed.
     payload: Bytes,
+    /// Where the metadata begins, if there is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metadata_at: Option<usize>,
     by: Option<Token>,
     expires_at: u64,
 }
@@ -78,7 +82,9 @@ pub(super) fn forgotten_item(account: &AccountId, event: &EventId, at: Timestamp
 
 /// Converts an event to an item; `None` if the payload does not fit into one.
 pub(super) fn event_item(event: &LifecycleEvent, by: Option<&Token>) -> Result<Option<Item>> {
-    let Some(payload) = compress(&event.payload)? else { return Ok(None) };
+    let metadata = event.metadata.as_deref();
+    let text = [&event.payload, metadata.unwrap_or_default()].concat();
+    let Some(payload) = compress(&text)? else { return Ok(None) };
     let mut item = to_item(&EventRow {
         event_id: event.id.clone(),
         conversation_id: event.conversation_id.clone(),
@@ -86,6 +92,7 @@ pub(super) fn event_item(event: &LifecycleEvent, by: Option<&Token>) -> Result<O
         accepted_at: event.accepted_at.as_millis(),
         left_at: event.left_at.as_millis(),
         payload: payload.into(),
+        metadata_at: metadata.map(|_| event.payload.len()),
         by: by.cloned(),
         expires_at: event.until.as_secs(),
     })?;
@@ -102,6 +109,8 @@ pub(super) fn parse_event(item: Item, account: &AccountId, now: Timestamp) -> Re
     if row.expires_at <= now.as_secs() {
         return Ok(StoredEvent::Absent);
     }
+    let mut payload = Bytes::from(decompress(&row.payload)?);
+    let metadata = row.metadata_at.map(|at| payload.split_off(at.min(payload.len())));
     let event = LifecycleEvent {
         account_id: account.clone(),
         id: row.event_id,
@@ -110,7 +119,8 @@ pub(super) fn parse_event(item: Item, account: &AccountId, now: Timestamp) -> Re
         accepted_at: Timestamp::from_millis(row.accepted_at),
         left_at: Timestamp::from_millis(row.left_at),
         until: Timestamp::from_millis(row.expires_at * 1000),
-        payload: decompress(&row.payload)?.into(),
+        payload,
+        metadata,
     };
     Ok(StoredEvent::Kept { event, by: row.by.unwrap_or_else(|| Token::from("")) })
 }

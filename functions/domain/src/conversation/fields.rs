@@ -1,8 +1,9 @@
-//! The fields of a conversation's record that the payload contains.
+//! The fields of a conversation's record that the platform and providers state.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::conversation::metadata::{METADATA, Metadata};
 use crate::conversation::status::ConversationStatus;
 use crate::conversation::value::{List, Seconds, Text, read};
 use crate::shared::invalid::Invalid;
@@ -18,16 +19,21 @@ macro_rules! fields {
         #[derive(Clone, Default, PartialEq, Serialize)]
         pub struct ConversationFields {
             $($(#[$doc])+ #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<$type>,)+
+            /// What else the platform states.
+            #[serde(skip_serializing_if = "Metadata::is_empty")]
+            pub conversation_metadata: Metadata,
         }
 
         impl ConversationFields {
-            /// Merges `newer`: a given value replaces, an absent one leaves what is there.
+            /// Merges `newer`: a given value replaces, an absent one leaves what is there. Metadata is merged by key.
             pub fn merge(&mut self, newer: Self) {
+                self.conversation_metadata.merge(newer.conversation_metadata);
                 $(self.$name = newer.$name.or(self.$name.take());)+
             }
 
-            /// Fills unknown fields from `known`.
+            /// Fills unknown fields, and keys of the metadata, from `known`.
             pub fn fill(&mut self, known: Self) {
+                self.conversation_metadata.fill(known.conversation_metadata);
                 $(self.$name = self.$name.take().or(known.$name);)+
             }
 
@@ -41,6 +47,10 @@ macro_rules! fields {
                 for (name, json) in object {
                     match name.as_str() {
                         "conversation_id" => {}
+                        METADATA if is_null(&json) => {
+                            cleared.push(|fields| fields.conversation_metadata = Metadata::default());
+                        }
+                        METADATA => given.conversation_metadata = Metadata::parse(json)?,
                         $(stringify!($name) if is_null(&json) => cleared.push(|fields| fields.$name = None),)+
                         $(stringify!($name) => {
                             given.$name =
@@ -80,6 +90,8 @@ fields! {
     from_mobile_number: Text,
     /// Whether it was a test call.
     is_test_call: bool,
+    /// Who created it.
+    created_by: Text,
     /// Its transcript.
     conversation_transcript: List,
     /// The results of its analysis.

@@ -2,6 +2,7 @@
 
 pub mod ended;
 pub mod fields;
+pub mod metadata;
 pub mod patch;
 pub mod payload;
 pub mod provider;

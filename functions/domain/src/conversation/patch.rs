@@ -11,7 +11,7 @@ use crate::shared::timestamp::Timestamp;
 /// A change to a conversation's record, as the platform states it.
 #[derive(Clone, Default)]
 pub struct ConversationPatch {
-    /// The fields that the payload contains, as far as they are stated.
+    /// The fields that are stated.
     pub fields: ConversationFields,
     /// The fields that become unknown.
     pub cleared: Vec<Clear>,

@@ -1,11 +1,14 @@
 //! The payload: the JSON text that tells a destination what happened. Created once, when the end has settled.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 
 use crate::conversation::ended::Ended;
 use crate::conversation::record::Conversation;
-use crate::conversation::shown::Shown;
+use crate::conversation::shown::{Shown, ShownMetadata};
+use crate::conversation::value::List;
 use crate::event::kind::EventKind;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::json::json_of;
@@ -24,6 +27,7 @@ impl Conversation {
             left_at: now,
             until: ended.until,
             payload: payload(ended.kind, self),
+            metadata: metadata(self),
         }
     }
 }
@@ -41,7 +45,14 @@ struct Payload<'a> {
 pub fn payload(kind: EventKind, conversation: &Conversation) -> Bytes {
     let mut fields = Shown::new(conversation);
     fields.is_test_call.get_or_insert(false);
+    fields.conversation_analysis.get_or_insert_with(|| Cow::Owned(List::from_iter([])));
     json_of(&Payload { event: kind, fields }).into()
+}
+
+/// The metadata beside it; `None` if there is none.
+fn metadata(conversation: &Conversation) -> Option<Bytes> {
+    let metadata = ShownMetadata::new(&conversation.fields);
+    (!metadata.is_empty()).then(|| json_of(&metadata).into())
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub struct Conversation {
     pub account_id: AccountId,
     /// Its public id.
     pub id: ConversationId,
-    /// The fields that the payload contains.
+    /// What the platform and providers state.
     pub fields: ConversationFields,
     /// Its references at providers, in the order in which we learned them: a transferred call has a second one.
     pub references: Vec<Reference>,
@@ -96,6 +96,17 @@ impl Conversation {
                 self.overdue_at = expected_end.map(|end| end + OVERDUE_GRACE);
             }
         }
+    }
+
+    /// Checks that the conversation can have the references and the metadata of a change, too.
+    ///
+    /// # Errors
+    /// Names the field of what would be too much.
+    pub fn check(&self, change: &ConversationPatch) -> Result<(), Invalid> {
+        let mut metadata = self.fields.conversation_metadata.clone();
+        metadata.merge(change.fields.conversation_metadata.clone());
+        metadata.check_size()?;
+        self.check_references(&change.references)
     }
 
     /// Checks that the conversation can have these references, too.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -23,7 +23,7 @@ pub(crate) trait FieldValue: Sized {
 macro_rules! verbatim {
     ($($(#[$doc:meta])+ $name:ident)+) => {$(
         $(#[$doc])+
-        #[derive(Clone, Serialize)]
+        #[derive(Clone, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Box<RawValue>);
 
@@ -32,12 +32,6 @@ macro_rules! verbatim {
             #[must_use]
             pub fn json(&self) -> &str {
                 self.0.get()
-            }
-
-            /// Serializes one of our own values.
-            fn of(value: &impl Serialize) -> Self {
-                // Strings, numbers and lists always serialize.
-                Self(to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
             }
         }
 
@@ -56,6 +50,8 @@ verbatim! {
     Seconds
     /// An array of anything, without white space between its tokens.
     List
+    /// Any value.
+    Verbatim
 }
 
 impl FieldValue for Text {
@@ -108,30 +104,36 @@ impl Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self::of(&text)
+        Self(raw(&text))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self::of(&text)
+        Self(raw(&text))
     }
 }
 
 impl From<u64> for Seconds {
     fn from(seconds: u64) -> Self {
-        Self::of(&seconds)
+        Self(raw(&seconds))
     }
 }
 
 impl FromIterator<Value> for List {
     fn from_iter<T: IntoIterator<Item = Value>>(items: T) -> Self {
-        Self::of(&Value::from_iter(items))
+        Self(raw(&Value::from_iter(items)))
     }
 }
 
+/// Serializes one of our own values.
+fn raw(value: &impl Serialize) -> Box<RawValue> {
+    // Strings, numbers and lists always serialize.
+    to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
 /// Removes white space between tokens, byte for byte.
-fn compact(json: Box<RawValue>) -> Box<RawValue> {
+pub(super) fn compact(json: Box<RawValue>) -> Box<RawValue> {
     let compact: Vec<u8> = significant(json.get().as_bytes()).collect();
     String::from_utf8(compact).ok().and_then(|text| RawValue::from_string(text).ok()).unwrap_or(json)
 }

@@ -9,6 +9,7 @@ pub mod context;
 pub mod deliver;
 pub mod fan_out;
 pub mod history;
+pub mod included;
 pub mod ledger;
 pub mod message;
 pub mod outcome;

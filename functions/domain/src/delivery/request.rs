@@ -6,10 +6,11 @@ use std::future::Future;
 use bytes::Bytes;
 use url::Url;
 
+use crate::delivery::included::with_included;
 use crate::delivery::outcome::Outcome;
 use crate::delivery::trim;
 use crate::destination::headers::ExtraHeaders;
-use crate::destination::record::{Destination, RequestType};
+use crate::destination::record::{Destination, Include, RequestType};
 use crate::destination::secrets::DestinationSecrets;
 use crate::destination::signature::signatures;
 use crate::event::lifecycle_event::LifecycleEvent;
@@ -49,7 +50,7 @@ pub struct Attempt<'a> {
     /// When it starts.
     pub at: Timestamp,
     /// Whether the destination has refused the URL of an earlier attempt as too long (414). Its limit is unknown, so a GET
-    /// then carries neither transcript nor analysis.
+    /// then carries neither transcript nor analysis nor metadata.
     pub url_was_refused: bool,
 }
 
@@ -61,7 +62,7 @@ impl WebhookRequest {
     }
 }
 
-/// A GET's URL is longer than [`MAX_URL_BYTES`] even without transcript and analysis.
+/// A GET's URL is longer than [`MAX_URL_BYTES`] even without transcript, analysis and metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The URL with its query is {bytes} bytes long; the limit is 8,000. Use POST, PUT or PATCH.")]
 pub struct UrlTooLong {
@@ -91,8 +92,9 @@ fn compose<'a>(
     sign: impl FnOnce(&[u8]) -> String,
     extra: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<WebhookRequest, UrlTooLong> {
+    let event = &with_included(event, destination);
     let EncodedPayload { url, body, content_type, payload, trimmed } = match destination.request_type {
-        RequestType::Get => in_query(event, destination.url.as_url(), attempt.url_was_refused)?,
+        RequestType::Get => in_query(event, destination, attempt.url_was_refused)?,
         RequestType::Post | RequestType::Patch | RequestType::Put => {
             in_form(event, attempt.delivery, destination)
         }
@@ -153,11 +155,16 @@ struct EncodedPayload {
     trimmed: &'static [&'static str],
 }
 
-fn in_query(event: &LifecycleEvent, target: &Url, was_refused: bool) -> Result<EncodedPayload, UrlTooLong> {
+fn in_query(
+    event: &LifecycleEvent,
+    destination: &Destination,
+    was_refused: bool,
+) -> Result<EncodedPayload, UrlTooLong> {
     let mut bytes = 0;
-    for trimmed in trim::STEPS.into_iter().skip(if was_refused { trim::STEPS.len() - 1 } else { 0 }) {
+    let steps = trim::steps(destination.include.contains(&Include::ConversationMetadata));
+    for trimmed in &steps[if was_refused { steps.len() - 1 } else { 0 }..] {
         let payload = trim::trim(&event.payload, trimmed);
-        let url = with_query(target, event, &payload);
+        let url = with_query(destination.url.as_url(), event, &payload);
         bytes = url.as_str().len();
         if bytes <= MAX_URL_BYTES {
             return Ok(EncodedPayload { url, body: Bytes::new(), content_type: None, payload, trimmed });

@@ -1,5 +1,6 @@
 //! A destination, as a customer configures it.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,8 @@ pub struct Destination {
     pub status: DestinationStatus,
     /// The events that are sent here.
     pub events: EventFilter,
+    /// What the payload has besides its usual keys.
+    pub include: BTreeSet<Include>,
     /// Its extra headers and signing secrets, encrypted.
     pub secrets: EncryptedSecrets,
     /// When it was created.
@@ -167,6 +170,14 @@ pub enum DestinationStatus {
     Enabled,
     /// Events are logged as skipped.
     Disabled,
+}
+
+/// What a payload can have besides its usual keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Include {
+    /// The conversation's metadata, as the last key.
+    ConversationMetadata,
 }
 
 /// The events a destination wants: at least one, each once.

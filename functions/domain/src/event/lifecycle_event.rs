@@ -23,6 +23,8 @@ pub struct LifecycleEvent {
     pub left_at: Timestamp,
     /// Until when it is kept.
     pub until: Timestamp,
-    /// The exact JSON text that every request carries. Contains transcripts and phone numbers: no `Debug`.
+    /// The JSON text that requests carry. Contains transcripts and phone numbers: no `Debug`.
     pub payload: Bytes,
+    /// The conversation's metadata as JSON, for the destinations that want it in their payload.
+    pub metadata: Option<Bytes>,
 }

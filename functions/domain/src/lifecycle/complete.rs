@@ -69,7 +69,7 @@ pub enum CompletionResult {
     EndedDifferently(Ended),
     /// With what this report adds, the record would exceed the limit.
     TooLarge,
-    /// The report adds a reference to a conversation that has as many as it can have.
+    /// The report adds a reference or metadata to a conversation that has as much as it can have.
     Refused(Invalid),
     /// The conversation was deleted, and its id is free again at this time.
     Forgotten(Timestamp),
@@ -129,7 +129,7 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
             };
             // Others cannot correct their report; the record does without the reference.
             if completion.flow.is_platform()
-                && let Err(refused) = conversation.check_references(&completion.stated.references)
+                && let Err(refused) = conversation.check(&completion.stated)
             {
                 return Ok(Some(CompletionResult::Refused(refused)));
             }

@@ -62,7 +62,7 @@ impl<C: Conversations> Update<C> {
             };
             let checked = check_status(change.fields.status(), &conversation)
                 .and_then(|()| check_expected_end(change.expected_end.flatten(), &conversation, now))
-                .and_then(|()| conversation.check_references(&change.references));
+                .and_then(|()| conversation.check(change));
             if let Err(refused) = checked {
                 return Ok(Some(UpdateResult::Refused(refused)));
             }

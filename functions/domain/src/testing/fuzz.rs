@@ -74,7 +74,7 @@ fn a_cursor_is_the_one_that_was_given_out() {
 }
 
 /// Parts of a record.
-const RECORD_WORDS: [&str; 14] = [
+const RECORD_WORDS: [&str; 16] = [
     "\\ud83d",
     "\\udc4b",
     "1e400",
@@ -89,6 +89,8 @@ const RECORD_WORDS: [&str; 14] = [
     "\"notes\":null,",
     "\"conversation_status\":\"PENDING\",",
     "\"event\":1,",
+    "\"created_by\":\"ava\",",
+    "\"conversation_metadata\":{\"a\":null,\"b\":{},",
 ];
 
 /// A conversation's fields, as a platform sends them in every flow: what is accepted can be stored, shown, sent.

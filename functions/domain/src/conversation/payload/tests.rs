@@ -1,6 +1,10 @@
+use serde_json::value::RawValue;
+
 use super::*;
 use crate::conversation::fields::ConversationFields;
+use crate::conversation::patch::ConversationPatch;
 use crate::shared::ids::{AccountId, ConversationId};
+use crate::shared::invalid::Invalid;
 use crate::shared::json::JsonObject;
 use crate::shared::timestamp::Timestamp;
 use crate::testing::fakes::corpus;
@@ -69,4 +73,38 @@ fn white_space_between_tokens_is_not_sent() {
 #[test]
 fn a_value_is_sent_as_it_came() {
     check("record/values");
+}
+
+/// The metadata as the API shows it after these changes, or after `!` why one of them is refused.
+fn metadata_after(changes: &str) -> Result<String, Invalid> {
+    let mut conversation = conversation("{}");
+    for change in serde_json::from_str::<Vec<JsonObject>>(changes).unwrap() {
+        let change = ConversationPatch::parse(change)?;
+        conversation.check(&change)?;
+        conversation.apply(&change);
+    }
+    let shown = JsonObject::parse(conversation.public_json().as_bytes(), "record")?;
+    Ok(shown.required::<Box<RawValue>>("conversation_metadata", "must be an object")?.get().to_owned())
+}
+
+#[test]
+fn metadata_is_merged_by_key() {
+    for [what, changes, expected] in corpus::<3>("record/metadata") {
+        let [what, changes, expected] =
+            [what, changes, expected].map(|column| String::from_utf8(column).unwrap());
+        let shown = metadata_after(&changes).unwrap_or_else(|invalid| format!("!{invalid}"));
+        assert_eq!(shown, expected, "{what}");
+    }
+}
+
+#[test]
+fn what_is_shown_has_what_the_payload_has_not() {
+    let conversation = conversation(r#"{"created_by":"ava","conversation_metadata":{"crm_id":7}}"#);
+    let shown: serde_json::Value = serde_json::from_str(&conversation.public_json()).unwrap();
+    assert_eq!(shown["conversation_analysis"], serde_json::Value::Null, "there is none yet");
+    assert_eq!(shown["conversation_transcript"], serde_json::json!([]));
+    assert_eq!((&shown["created_by"], &shown["is_test_call"]), (&"ava".into(), &serde_json::Value::Null));
+    assert_eq!(keys(&payload(EventKind::Completed, &conversation)), KEYS);
+    assert_eq!(metadata(&conversation).unwrap(), r#"{"crm_id":7}"#);
+    assert_eq!(metadata(&self::conversation("{}")), None);
 }

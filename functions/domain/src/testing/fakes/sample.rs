@@ -1,6 +1,7 @@
 //! One sample of each noun, for tests.
 #![expect(clippy::unwrap_used, reason = "constants that are known to be valid")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -60,6 +61,7 @@ pub fn destination(id: &str) -> Destination {
         request_type: RequestType::Post,
         status: DestinationStatus::Enabled,
         events: EventFilter::default(),
+        include: BTreeSet::new(),
         secrets: secrets.unwrap().unwrap(),
         created_at: Timestamp::from_millis(1),
         updated_at: Timestamp::from_millis(1),
@@ -81,6 +83,7 @@ pub fn event(payload: &str) -> LifecycleEvent {
         left_at: ACCEPTED_AT,
         until: ACCEPTED_AT + RETENTION,
         payload: payload.to_owned().into(),
+        metadata: None,
     }
 }
 
