@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use domain::delivery::outcome::{FAILURE_EXCERPT_BYTES, OutcomeClass};
 use domain::delivery::request::{Attempt, request};
-use domain::destination::record::{Destination, RequestType};
+use domain::destination::record::{Destination, Format, RequestType};
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::{Fuzz, sample};
 use futures_util::stream;
@@ -78,14 +78,14 @@ async fn any_payload_arrives_as_it_was() {
     let texts = fuzz.inputs().filter_map(|input| String::from_utf8(input).ok());
     for text in texts.take(PAYLOADS) {
         let event = sample::event(&text);
-        let to = |request_type| Destination { request_type, ..sample::destination("dst_1") };
+        let to = |request_type, format| Destination { request_type, format, ..sample::destination("dst_1") };
         let now = Timestamp::from_millis(7);
-        let request = |request_type| {
+        let request = |request_type, format| {
             let delivery = sample::delivery().id;
             let attempt = Attempt { delivery: &delivery, number: 1, at: now, url_was_refused: false };
-            request(&event, &to(request_type), &sample::secrets(), attempt)
+            request(&event, &to(request_type, format), &sample::secrets(), attempt)
         };
-        let form = request(RequestType::Post).unwrap();
+        let form = request(RequestType::Post, Format::Form).unwrap();
         let (_, content_type) = form.headers.iter().find(|(name, _)| name == "content-type").unwrap();
         let boundary = multer::parse_boundary(content_type).unwrap();
         let body = stream::iter([Ok::<Bytes, std::io::Error>(form.body.clone())]);
@@ -98,7 +98,9 @@ async fn any_payload_arrives_as_it_was() {
         let expected = expected.map(|(name, value)| (name.to_owned(), Bytes::from(value.to_owned())));
         assert_eq!(fields, expected);
 
-        let Ok(get) = request(RequestType::Get) else { continue };
+        assert_eq!(request(RequestType::Post, Format::Json).unwrap().body, text);
+
+        let Ok(get) = request(RequestType::Get, Format::Form) else { continue };
         if get.trimmed.is_empty() {
             let query: Vec<_> = get.url.query_pairs().filter(|(name, _)| name == "payload").collect();
             assert_eq!(query.len(), 1);

@@ -25,6 +25,7 @@ mod forget;
 mod fuzz;
 mod house;
 mod keys;
+mod libraries;
 mod limits;
 mod log;
 mod loops;

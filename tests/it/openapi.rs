@@ -100,6 +100,9 @@ fn what_is_refused_is_not_described() {
         ("NewDestination", json!({"name": "CRM", "url": "http://example.com"})),
         ("NewDestination", json!({"name": "CRM", "url": "https://example.com", "headers": {"a b": "c"}})),
         ("DestinationChange", json!({"request_type": "DELETE"})),
+        ("DestinationChange", json!({"format": "xml"})),
+        ("DestinationChange", json!({"agent_ids": [""]})),
+        ("DestinationChange", json!({"agent_ids": vec!["a"; 21]})),
     ] {
         let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
         assert!(fits(&schema, &body).is_err(), "{schema} {body}");

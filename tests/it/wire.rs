@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use local::receiver::Received;
+use local::receiver::{Received, Signature};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
@@ -34,7 +34,7 @@ const KEYS: [&str; 16] = [
 ];
 
 /// The two fields of a query or a form.
-async fn fields(request: &Received) -> HashMap<String, Bytes> {
+pub(crate) async fn fields(request: &Received) -> HashMap<String, Bytes> {
     if request.method == Method::GET {
         let url = url::Url::parse(&format!("https://x/?{}", request.query.clone().unwrap())).unwrap();
         return url
@@ -103,6 +103,52 @@ async fn every_request_type_carries_the_same_payload_signed() {
     let text = std::str::from_utf8(&payloads[0]).unwrap();
     let places: Vec<_> = KEYS.iter().map(|key| text.find(&format!("\"{key}\":")).unwrap()).collect();
     assert!(places.is_sorted(), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_json_is_the_payload_and_is_what_is_signed() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    let mut verifiers = HashMap::new();
+    for request_type in ["POST", "PATCH", "PUT"] {
+        let url = world.stack.receiver.url(&format!("/{request_type}?tenant=7&event=own"));
+        let body = json!({"name": "n8n", "url": url, "request_type": request_type, "format": "json"});
+        let (status, made) = customer.call(Method::POST, "/v1/destinations", Some(&body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+        let secret = made["secret"].as_str().unwrap();
+        world.stack.receiver.trust(&format!("/{request_type}"), secret).unwrap();
+        verifiers.insert(request_type, Webhook::new(secret).unwrap());
+    }
+    let (_, form_secret) = customer.add_destination(&world.stack.receiver.url("/form"), "POST").await;
+    let transcript = json!([{"role": "user", "content": "é & = + % \"quoted\"\r\n--ringback \u{2028}"}]);
+    let record = json!({
+        "conversation_id": "c-1", "conversation_status": "FAILED", "conversation_transcript": transcript,
+    });
+    customer.call(Method::POST, "/v1/flows/hangup", Some(&record)).await;
+    let form = world.stack.receiver.wait_for("/form", 1).await;
+    let payload = fields(&form[0]).await["payload"].clone();
+    Webhook::new(&form_secret).unwrap().verify(&payload, &form[0].headers).unwrap();
+    for (request_type, verifier) in verifiers {
+        let requests = world.stack.receiver.wait_for(&format!("/{request_type}"), 1).await;
+        let [request] = &requests[..] else { panic!("one request") };
+        assert_eq!(
+            (request.method.as_str(), request.query.as_deref()),
+            (request_type, Some("tenant=7&event=own"))
+        );
+        assert_eq!(request.headers["content-type"], "application/json");
+        assert_eq!(request.headers["content-length"], payload.len().to_string());
+        assert_eq!(request.body, payload, "byte for byte what a form has");
+        verifier.verify(&request.body, &request.headers).unwrap();
+        assert_eq!(request.signature, Signature::Verified);
+        assert_eq!(request.event.as_deref(), Some("conversation.failed"), "from the payload");
+    }
+    for delivery in customer.deliveries_of("c-1").await {
+        let delivery = customer.get(&format!("/v1/deliveries/{}", delivery["id"].as_str().unwrap())).await;
+        let request = &delivery["attempt_log"][0]["request"];
+        let is_form = request["url"].as_str().unwrap().ends_with("/form");
+        let content_type = request["headers"]["content-type"].as_str().unwrap();
+        assert_eq!(content_type == "application/json", !is_form, "{request}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::http::problem::Problem;
+use domain::destination::agents::AgentFilter;
 use domain::destination::egress::EgressPolicy;
 use domain::destination::headers::ExtraHeaders;
 use domain::destination::record::{
-    Destination, DestinationName, DestinationStatus, EventFilter, Include, RequestType,
+    Destination, DestinationName, DestinationStatus, EventFilter, Format, Include, RequestType,
 };
 use domain::destination::secrets::DestinationSecrets;
 use domain::destination::signature::{SigningSecret, SigningSecrets};
@@ -19,7 +20,8 @@ use domain::shared::json::JsonObject;
 use domain::shared::timestamp::Timestamp;
 use serde_json::value::RawValue;
 
-const FIELDS: [&str; 7] = ["name", "url", "request_type", "status", "events", "include", "headers"];
+const FIELDS: [&str; 9] =
+    ["name", "url", "request_type", "format", "status", "events", "include", "agent_ids", "headers"];
 
 const HEADERS: &str = "must be an object of header names, each given once, and string values";
 
@@ -28,9 +30,11 @@ pub(crate) struct Form {
     name: Option<DestinationName>,
     url: Option<TargetUrl>,
     request_type: Option<RequestType>,
+    format: Option<Format>,
     status: Option<DestinationStatus>,
     events: Option<EventFilter>,
     include: Option<BTreeSet<Include>>,
+    agents: Option<AgentFilter>,
     headers: Option<ExtraHeaders>,
 }
 
@@ -43,14 +47,17 @@ impl Form {
             "events",
             "must be an array of conversation.completed, conversation.disconnected, conversation.failed",
         )?;
+        let agents: Option<Vec<String>> = fields.optional("agent_ids", AgentFilter::RULE)?;
         let headers: Option<JsonObject> = fields.optional("headers", HEADERS)?;
         Ok(Self {
             name: name.map(|name| DestinationName::parse(&name)).transpose()?,
             url: url.map(|url| TargetUrl::parse(&url, addresses)).transpose()?,
             request_type: fields.optional("request_type", "must be GET, POST, PATCH or PUT")?,
+            format: fields.optional("format", "must be form or json")?,
             status: fields.optional("status", "must be enabled or disabled")?,
             events: events.map(EventFilter::try_from).transpose()?,
             include: fields.optional("include", "must be an array of conversation_metadata, or empty")?,
+            agents: agents.map(AgentFilter::try_from).transpose()?,
             headers: headers.map(read_headers).transpose()?,
         })
     }
@@ -67,19 +74,23 @@ impl Form {
         let missing = |field| Invalid::new(field, "is missing");
         let headers = self.headers.unwrap_or_default().unmask(&ExtraHeaders::default())?;
         let secrets = DestinationSecrets { headers, signing: SigningSecrets::new(secret) };
-        Ok(Destination {
+        let made = Destination {
             secrets: secrets.encrypt(&EncryptionContext::destination(&account_id, &id), vault).await?,
             account_id,
             id,
             name: self.name.ok_or_else(|| missing("name"))?,
             url: self.url.ok_or_else(|| missing("url"))?,
             request_type: self.request_type.unwrap_or(RequestType::Post),
+            format: self.format.unwrap_or_default(),
             status: self.status.unwrap_or(DestinationStatus::Enabled),
             events: self.events.unwrap_or_default(),
             include: self.include.unwrap_or_default(),
+            agents: self.agents.unwrap_or_default(),
             created_at: now,
             updated_at: now,
-        })
+        };
+        made.check()?;
+        Ok(made)
     }
 
     /// Changes the given fields of a destination. Its secrets are decrypted only to change headers.
@@ -99,9 +110,12 @@ impl Form {
         set(&mut changed.name, self.name);
         set(&mut changed.url, self.url);
         set(&mut changed.request_type, self.request_type);
+        set(&mut changed.format, self.format);
         set(&mut changed.status, self.status);
         set(&mut changed.events, self.events);
         set(&mut changed.include, self.include);
+        set(&mut changed.agents, self.agents);
+        changed.check()?;
         let stored = &changed.secrets.header_names;
         if moved {
             // A value is the secret of the server that it was set for, and whoever changes the URL need not know it.

@@ -1,6 +1,7 @@
 //! Fuzz tests of the fields of a destination.
 
 use domain::destination::egress::EgressPolicy;
+use domain::destination::record::{Format, RequestType};
 use domain::destination::signature::SigningSecret;
 use domain::shared::ids::DestinationId;
 use domain::shared::invalid::Invalid;
@@ -14,7 +15,7 @@ use crate::form::Form;
 use crate::view::DestinationView;
 
 /// Fragments of headers and names.
-const WORDS: [&str; 10] = [
+const WORDS: [&str; 14] = [
     "\"webhook-signature\":\"",
     "\"content-length\":\"1\",",
     "\"Host\":\"",
@@ -22,6 +23,10 @@ const WORDS: [&str; 10] = [
     "\"x-a\":\"b\",",
     "\"headers\":{",
     "\"events\":[\"conversation.failed\"],",
+    "\"format\":\"json\",",
+    "\"request_type\":\"GET\",",
+    "\"agent_ids\":[\"",
+    "?event=",
     "\\r\\n",
     "\u{7f}",
     "********",
@@ -54,6 +59,10 @@ fn a_form_is_a_destination_or_a_field_is_named() {
                             && HeaderValue::from_str(value).is_ok()
                     );
                 }
+                assert!(
+                    made.request_type != RequestType::Get || made.format == Format::Form,
+                    "a GET has no body"
+                );
                 let shown = serde_json::to_value(DestinationView::new(&made, Timestamp::default()));
                 assert!(shown.unwrap()["url"].as_str().unwrap().starts_with("https://"));
             }

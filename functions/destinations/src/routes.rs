@@ -185,7 +185,8 @@ fn too_many_destinations() -> Problem {
 
 fn duplicate(other: &DestinationId) -> Problem {
     let detail = format!(
-        "The destination {other} has the same URL, request type and events, so each event would be sent there twice."
+        "The destination {other} has the same URL, request type, events and agents, so each event would be sent there \
+         twice."
     );
     Problem::new(StatusCode::CONFLICT, "duplicate_destination", detail)
 }

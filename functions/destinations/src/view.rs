@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::destination::agents::AgentFilter;
 use domain::destination::headers::ExtraHeaders;
 use domain::destination::record::{
-    Destination, DestinationName, DestinationStatus, EventFilter, Include, RequestType,
+    Destination, DestinationName, DestinationStatus, EventFilter, Format, Include, RequestType,
 };
 use domain::destination::signature::SigningSecret;
 use domain::shared::ids::DestinationId;
@@ -24,9 +25,11 @@ pub(crate) struct DestinationView<'a> {
     name: &'a DestinationName,
     url: &'a str,
     request_type: RequestType,
+    format: Format,
     status: DestinationStatus,
     events: &'a EventFilter,
     include: &'a BTreeSet<Include>,
+    agent_ids: &'a AgentFilter,
     headers: BTreeMap<&'a str, &'static str>,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -53,9 +56,11 @@ impl<'a> DestinationView<'a> {
             name: &destination.name,
             url: destination.url.as_url().as_str(),
             request_type: destination.request_type,
+            format: destination.format,
             status: destination.status,
             events: &destination.events,
             include: &destination.include,
+            agent_ids: &destination.agents,
             headers: headers.iter().map(|name| (name.as_str(), ExtraHeaders::MASK)).collect(),
             created_at: destination.created_at,
             updated_at: destination.updated_at,

@@ -4,10 +4,10 @@ import { el } from "./dom.js";
 import { faultLine, whileBusy } from "./dialog.js";
 import { clearErrors, field, fieldset, showErrors, throwUnlessShown } from "./field-errors.js";
 import { headerRows } from "./header-rows.js";
-import { EVENTS, REQUEST_TYPES } from "./words.js";
+import { EVENTS, FORMATS, REQUEST_TYPES } from "./words.js";
 
-const LABELS = { name: "Name", url: "URL", request_type: "Request type", status: "Status", events: "Events", include: "Include", headers: "Headers" };
-const NEW = { name: "", url: "", request_type: "POST", status: "enabled", events: EVENTS, include: [], headers: {} };
+const LABELS = { name: "Name", url: "URL", request_type: "Request type", format: "Format", status: "Status", events: "Events", include: "Include", agent_ids: "Agents", headers: "Headers" };
+const NEW = { name: "", url: "", request_type: "POST", format: "form", status: "enabled", events: EVENTS, include: [], agent_ids: [], headers: {} };
 
 /** `save(fields)` gets every field of a new destination, but only the changed fields of an existing `destination`. */
 export function destinationForm(destination, save) {
@@ -16,9 +16,13 @@ export function destinationForm(destination, save) {
   const url = el("input", { value: before.url, type: "url", class: "mono", autocomplete: "off", spellcheck: "false", placeholder: "https://", "aria-required": "true", "data-testid": "field-url" });
   const requestType = el("select", { "data-testid": "field-request-type" },
     ...REQUEST_TYPES.map((type) => el("option", { selected: type === before.request_type }, type)));
+  const format = el("select", { "data-testid": "field-format" },
+    ...Object.entries(FORMATS).map(([value, text]) => el("option", { value, selected: value === before.format }, text)));
   const enabled = el("input", { type: "checkbox", role: "switch", class: "switch", checked: before.status === "enabled", "data-testid": "field-status" });
   const events = EVENTS.map((event) => el("input", { type: "checkbox", value: event, checked: before.events.includes(event), "data-testid": `event-${event}` }));
   const metadata = el("input", { type: "checkbox", checked: before.include.includes("conversation_metadata"), "data-testid": "include-metadata" });
+  const agents = el("textarea", { rows: 3, class: "mono", autocomplete: "off", spellcheck: "false", "data-testid": "field-agents" }, before.agent_ids.join("\n"));
+  const shownAgents = agents.value;
   const headers = headerRows(before.headers);
   const fault = faultLine();
   const submit = el("button", { type: "submit", class: "primary", "data-testid": "save" }, destination ? "Save changes" : "Add destination");
@@ -27,9 +31,12 @@ export function destinationForm(destination, save) {
     name: name.value.trim(),
     url: url.value.trim(),
     request_type: requestType.value,
+    format: format.value,
     status: enabled.checked ? "enabled" : "disabled",
     events: events.filter((box) => box.checked).map((box) => box.value),
     include: metadata.checked ? ["conversation_metadata"] : [],
+    // Untouched, it stays as it is: an id may have blanks at its ends.
+    agent_ids: agents.value === shownAgents ? before.agent_ids : agents.value.split("\n").map((id) => id.trim()).filter((id) => id !== ""),
     headers: headers.value(),
   });
 
@@ -37,12 +44,14 @@ export function destinationForm(destination, save) {
     fault.element,
     field("Name", name, { name: "name", hint: "A name that your team recognises." }),
     field("URL", url, { name: "url", hint: "Must use https://." }),
-    field("Request type", requestType, { name: "request_type", hint: "GET sends event and payload as query parameters; the others send them as multipart form data." }),
+    field("Request type", requestType, { name: "request_type", hint: "GET sends event and payload as query parameters; the others send a body." }),
+    field("Format", format, { name: "format", hint: "Form: event and payload as multipart form data. JSON: the payload is the body, which n8n, Zapier, Make and Standard Webhooks libraries read. GET has no body, so choose Form." }),
     fieldset("Status", "status", null, el("label", { class: "check" }, enabled, " Enabled: deliver events to this destination")),
     fieldset("Events", "events", "Only the events you choose are delivered.",
       ...events.map((box) => el("label", { class: "check" }, box, el("code", {}, box.value)))),
     fieldset("Include", "include", "The payload has sixteen keys. What you choose here comes after them.",
       el("label", { class: "check" }, metadata, el("code", {}, "conversation_metadata"))),
+    field("Agents", agents, { name: "agent_ids", hint: "Only events of these agents are delivered: one id a line, at most 20. Empty: every agent." }),
     fieldset("Extra headers", "headers", "Sent with every request. A stored value shows as ******** and is kept unless you change it.", ...headers.elements),
     el("p", { class: "actions" }, submit, el("a", { class: "button", href: "#/destinations" }, "Cancel")));
 

@@ -6,7 +6,7 @@ import { healthPanel, keepHealth } from "./health.js";
 import { destinationPath, toDestination, toLogOf } from "./links.js";
 import { openRecover } from "./recover.js";
 import { openTest } from "./test-event.js";
-import { EVENTS, badge } from "./words.js";
+import { EVENTS, FORMATS, badge } from "./words.js";
 
 /** Most destinations that an account can have. */
 const MAX_DESTINATIONS = 100;
@@ -32,8 +32,8 @@ function destinationRow(destination, signal) {
   const element = el("li", { class: "panel destination", "data-testid": "destination", "data-destination-id": destination.id },
     el("div", { class: "destination-head" },
       el("h2", {}, el("a", { href: link }, destination.name)),
-      el("p", { class: "url" }, badge("none", destination.request_type), " ", el("code", {}, destination.url)),
-      el("p", { class: "muted small" }, eventsText(destination)), fault),
+      el("p", { class: "url" }, badge("none", requestText(destination)), " ", el("code", {}, destination.url)),
+      el("p", { class: "muted small" }, eventsText(destination), agentsText(destination)), fault),
     health.element,
     el("div", { class: "destination-side" }, statusSwitch(destination, fault),
       el("div", { class: "actions" },
@@ -48,6 +48,13 @@ function eventsText({ events }) {
   if (events.length === EVENTS.length) return "All events";
   if (events.length === 0) return "No events: nothing is sent";
   return `Only ${events.map((event) => event.replace("conversation.", "")).join(", ")}`;
+}
+
+const requestText = ({ request_type: type, format }) => (format === "json" ? `${type} ${FORMATS.json}` : type);
+
+function agentsText({ agent_ids: ids }) {
+  if (ids.length === 0) return null;
+  return ids.length === 1 ? " · only of one agent" : ` · only of ${ids.length} agents`;
 }
 
 function statusSwitch(destination, fault) {

@@ -50,7 +50,7 @@ export function showErrors(form, errors, labels, placeOf = () => null) {
     const sentence = `${labels[error.field] ?? labels[root] ?? error.field} ${error.rule.replace(/\.$/, "")}.`;
     line.textContent = line.hidden ? sentence : `${line.textContent} ${sentence}`;
     line.hidden = false;
-    for (const control of place.querySelectorAll("input, select")) control.setAttribute("aria-invalid", "true");
+    for (const control of place.querySelectorAll("input, select, textarea")) control.setAttribute("aria-invalid", "true");
   }
   form.querySelector("[aria-invalid]")?.focus();
   return unplaced;

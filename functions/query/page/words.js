@@ -5,6 +5,9 @@ import { el } from "./dom.js";
 export const EVENTS = ["conversation.completed", "conversation.disconnected", "conversation.failed"];
 export const REQUEST_TYPES = ["POST", "GET", "PUT", "PATCH"];
 
+/** Each format with its text. */
+export const FORMATS = { form: "Form", json: "JSON" };
+
 /** Each delivery status with its badge's tone, its text and its meaning. */
 export const STATUSES = {
   pending: ["wait", "Pending", "The first attempt is in progress."],

@@ -36,6 +36,40 @@ impl Page {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_destination_may_want_json_and_the_events_of_two_agents() {
+    let world = World::start().await;
+    let Some(page) = Page::open(&world.stack.url("/")).await else { return };
+    let customer = world.customer("Acme").await;
+    page.sign_in(&customer.key).await;
+    page.click(&test_id("add-destination")).await;
+    page.fill(&test_id("field-name"), "n8n").await;
+    page.fill(&test_id("field-url"), &world.stack.receiver.url("/n8n")).await;
+    page.choose(&test_id("field-request-type"), "GET").await;
+    page.choose(&test_id("field-format"), "JSON").await;
+    page.fill(&test_id("field-agents"), "agent two\n\n agent-1 \n").await;
+    page.click(&test_id("save")).await;
+    page.read(&test_id("error-format"), "must be form for GET").await;
+    page.check_accessibility("an error of the format").await;
+    page.choose(&test_id("field-request-type"), "POST").await;
+    page.click(&test_id("save")).await;
+    page.click(&test_id("secret-close")).await;
+    page.read(&destination("n8n"), "POST JSON").await;
+    page.read(&destination("n8n"), "only of 2 agents").await;
+    let added = customer.get("/v1/destinations").await["destinations"][0].clone();
+    assert_eq!(added["agent_ids"], serde_json::json!(["agent two", "agent-1"]));
+
+    // Another field is saved, and these stay as they are.
+    page.click(&format!("{} {}", destination("n8n"), test_id("edit"))).await;
+    page.fill(&test_id("field-name"), "Make").await;
+    page.click(&test_id("save")).await;
+    page.read(&destination("Make"), "POST JSON").await;
+    let renamed = customer.get("/v1/destinations").await["destinations"][0].clone();
+    assert_eq!((&renamed["agent_ids"], &renamed["format"]), (&added["agent_ids"], &added["format"]));
+    assert_eq!(page.errors().await, Vec::<serde_json::Value>::new());
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_customer_finds_their_way() {
     let world = World::start().await;
     let Some(page) = Page::open(&world.stack.url("/")).await else { return };

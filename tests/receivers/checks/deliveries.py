@@ -1,4 +1,4 @@
-"""Deliveries as Ringback sends them: payload, signature, query and form."""
+"""Deliveries as Ringback sends them: payload, signature, query, form and JSON."""
 
 import base64
 import hashlib
@@ -53,3 +53,7 @@ def form_of(payload):
         f'--ringback-1\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in parts
     )
     return (body + "--ringback-1--\r\n").encode(), "multipart/form-data; boundary=ringback-1"
+
+
+def json_of(payload):
+    return payload.encode(), "application/json"

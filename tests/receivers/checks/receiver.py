@@ -12,7 +12,7 @@ from contextlib import closing
 from http.client import HTTPConnection, HTTPSConnection
 
 from checks.api import API_KEY, Api
-from checks.deliveries import SECRET, form_of, payload_of, record_of, signed, target_of
+from checks.deliveries import SECRET, form_of, json_of, payload_of, record_of, signed, target_of
 
 COMMANDS = {
     "flask": [sys.executable, "python/flask_receiver.py"],
@@ -20,6 +20,8 @@ COMMANDS = {
     "django": [sys.executable, "python/django_receiver.py"],
     "express": ["node", "javascript/express.js"],
     "next": ["node", "serve-next.js"],
+    "flask-json": [sys.executable, "python/json_receiver.py"],
+    "express-json": ["node", "javascript/express-json.js"],
 }
 PATIENCE_SECONDS = 60
 
@@ -29,6 +31,9 @@ class Server:
 
     def __init__(self, name, command, folder, environment, https=True):
         self.name, self.command, self.folder = name, command, folder
+        # A receiver of JSON says so in its name.
+        self.takes_json = "json" in name
+        self.methods = ["POST", "PATCH", "PUT"] if self.takes_json else ["POST", "GET", "PATCH", "PUT"]
         self.log = folder / f"{name}.log"
         self.port = free_port()
         self.environment = {"PORT": str(self.port), "WEBHOOK_SECRET": SECRET} | environment
@@ -71,7 +76,7 @@ class Server:
         if method == "GET":
             target = target_of(payload)
         else:
-            body, headers["content-type"] = form_of(payload)
+            body, headers["content-type"] = json_of(payload) if self.takes_json else form_of(payload)
         with closing(self.connect()) as connection:
             connection.request(method, target, body, headers)
             return connection.getresponse().status

@@ -8,8 +8,9 @@ use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use domain::destination::agents::AgentFilter;
 use domain::destination::record::{
-    Destination, DestinationName, DestinationStatus, EventFilter, Include, RequestType,
+    Destination, DestinationName, DestinationStatus, EventFilter, Format, Include, RequestType,
 };
 use domain::destination::secrets::EncryptedSecrets;
 use domain::destination::store::{DestinationStore, Destinations, MAX_DESTINATIONS, Stored};
@@ -27,7 +28,8 @@ use super::transaction::{Written, transact};
 /// Prefix of the sort keys of destinations' rows.
 const PREFIX: &str = "destination#";
 
-/// Prefix of the sort keys of the rows that each reserve a URL, a request type and events for one destination.
+/// Prefix of the sort keys of the rows that each reserve a URL, a request type, events and agents for one
+/// destination.
 const REQUESTS: &str = "requests#";
 
 /// Prefix of the partition, and the sort key, of the row that counts an account's destinations. It has a partition of its
@@ -46,10 +48,12 @@ struct DestinationRow {
     name: DestinationName,
     url: String,
     request_type: RequestType,
+    format: Format,
     status: DestinationStatus,
     events: EventFilter,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     include: BTreeSet<Include>,
+    agent_ids: AgentFilter,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     header_names: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,11 +80,12 @@ pub(super) fn destination_key(account: &AccountId, id: &DestinationId) -> Item {
     key(account.as_str(), format!("{PREFIX}{id}"))
 }
 
-/// The key of the row that reserves what is sent to a destination.
+/// The key of the row that reserves what is sent to a destination. Its format is no part of it: an event that comes in
+/// two formats comes twice.
 fn requests_key(destination: &Destination) -> Item {
-    let Destination { account_id, url, request_type, events, .. } = destination;
-    let events = serde_json::to_string(events).unwrap_or_default(); // our types always serialize
-    let requests = format!("{} {events} {}", request_type.as_ref(), url.as_url());
+    let Destination { account_id, url, request_type, events, agents, .. } = destination;
+    let wanted = serde_json::to_string(&(events, agents)).unwrap_or_default(); // our types always serialize
+    let requests = format!("{} {wanted} {}", request_type.as_ref(), url.as_url());
     key(account_id.as_str(), format!("{REQUESTS}{}", hex(&Sha256::digest(requests))))
 }
 
@@ -90,9 +95,11 @@ fn to_row(destination: &Destination) -> DestinationRow {
         name: destination.name.clone(),
         url: destination.url.as_url().to_string(),
         request_type: destination.request_type,
+        format: destination.format,
         status: destination.status,
         events: destination.events.clone(),
         include: destination.include.clone(),
+        agent_ids: destination.agents.clone(),
         header_names: destination.secrets.header_names.clone(),
         previous_secret_until: destination.secrets.previous_until.map(Timestamp::as_millis),
         encrypted: destination.secrets.encrypted.clone().into(),
@@ -110,9 +117,11 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
         url: TargetUrl::from_stored(&row.url)
             .map_err(|error| Unavailable::new("read a destination", error))?,
         request_type: row.request_type,
+        format: row.format,
         status: row.status,
         events: row.events,
         include: row.include,
+        agents: row.agent_ids,
         secrets: EncryptedSecrets {
             header_names: row.header_names,
             previous_until: row.previous_secret_until.map(Timestamp::from_millis),

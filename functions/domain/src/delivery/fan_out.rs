@@ -109,7 +109,9 @@ where
     /// Delivery ids derive from event and destination, so repeating this creates no second delivery.
     async fn fan_out(&self, event: &LifecycleEvent) -> Result<()> {
         let (destinations, unreadable) = self.destinations(event).await?;
-        let wanting = destinations.iter().filter(|destination| destination.wants(event.kind));
+        let agent = event.agent_id();
+        let wanting =
+            destinations.iter().filter(|destination| destination.wants(event.kind, agent.as_deref()));
         let (active, disabled): (Vec<_>, Vec<_>) = wanting.partition(|destination| destination.is_active());
         for destination in &disabled {
             self.skip(&delivery(event, destination)).await?;

@@ -10,7 +10,7 @@ use crate::delivery::included::with_included;
 use crate::delivery::outcome::Outcome;
 use crate::delivery::trim;
 use crate::destination::headers::ExtraHeaders;
-use crate::destination::record::{Destination, Include, RequestType};
+use crate::destination::record::{Destination, Format, Include, RequestType};
 use crate::destination::secrets::DestinationSecrets;
 use crate::destination::signature::signatures;
 use crate::event::lifecycle_event::LifecycleEvent;
@@ -34,7 +34,7 @@ pub struct WebhookRequest {
     pub url: Url,
     /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The form of a POST, PATCH or PUT; empty for a GET.
+    /// The form or the JSON of a POST, PATCH or PUT; empty for a GET.
     pub body: Bytes,
     /// The payload fields that were emptied to make a GET's URL short enough.
     pub trimmed: &'static [&'static str],
@@ -96,7 +96,17 @@ fn compose<'a>(
     let EncodedPayload { url, body, content_type, payload, trimmed } = match destination.request_type {
         RequestType::Get => in_query(event, destination, attempt.url_was_refused)?,
         RequestType::Post | RequestType::Patch | RequestType::Put => {
-            in_form(event, attempt.delivery, destination)
+            let (content_type, body) = match destination.format {
+                Format::Form => form(event, attempt.delivery),
+                Format::Json => ("application/json".to_owned(), event.payload.clone()),
+            };
+            EncodedPayload {
+                url: destination.url.as_url().clone(),
+                body,
+                content_type: Some(content_type),
+                payload: event.payload.clone(),
+                trimmed: &[],
+            }
         }
     };
     let mut headers: Vec<(String, String)> = Vec::with_capacity(8);
@@ -145,7 +155,7 @@ pub fn preview(
     Some(Preview { method, url: destination.url.as_url().clone(), headers })
 }
 
-/// A payload encoded for a request: in the query of a GET, in the form of any other.
+/// A payload encoded for a request: in the query of a GET, in the body of any other.
 struct EncodedPayload {
     url: Url,
     body: Bytes,
@@ -189,7 +199,8 @@ fn with_query(target: &Url, event: &LifecycleEvent, payload: &[u8]) -> Url {
     url
 }
 
-fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destination) -> EncodedPayload {
+/// The form with the two fields, after its content type.
+fn form(event: &LifecycleEvent, delivery: &DeliveryId) -> (String, Bytes) {
     let boundary = boundary(event, delivery);
     let mut body = Vec::with_capacity(event.payload.len() + 512);
     for (name, value) in [("event", event.kind.as_ref().as_bytes()), ("payload", &event.payload)] {
@@ -200,13 +211,7 @@ fn in_form(event: &LifecycleEvent, delivery: &DeliveryId, destination: &Destinat
         body.extend_from_slice(b"\r\n");
     }
     body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    EncodedPayload {
-        url: destination.url.as_url().clone(),
-        body: body.into(),
-        content_type: Some(format!("multipart/form-data; boundary={boundary}")),
-        payload: event.payload.clone(),
-        trimmed: &[],
-    }
+    (format!("multipart/form-data; boundary={boundary}"), body.into())
 }
 
 /// Derives the form's boundary from the ids, so that all attempts have one body. A payload that contains a boundary, by
@@ -345,17 +350,20 @@ mod tests {
     fn the_official_library_verifies_the_signature() {
         let now = Timestamp::from_millis(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
         let (event, secrets) = (sample::event(r#"{"a":1}"#), sample::secrets());
-        let destination = sample::destination("dst_1");
         let delivery = sample::delivery().id;
         let attempt = Attempt { delivery: &delivery, number: 1, at: now, url_was_refused: false };
-        let request = request(&event, &destination, &secrets, attempt).unwrap();
-        let headers: http::HeaderMap = request
-            .headers
-            .iter()
-            .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
-            .collect();
         let verifier = standardwebhooks::Webhook::new(&secrets.signing.current.reveal()).unwrap();
-        verifier.verify(&event.payload, &headers).unwrap();
-        assert!(verifier.verify(b"{}", &headers).is_err());
+        for format in [Format::Form, Format::Json] {
+            let destination = Destination { format, ..sample::destination("dst_1") };
+            let request = request(&event, &destination, &secrets, attempt).unwrap();
+            let headers: http::HeaderMap = request
+                .headers
+                .iter()
+                .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
+                .collect();
+            verifier.verify(&event.payload, &headers).unwrap();
+            assert_eq!(verifier.verify(&request.body, &headers).is_ok(), format == Format::Json);
+            assert!(verifier.verify(b"{}", &headers).is_err());
+        }
     }
 }

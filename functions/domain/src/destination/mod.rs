@@ -3,6 +3,7 @@
 //! [`target_url`] parses a destination's URL and [`egress`] says which addresses are allowed. [`secrets`] are encrypted
 //! at rest; [`signature`] signs with them.
 
+pub mod agents;
 pub mod egress;
 pub mod headers;
 pub mod record;

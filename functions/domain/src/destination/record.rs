@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, VariantArray};
 
+use crate::destination::agents::AgentFilter;
 use crate::destination::secrets::{DestinationSecrets, EncryptedSecrets};
 use crate::destination::target_url::TargetUrl;
 use crate::event::kind::EventKind;
@@ -27,12 +28,16 @@ pub struct Destination {
     pub url: TargetUrl,
     /// How events are sent.
     pub request_type: RequestType,
+    /// What a request's body is.
+    pub format: Format,
     /// Whether events are delivered.
     pub status: DestinationStatus,
     /// The events that are sent here.
     pub events: EventFilter,
     /// What the payload has besides its usual keys.
     pub include: BTreeSet<Include>,
+    /// The agents whose events are sent here.
+    pub agents: AgentFilter,
     /// Its extra headers and signing secrets, encrypted.
     pub secrets: EncryptedSecrets,
     /// When it was created.
@@ -42,10 +47,32 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Whether lifecycle events of this kind are sent here.
+    /// Whether lifecycle events of this kind are sent here if they are of this agent.
     #[must_use]
-    pub fn wants(&self, kind: EventKind) -> bool {
-        self.events.includes(kind)
+    pub fn wants(&self, kind: EventKind, agent_id: Option<&str>) -> bool {
+        self.events.includes(kind) && self.agents.includes(agent_id)
+    }
+
+    /// Checks its fields against each other: a GET has no body, and a parameter of its own URL may hide one of ours.
+    pub fn check(&self) -> Result<(), Invalid> {
+        if self.request_type != RequestType::Get {
+            return Ok(());
+        }
+        if self.format == Format::Json {
+            return Err(Invalid::new(
+                "format",
+                "must be form for GET, which has no body; for json use POST, PUT or PATCH",
+            ));
+        }
+        match self.url.as_url().query_pairs().find_map(|(name, _)| parameter_of_ours(&name)) {
+            None => Ok(()),
+            Some(name) => Err(Invalid::new(
+                "url",
+                format!(
+                    "must not have the query parameter \"{name}\", which GET adds; rename it, or use POST, PUT or PATCH"
+                ),
+            )),
+        }
     }
 
     /// The destination with a new `updated_at`. It always grows, because it identifies the version.
@@ -147,6 +174,13 @@ impl TryFrom<String> for DestinationName {
     }
 }
 
+/// The parameter of ours that receivers may read this one as: PHP drops leading blanks, and in PHP, Ruby and Node.js
+/// `event[x]` is a part of `event`.
+fn parameter_of_ours(own: &str) -> Option<&'static str> {
+    let name = own.trim_start().split('[').next();
+    ["event", "payload"].into_iter().find(|ours| name == Some(ours))
+}
+
 /// The HTTP method that an event is sent with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr)]
 #[serde(rename_all = "UPPERCASE")]
@@ -154,12 +188,23 @@ impl TryFrom<String> for DestinationName {
 pub enum RequestType {
     /// Query parameters.
     Get,
-    /// Multipart form data.
+    /// A body.
     Post,
-    /// Multipart form data.
+    /// A body.
     Patch,
-    /// Multipart form data.
+    /// A body.
     Put,
+}
+
+/// What the body of a POST, PATCH or PUT is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Multipart form data with the fields `event` and `payload`.
+    #[default]
+    Form,
+    /// The payload itself.
+    Json,
 }
 
 /// Whether events are delivered to a destination.
@@ -186,7 +231,9 @@ pub enum Include {
 pub struct EventFilter(Vec<EventKind>);
 
 impl EventFilter {
-    fn includes(&self, kind: EventKind) -> bool {
+    /// Whether events of this kind are wanted.
+    #[must_use]
+    pub fn includes(&self, kind: EventKind) -> bool {
         self.0.contains(&kind)
     }
 }

@@ -39,7 +39,7 @@ pub enum Stored {
 }
 
 /// Stores destinations. However many requests run at once, no account gets more than [`MAX_DESTINATIONS`], nor two with
-/// the same URL, request type and events.
+/// the same URL, request type, events and agents.
 pub trait DestinationStore: Destinations {
     /// Stores a new destination, or a changed one if the stored one is still `loaded` (identified by `updated_at`).
     fn put(

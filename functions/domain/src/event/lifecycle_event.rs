@@ -1,6 +1,7 @@
 //! The event that reports how a conversation ended.
 
 use bytes::Bytes;
+use serde::Deserialize;
 
 use crate::event::kind::EventKind;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
@@ -27,4 +28,42 @@ pub struct LifecycleEvent {
     pub payload: Bytes,
     /// The conversation's metadata as JSON, for the destinations that want it in their payload.
     pub metadata: Option<Bytes>,
+}
+
+impl LifecycleEvent {
+    /// The agent that handled the conversation, as the payload names it.
+    #[must_use]
+    pub fn agent_id(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Payload {
+            agent_id: Option<String>,
+        }
+        serde_json::from_slice::<Payload>(&self.payload).ok()?.agent_id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::fakes::sample;
+
+    #[test]
+    fn the_agent_is_the_one_that_the_payload_names() {
+        for (payload, agent) in [
+            (r#"{"event":"conversation.failed","agent_id":"68ea","notes":"n"}"#, Some("68ea")),
+            (
+                r#"{"agent_id":"a \"b\" \ud83d\ude00","conversation_analysis":[{"agent_id":"c"}]}"#,
+                Some("a \"b\" 😀"),
+            ),
+            (r#"{"conversation_analysis":[1e400,"\ud83d",{"agent_id":"c"}],"agent_id":"a"}"#, Some("a")),
+            (r#"{"conversation_analysis":[{"agent_id":"c"}],"agent_id":null}"#, None),
+            (r#"{"notes":"agent_id"}"#, None),
+            ("{}", None),
+            ("", None),
+        ] {
+            assert_eq!(sample::event(payload).agent_id().as_deref(), agent, "{payload}");
+        }
+        let deep =
+            format!(r#"{{"conversation_transcript":{}{},"agent_id":"a"}}"#, "[".repeat(500), "]".repeat(500));
+        assert_eq!(sample::event(&deep).agent_id().as_deref(), Some("a"));
+    }
 }

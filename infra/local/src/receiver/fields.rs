@@ -14,13 +14,22 @@ pub(super) struct WebhookFields {
 }
 
 impl WebhookFields {
-    /// Reads the fields from a multipart body if there is one, else from the query.
+    /// Reads the fields from a body of JSON or a multipart body if there is one, else from the query.
     pub(super) async fn read(query: &str, headers: &HeaderMap, body: &Bytes) -> Self {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if content_type == Some("application/json") {
+            return Self::read_json(body);
+        }
         match content_type.and_then(|value| multer::parse_boundary(value).ok()) {
             Some(boundary) => Self::read_form(body.clone(), boundary).await.unwrap_or_default(),
             None => Self::read_query(query),
         }
+    }
+
+    /// The payload is the body, and names the event.
+    fn read_json(body: &Bytes) -> Self {
+        let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        Self { event: json["event"].as_str().map(str::to_owned), payload: Some(body.clone()) }
     }
 
     fn read_query(query: &str) -> Self {
@@ -56,7 +65,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn both_ways_of_sending_give_the_same_fields() {
+    async fn every_way_of_sending_gives_the_same_fields() {
         let expected = WebhookFields {
             event: Some("conversation.completed".to_owned()),
             payload: Some(Bytes::from_static("{\"notes\":\"é & ü\"}".as_bytes())),
@@ -70,6 +79,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, "multipart/form-data; boundary=b".parse().unwrap());
         assert_eq!(WebhookFields::read("tenant=1", &headers, &Bytes::from(body)).await, expected);
+
+        let body = Bytes::from(r#"{"notes":"é","event":"conversation.completed"}"#);
+        headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+        let expected = WebhookFields { event: expected.event, payload: Some(body.clone()) };
+        assert_eq!(WebhookFields::read("event=other", &headers, &body).await, expected);
     }
 
     #[tokio::test]

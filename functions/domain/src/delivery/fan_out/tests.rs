@@ -1,6 +1,8 @@
 use super::*;
 use crate::conversation::ended::CompletionFlow;
+use crate::conversation::patch::ConversationPatch;
 use crate::conversation::record::Conversation;
+use crate::conversation::store::ConversationLookup;
 use crate::destination::record::DestinationStatus;
 use crate::event::kind::EventKind;
 use crate::testing::fakes::{
@@ -65,6 +67,18 @@ impl Scene {
         self.step.run(ReceivedEvent { message, receipt, is_first: true }).await
     }
 
+    async fn record(&self) -> Conversation {
+        let (account, id) = (sample::account(), sample::conversation_id());
+        self.conversations.load(&account, &id).await.unwrap().kept().unwrap()
+    }
+
+    async fn name_agent(&self, agent: Option<&str>) {
+        let mut conversation = self.record().await;
+        let fields = agent.map_or("{}".to_owned(), |agent| format!(r#"{{"agent_id":"{agent}"}}"#));
+        conversation.apply(&ConversationPatch::parse(serde_json::from_str(&fields).unwrap()).unwrap());
+        self.conversations.save(&conversation).await.unwrap();
+    }
+
     fn skipped(&self) -> usize {
         let id = DeliveryId::of(&sample::event_message().event_id(), &sample::destination("dst_off").id);
         self.ledger.records_of(&id).len()
@@ -85,6 +99,25 @@ async fn the_active_get_a_message_the_disabled_a_record_and_the_unwilling_nothin
 }
 
 #[tokio::test]
+async fn a_destination_that_names_agents_gets_their_events_alone_and_nothing_else_is_recorded() {
+    for (agent, sent, skipped) in [(Some("a"), 3, 1), (Some("b"), 2, 1), (Some("c"), 1, 0), (None, 1, 0)] {
+        let scene = Scene::set().await;
+        scene.name_agent(agent).await;
+        for (id, agents, status) in [
+            ("dst_a", &["a"][..], DestinationStatus::Enabled),
+            ("dst_ab", &["b", "a"], DestinationStatus::Enabled),
+            ("dst_off", &["a", "b"], DestinationStatus::Disabled),
+        ] {
+            let agents: Vec<String> = agents.iter().map(|&id| id.to_owned()).collect();
+            let agents = agents.try_into().unwrap();
+            scene.destinations.put(Destination { agents, status, ..sample::destination(id) });
+        }
+        assert_eq!(scene.run().await, Verdict::Done);
+        assert_eq!((scene.deliveries.sent().len(), scene.skipped()), (sent, skipped), "{agent:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_be_fanned_out_now_waits_longer_each_time() {
     let scene = Scene::set().await;
     scene.deliveries.fail_next();
@@ -98,13 +131,7 @@ async fn an_event_that_cannot_be_fanned_out_now_waits_longer_each_time() {
 #[tokio::test]
 async fn an_end_that_has_not_settled_waits_until_then() {
     let scene = Scene::set().await;
-    let (account, id) = (sample::account(), sample::conversation_id());
-    let mut conversation =
-        crate::conversation::store::ConversationLookup::load(&scene.conversations, &account, &id)
-            .await
-            .unwrap()
-            .kept()
-            .unwrap();
+    let mut conversation = scene.record().await;
     let span = Duration::from_secs(4);
     conversation.ended.as_mut().unwrap().settles_at = Some(scene.clock.now() + span);
     scene.conversations.save(&conversation).await.unwrap();

@@ -11,8 +11,11 @@ use super::plaintext_vault::PlaintextVault;
 use crate::conversation::ended::{CompletionFlow, Ended};
 use crate::delivery::message::DeliveryMessage;
 use crate::delivery::record::{Delivery, Trigger};
+use crate::destination::agents::AgentFilter;
 use crate::destination::headers::ExtraHeaders;
-use crate::destination::record::{Destination, DestinationName, DestinationStatus, EventFilter, RequestType};
+use crate::destination::record::{
+    Destination, DestinationName, DestinationStatus, EventFilter, Format, RequestType,
+};
 use crate::destination::secrets::DestinationSecrets;
 use crate::destination::signature::{SigningSecret, SigningSecrets};
 use crate::destination::target_url::TargetUrl;
@@ -59,9 +62,11 @@ pub fn destination(id: &str) -> Destination {
         name: DestinationName::parse("CRM").unwrap(),
         url: TargetUrl::from_stored("https://example.com/hooks?tenant=7").unwrap(),
         request_type: RequestType::Post,
+        format: Format::Form,
         status: DestinationStatus::Enabled,
         events: EventFilter::default(),
         include: BTreeSet::new(),
+        agents: AgentFilter::default(),
         secrets: secrets.unwrap().unwrap(),
         created_at: Timestamp::from_millis(1),
         updated_at: Timestamp::from_millis(1),
