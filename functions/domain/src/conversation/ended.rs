@@ -80,6 +80,25 @@ impl Ended {
         self.settles_at.is_some() && own < rank
     }
 
+    /// Whether a report of this rank, which changes nothing of it, tells fan-out again: only the platform's comes again
+    /// because its message could not be sent, and an end that has not settled has its message.
+    #[must_use]
+    pub fn is_told_again_by(&self, rank: Rank) -> bool {
+        self.settles_at.is_none() && rank == Rank::Final
+    }
+
+    /// Whether no report changes it any more.
+    #[must_use]
+    pub fn has_settled(&self, now: Timestamp) -> bool {
+        self.settles_at.is_none_or(|at| at <= now)
+    }
+
+    /// Whether its event may still leave.
+    #[must_use]
+    pub fn may_leave(&self, now: Timestamp) -> bool {
+        now < self.until
+    }
+
     /// Whether the conversation was over when something else began in its room.
     #[must_use]
     pub fn is_before(&self, began: Timestamp) -> bool {

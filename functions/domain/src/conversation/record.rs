@@ -23,6 +23,9 @@ pub const MAX_REFERENCES: usize = 20;
 /// How long after its expected end a conversation becomes overdue.
 pub const OVERDUE_GRACE: Duration = Duration::from_secs(10 * 60);
 
+/// How long after its end settles the schedule sends the message that could not be sent for it.
+pub const ANNOUNCE_AFTER: Duration = Duration::from_secs(60);
+
 /// What we know about one conversation.
 #[derive(Clone)]
 pub struct Conversation {
@@ -129,5 +132,10 @@ impl Conversation {
         if !self.references.contains(reference) && self.references.len() < MAX_REFERENCES {
             self.references.push(reference.clone());
         }
+    }
+
+    /// Lets the schedule tell fan-out of its end, because no message could be sent.
+    pub fn announce_later(&mut self, settles_at: Timestamp) {
+        self.overdue_at = Some(settles_at + ANNOUNCE_AFTER);
     }
 }

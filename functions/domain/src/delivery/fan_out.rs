@@ -186,7 +186,9 @@ where
     }
 }
 
-fn delivery(event: &LifecycleEvent, destination: &Destination) -> Delivery {
+/// The delivery of an event to a destination: what it says is the event's, and not of the message that created it.
+#[must_use]
+pub fn delivery(event: &LifecycleEvent, destination: &Destination) -> Delivery {
     Delivery {
         account_id: event.account_id.clone(),
         id: DeliveryId::of(&event.id, &destination.id),

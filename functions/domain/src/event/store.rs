@@ -27,6 +27,18 @@ pub enum StoredEvent {
     },
 }
 
+impl StoredEvent {
+    /// Whether the event of a conversation that began at `began` may be stored in its place.
+    #[must_use]
+    pub fn yields_to(&self, began: Timestamp) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::Forgotten { at } => *at < began,
+            Self::Kept { .. } => false,
+        }
+    }
+}
+
 /// The result of creating an event.
 pub enum Created {
     /// It is stored.
@@ -40,7 +52,7 @@ pub trait Events: Send + Sync {
     /// Reads an event, strongly consistent.
     fn load(&self, account: &AccountId, event: &EventId) -> impl Future<Output = Result<StoredEvent>> + Send;
 
-    /// Stores an event unless there is one, or it was deleted after its conversation began, at `began`.
+    /// Stores an event if what is there [yields](StoredEvent::yields_to) to a conversation that began at `began`.
     fn create(
         &self,
         event: &LifecycleEvent,

@@ -27,9 +27,6 @@ use crate::shared::wait::Wait;
 /// crash between the two loses nothing.
 const SENT_BEFORE_THE_WRITE: Duration = Duration::from_secs(12);
 
-/// How long after an end settles the schedule sends a message for it that could not be sent.
-const ANNOUNCE_AFTER: Duration = Duration::from_secs(60);
-
 /// A report that a conversation ended.
 pub struct Completion {
     /// The account it belongs to.
@@ -51,7 +48,9 @@ pub struct Completion {
 }
 
 impl Completion {
-    fn rank(&self) -> Rank {
+    /// How much it weighs.
+    #[must_use]
+    pub fn rank(&self) -> Rank {
         match (self.flow.is_platform(), self.settle.is_zero()) {
             (false, _) => Rank::Provisional,
             (true, false) => Rank::Delayed,
@@ -214,7 +213,7 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
                 Ok(()) => word.is_sent.store(true, Ordering::Relaxed),
                 Err(error) => {
                     tracing::warn!(error = %error, cause = error.causes(), "event.unsent");
-                    conversation.overdue_at = Some(settles_at + ANNOUNCE_AFTER);
+                    conversation.announce_later(settles_at);
                 }
             }
         }
@@ -232,13 +231,13 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
                 "event.accepted"
             );
         }
-        let sent = match ended.settles_at {
-            None => self.tell(&conversation, &ended, now).await,
-            // Nothing is waited for, so it leaves at once; the message that waits is for a crash.
-            Some(settles_at) if settles_at <= now => self.tell(&conversation, &ended, now).await.or(Ok(())),
-            Some(_) => Ok(()),
-        };
-        sent?;
+        if ended.has_settled(now) {
+            let told = self.events.send(&self.message(&conversation, &ended, now)).await;
+            // One that settles at once has a message that waits, too.
+            if ended.settles_at.is_none() {
+                told?;
+            }
+        }
         Ok(Some(CompletionResult::Accepted(ended)))
     }
 
@@ -252,21 +251,12 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
         now: Timestamp,
     ) -> Result<Option<CompletionResult>> {
         let kind = completion.end.kind(&conversation);
-        let known = |note: &LateSignal| note.event == kind && note.flow == completion.flow;
-        let is_repeat = (kind, completion.flow) == (ended.kind, ended.flow)
-            || conversation.late_signals.iter().any(known);
-        if !is_repeat {
-            conversation.late_signals.push(LateSignal { event: kind, flow: completion.flow, at: now });
-        }
-        let before = (conversation.fields.clone(), conversation.references.len());
-        conversation.apply(&completion.stated);
-        conversation.fields.fill(completion.known.clone());
-        let adds = (&conversation.fields, conversation.references.len()) != (&before.0, before.1);
+        let change = add(&mut conversation, completion, &ended, now);
+        let adds = change == Change::Fields;
         if adds && conversation.fields.len() > MAX_RECORD_BYTES + ENDING_RESERVE_BYTES {
             return Ok(Some(CompletionResult::TooLarge));
         }
-        if adds || !is_repeat {
-            conversation.updated_at = now;
+        if change != Change::Nothing {
             match self.conversations.save(&conversation).await? {
                 Saved::Conflict => return Ok(None),
                 Saved::TooLarge if adds => return Ok(Some(CompletionResult::TooLarge)),
@@ -274,7 +264,7 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
                 Saved::Yes | Saved::TooLarge => {}
             }
         }
-        if completion.rank() == Rank::Final && ended.settles_at.is_none() {
+        if ended.is_told_again_by(completion.rank()) {
             self.tell_again(&conversation, &ended, now).await?;
         }
         Ok(Some(if kind == ended.kind {
@@ -286,14 +276,10 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
 
     /// Tells fan-out again of an end whose event does not exist: its message may never have been sent.
     async fn tell_again(&self, conversation: &Conversation, ended: &Ended, now: Timestamp) -> Result<()> {
-        if now < ended.until && !self.lookup.exists(&conversation.account_id, &ended.event_id).await? {
-            self.tell(conversation, ended, now).await?;
+        if ended.may_leave(now) && !self.lookup.exists(&conversation.account_id, &ended.event_id).await? {
+            self.events.send(&self.message(conversation, ended, now)).await?;
         }
         Ok(())
-    }
-
-    async fn tell(&self, conversation: &Conversation, ended: &Ended, now: Timestamp) -> Result<()> {
-        self.events.send(&self.message(conversation, ended, now)).await
     }
 
     fn message(&self, conversation: &Conversation, ended: &Ended, now: Timestamp) -> EventMessage {
@@ -307,6 +293,45 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
             sent_at: now,
             wait: Wait::NONE,
         }
+    }
+}
+
+/// What a report changes that does not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    Nothing,
+    /// It is noted.
+    Note,
+    /// What it adds is kept.
+    Fields,
+}
+
+/// Adds to the record what a report says that does not decide. If its flow or its end is another, notes it once.
+pub fn add(
+    conversation: &mut Conversation,
+    completion: &Completion,
+    ended: &Ended,
+    now: Timestamp,
+) -> Change {
+    let kind = completion.end.kind(conversation);
+    let known = |note: &LateSignal| note.event == kind && note.flow == completion.flow;
+    let is_repeat =
+        (kind, completion.flow) == (ended.kind, ended.flow) || conversation.late_signals.iter().any(known);
+    if !is_repeat {
+        conversation.late_signals.push(LateSignal { event: kind, flow: completion.flow, at: now });
+    }
+    let before = (conversation.fields.clone(), conversation.references.len());
+    conversation.apply(&completion.stated);
+    conversation.fields.fill(completion.known.clone());
+    let adds = (&conversation.fields, conversation.references.len()) != (&before.0, before.1);
+    if adds || !is_repeat {
+        conversation.updated_at = now;
+    }
+    match (adds, is_repeat) {
+        (true, _) => Change::Fields,
+        (false, false) => Change::Note,
+        (false, true) => Change::Nothing,
     }
 }
 

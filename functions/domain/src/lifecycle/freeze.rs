@@ -63,7 +63,7 @@ pub fn step(stored: &Stored, message: &EventMessage, now: Timestamp) -> Step {
         return if now < written { Step::Wait(written) } else { Step::Drop };
     };
     match ended.settles_at {
-        _ if now >= ended.until => Step::Drop,
+        _ if !ended.may_leave(now) => Step::Drop,
         Some(settles_at) if now < settles_at => Step::Wait(settles_at),
         Some(_) => Step::Seal,
         None => Step::Create,
@@ -78,6 +78,13 @@ pub fn sealed(mut conversation: Conversation) -> Conversation {
     }
     conversation.overdue_at = None;
     conversation
+}
+
+/// Whether the event is read before it is written: a refused write costs as much as the event is large, so one that is
+/// likely to be there is read.
+#[must_use]
+pub fn is_read_first(ended: &Ended, message: &EventMessage, is_first_receive: bool) -> bool {
+    !is_first_receive || ended.words.last() != Some(&message.word)
 }
 
 /// Whether an event that was there before is this message's own, to fan out.
@@ -132,7 +139,6 @@ impl<C: Conversations, E: Events> Freeze<C, E> {
         .await
     }
 
-    /// A refused write costs as much as the event is large, so one that is likely to be there is read first.
     async fn create(
         &self,
         conversation: &Conversation,
@@ -142,23 +148,17 @@ impl<C: Conversations, E: Events> Freeze<C, E> {
         now: Timestamp,
     ) -> Result<Frozen> {
         let began = conversation.created_at;
-        let is_likely_new = is_first_receive && ended.words.last() == Some(&message.word);
-        let found = if is_likely_new {
-            StoredEvent::Absent
-        } else {
-            self.events.load(&message.account_id, &ended.event_id).await?
-        };
-        let found = match found {
-            StoredEvent::Forgotten { at } if at >= began => found,
-            StoredEvent::Kept { .. } => found,
-            StoredEvent::Absent | StoredEvent::Forgotten { .. } => {
-                let event = conversation.lifecycle_event(ended, now);
-                match self.events.create(&event, &message.id, began).await? {
-                    Created::Yes => return Ok(Frozen::Event(Box::new(event))),
-                    Created::Refused(found) => found,
-                }
+        let mut found = StoredEvent::Absent;
+        if is_read_first(ended, message, is_first_receive) {
+            found = self.events.load(&message.account_id, &ended.event_id).await?;
+        }
+        if found.yields_to(began) {
+            let event = conversation.lifecycle_event(ended, now);
+            match self.events.create(&event, &message.id, began).await? {
+                Created::Yes => return Ok(Frozen::Event(Box::new(event))),
+                Created::Refused(stored) => found = stored,
             }
-        };
+        }
         let is_own = is_own(&found, message);
         Ok(match found {
             StoredEvent::Kept { event, .. } if is_own => Frozen::Event(Box::new(event)),

@@ -14,8 +14,13 @@ mod explore;
 mod state;
 mod steps;
 
-use explore::explore;
+use explore::Explored;
+use state::State;
 use steps::Rules;
+
+fn explore(rules: Rules) -> Explored<State> {
+    explore::explore(State::first(), |state| state.next(rules))
+}
 
 #[test]
 fn no_promise_can_be_broken_and_every_delivery_can_end() {

@@ -9,6 +9,8 @@ use domain::delivery::ledger::{CompletedAttempt, MAX_ATTEMPTS};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::shared::timestamp::Timestamp;
 
+use crate::explore;
+
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const AHEAD: Timestamp = Timestamp::from_millis(1_000_001);
 
@@ -181,16 +183,17 @@ impl State {
     pub(crate) fn slot(&mut self, number: u8) -> Option<&mut Slot> {
         self.slots.get_mut(usize::from(number) - 1)
     }
+}
 
+impl explore::State for State {
     /// Whether the delivery has ended and no message or work is left.
-    pub(crate) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.slots.last().is_some_and(|slot| slot.is_final())
             && self.workers == [None; 2]
             && self.messages.iter().all(|message| message.place == Place::Gone)
     }
 
-    /// Returns the first promise that this state breaks.
-    pub(crate) fn breach(&self) -> Option<&'static str> {
+    fn breach(&self) -> Option<&'static str> {
         let success = self.slots.iter().position(|slot| *slot == Slot::Succeeded);
         let open = self.slots.iter().rev().skip(1).any(|slot| matches!(slot, Slot::Inflight { .. }));
         let recorded =

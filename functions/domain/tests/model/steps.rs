@@ -7,6 +7,7 @@ use domain::delivery::ledger::{Claim, CompletedAttempt, MAX_ATTEMPTS, Step, next
 use domain::delivery::record::Delivery;
 use domain::testing::fakes::sample;
 
+use crate::explore::Next;
 use crate::state::{End, Late, Message, NOW, Place, Slot, State, Todo, alive, dead};
 
 /// The delivery; any one will do.
@@ -61,7 +62,7 @@ impl Write {
 
 impl State {
     /// Returns every possible next state.
-    pub(crate) fn next(&self, rules: Rules) -> Vec<Self> {
+    pub(crate) fn next(&self, rules: Rules) -> Next<Self> {
         let mut next = self.time(rules);
         next.extend(self.late_write(rules));
         for index in 0..self.messages.len() {
@@ -75,7 +76,7 @@ impl State {
                 next.extend(self.work(rules, worker, message, todo));
             }
         }
-        next.into_iter().map(Self::in_order).collect()
+        Next { steps: next.into_iter().map(Self::in_order).collect(), faults: Vec::new() }
     }
 
     fn with(&self, change: impl FnOnce(&mut Self)) -> Self {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::conversation::record::ANNOUNCE_AFTER;
 use crate::conversation::status::ConversationStatus;
 use crate::conversation::store::ConversationLookup;
 use crate::conversation::value::{List, Seconds, Text};
@@ -87,7 +88,7 @@ async fn a_repeat_gets_the_same_answer_and_sends_nothing_once_the_event_has_left
 }
 
 #[tokio::test]
-async fn a_repeat_of_the_platforms_heals_a_send_that_failed_until_the_retention_is_over() {
+async fn row_54_a_repeat_of_the_platforms_heals_a_send_that_failed_until_the_retention_is_over() {
     let world = World::new();
     world.events.fail_next();
     world.complete.run(&completion(COMPLETED, CompletionFlow::Hangup)).await.unwrap_err();
@@ -173,7 +174,7 @@ async fn a_message_is_sent_before_a_word_that_settles_and_after_one_that_is_fina
         world.complete.run(&Completion { settle, ..completion(COMPLETED, flow) }).await.unwrap();
         let [message] = &world.events.sent()[..] else { panic!("one message") };
         assert_eq!(message.wait.duration().as_secs(), waits);
-        assert_eq!([message.word.clone()], world.words().await[..]);
+        assert_eq!(std::slice::from_ref(&message.word), world.words().await);
 
         let world = World::new();
         world.complete.conversations.refuse_as_too_large();

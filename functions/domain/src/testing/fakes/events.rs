@@ -51,12 +51,9 @@ impl Events for MemoryEvents {
     }
 
     async fn create(&self, event: &LifecycleEvent, by: &Token, began: Timestamp) -> Result<Created> {
-        match self.get(&event.id) {
-            StoredEvent::Forgotten { at } if at >= began => {
-                return Ok(Created::Refused(StoredEvent::Forgotten { at }));
-            }
-            kept @ StoredEvent::Kept { .. } => return Ok(Created::Refused(kept)),
-            StoredEvent::Absent | StoredEvent::Forgotten { .. } => {}
+        let found = self.get(&event.id);
+        if !found.yields_to(began) {
+            return Ok(Created::Refused(found));
         }
         let kept = StoredEvent::Kept { event: event.clone(), by: by.clone() };
         lock(&self.0).events.insert(event.id.clone(), kept);
