@@ -17,12 +17,15 @@ use domain::testing::fakes::sample;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
-use crate::network::Network;
+use crate::network::{Life, Network};
 use crate::ports::Ports;
 use crate::world::World;
 
 /// Ingest's timeout, as set in `infra/template.yaml`.
 const INGEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often the schedule runs, as set in `infra/template.yaml`.
+const SCHEDULE: Duration = Duration::from_secs(60);
 
 /// A source's report of an end.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +71,10 @@ impl World {
                 while !world.is_accepted(&completion).await {
                     world.time.sleep(world.randomness.millis(100, 10_000)).await;
                 }
+                while world.is_scheduled(&completion.conversation_id) {
+                    world.time.sleep(SCHEDULE).await;
+                    world.run_schedule(&completion.conversation_id).await;
+                }
             });
         }
         event
@@ -108,6 +115,24 @@ impl World {
     }
 
     async fn is_accepted(self: &Arc<Self>, completion: &Completion) -> bool {
+        let (complete, life) = self.ingest();
+        self.in_time(life, complete.run(completion)).await.is_some_and(|completed| completed.is_ok())
+    }
+
+    /// What the schedule does to a conversation, if its time has come.
+    async fn run_schedule(self: &Arc<Self>, conversation: &ConversationId) {
+        let (complete, life) = self.ingest();
+        let account = sample::account();
+        self.in_time(life, complete.run_overdue(&account, conversation)).await;
+    }
+
+    fn is_scheduled(&self, conversation: &ConversationId) -> bool {
+        let stored = self.conversations.load(&sample::account(), conversation).now_or_never().unwrap();
+        stored.unwrap().kept().is_some_and(|record| record.overdue_at.is_some())
+    }
+
+    /// One invocation of ingest, and its life.
+    fn ingest(self: &Arc<Self>) -> (Complete<Ports, Ports, Ports>, Life) {
         let network = Network {
             time: self.time.clone(),
             randomness: self.randomness.clone(),
@@ -120,10 +145,15 @@ impl World {
         let ports = Ports { world: Arc::clone(self), network, appearances: 0 };
         let randomness = Arc::new(self.randomness.clone());
         let complete = Complete::new(ports.clone(), ports.clone(), ports, sample::SPANS, clock, randomness);
+        (complete, life)
+    }
+
+    /// Runs until the invocation ends: by itself, or because it is killed.
+    async fn in_time<T>(&self, life: Life, work: impl Future<Output = T>) -> Option<T> {
         let deadline = self.time.sleep(INGEST_TIMEOUT);
-        match select(select(life, deadline), pin!(complete.run(completion))).await {
-            Either::Left(_) => false,
-            Either::Right((completed, _)) => completed.is_ok(),
+        match select(select(life, deadline), pin!(work)).await {
+            Either::Left(_) => None,
+            Either::Right((done, _)) => Some(done),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A deterministic simulation of the rules: queues, tables, destinations, workers and time are simulated, and each
 //! fails in its own ways. All randomness comes from a seed.
 //!
-//! Start at [`world`]; [`faults`] lists what can go wrong. Each test in [`rows`] forces one row of the fault matrix,
-//! [`neighbours`] the row that takes thousands of messages, and [`search`] looks for a seed that breaks a promise. The
+//! Start at [`world`]; [`faults`] lists what can go wrong. Each test in [`rows`] and [`ends`] forces one row of the fault
+//! matrix, [`neighbours`] the row that takes thousands of messages, and [`search`] looks for a seed that breaks a promise. The
 //! last step is always `checker::check`.
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@
 
 mod capacity;
 mod conversations;
+mod ends;
 mod executor;
 mod faults;
 mod mapping;

@@ -1,15 +1,17 @@
 //! One event in a world with no other faults than those a test forces.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use checker::history::History;
+use domain::conversation::ended::CompletionFlow;
 use domain::delivery::history::{Attempted, Entry};
 use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::record::DeliveryStatus;
 use domain::delivery::state::DeliveryState;
+use domain::event::kind::EventKind;
 use domain::shared::ids::{DeliveryId, DestinationId, EventId};
 
+use crate::conversations::Report;
 use crate::faults::{Fault, Point};
 use crate::sink::Answer;
 use crate::world::World;
@@ -27,10 +29,15 @@ impl Scene {
     }
 
     pub(crate) fn in_world(world: World, scripts: &[&[Answer]]) -> Self {
+        Self::ended_by(world, scripts, &[Report::of(CompletionFlow::Hangup, EventKind::Completed)])
+    }
+
+    /// Creates a scene in which these reports end the conversation.
+    pub(crate) fn ended_by(world: World, scripts: &[&[Answer]], reports: &[Report]) -> Self {
         let world = Arc::new(world);
         let scripts = scripts.iter().enumerate();
         let destinations = scripts.map(|(index, script)| world.destination_that(index, script)).collect();
-        let event = world.end_conversation(Duration::ZERO);
+        let event = world.end_conversation_by(reports);
         Self { world, event, destinations }
     }
 

@@ -10,6 +10,7 @@ use crate::event::kind::EventKind;
 use crate::event::message::EventMessage;
 use crate::event::store::StoredEvent;
 use crate::lifecycle::complete::{Complete, Completion, CompletionResult};
+use crate::lifecycle::freeze::{Freeze, Frozen};
 use crate::lifecycle::provider_callback::{CallProgress, Ending};
 use crate::shared::clock::Clock;
 use crate::shared::timestamp::Timestamp;
@@ -46,6 +47,10 @@ impl Scene {
     }
 
     async fn end(&self) -> CompletionResult {
+        self.end_by(CompletionFlow::Hangup).await
+    }
+
+    async fn end_by(&self, flow: CompletionFlow) -> CompletionResult {
         let complete = Complete::new(
             self.conversations.clone(),
             self.queue.clone(),
@@ -57,7 +62,7 @@ impl Scene {
         let completion = Completion {
             account_id: sample::account(),
             conversation_id: sample::conversation_id(),
-            flow: CompletionFlow::Hangup,
+            flow,
             end: Ending::As(EventKind::Completed),
             ended_at: None,
             settle: std::time::Duration::ZERO,
@@ -106,6 +111,26 @@ async fn a_conversation_is_forgotten_once_and_its_id_stays_taken_for_a_day() {
     assert!(!scene.forget().await, "it is gone");
     assert_eq!(scene.end().await, CompletionResult::Forgotten(now + FORGOTTEN_FOR));
     assert_eq!(scene.queue.sent().len(), 1);
+}
+
+/// Neither the message that waits, nor the platform's report, nor a provider's lets an event leave.
+#[tokio::test]
+async fn row_55_a_deletion_while_an_end_settles_wins() {
+    let scene = Scene::set();
+    scene.end_by(CompletionFlow::Twilio).await;
+    assert!(scene.forget().await);
+    let until = scene.clock.now() + FORGOTTEN_FOR;
+    for flow in [CompletionFlow::Hangup, CompletionFlow::Daily, CompletionFlow::Twilio] {
+        assert_eq!(scene.end_by(flow).await, CompletionResult::Forgotten(until), "{flow:?}");
+    }
+    scene.clock.advance(sample::SPANS.settle);
+    let [message] = &scene.queue.sent()[..] else { panic!("one message, of the first report") };
+    let freeze =
+        Freeze::new(scene.conversations.clone(), scene.events.clone(), Arc::new(scene.clock.clone()));
+    for is_first_receive in [true, false] {
+        assert!(matches!(freeze.run(message, is_first_receive).await.unwrap(), Frozen::Nothing));
+    }
+    assert!(matches!(scene.events.get(&message.event_id()), StoredEvent::Forgotten { .. }));
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ async fn a_message_whose_report_is_not_in_the_record_waits_for_a_minute_and_does
 }
 
 #[tokio::test]
-async fn after_the_retention_nothing_leaves_though_the_event_is_no_longer_there() {
+async fn row_54_after_the_retention_nothing_leaves_though_the_event_is_no_longer_there() {
     let scene = Scene::set(|_| ()).await;
     scene.clock.advance(RETENTION);
     assert_eq!(scene.run(&message("a"), true).await, "nothing");
@@ -89,7 +89,7 @@ async fn after_the_retention_nothing_leaves_though_the_event_is_no_longer_there(
 }
 
 #[tokio::test]
-async fn a_deletion_between_the_read_and_the_write_wins_and_a_second_life_has_its_own_event() {
+async fn row_55_a_deletion_between_the_read_and_the_write_wins_and_a_second_life_has_its_own_event() {
     let scene = Scene::set(|_| ()).await;
     let (account, event) = (sample::account(), message("a").event_id());
     scene.events.forget_event(&account, &event, scene.clock.now()).await.unwrap();
