@@ -96,8 +96,7 @@ impl Record {
 
     /// What a rule made of the record of this life.
     pub(crate) fn of(conversation: &Conversation, life: u8) -> Self {
-        let content: Words =
-            Word::ALL.into_iter().filter(|word| conversation.fields.get(word.field()).is_some()).collect();
+        let content: Words = Word::ALL.into_iter().filter(|word| word.is_in(&conversation.fields)).collect();
         let end = conversation.ended.as_ref().map(|ended| {
             let is = |word: &Word| ended.words.contains(&word.token());
             let decided_by =

@@ -24,7 +24,10 @@ pub(crate) enum Word {
 use Word::{Daily, EventBridge, Hangup, Twilio};
 
 static FIELDS: LazyLock<[ConversationFields; 4]> = LazyLock::new(|| {
-    Word::ALL.map(|word| ConversationFields::of([(word.field(), Some(json!(format!("{word:?}"))))]))
+    Word::ALL.map(|word| {
+        let fields = json!({word.field(): format!("{word:?}")}).to_string();
+        ConversationFields::parse(serde_json::from_str(&fields).unwrap()).unwrap()
+    })
 });
 
 impl Word {
@@ -59,6 +62,16 @@ impl Word {
             Daily => "from_mobile_number",
             Hangup => "agent_id",
             EventBridge => "notes",
+        }
+    }
+
+    /// Whether its field is set.
+    pub(crate) const fn is_in(self, fields: &ConversationFields) -> bool {
+        match self {
+            Twilio => fields.to_mobile_number.is_some(),
+            Daily => fields.from_mobile_number.is_some(),
+            Hangup => fields.agent_id.is_some(),
+            EventBridge => fields.notes.is_some(),
         }
     }
 
