@@ -65,12 +65,16 @@ impl State {
                     next.faults.push(told); // its message that waits is under way
                 }
             }
-            Call::TellAgain(standing) => next.steps.push(self.with(|next| {
-                if next.event.kept().is_none() {
-                    next.messages.add(Message::again(standing));
+            Call::TellAgain(standing) => {
+                let done = go(Call::Answered);
+                let told = done.with(|next| next.messages.add(Message::again(standing)));
+                if self.event.kept().is_none() {
+                    next.steps.push(told);
+                } else {
+                    next.steps.push(done);
+                    next.faults.extend(setting.crashes.then_some(told)); // the read lags
                 }
-                next.continue_call(word, Call::Answered);
-            })),
+            }
         }
     }
 
