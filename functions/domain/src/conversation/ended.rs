@@ -87,7 +87,7 @@ impl Ended {
         self.settles_at.is_none() && rank == Rank::Final
     }
 
-    /// Whether no report changes it any more.
+    /// Whether nothing more is waited for before its event leaves.
     #[must_use]
     pub fn has_settled(&self, now: Timestamp) -> bool {
         self.settles_at.is_none_or(|at| at <= now)
