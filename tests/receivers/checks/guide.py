@@ -102,6 +102,9 @@ def prepare(file, language, code, receivers):
             shutil.copy(receivers / "javascript/package.json", folder)
     (folder / file).parent.mkdir(parents=True, exist_ok=True)
     (folder / file).write_text(code)
+    if language == "rust":
+        # The folder is outside the project, whose toolchain may be the only one here.
+        shutil.copy(Path(__file__).parents[3] / "rust-toolchain.toml", folder)
     # Without the variables of a `cargo` that runs this.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CARGO_PKG_")}
     for command in install:

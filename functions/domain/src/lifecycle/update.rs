@@ -113,10 +113,8 @@ fn check_expected_end(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::ended::{CompletionFlow, Ended};
-    use crate::event::kind::EventKind;
-    use crate::shared::ids::EventId;
-    use crate::testing::fakes::{ManualClock, MemoryConversations};
+    use crate::conversation::ended::CompletionFlow;
+    use crate::testing::fakes::{ManualClock, MemoryConversations, sample};
 
     #[test]
     fn an_update_neither_ends_nor_reopens() {
@@ -126,17 +124,7 @@ mod tests {
         let now = ManualClock::new(5).now();
         let open = Conversation::new(account.clone(), id.clone(), now);
         let mut over = open.clone();
-        let event_id = EventId::of_conversation(&account, &id);
-        over.ended = Some(Ended {
-            event_id,
-            kind: EventKind::Completed,
-            flow: CompletionFlow::Hangup,
-            at: now,
-            reported: None,
-            until: now,
-            settles_at: None,
-            words: vec![],
-        });
+        over.ended = Some(sample::ended(CompletionFlow::Hangup));
         for (status, conversation, fine) in [
             (InProgress, &open, true),
             (Completed, &open, false),
@@ -164,17 +152,7 @@ mod tests {
         conversation.expected_end = at(10);
         assert!(check(at(10), &conversation), "the same again");
         assert!(!check(at(11), &conversation));
-        let event_id = EventId::of_conversation(&conversation.account_id, &conversation.id);
-        conversation.ended = Some(Ended {
-            event_id,
-            kind: EventKind::Completed,
-            flow: CompletionFlow::Hangup,
-            at: now,
-            reported: None,
-            until: now,
-            settles_at: None,
-            words: vec![],
-        });
+        conversation.ended = Some(sample::ended(CompletionFlow::Hangup));
         assert!(check(at(11), &conversation), "it has ended");
     }
 
