@@ -146,6 +146,7 @@ async fn announce_again(world: &World, customer: &Customer, conversation: &str) 
         word: Token::from("word"),
         id: Token::from("message"),
         sent_at: Timestamp::from_millis(MORNING_MS),
+        settle: Wait::NONE,
         wait: Wait::NONE,
     });
     let url = &world.stack.resources.queues["EventsQueue"].url;

@@ -86,7 +86,7 @@ impl EventQueue for Queue {
             .queue_url(&self.url)
             .message_body(Message::Event(message.clone()).body())
             .message_group_id(message.account_id.as_str())
-            .delay_seconds(whole_seconds(message.wait.duration()))
+            .delay_seconds(whole_seconds(message.delay().duration()))
             .send()
             .await
             .map_err(|error| Unavailable::new("send an event", error.into_service_error()))?;

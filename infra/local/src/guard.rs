@@ -126,7 +126,7 @@ fn is_provider_route(path: &str) -> bool {
 /// Whether browsers add this header to the requests of pages: `Origin`, and to those without it, such as for an image,
 /// `Sec-Fetch-Site`.
 fn is_from_a_browser(name: &HeaderName) -> bool {
-    name == header::ORIGIN || name.as_str().starts_with("sec-fetch-")
+    name == header::ORIGIN || name == "sec-fetch-site"
 }
 
 /// Whether proxies and tunnels add this header: `Forwarded`, `X-Forwarded-For`, `Via`, `X-Real-IP`, `CF-Connecting-IP`.

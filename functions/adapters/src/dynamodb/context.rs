@@ -56,8 +56,13 @@ impl ContextTables {
         let event = event_of(message).map_or(Ok(None), |key| get(&key))?;
         let now = self.clock.now();
         let event = event.map_or(Ok(StoredEvent::Absent), |item| parse_event(item, account, now))?;
-        let destination = get(&destination_of(message))?.map(|item| parse_destination(item, account));
-        Ok(Context { event, destination: destination.transpose()? })
+        // Without the event there is nothing to send: a destination that cannot be read must not hold the end up.
+        let destination = match event {
+            StoredEvent::Kept { .. } => get(&destination_of(message))?,
+            StoredEvent::Absent | StoredEvent::Forgotten { .. } => None,
+        };
+        let destination = destination.map(|item| parse_destination(item, account)).transpose()?;
+        Ok(Context { event, destination })
     }
 }
 

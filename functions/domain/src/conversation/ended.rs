@@ -106,7 +106,7 @@ impl Ended {
     }
 }
 
-/// A report of an end that came after the first one.
+/// A report of an end that did not decide it, or was replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LateSignal {
     /// How this report says the conversation ended.

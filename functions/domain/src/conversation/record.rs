@@ -44,12 +44,12 @@ pub struct Conversation {
     pub failed_leg: Option<ConversationFields>,
     /// When the platform expects it to end.
     pub expected_end: Option<Timestamp>,
-    /// When the schedule handles it: [`OVERDUE_GRACE`] past its expected end, to end it; or after an end whose source
-    /// does not repeat, to announce its event.
+    /// When the schedule handles it: [`OVERDUE_GRACE`] past its expected end, to end it; or after an end whose message could
+    /// not be sent, to tell fan-out of it.
     pub overdue_at: Option<Timestamp>,
     /// How it ended, once it has.
     pub ended: Option<Ended>,
-    /// Reports of an end that came after the first one.
+    /// Reports of an end that did not decide it, or were replaced.
     pub late_signals: Vec<LateSignal>,
     /// When it was first reported to us.
     pub created_at: Timestamp,

@@ -8,7 +8,8 @@ use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Saved};
 
-/// How long a deleted conversation's id stays taken: longer than any message or invocation of its first life.
+/// How long a deleted conversation's id stays taken: longer than any invocation of its first life. An older message about
+/// its end is recognized by its word.
 pub const FORGOTTEN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is stored under a conversation's id.

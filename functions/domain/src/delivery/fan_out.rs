@@ -133,7 +133,7 @@ where
     }
 
     async fn skip(&self, delivery: &Delivery) -> Result<()> {
-        let reason = "The destination was disabled when the event arrived.";
+        let reason = "The destination was disabled when the event left.";
         let status = DeliveryStatus::Skipped;
         if self.ledger.close(delivery, 1, status, reason, self.clock.now()).await? == Claimed::Granted {
             tracing::info!(delivery_id = %delivery.id, status = status.as_ref(), reason, "delivery.skipped");
@@ -150,7 +150,8 @@ where
     }
 
     /// The account's destinations, read after the event was accepted, and why another could not be read. One partition
-    /// holds the destinations of an account, and a table answers so many reads of it: a backlog reads it once a second.
+    /// holds the destinations of an account, and a table answers so many reads of it: what was accepted a while ago, and waited or settled since, takes a list that is at
+    /// most a second old.
     async fn destinations(
         &self,
         event: &LifecycleEvent,

@@ -53,7 +53,7 @@ pub enum DeliveryStatus {
     Delivered,
     /// The last attempt failed.
     Exhausted,
-    /// The destination was disabled when the event arrived.
+    /// The destination was disabled when the event left.
     Skipped,
     /// The destination was disabled or deleted, or the event was no longer kept, before an attempt succeeded.
     Cancelled,

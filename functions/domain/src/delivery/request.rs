@@ -1,5 +1,5 @@
 //! The HTTP request of one attempt, to the byte. Attempts of one delivery differ only in their timestamp, number and
-//! signature.
+//! signature, unless the destination was changed between them or answered 414.
 
 use std::future::Future;
 

@@ -10,7 +10,7 @@ use crate::shared::token::Token;
 use crate::shared::unavailable::Result;
 use crate::shared::wait::Wait;
 
-/// Tells fan-out that a conversation has ended, or is about to: what holds is in its record.
+/// Tells fan-out to look at a conversation's record: its end is written there, or is about to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventMessage {
@@ -26,7 +26,10 @@ pub struct EventMessage {
     pub id: Token,
     /// When it was first sent, which no copy changes.
     pub sent_at: Timestamp,
-    /// How long the queue hides the message.
+    /// How long the queue hides the message until the end has settled.
+    #[serde(default, skip_serializing_if = "Wait::is_none")]
+    pub settle: Wait,
+    /// How long the queue hides this copy after a failure of ours.
     #[serde(default, skip_serializing_if = "Wait::is_none")]
     pub wait: Wait,
 }
@@ -36,6 +39,12 @@ impl EventMessage {
     #[must_use]
     pub fn event_id(&self) -> EventId {
         EventId::of_conversation(&self.account_id, &self.conversation_id)
+    }
+
+    /// How long the queue hides the message.
+    #[must_use]
+    pub fn delay(&self) -> Wait {
+        if self.wait.is_none() { self.settle } else { self.wait }
     }
 
     /// Returns the copy to send after a failure of our own infrastructure.
@@ -66,6 +75,6 @@ impl From<Version> for u8 {
 
 /// The queue from ingest to fan-out.
 pub trait EventQueue: Send + Sync {
-    /// Sends a message, which is hidden for its wait; `Ok` once the queue has accepted it.
+    /// Sends a message, which is hidden for its delay; `Ok` once the queue has accepted it.
     fn send(&self, message: &EventMessage) -> impl Future<Output = Result<()>> + Send;
 }

@@ -1,4 +1,4 @@
-//! Lifecycle events: their kinds, their fixed content, and the message that announces them.
+//! Lifecycle events: their kinds, their fixed content, and the message that tells fan-out of them.
 
 pub mod kind;
 pub mod lifecycle_event;

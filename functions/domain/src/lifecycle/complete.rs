@@ -155,9 +155,14 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
             let stored = self.conversations.load(account_id, conversation_id).await?;
             let overdue = stored.kept().filter(|record| record.overdue_at.is_some_and(|at| at <= now));
             let Some(mut conversation) = overdue else { return Ok(Some(false)) };
-            if let Some(ended) = &conversation.ended {
-                self.tell_again(&conversation, ended, now).await?; // fan-out takes it off the schedule
-                return Ok(Some(false));
+            if let Some(ended) = conversation.ended.clone() {
+                if ended.may_leave(now) {
+                    self.tell_again(&conversation, &ended, now).await?; // fan-out takes it off the schedule
+                    return Ok(Some(false));
+                }
+                conversation.overdue_at = None; // its event can no longer leave
+                let saved = self.conversations.save(&conversation).await?;
+                return Ok((saved != Saved::Conflict).then_some(true));
             }
             let minutes = OVERDUE_GRACE.as_secs() / 60;
             let expected = conversation.expected_end.unwrap_or_default();
@@ -206,9 +211,9 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
         if let Some(settles_at) = ended.settles_at
             && !word.is_sent.load(Ordering::Relaxed)
         {
-            let wait = Wait::NONE.for_turn(settles_at.since(now).max(SENT_BEFORE_THE_WRITE));
+            let settle = Wait::NONE.for_turn(settles_at.since(now).max(SENT_BEFORE_THE_WRITE));
             let message =
-                EventMessage { wait, id: word.token.clone(), ..self.message(&conversation, &ended, now) };
+                EventMessage { settle, id: word.token.clone(), ..self.message(&conversation, &ended, now) };
             match self.events.send(&message).await {
                 Ok(()) => word.is_sent.store(true, Ordering::Relaxed),
                 Err(error) => {
@@ -291,6 +296,7 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
             word: ended.words.last().unwrap_or(&id).clone(),
             id,
             sent_at: now,
+            settle: Wait::NONE,
             wait: Wait::NONE,
         }
     }

@@ -108,11 +108,7 @@ impl<C: Conversations, E: Events> Freeze<C, E> {
             let step = step(&stored, message, now);
             let conversation = match (step, stored) {
                 (Step::Drop, Stored::Forgotten { .. }) => {
-                    tracing::info!(
-                        account_id = %message.account_id,
-                        event_id = %message.event_id(),
-                        "event.forgotten"
-                    );
+                    log_forgotten(message);
                     return Ok(Some(Frozen::Nothing));
                 }
                 (Step::Wait(until), _) => return Ok(Some(Frozen::Later(until))),
@@ -162,9 +158,17 @@ impl<C: Conversations, E: Events> Freeze<C, E> {
         let is_own = is_own(&found, message);
         Ok(match found {
             StoredEvent::Kept { event, .. } if is_own => Frozen::Event(Box::new(event)),
+            StoredEvent::Forgotten { .. } => {
+                log_forgotten(message);
+                Frozen::Nothing
+            }
             _ => Frozen::Nothing,
         })
     }
+}
+
+fn log_forgotten(message: &EventMessage) {
+    tracing::info!(account_id = %message.account_id, event_id = %message.event_id(), "event.forgotten");
 }
 
 #[cfg(test)]

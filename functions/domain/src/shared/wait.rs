@@ -1,7 +1,7 @@
 //! How long a message waits in a queue when it is sent again.
 //!
-//! Nothing else ends a loop of such messages (Lambda's own detection is off for Dispatch), so each wait is longer than
-//! the one before, up to the longest that a queue allows.
+//! Lambda's own detection of loops is off for Dispatch, so nothing slows a loop of such messages but their waits: each is
+//! longer than the one before, up to the longest that a queue allows.
 
 use std::time::Duration;
 

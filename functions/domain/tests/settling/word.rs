@@ -146,6 +146,7 @@ impl Message {
             word: word.token(),
             id: self.id(),
             sent_at,
+            settle: Wait::NONE,
             wait: Wait::NONE,
         }
     }

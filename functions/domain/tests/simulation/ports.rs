@@ -205,7 +205,7 @@ impl EventQueue for Ports {
     async fn send(&self, message: &EventMessage) -> Result<()> {
         let (world, body) = (Arc::clone(&self.world), Message::Event(message.clone()).body());
         let (group, body): (Arc<str>, Arc<str>) = (message.account_id.as_str().into(), body.into());
-        let (appearances, wait) = (self.appearances, message.wait.duration());
+        let (appearances, wait) = (self.appearances, message.delay().duration());
         let send = move || {
             let (group, body) = (Arc::clone(&group), Arc::clone(&body));
             world.send_in_chain(Source::Events, group, body, wait, appearances);

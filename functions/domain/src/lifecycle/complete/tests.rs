@@ -173,7 +173,7 @@ async fn a_message_is_sent_before_a_word_that_settles_and_after_one_that_is_fina
         let settle = Duration::from_secs(settle);
         world.complete.run(&Completion { settle, ..completion(COMPLETED, flow) }).await.unwrap();
         let [message] = &world.events.sent()[..] else { panic!("one message") };
-        assert_eq!(message.wait.duration().as_secs(), waits);
+        assert_eq!(message.settle.duration().as_secs(), waits);
         assert_eq!(std::slice::from_ref(&message.word), world.words().await);
 
         let world = World::new();

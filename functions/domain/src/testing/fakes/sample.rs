@@ -113,6 +113,7 @@ pub fn event_message() -> EventMessage {
         word: Token::from("word"),
         id: Token::from("message"),
         sent_at: ACCEPTED_AT,
+        settle: Wait::NONE,
         wait: Wait::NONE,
     }
 }
