@@ -31,7 +31,7 @@ async fn add_destination(stack: &Stack, url: &str) -> u16 {
 }
 
 /// A value other than the default for each parameter, and the variable that shows it; none for what AWS alone obeys.
-const PARAMETERS: [(&str, &str, Option<&str>); 17] = [
+const PARAMETERS: [(&str, &str, Option<&str>); 18] = [
     ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms", None),
     ("AllowedNetworks", "10.20.0.0/16", Some("ALLOWED_NETWORKS")),
     ("ApiRateLimit", "7", Some("API_RATE_LIMIT")),
@@ -47,6 +47,7 @@ const PARAMETERS: [(&str, &str, Option<&str>); 17] = [
     ("LogRetentionDays", "7", None),
     ("MaximumConcurrency", "7", None),
     ("PublicUrl", "https://hooks.example.com", Some("PUBLIC_URL")),
+    ("SettleSeconds", "7", Some("SETTLE_SECONDS")),
     ("Stage", "production", None),
     ("TrustedCertificate", "", Some("TRUSTED_CERTIFICATE")),
 ];
@@ -110,7 +111,7 @@ async fn a_value_that_the_template_does_not_allow_is_refused_with_the_rule() {
         ("MaximumConcurrency", "1", "must be 2 to 1000"),
         ("ApiRateLimit", "-1", "must be 0 to 10000"),
         ("ApiRateLimit", "many", "must be a number"),
-        ("DeliveryRetentionDays", "0", "must be 1 to 365"),
+        ("DeliveryRetentionDays", "6", "must be 7 to 365"),
         ("DeliveryRetentionDays", "", "must be a number"),
         ("PublicUrl", "http://hooks.example.com", "must match ^(https://"),
         ("PublicUrl", "https://hooks.example.com/?a=b", "must match ^(https://"),
