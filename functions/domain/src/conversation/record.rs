@@ -24,7 +24,7 @@ pub const MAX_REFERENCES: usize = 20;
 pub const OVERDUE_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// How long after its end settles the schedule sends the message that could not be sent for it.
-pub const ANNOUNCE_AFTER: Duration = Duration::from_secs(60);
+pub const TELL_AFTER: Duration = Duration::from_secs(60);
 
 /// What we know about one conversation.
 #[derive(Clone)]
@@ -135,7 +135,7 @@ impl Conversation {
     }
 
     /// Lets the schedule tell fan-out of its end, because no message could be sent.
-    pub fn announce_later(&mut self, settles_at: Timestamp) {
-        self.overdue_at = Some(settles_at + ANNOUNCE_AFTER);
+    pub fn tell_later(&mut self, settles_at: Timestamp) {
+        self.overdue_at = Some(settles_at + TELL_AFTER);
     }
 }

@@ -218,7 +218,7 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
                 Ok(()) => word.is_sent.store(true, Ordering::Relaxed),
                 Err(error) => {
                     tracing::warn!(error = %error, cause = error.causes(), "event.unsent");
-                    conversation.announce_later(settles_at);
+                    conversation.tell_later(settles_at);
                 }
             }
         }

@@ -115,7 +115,7 @@ impl State {
             return record;
         }
         let mut conversation = record.conversation(self.passed(setting));
-        conversation.announce_later(NOW);
+        conversation.tell_later(NOW);
         Record::of(&conversation, record.life)
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::conversation::record::ANNOUNCE_AFTER;
+use crate::conversation::record::TELL_AFTER;
 use crate::conversation::status::ConversationStatus;
 use crate::conversation::store::ConversationLookup;
 use crate::conversation::value::{List, Seconds, Text};
@@ -260,7 +260,7 @@ async fn the_schedule_sends_what_could_not_be_sent() {
         };
         overdue().await;
         assert!(world.events.sent().is_empty(), "not before it settles");
-        world.clock.advance(sample::SPANS.settle + ANNOUNCE_AFTER);
+        world.clock.advance(sample::SPANS.settle + TELL_AFTER);
         assert!(!overdue().await, "it has ended before");
         assert_eq!(world.events.sent().len(), 1, "{flow:?}");
         assert_eq!(world.events.sent()[0].word, world.words().await[0]);
