@@ -8,7 +8,7 @@ use domain::conversation::ended::{Ended, LateSignal};
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::Reference;
 use domain::conversation::record::Conversation;
-use domain::conversation::store::{ConversationLookup, Conversations, FORGOTTEN_FOR, Stored};
+use domain::conversation::store::{ConversationLookup, Conversations, Stored};
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId};
 use domain::shared::json::JsonObject;
@@ -17,6 +17,7 @@ use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::events::event_item;
+use super::forgotten::Forgotten;
 use super::item::{Item, compress, decompress, fits, from_item, key, n, partition, to_item};
 use super::overdue::OverdueKeys;
 use super::table::{Condition, Table};
@@ -58,15 +59,6 @@ struct ConversationRow {
     created_at: u64,
     updated_at: u64,
     version: u64,
-}
-
-/// The mark of a deleted conversation.
-#[derive(Serialize, Deserialize)]
-struct ForgottenRow {
-    /// In milliseconds.
-    forgotten_at: u64,
-    /// When its id is free again, in seconds.
-    expires_at: u64,
 }
 
 impl ConversationTable {
@@ -136,10 +128,9 @@ impl ConversationLookup for ConversationTable {
     async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Stored> {
         let item = self.table.get("read a conversation", conversation_key(account, id)).await?;
         let Some(item) = item else { return Ok(Stored::Absent) };
-        if !item.contains_key("forgotten_at") {
+        let Some(until) = Forgotten::of(&item)?.map(|mark| mark.until()) else {
             return Ok(Stored::Kept(Box::new(parse_record(item, account, id)?)));
-        }
-        let until = Timestamp::from_millis(from_item::<ForgottenRow>(item)?.expires_at * 1000);
+        };
         Ok(if self.clock.now() < until { Stored::Forgotten { until } } else { Stored::Absent })
     }
 }
@@ -157,9 +148,7 @@ impl Conversations for ConversationTable {
     }
 
     async fn forget(&self, conversation: &Conversation, at: Timestamp) -> Result<Saved> {
-        let expires_at = (at + FORGOTTEN_FOR).as_secs();
-        let mut mark = to_item(&ForgottenRow { forgotten_at: at.as_millis(), expires_at })?;
-        mark.extend(conversation_key(&conversation.account_id, &conversation.id));
+        let mark = Forgotten::item(conversation_key(&conversation.account_id, &conversation.id), at)?;
         self.table.put_if("delete a conversation", mark, self.unchanged(conversation)).await
     }
 }

@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use bytes::Bytes;
-use domain::conversation::store::FORGOTTEN_FOR;
 use domain::event::kind::EventKind;
 use domain::event::lifecycle_event::LifecycleEvent;
 use domain::event::store::{Created, EventEraser, EventLookup, Events, StoredEvent};
@@ -19,6 +18,7 @@ use domain::shared::unavailable::{Result, Unavailable};
 use futures_util::stream::{self, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
+use super::forgotten::Forgotten;
 use super::item::{Item, compress, decompress, from_item, key, n, to_item};
 use super::record::{DELIVERY_PREFIX, event_partition};
 use super::table::{NEW, Table};
@@ -45,14 +45,6 @@ struct EventRow {
     expires_at: u64,
 }
 
-/// The mark of a deleted event.
-#[derive(Serialize, Deserialize)]
-struct ForgottenRow {
-    /// In milliseconds.
-    forgotten_at: u64,
-    expires_at: u64,
-}
-
 /// The events in the delivery-log table.
 #[derive(Clone)]
 pub struct EventTable {
@@ -70,14 +62,6 @@ impl EventTable {
 
 pub(super) fn event_key(account: &AccountId, event: &EventId) -> Item {
     key(event_partition(account, event), EVENT)
-}
-
-/// The mark that an event was deleted.
-pub(super) fn forgotten_item(account: &AccountId, event: &EventId, at: Timestamp) -> Result<Item> {
-    let expires_at = (at + FORGOTTEN_FOR).as_secs();
-    let mut item = to_item(&ForgottenRow { forgotten_at: at.as_millis(), expires_at })?;
-    item.extend(event_key(account, event));
-    Ok(item)
 }
 
 /// Converts an event to an item; `None` if the payload does not fit into one.
@@ -101,9 +85,8 @@ pub(super) fn event_item(event: &LifecycleEvent, by: Option<&Token>) -> Result<O
 }
 
 pub(super) fn parse_event(item: Item, account: &AccountId, now: Timestamp) -> Result<StoredEvent> {
-    if item.contains_key("forgotten_at") {
-        let at = Timestamp::from_millis(from_item::<ForgottenRow>(item)?.forgotten_at);
-        return Ok(StoredEvent::Forgotten { at });
+    if let Some(mark) = Forgotten::of(&item)? {
+        return Ok(StoredEvent::Forgotten { at: mark.at() });
     }
     let row: EventRow = from_item(item)?;
     if row.expires_at <= now.as_secs() {
@@ -162,7 +145,7 @@ impl EventLookup for EventTable {
 
 impl EventEraser for EventTable {
     async fn forget_event(&self, account: &AccountId, event: &EventId, at: Timestamp) -> Result<()> {
-        self.table.put("delete an event", forgotten_item(account, event, at)?).await
+        self.table.put("delete an event", Forgotten::item(event_key(account, event), at)?).await
     }
 
     async fn forget_deliveries(&self, account: &AccountId, event: &EventId) -> Result<bool> {

@@ -21,6 +21,7 @@ mod delivery_log;
 mod destinations;
 mod events;
 mod expression;
+mod forgotten;
 mod history;
 mod item;
 mod ledger;
