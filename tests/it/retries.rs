@@ -1,6 +1,6 @@
 //! Failed attempts, their retries and their effect on other deliveries.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use local::receiver::Answer;
 use serde_json::json;
@@ -147,14 +147,12 @@ async fn a_destination_that_hangs_does_not_hold_up_the_others() {
     world.stack.receiver.answer("/hangs", Answer::Hang);
     customer.add_destination(&world.stack.receiver.url("/hangs"), "POST").await;
     customer.add_destination(&world.stack.receiver.url("/works"), "POST").await;
-    let start = Instant::now();
     customer.hang_up("c-1").await;
     world.stack.receiver.wait_for("/works", 1).await;
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     let timed_out = async || {
         let deliveries = customer.deliveries_of("c-1").await;
         deliveries.into_iter().find(|delivery| delivery["outcome"] == "timeout")
     };
+    assert_eq!(timed_out().await, None, "not only after the other's ten seconds");
     crate::world::eventually("a timeout", timed_out).await;
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
