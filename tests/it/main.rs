@@ -19,6 +19,7 @@ mod described;
 mod destinations;
 mod documents;
 mod durability;
+mod events;
 mod faults;
 mod flows;
 mod forget;

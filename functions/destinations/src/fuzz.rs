@@ -42,7 +42,7 @@ fn a_form_is_a_destination_or_a_field_is_named() {
         .with_words(&WORDS);
     fuzz.run(|input| {
         let Ok(fields) = serde_json::from_slice::<JsonObject>(input) else { return };
-        let id = DestinationId::new([7; 8]);
+        let id = DestinationId::new([7; 8], &[]);
         let form = match Form::parse(&fields, &EgressPolicy::PublicOnly) {
             Ok(form) => form,
             Err(error) => return assert_readable(&error),

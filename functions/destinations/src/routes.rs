@@ -33,7 +33,9 @@ impl Manage {
         let mut fields: JsonObject = request.json()?;
         let secret = self.secret(&mut fields)?;
         let form = Form::parse(&fields, &self.addresses)?;
-        let id = DestinationId::new(self.randomness.bytes());
+        let others = readable(self.destinations.of_account(account).await?);
+        let others: Vec<_> = others.into_iter().map(|destination| destination.id).collect();
+        let id = DestinationId::new(self.randomness.bytes(), &others);
         let now = self.clock.now();
         let destination = form.create(account.clone(), id, secret.clone(), now, &self.vault).await?;
         match self.destinations.put(&destination, None).await? {

@@ -46,6 +46,7 @@ pub struct Config {
     secrets_key_arn: String,
     delivery_log_table: String,
     retention: Retention,
+    conversation_retention: Option<Duration>,
     timeout: Duration,
     rate_limit: Option<RateLimit>,
     /// The addresses that destinations may have.
@@ -66,6 +67,7 @@ impl Config {
             secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
+            conversation_retention: config::conversation_retention(vars)?,
             timeout: Duration::from_secs(vars.number("FUNCTION_TIMEOUT_SECONDS")?),
             rate_limit: config::delivery_rate_limit(vars)?,
             addresses: egress::policy(vars)?,
@@ -107,7 +109,8 @@ impl Dispatch {
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let circuit_breaker = Arc::new(CircuitBreaker::default());
         let conversations =
-            ConversationTable::new(dynamodb.clone(), config.conversations_table, Arc::clone(&clock));
+            ConversationTable::new(dynamodb.clone(), config.conversations_table, Arc::clone(&clock))
+                .with_retention(config.conversation_retention);
         let stored = EventTable::new(dynamodb.clone(), log.clone(), Arc::clone(&clock));
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
         Self {

@@ -55,6 +55,7 @@ pub struct Config {
     conversations_table: String,
     delivery_log_table: String,
     retention: Retention,
+    conversation_retention: Option<Duration>,
     settle: Duration,
     rate_limit: Option<RateLimit>,
     public_url: Option<PublicUrl>,
@@ -71,6 +72,7 @@ impl Config {
             conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
+            conversation_retention: config::conversation_retention(vars)?,
             settle: Duration::from_secs(vars.number("SETTLE_SECONDS")?),
             rate_limit: config::api_rate_limit(vars)?,
             public_url: PublicUrl::read(vars)?,
@@ -114,6 +116,7 @@ impl Ingest {
         let Clients { dynamodb, sqs, kms } = clients;
         let (table, log) = (config.conversations_table, config.delivery_log_table);
         let conversations = ConversationTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
+        let conversations = conversations.with_retention(config.conversation_retention);
         let stored = EventTable::new(dynamodb.clone(), log.clone(), Arc::clone(&clock));
         let events = Queue::new(sqs.clone(), config.events_queue_url);
         let deliveries = Queue::new(sqs, config.deliveries_queue_url);

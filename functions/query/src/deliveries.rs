@@ -12,9 +12,10 @@ use domain::shared::ids::{ConversationId, DeliveryId, DestinationId};
 use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
+use serde::Serialize;
+use strum::VariantArray;
 
 use crate::view;
-use strum::VariantArray;
 
 /// Lambda answers with at most 6 MB, of which the envelope takes a little. A payload that does not fit is left out.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -51,18 +52,21 @@ pub(crate) async fn show(
         Some(event) => log.event(&caller.account_id, &event).await?,
         None => None,
     };
-    let detail =
-        |event| json_of(&view::Detail::new(&summary, &records, event, destination.as_ref(), caller.manages));
-    let mut body = detail(event.as_ref());
-    // The body is a string in Lambda's own JSON, so every escaped character is escaped once more.
-    if body.len() + body.matches(['"', '\\']).count() > MAX_ANSWER_BYTES {
-        body = detail(None);
-    }
-    Ok(Reply::raw_json(StatusCode::OK, body))
+    Ok(fitting(|whole| {
+        let event = event.as_ref().filter(|_| whole);
+        view::Detail::new(&summary, &records, event, destination.as_ref(), caller.manages)
+    }))
 }
 
-fn json_of(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default() // our types always serialize
+/// The answer with a payload, or without it where it would be too large.
+pub(crate) fn fitting<T: Serialize>(view: impl Fn(bool) -> T) -> Reply {
+    let json_of = |whole| serde_json::to_string(&view(whole)).unwrap_or_default(); // our types always serialize
+    let mut body = json_of(true);
+    // The body is a string in Lambda's own JSON, so every escaped character is escaped once more.
+    if body.len() + body.matches(['"', '\\']).count() > MAX_ANSWER_BYTES {
+        body = json_of(false);
+    }
+    Reply::raw_json(StatusCode::OK, body)
 }
 
 /// The parameters of a search.
@@ -99,7 +103,10 @@ impl SearchParameters {
 }
 
 /// The value with the given name; an error lists every name.
-fn one_of<T: AsRef<str> + Copy + VariantArray>(field: &'static str, given: &str) -> Result<T, Invalid> {
+pub(crate) fn one_of<T: AsRef<str> + Copy + VariantArray>(
+    field: &'static str,
+    given: &str,
+) -> Result<T, Invalid> {
     T::VARIANTS.iter().copied().find(|value| value.as_ref() == given).ok_or_else(|| {
         let names: Vec<&str> = T::VARIANTS.iter().map(AsRef::as_ref).collect();
         Invalid::new(field, format!("must be one of {}", names.join(", ")))
@@ -111,7 +118,7 @@ pub(crate) fn time(name: &'static str, value: &str) -> Result<Timestamp, Invalid
         .ok_or_else(|| Invalid::new(name, "must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))
 }
 
-fn limit(value: &str) -> Result<usize, Invalid> {
+pub(crate) fn limit(value: &str) -> Result<usize, Invalid> {
     let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
     limit.ok_or_else(|| Invalid::new("limit", "must be a number from 1 to 100"))
 }

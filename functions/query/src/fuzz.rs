@@ -3,7 +3,8 @@
 use adapters::http::request::Request;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use domain::delivery_log::cursor::{decode, encode};
-use domain::delivery_log::search::{MAX_PAGE, Position};
+use domain::delivery_log::position::Position;
+use domain::delivery_log::search::MAX_PAGE;
 use domain::delivery_log::stats::attempts_over_time;
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::{Fuzz, assert_readable, sample};

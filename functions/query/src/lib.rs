@@ -3,6 +3,7 @@
 
 mod conversation;
 mod deliveries;
+mod events;
 #[cfg(test)]
 mod fuzz;
 mod openapi;
@@ -97,6 +98,8 @@ impl Query {
             "GET /v1/deliveries/{delivery_id}" => {
                 deliveries::show(&self.log, &self.destinations, &caller, &request).await
             }
+            "GET /v1/events" => events::list(&self.log, &caller, &request).await,
+            "GET /v1/events/{event_id}" => events::show(&self.log, &caller, &request).await,
             "GET /v1/stats" => stats::show(&self.log, &caller, &request).await,
             "GET /v1/public/conversations/{conversation_id}" => {
                 conversation::show(&self.conversations, &caller, &request).await

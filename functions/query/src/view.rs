@@ -8,6 +8,7 @@ use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::record::{DeliveryStatus, Trigger};
 use domain::delivery::request::{self, Preview, preview};
 use domain::delivery::state::{DeliveryState, Summary};
+use domain::delivery_log::events::ListedEvent;
 use domain::destination::record::{Destination, RequestType};
 use domain::event::kind::EventKind;
 use domain::event::lifecycle_event::LifecycleEvent;
@@ -67,6 +68,62 @@ impl<'a> Delivery<'a> {
             created_at: delivery.created_at,
             updated_at: *updated_at,
         }
+    }
+}
+
+/// One page of events.
+#[derive(Serialize)]
+pub(crate) struct EventPage<'a> {
+    events: Vec<Event<'a>>,
+    next_cursor: Option<String>,
+}
+
+impl<'a> EventPage<'a> {
+    pub(crate) fn new(events: &'a [ListedEvent], next_cursor: Option<String>) -> Self {
+        let event = |event: &'a ListedEvent| Event {
+            id: &event.id,
+            event: event.kind,
+            conversation_id: &event.conversation_id,
+            created_at: event.created_at,
+            deliveries: event.deliveries.iter().map(Delivery::new).collect(),
+        };
+        Self { events: events.iter().map(event).collect(), next_cursor }
+    }
+}
+
+/// An event and its deliveries.
+#[derive(Serialize)]
+struct Event<'a> {
+    id: &'a EventId,
+    event: EventKind,
+    conversation_id: &'a ConversationId,
+    created_at: Timestamp,
+    deliveries: Vec<Delivery<'a>>,
+}
+
+/// An event with its payload.
+#[derive(Serialize)]
+pub(crate) struct EventDetail<'a> {
+    #[serde(flatten)]
+    event: Event<'a>,
+    /// The JSON text; `null` if it does not fit.
+    payload: Option<&'a str>,
+}
+
+impl<'a> EventDetail<'a> {
+    pub(crate) fn new(
+        event: &'a LifecycleEvent,
+        deliveries: &'a [Summary],
+        payload: Option<&'a str>,
+    ) -> Self {
+        let event = Event {
+            id: &event.id,
+            event: event.kind,
+            conversation_id: &event.conversation_id,
+            created_at: event.accepted_at,
+            deliveries: deliveries.iter().map(Delivery::new).collect(),
+        };
+        Self { event, payload }
     }
 }
 

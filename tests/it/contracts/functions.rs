@@ -26,6 +26,7 @@ impl Vars for Recorder {
         self.0.borrow_mut().insert(name.to_owned());
         let numbers = BTreeMap::from([
             ("API_RATE_LIMIT", "0"),
+            ("CONVERSATION_RETENTION_DAYS", "0"),
             ("DELIVERY_RATE_LIMIT", "0"),
             ("DELIVERY_RETENTION_DAYS", "30"),
             ("FUNCTION_TIMEOUT_SECONDS", "30"),

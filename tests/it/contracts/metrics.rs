@@ -233,7 +233,7 @@ async fn an_alarm_goes_off_for_what_it_is_about_and_for_nothing_else() {
         ("PoisonMessages", &[("PoisonMessages", every(1.0))], true),
         ("Failures", &[("Failures", vec![Some(1.0), None, None, None])], false),
         ("Failures", &[("Failures", vec![None, Some(1.0), None, Some(1.0)])], true),
-        ("IndexesThrottled", &[("by_account_writes", every(1.0))], true),
+        ("IndexesThrottled", &[("by_time_writes", every(1.0))], true),
         ("TablesThrottled", &[("deliverylog_writes", never())], false),
         ("BusEventsLost", &[("dropped", every(1.0))], true),
     ];

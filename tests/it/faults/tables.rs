@@ -293,5 +293,5 @@ async fn row_38_a_search_reads_no_rows_past_their_time() {
         serde_json::from_slice(&query.invoke(search.to_string().into()).await.unwrap()).unwrap();
     let page: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(page["deliveries"].as_array().unwrap().len(), 1, "{page}");
-    assert_eq!(site.tables.calls("Query") - before, 8, "one for each shard of the index");
+    assert_eq!(site.tables.calls("Query") - before, 32, "one for each partition of the index");
 }

@@ -5,6 +5,7 @@ mod links;
 mod overdue;
 mod platform;
 mod races;
+mod retention;
 mod settling;
 mod signatures;
 mod table;

@@ -74,6 +74,8 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /v1/deliveries", Key("read"), Nothing, 200),
         Row { query: window, ..row("GET /v1/stats", Key("read"), Nothing, 200) },
         row("GET /v1/deliveries/{delivery_id}", Key("read"), Existing("delivery_id"), 200),
+        row("GET /v1/events", Key("read"), Nothing, 200),
+        row("GET /v1/events/{event_id}", Key("read"), Existing("event_id"), 200),
         row("GET /v1/public/conversations/{conversation_id}", Key("read"), Existing("conversation_id"), 200),
         row("POST /v1/deliveries/{delivery_id}/resend", Key("manage"), Existing("delivery_id"), 202),
         row("GET /v1/providers", Key("manage"), Nothing, 200),

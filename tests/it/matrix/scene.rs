@@ -14,6 +14,7 @@ pub(super) struct Scene {
     pub(super) other: Customer,
     pub(super) destination: String,
     pub(super) delivery: String,
+    event: String,
     pub(super) cursor: String,
 }
 
@@ -27,10 +28,11 @@ impl Scene {
             acme.delivery_once(conversation, "delivered").await;
             hand.advance(Duration::from_millis(10));
         }
-        let delivery = text(&acme.deliveries_of("theirs-1").await[0]["id"]);
+        let delivered = &acme.deliveries_of("theirs-1").await[0];
+        let (delivery, event) = (text(&delivered["id"]), text(&delivered["event_id"]));
         let cursor = text(&acme.get("/v1/deliveries?limit=1").await["next_cursor"]);
         acme.set_provider("twilio", TWILIO_TOKEN).await;
-        Self { world, acme, other, destination, delivery, cursor }
+        Self { world, acme, other, destination, delivery, event, cursor }
     }
 
     /// The id of Acme's resource for a parameter, and one that nothing has.
@@ -38,6 +40,7 @@ impl Scene {
         match kind {
             "destination_id" => (self.destination.clone(), "dst_0000000000000000"),
             "delivery_id" => (self.delivery.clone(), "dlv_000000000000000000000000000000000000"),
+            "event_id" => (self.event.clone(), "evt_000000000000000000000000"),
             "conversation_id" => ("theirs-1".to_owned(), "nobodys"),
             "account_id" => (self.acme.account_id.clone(), "acc_000000000000000000000000"),
             "provider" => ("twilio".to_owned(), "nobody"),

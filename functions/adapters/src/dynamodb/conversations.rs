@@ -1,6 +1,7 @@
 //! Conversations' records, and the marks of deleted ones.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use bytes::Bytes;
@@ -18,8 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use super::events::event_item;
 use super::forgotten::Forgotten;
-use super::item::{Item, compress, decompress, fits, from_item, key, n, partition, to_item};
+use super::item::{Item, compress, decompress, fits, from_item, is_expired, key, n, partition, to_item};
 use super::overdue::OverdueKeys;
+use super::references::expire_links;
 use super::table::{Condition, Table};
 
 /// What the item of a conversation in progress leaves free: an end adds to it, and to the event's payload, which must
@@ -33,6 +35,8 @@ const RECORD: &str = "record";
 #[derive(Clone)]
 pub struct ConversationTable {
     table: Table,
+    /// How long an ended conversation is kept after its last change; `None` for ever.
+    retention: Option<Duration>,
     clock: Arc<dyn Clock>,
 }
 
@@ -59,13 +63,27 @@ struct ConversationRow {
     created_at: u64,
     updated_at: u64,
     version: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
 }
 
 impl ConversationTable {
-    /// Wraps the table with this name.
+    /// Wraps the table with this name, where records are kept for ever.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
-        Self { table: Table::new(client, table), clock }
+        Self { table: Table::new(client, table), retention: None, clock }
+    }
+
+    /// Keeps an ended conversation, and what providers call it, for this long after its last change.
+    #[must_use]
+    pub fn with_retention(self, retention: Option<Duration>) -> Self {
+        Self { retention, ..self }
+    }
+
+    /// When the record expires, in seconds since the epoch.
+    fn expiry(&self, conversation: &Conversation) -> Option<u64> {
+        let retention = self.retention.filter(|_| conversation.ended.is_some())?;
+        Some((conversation.updated_at + retention).as_secs())
     }
 
     /// The condition that the stored version is still the loaded one, or that the id is still free.
@@ -81,7 +99,7 @@ fn conversation_key(account: &AccountId, id: &ConversationId) -> Item {
     key(partition(account, id), RECORD)
 }
 
-fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
+fn to_record(conversation: &Conversation, expires_at: Option<u64>) -> Result<Option<Item>> {
     let Some(fields) = compress(conversation.fields.to_json().as_bytes())? else { return Ok(None) };
     let mut item = to_item(&ConversationRow {
         fields: fields.into(),
@@ -95,6 +113,7 @@ fn to_record(conversation: &Conversation) -> Result<Option<Item>> {
         created_at: conversation.created_at.as_millis(),
         updated_at: conversation.updated_at.as_millis(),
         version: conversation.version + 1,
+        expires_at,
     })?;
     item.extend(conversation_key(&conversation.account_id, &conversation.id));
     let spare = if conversation.ended.is_none() { SPARE_FOR_THE_END } else { 0 };
@@ -127,22 +146,29 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
 impl ConversationLookup for ConversationTable {
     async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Stored> {
         let item = self.table.get("read a conversation", conversation_key(account, id)).await?;
-        let Some(item) = item else { return Ok(Stored::Absent) };
-        let Some(until) = Forgotten::of(&item)?.map(|mark| mark.until()) else {
-            return Ok(Stored::Kept(Box::new(parse_record(item, account, id)?)));
+        let Some(item) = item.filter(|item| !is_expired(item, self.clock.now())) else {
+            return Ok(Stored::Absent);
         };
-        Ok(if self.clock.now() < until { Stored::Forgotten { until } } else { Stored::Absent })
+        Ok(match Forgotten::of(&item)? {
+            Some(mark) => Stored::Forgotten { until: mark.until() },
+            None => Stored::Kept(Box::new(parse_record(item, account, id)?)),
+        })
     }
 }
 
 impl Conversations for ConversationTable {
     async fn save(&self, conversation: &Conversation) -> Result<Saved> {
-        let Some(record) = to_record(conversation)? else { return Ok(Saved::TooLarge) };
+        let expires_at = self.expiry(conversation);
+        let Some(record) = to_record(conversation, expires_at)? else { return Ok(Saved::TooLarge) };
         // An end whose payload does not fit into an item could never leave.
         if let Some(ended) = &conversation.ended
             && event_item(&conversation.lifecycle_event(ended, ended.at), None)?.is_none()
         {
             return Ok(Saved::TooLarge);
+        }
+        // First, because a link that outlives its record would stay for ever.
+        if let Some(expires_at) = expires_at {
+            expire_links(&self.table, conversation, expires_at).await?;
         }
         self.table.put_if("write a conversation", record, self.unchanged(conversation)).await
     }

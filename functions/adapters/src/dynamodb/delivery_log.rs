@@ -1,35 +1,29 @@
-//! Searches the Delivery Logs by merging an index's shards, newest first.
+//! The Delivery Logs.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use domain::delivery::history::Record;
-use domain::delivery::record::Delivery;
+use domain::delivery::record::{Delivery, Trigger};
 use domain::delivery::state::{DeliveryState, Summary};
-use domain::delivery_log::search::{DeliveryLog, Filter, Page, Position, Search, sort_prefix};
+use domain::delivery_log::events::{EventPage, ListedEvent};
+use domain::delivery_log::search::{DeliveryLog, Filter, Page, Search};
 use domain::event::lifecycle_event::LifecycleEvent;
 use domain::event::store::StoredEvent;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, DeliveryId, EventId};
-use domain::shared::timestamp::Timestamp;
-use domain::shared::unavailable::{Result, Unavailable};
-use futures_util::future::try_join_all;
+use domain::shared::unavailable::Result;
 
+use super::by_time::{ByTime, Listed, position};
 use super::events::{event_key, parse_event};
 use super::history::History;
-use super::item::{from_item, n, s};
-use super::record::{ListedRow, SHARDS, account_shard, destination_shard};
+use super::record::{shards, unwanted_shards};
 use super::table::Table;
 use crate::config::Retention;
-use crate::telemetry::readable;
 
 /// Rows that one search examines, so that no search takes long, however large the log is. If few of them match the
 /// filter, the page is short and has a position to continue from.
 const MAX_EXAMINED: usize = 2000;
-
-/// Sorts after every position: positions start with a digit, and digits sort before letters.
-const AFTER_ALL: &str = "z";
 
 /// The delivery-log table, as the Delivery Logs read it.
 #[derive(Clone)]
@@ -40,17 +34,6 @@ pub struct DeliveryLogTable {
     history: History,
 }
 
-/// One partition of an index, read from its newest row to its oldest.
-struct Shard {
-    index: &'static str,
-    attribute: &'static str,
-    partition: String,
-    low: String,
-    high: String,
-    rows: VecDeque<Summary>,
-    exhausted: bool,
-}
-
 impl DeliveryLogTable {
     /// Wraps the table with this name.
     #[must_use]
@@ -59,86 +42,30 @@ impl DeliveryLogTable {
         Self { table: Table::new(client, table), clock, retention, history }
     }
 
-    /// The shards, from the oldest delivery that is kept: the table removes expired rows days late, and a search would
-    /// read them all.
-    fn shards(oldest: Timestamp, account: &AccountId, Search { filter, after, .. }: &Search) -> Vec<Shard> {
-        let low = sort_prefix(filter.from.unwrap_or_default().max(oldest));
-        let to = filter.to.map_or_else(|| AFTER_ALL.to_owned(), sort_prefix);
-        let high =
-            after.as_ref().map_or_else(|| to.clone(), |after| just_before(&after.sort_key()).min(to.clone()));
-        let shard = |number| {
-            let (index, attribute, partition) = match &filter.destination {
-                Some(destination) => {
-                    ("by_destination", "destination_shard", destination_shard(account, destination, number))
-                }
-                None => ("by_account", "account_shard", account_shard(account, number)),
-            };
-            let (low, high) = (low.clone(), high.clone());
-            Shard { index, attribute, partition, low, high, rows: VecDeque::new(), exhausted: false }
-        };
-        (0..SHARDS).map(shard).collect()
+    fn rows<'a>(&'a self, account: &'a AccountId, partitions: Vec<String>, search: &Search) -> ByTime<'a> {
+        let oldest = self.retention.oldest(self.clock.now());
+        ByTime::new(&self.table, &self.clock, (account, partitions), search, oldest)
     }
 
-    /// Reads the shard's next rows if none are buffered.
-    async fn refill(&self, account: &AccountId, shard: &mut Shard, rows: usize) -> Result<()> {
-        while shard.rows.is_empty() && !shard.exhausted && shard.low < shard.high {
-            let response = self
-                .table
-                .client
-                .query()
-                .table_name(&self.table.name)
-                .index_name(shard.index)
-                .key_condition_expression(format!(
-                    "{} = :shard AND #position BETWEEN :low AND :high",
-                    shard.attribute
-                ))
-                .filter_expression("expires_at > :now")
-                .expression_attribute_names("#position", "position")
-                .expression_attribute_values(":shard", s(&shard.partition))
-                .expression_attribute_values(":low", s(&shard.low))
-                .expression_attribute_values(":high", s(&shard.high))
-                .expression_attribute_values(":now", n(self.clock.now().as_secs()))
-                .scan_index_forward(false)
-                .limit(i32::try_from(rows).unwrap_or(i32::MAX))
-                .send()
-                .await
-                .map_err(|error| Unavailable::new("search the delivery log", error.into_service_error()))?;
-            let rows = response.items.unwrap_or_default().into_iter();
-            shard.rows = readable(rows.map(|item| from_item::<ListedRow>(item)?.parse(account))).into();
-            let last = response.last_evaluated_key.and_then(|mut key| key.remove("position"));
-            match last.as_ref().and_then(|position| position.as_s().ok()) {
-                Some(position) => shard.high = just_before(position),
-                None => shard.exhausted = true,
-            }
-        }
-        Ok(())
-    }
-
-    async fn merge(&self, account: &AccountId, search: &Search) -> Result<Page> {
-        let mut shards = Self::shards(self.retention.oldest(self.clock.now()), account, search);
-        let rows = 1 + search.limit / usize::from(SHARDS) * 2;
+    async fn by_time(&self, account: &AccountId, search: &Search) -> Result<Page> {
+        let mut rows = self.rows(account, shards(account, search.filter.destination.as_ref()), search);
         let mut page = Page::default();
         let mut examined = 0;
         let mut last = None;
-        loop {
-            try_join_all(shards.iter_mut().map(|shard| self.refill(account, shard, rows))).await?;
-            let newest = shards
-                .iter_mut()
-                .filter(|shard| !shard.rows.is_empty())
-                .max_by_key(|shard| shard.rows.front().map(position));
-            let Some(summary) = newest.and_then(|shard| shard.rows.pop_front()) else {
-                return Ok(page); // all shards are exhausted
-            };
+        while let Some(row) = rows.next().await? {
             if page.deliveries.len() == search.limit || examined == MAX_EXAMINED {
                 page.next = last; // more rows follow
-                return Ok(page);
+                break;
             }
             examined += 1;
-            last = Some(position(&summary));
-            if search.filter.matches(&summary) {
+            last = Some(row.position());
+            if let Listed::Delivery(summary) = row
+                && search.filter.matches(&summary)
+            {
                 page.deliveries.push(summary);
             }
         }
+        Ok(page)
     }
 
     /// Searches the deliveries of one event. A conversation ends once, so these are all of the conversation's
@@ -157,18 +84,23 @@ impl DeliveryLogTable {
     }
 }
 
-/// The bound just before a sort key, because `BETWEEN` includes its bounds. A sort key ends in a hexadecimal digit, so
-/// no other key lies in between.
-fn just_before(sort_key: &str) -> String {
-    let mut bytes = sort_key.as_bytes().to_vec();
-    let last = bytes.pop().unwrap_or(b'0');
-    bytes.extend([last - 1, b'~']);
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn position(summary: &Summary) -> Position {
-    let Delivery { created_at, id, .. } = &summary.delivery;
-    Position { created_at: *created_at, delivery_id: id.clone() }
+/// The event of a row, and the delivery that the row lists. `None` for a delivery that a customer asked for.
+fn event_of(row: Listed) -> Option<(ListedEvent, Option<Summary>)> {
+    match row {
+        Listed::Unwanted(event) => Some((event, None)),
+        Listed::Delivery(Summary { delivery: Delivery { trigger: Trigger::Resend, .. }, .. }) => None,
+        Listed::Delivery(summary) => {
+            let Delivery { id, conversation_id, event, created_at, .. } = &summary.delivery;
+            let event = ListedEvent {
+                id: id.event_id()?,
+                conversation_id: conversation_id.clone(),
+                kind: *event,
+                created_at: *created_at,
+                deliveries: Vec::new(),
+            };
+            Some((event, Some(summary)))
+        }
+    }
 }
 
 /// Summarizes each delivery; its records must be adjacent.
@@ -190,8 +122,37 @@ impl DeliveryLog for DeliveryLogTable {
             Some(conversation) => {
                 self.of_event(account, &EventId::of_conversation(account, conversation), search).await
             }
-            None => self.merge(account, search).await,
+            None => self.by_time(account, search).await,
         }
+    }
+
+    async fn events(&self, account: &AccountId, search: &Search) -> Result<EventPage> {
+        let partitions = [shards(account, None), unwanted_shards(account)].concat();
+        let mut rows = self.rows(account, partitions, search);
+        let mut page = EventPage::default();
+        let mut examined = 0;
+        let mut last = None;
+        while let Some(row) = rows.next().await? {
+            let position = row.position();
+            let Some((event, summary)) = event_of(row) else { continue };
+            let is_same = page.events.last().is_some_and(|before| before.id == event.id);
+            if !is_same && (page.events.len() == search.limit || examined >= MAX_EXAMINED) {
+                page.next = last; // more events follow
+                break;
+            }
+            examined += 1;
+            last = Some(position.min(event.position()));
+            if search.filter.event.is_some_and(|kind| kind != event.kind) {
+                continue;
+            }
+            if !is_same {
+                page.events.push(event);
+            }
+            if let Some(event) = page.events.last_mut() {
+                event.deliveries.extend(summary);
+            }
+        }
+        Ok(page)
     }
 
     async fn history(
@@ -211,29 +172,5 @@ impl DeliveryLog for DeliveryLogTable {
             Some(StoredEvent::Kept { event, .. }) => Some(event),
             None | Some(StoredEvent::Absent | StoredEvent::Forgotten { .. }) => None,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::testing::fakes::sample;
-
-    use super::*;
-
-    /// DynamoDB refuses an empty key, and a range that ends before it begins. An emulator that refuses neither once
-    /// concealed an empty key.
-    #[test]
-    fn an_open_search_has_bounds_that_dynamodb_takes() {
-        let search = Search { filter: Filter::default(), after: None, limit: 10 };
-        for shard in DeliveryLogTable::shards(Timestamp::default(), &sample::account(), &search) {
-            assert!(!shard.low.is_empty() && shard.low < shard.high);
-        }
-    }
-
-    #[test]
-    fn a_bound_just_before_a_key_leaves_that_key_out_and_no_other() {
-        for (key, lower) in [("1#a1", "1#a0"), ("1#a0", "1#9f"), ("1#aa", "1#a9")] {
-            assert!(just_before(key).as_str() < key && just_before(key).as_str() > lower);
-        }
     }
 }

@@ -20,8 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use super::forgotten::Forgotten;
 use super::item::{Item, compress, decompress, from_item, key, n, to_item};
-use super::record::{DELIVERY_PREFIX, event_partition};
+use super::record::event_partition;
 use super::table::{NEW, Table};
+use super::unwanted::UnwantedRow;
 
 /// Sort key of the event itself.
 pub(super) const EVENT: &str = "event";
@@ -120,8 +121,9 @@ impl Events for EventTable {
         };
         let put = self.table.client.put_item().table_name(&self.table.name).set_item(Some(item));
         let put = put
-            .condition_expression(format!("{NEW} OR forgotten_at < :began"))
+            .condition_expression(format!("{NEW} OR forgotten_at < :began OR expires_at <= :now"))
             .expression_attribute_values(":began", n(began.as_millis()))
+            .expression_attribute_values(":now", n(self.clock.now().as_secs()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Created::Yes),
@@ -131,6 +133,10 @@ impl Events for EventTable {
             }
             Err(error) => Err(Unavailable::new("write an event", error)),
         }
+    }
+
+    async fn list_unwanted(&self, event: &LifecycleEvent) -> Result<()> {
+        self.table.put("list an event", UnwantedRow::item(event)?).await
     }
 }
 
@@ -154,7 +160,7 @@ impl EventEraser for EventTable {
             return Ok(false); // the conversation has a new event, whose deliveries these are
         }
         let keys = self.table.sort_keys(operation, &event_partition(account, event)).await?;
-        let records: Vec<_> = keys.into_iter().filter(|sk| sk.starts_with(DELIVERY_PREFIX)).collect();
+        let records: Vec<_> = keys.into_iter().filter(|sk| sk != EVENT).collect();
         let deliveries = records.chunk_by(|a, b| delivery_of(a) == delivery_of(b));
         stream::iter(deliveries.map(Ok))
             .try_for_each_concurrent(CONCURRENT_DELETIONS, |of_one| async move {

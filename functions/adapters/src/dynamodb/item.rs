@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use domain::shared::encryption::Encrypted;
+use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,12 @@ pub(super) fn s(text: impl Into<String>) -> AttributeValue {
 
 pub(super) fn n(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// Whether an item is past its time: the table removes it days later.
+pub(super) fn is_expired(item: &Item, now: Timestamp) -> bool {
+    let expires_at = item.get("expires_at").and_then(|at| at.as_n().ok()?.parse().ok());
+    expires_at.is_some_and(|at: u64| at <= now.as_secs())
 }
 
 /// A row's secrets, encrypted.

@@ -150,7 +150,7 @@ impl LedgerTable {
     async fn try_complete(&self, closing: &CompletedAttempt) -> Result<bool> {
         let (state, unset) = StateRow::from(closing.state()).into_update()?;
         let written = if closing.number == 1 {
-            // This write also adds the delivery to the indexes: no earlier one does, so a first-try success costs four
+            // This write also adds the delivery to the index: no earlier one does, so a first-try success costs three
             // write units.
             let mut others = state;
             others.extend(to_item(&IndexKeys::of(&closing.delivery))?);

@@ -6,7 +6,7 @@
 //! | destinations | `key#<id>` | `key` |
 //! | conversations | account`#`conversation | `record` |
 //! | conversations | account`#`provider`#`reference | `link`, `callback#<digest>` |
-//! | delivery-log | account`#`event | `event`, delivery`#`number |
+//! | delivery-log | account`#`event | `event`, delivery`#`number, `unwanted` |
 //! | delivery-log | `rate#`account`#`window, `rate#`account`#`destination`#`window | `counter` |
 //! | delivery-log | `rate#`account`#`destination`#probes#`window | `counter` |
 //!
@@ -15,6 +15,7 @@
 
 mod accounts;
 mod batch;
+mod by_time;
 mod context;
 mod conversations;
 mod delivery_log;
@@ -32,6 +33,7 @@ mod record;
 mod references;
 mod table;
 mod transaction;
+mod unwanted;
 
 pub use accounts::AccountTable;
 pub use context::ContextTables;

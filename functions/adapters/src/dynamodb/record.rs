@@ -4,19 +4,24 @@ use domain::delivery::history::{Attempted, Entry, Owner, Record};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use domain::delivery::state::{DeliveryState, Summary};
-use domain::delivery_log::search::Position;
+use domain::delivery_log::position::Position;
 use domain::event::kind::EventKind;
-use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use domain::event::lifecycle_event::LifecycleEvent;
+use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId, last_digit};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, key, partition, to_item};
 
-/// Partitions that an index spreads an account's deliveries over: one partition key takes 1,000 writes a second.
-pub(super) const SHARDS: u8 = 8;
+/// Partitions of the index that hold the deliveries of one group of destinations: one partition key takes 1,000 writes a
+/// second.
+const SHARDS: u8 = 4;
 
-/// A record's row. Row 1 also has the delivery's state and the index keys, so that each delivery is listed once, from
+/// The group, beside those of destinations, of the events that no destination wanted.
+const UNWANTED: u8 = DestinationId::GROUPS;
+
+/// A record's row. Row 1 also has the delivery's state and the keys of the index, so that each delivery is listed once, from
 /// the end of its first attempt on.
 #[derive(Serialize, Deserialize)]
 pub(super) struct RecordRow {
@@ -72,7 +77,7 @@ pub(super) struct StateRow {
     updated_at: u64,
 }
 
-/// The attributes of row 1 that are projected into the indexes.
+/// The attributes of row 1 that are projected into the index.
 #[derive(Deserialize)]
 pub(super) struct ListedRow {
     sk: String,
@@ -238,35 +243,47 @@ impl From<DeliveryState> for StateRow {
     }
 }
 
-/// A delivery's keys in the indexes.
+/// The keys of the index by time.
 #[derive(Serialize)]
 pub(super) struct IndexKeys {
-    account_shard: String,
-    destination_shard: String,
+    shard: String,
     position: String,
 }
 
 impl IndexKeys {
     pub(super) fn of(delivery: &Delivery) -> Self {
         let Delivery { account_id, id, destination_id, created_at, .. } = delivery;
-        let shard = shard_of(id);
+        let number = last_digit(id.as_str()) % SHARDS;
         Self {
-            account_shard: account_shard(account_id, shard),
-            destination_shard: destination_shard(account_id, destination_id, shard),
+            shard: shard(account_id, destination_id.group(), number),
             position: Position { created_at: *created_at, delivery_id: id.clone() }.sort_key(),
+        }
+    }
+
+    pub(super) fn of_unwanted(event: &LifecycleEvent) -> Self {
+        let (created_at, delivery_id) = (event.accepted_at, DeliveryId::before_all_of(&event.id));
+        let number = last_digit(event.id.as_str()) % SHARDS;
+        Self {
+            shard: shard(&event.account_id, UNWANTED, number),
+            position: Position { created_at, delivery_id }.sort_key(),
         }
     }
 }
 
-pub(super) fn account_shard(account: &AccountId, shard: u8) -> String {
-    partition(account, shard)
+/// The partitions of the index that list the deliveries of an account to a destination, or to all.
+pub(super) fn shards(account: &AccountId, destination: Option<&DestinationId>) -> Vec<String> {
+    let groups = destination.map_or(0..DestinationId::GROUPS, |destination| {
+        let group = destination.group();
+        group..group + 1
+    });
+    groups.flat_map(|group| (0..SHARDS).map(move |number| shard(account, group, number))).collect()
 }
 
-pub(super) fn destination_shard(account: &AccountId, destination: &DestinationId, shard: u8) -> String {
-    partition(account, format_args!("{destination}#{shard}"))
+/// The partitions of the index that list the events that no destination of an account wanted.
+pub(super) fn unwanted_shards(account: &AccountId) -> Vec<String> {
+    (0..SHARDS).map(|number| shard(account, UNWANTED, number)).collect()
 }
 
-/// A delivery's id ends in hexadecimal digits of a digest, so the last digit is evenly distributed.
-fn shard_of(id: &DeliveryId) -> u8 {
-    id.as_str().bytes().last().map_or(0, |digit| char::from(digit).to_digit(16).unwrap_or(0) as u8 % SHARDS)
+fn shard(account: &AccountId, group: u8, number: u8) -> String {
+    partition(account, format_args!("{group}.{number}"))
 }

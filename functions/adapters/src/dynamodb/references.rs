@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::Reference;
+use domain::conversation::record::Conversation;
 use domain::lifecycle::link::{Link, References};
 use domain::lifecycle::provider_callback::{CallProgress, ProviderCallback};
 use domain::shared::clock::Clock;
@@ -15,7 +18,7 @@ use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::item::{Item, from_item, key, n, partition, s, to_item};
+use super::item::{Item, from_item, is_expired, key, n, partition, s, to_item};
 use super::table::{Condition, Table};
 use crate::telemetry::readable;
 
@@ -82,10 +85,28 @@ fn unchanged(found: &Link) -> Condition {
     ])
 }
 
+/// Lets a conversation's links expire with its record; those that have led to another conversation since stay.
+pub(super) async fn expire_links(table: &Table, conversation: &Conversation, expires_at: u64) -> Result<()> {
+    for reference in &conversation.references {
+        let update = table.client.update_item().table_name(&table.name);
+        let update = update
+            .set_key(Some(link_key(&conversation.account_id, reference)))
+            .update_expression("SET expires_at = :expires_at")
+            .condition_expression("conversation_id = :conversation")
+            .expression_attribute_values(":expires_at", n(expires_at))
+            .expression_attribute_values(":conversation", s(conversation.id.as_str()));
+        match update.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => {}
+            Err(error) => return Err(Unavailable::new("let a reference expire", error)),
+        }
+    }
+    Ok(())
+}
+
 impl References for ReferenceTable {
     async fn find(&self, account: &AccountId, reference: &Reference) -> Result<Option<Link>> {
         let item = self.table.get("read a reference", link_key(account, reference)).await?;
-        let Some(item) = item else { return Ok(None) };
+        let Some(item) = item.filter(|item| !is_expired(item, self.clock.now())) else { return Ok(None) };
         let LinkRow { conversation_id, since, earlier } = from_item(item)?;
         Ok(Some(Link { conversation_id, since: Timestamp::from_millis(since), earlier }))
     }
@@ -103,7 +124,8 @@ impl References for ReferenceTable {
             earlier: link.earlier.clone(),
         })?;
         item.extend(link_key(account, reference));
-        let condition = found.map_or(Condition::New, unchanged);
+        let now = self.clock.now().as_secs();
+        let condition = found.map_or(Condition::NewOrExpired { now }, unchanged);
         self.table.put_if("write a reference", item, condition).await
     }
 

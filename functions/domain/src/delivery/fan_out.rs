@@ -116,7 +116,11 @@ where
         for destination in &disabled {
             self.skip(&delivery(event, destination)).await?;
         }
-        if !disabled.is_empty() {
+        let is_unwanted = active.is_empty() && disabled.is_empty() && unreadable.is_none();
+        if is_unwanted {
+            self.stored.list_unwanted(event).await?;
+        }
+        if is_unwanted || !disabled.is_empty() {
             self.forget_if_deleted(event).await?;
         }
         let messages: Vec<_> = active.iter().map(|destination| delivery(event, destination).into()).collect();
@@ -141,7 +145,7 @@ where
         Ok(())
     }
 
-    /// A deletion may have finished before these records were written.
+    /// A deletion may have finished before what this has written.
     async fn forget_if_deleted(&self, event: &LifecycleEvent) -> Result<()> {
         if let StoredEvent::Forgotten { .. } = self.stored.load(&event.account_id, &event.id).await? {
             self.stored.forget_deliveries(&event.account_id, &event.id).await?;

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::delivery_log::search::{Filter, Position};
+use crate::delivery_log::position::Position;
+use crate::delivery_log::search::Filter;
 use crate::shared::ids::{AccountId, DeliveryId};
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;

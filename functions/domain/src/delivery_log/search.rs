@@ -6,6 +6,8 @@ use crate::delivery::history::Record;
 use crate::delivery::outcome::OutcomeClass;
 use crate::delivery::record::DeliveryStatus;
 use crate::delivery::state::Summary;
+use crate::delivery_log::events::EventPage;
+use crate::delivery_log::position::Position;
 use crate::event::kind::EventKind;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
@@ -54,30 +56,6 @@ impl Filter {
     }
 }
 
-/// The place of a delivery in the log's order: by time, then by id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// When the delivery was created.
-    pub created_at: Timestamp,
-    /// The delivery.
-    pub delivery_id: DeliveryId,
-}
-
-impl Position {
-    /// Formats the position as a table's sort key, which has the same order.
-    #[must_use]
-    pub fn sort_key(&self) -> String {
-        format!("{}#{}", sort_prefix(self.created_at), self.delivery_id)
-    }
-}
-
-/// Returns the prefix of the sort keys at a time: milliseconds as 13 digits, which lasts until 2286. Later times share
-/// the last prefix, so that a search may end in any year.
-#[must_use]
-pub fn sort_prefix(at: Timestamp) -> String {
-    format!("{:013}", at.as_millis().min(9_999_999_999_999))
-}
-
 /// One request for a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
@@ -104,6 +82,9 @@ pub trait DeliveryLog: Send + Sync {
     /// Returns a page of deliveries, newest first.
     fn search(&self, account: &AccountId, search: &Search) -> impl Future<Output = Result<Page>> + Send;
 
+    /// Returns a page of events, newest first. Of the filter, the kind of event and the time apply.
+    fn events(&self, account: &AccountId, search: &Search) -> impl Future<Output = Result<EventPage>> + Send;
+
     /// Returns one delivery with its records, in order.
     fn history(
         &self,
@@ -117,33 +98,4 @@ pub trait DeliveryLog: Send + Sync {
         account: &AccountId,
         event: &EventId,
     ) -> impl Future<Output = Result<Option<LifecycleEvent>>> + Send;
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn position(millis: u64) -> Position {
-        Position {
-            created_at: Timestamp::from_millis(millis),
-            delivery_id: DeliveryId::parse("dlv_1").unwrap(),
-        }
-    }
-
-    #[test]
-    fn a_search_that_ends_in_a_far_year_finds_what_is_made_today() {
-        let today = sort_prefix(Timestamp::from_millis(1_788_256_800_000));
-        for far in ["2286-11-20T17:46:40Z", "2500-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"] {
-            assert!(sort_prefix(Timestamp::parse(far).unwrap()) > today, "{far}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn sort_keys_order_as_positions_do(a in 0u64..9_999_999_999_999, b in 0u64..9_999_999_999_999) {
-            prop_assert_eq!(position(a).cmp(&position(b)), position(a).sort_key().cmp(&position(b).sort_key()));
-        }
-    }
 }

@@ -59,6 +59,10 @@ pub trait Events: Send + Sync {
         by: &Token,
         began: Timestamp,
     ) -> impl Future<Output = Result<Created>> + Send;
+
+    /// Lists an event that no destination wanted; does nothing the second time. Other events are listed by their
+    /// deliveries.
+    fn list_unwanted(&self, event: &LifecycleEvent) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// Knows which events exist.
@@ -77,8 +81,8 @@ pub trait EventEraser: Send + Sync {
         at: Timestamp,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Deletes all records of all deliveries of an event that does not exist; does nothing while it exists. True if there
-    /// were any. Completing an attempt does not restore its deleted record.
+    /// Deletes all records of all deliveries of an event that does not exist, and its entry in the list of events; does
+    /// nothing while it exists. True if there were any. Completing an attempt does not restore its deleted record.
     fn forget_deliveries(
         &self,
         account: &AccountId,

@@ -103,10 +103,23 @@ impl AccountId {
 }
 
 impl DestinationId {
-    /// Creates a destination's id from random bytes.
+    /// Groups that the Delivery Logs list apart, so that a destination with few deliveries is found beside one with many.
+    pub const GROUPS: u8 = 8;
+
+    /// Creates a destination's id from random bytes, in the group that has the fewest of the account's `others`.
     #[must_use]
-    pub fn new(randomness: [u8; DESTINATION_BYTES]) -> Self {
+    pub fn new(mut randomness: [u8; DESTINATION_BYTES], others: &[Self]) -> Self {
+        let members = |group: &u8| others.iter().filter(|other| other.group() == *group).count();
+        let group = (0..Self::GROUPS).min_by_key(members).unwrap_or_default();
+        let last = &mut randomness[DESTINATION_BYTES - 1];
+        *last = *last - *last % Self::GROUPS + group;
         Self(format!("dst_{}", hex(&randomness)))
+    }
+
+    /// The destination's group, from 0 to [`Self::GROUPS`] - 1.
+    #[must_use]
+    pub fn group(&self) -> u8 {
+        last_digit(&self.0) % Self::GROUPS
     }
 }
 
@@ -143,8 +156,14 @@ impl DeliveryId {
     }
 
     fn with(event: &EventId, own: &[&str]) -> Self {
+        Self(format!("{}{}", Self::before_all_of(event), hex(&digest(own)[..Self::OWN_DIGITS / 2])))
+    }
+
+    /// The id that sorts just before those of an event's deliveries, and is none of them.
+    #[must_use]
+    pub fn before_all_of(event: &EventId) -> Self {
         let event = event.0.strip_prefix(EventId::PREFIX).unwrap_or(&event.0);
-        Self(format!("{}{event}{}", Self::PREFIX, hex(&digest(own)[..Self::OWN_DIGITS / 2])))
+        Self(format!("{}{event}", Self::PREFIX))
     }
 
     /// Derives the id of a resend of this delivery. The same salt always gives the same id; `None` if this is not one
@@ -172,6 +191,13 @@ pub(crate) fn digest(parts: &[&str]) -> [u8; 32] {
         hash.update(part);
     }
     hash.finalize().into()
+}
+
+/// The last hexadecimal digit of an id. The digits of an id are random or a digest's, so each is equally frequent.
+#[must_use]
+pub fn last_digit(id: &str) -> u8 {
+    let digit = id.chars().last().and_then(|digit| digit.to_digit(16));
+    digit.map_or(0, |digit| digit as u8)
 }
 
 /// Lower-case hexadecimal.
@@ -213,6 +239,22 @@ mod tests {
         assert_eq!(again.event_id(), Some(event));
         assert_eq!(first.resend_id("a"), Some(again.clone()));
         assert!(again != first && first.resend_id("b") != Some(again));
+    }
+
+    #[test]
+    fn destinations_fill_the_groups_evenly() {
+        let mut ids: Vec<DestinationId> = Vec::new();
+        for round in 1..=3 {
+            for number in 0..DestinationId::GROUPS {
+                ids.push(DestinationId::new([number.wrapping_mul(97) + round; 8], &ids));
+            }
+            for group in 0..DestinationId::GROUPS {
+                assert_eq!(ids.iter().filter(|id| id.group() == group).count(), usize::from(round));
+            }
+            let gone = ids.remove(3).group();
+            ids.push(DestinationId::new([7; 8], &ids));
+            assert_eq!(ids.last().unwrap().group(), gone, "the place of a deleted one is free");
+        }
     }
 
     #[test]

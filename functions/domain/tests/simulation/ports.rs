@@ -179,6 +179,12 @@ impl Events for Ports {
         let create = move || at_once(events.create(&event, &by, began));
         self.network.call(Point::Event, create).await
     }
+
+    async fn list_unwanted(&self, event: &LifecycleEvent) -> Result<()> {
+        let (events, event) = (self.world.tenants.events(), event.clone());
+        let list = move || at_once(events.list_unwanted(&event));
+        self.network.call(Point::Event, list).await
+    }
 }
 
 impl EventLookup for Ports {

@@ -93,16 +93,15 @@ fn a_key_of_the_operators_own_takes_the_place_of_ours() {
 }
 
 #[test]
-fn the_log_is_indexed_by_account_and_by_destination_and_expires() {
+fn the_log_is_indexed_by_time_and_expires() {
     let template = Template::read(&Parameters::new()).unwrap();
     let log = template.tables.iter().find(|table| table.id == "DeliveryLogTable").unwrap();
     assert_eq!(log.time_to_live.as_deref(), Some("expires_at"));
-    assert_eq!(log.key_attributes(), ["account_shard", "destination_shard", "pk", "position", "sk"]);
-    for (index, shard) in log.indexes.iter().zip(["account_shard", "destination_shard"]) {
-        assert_eq!(index.key.attributes(), [shard, "position"]);
-        let Projection::Include { attributes } = &index.projection else { panic!("{}", index.name) };
-        assert_eq!(attributes.len(), 14);
-    }
+    assert_eq!(log.key_attributes(), ["pk", "position", "shard", "sk"]);
+    let [index] = &log.indexes[..] else { panic!("{} indexes", log.indexes.len()) };
+    assert_eq!(index.key.attributes(), ["shard", "position"]);
+    let Projection::Include { attributes } = &index.projection else { panic!("{}", index.name) };
+    assert_eq!(attributes.len(), 14);
 }
 
 #[test]

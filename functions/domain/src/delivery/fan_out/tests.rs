@@ -5,6 +5,7 @@ use crate::conversation::record::Conversation;
 use crate::conversation::store::ConversationLookup;
 use crate::destination::record::DestinationStatus;
 use crate::event::kind::EventKind;
+use crate::shared::ids::DestinationId;
 use crate::testing::fakes::{
     CapturedLog, ManualClock, MemoryConversations, MemoryDestinations, MemoryEvents, MemoryLedger,
     MemoryQueue, sample,
@@ -114,6 +115,21 @@ async fn a_destination_that_names_agents_gets_their_events_alone_and_nothing_els
         }
         assert_eq!(scene.run().await, Verdict::Done);
         assert_eq!((scene.deliveries.sent().len(), scene.skipped()), (sent, skipped), "{agent:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_no_destination_wants_is_listed_once_and_any_other_by_its_deliveries() {
+    let (scene, event) = (Scene::set().await, sample::event_message().event_id());
+    assert_eq!(scene.run().await, Verdict::Done);
+    assert!(!scene.destinations.events().is_unwanted(&event));
+    let scene = Scene::set().await;
+    for id in ["dst_on", "dst_off"] {
+        scene.destinations.remove(&DestinationId::parse(id).unwrap());
+    }
+    for _ in 0..2 {
+        assert_eq!(scene.run().await, Verdict::Done);
+        assert!(scene.destinations.events().is_unwanted(&event));
     }
 }
 

@@ -15,9 +15,10 @@ use crate::shared::unavailable::Result;
 struct State {
     events: BTreeMap<EventId, StoredEvent>,
     delivered: HashSet<EventId>,
+    unwanted: HashSet<EventId>,
 }
 
-/// Events, the marks of deleted ones, and which have deliveries.
+/// Events, the marks of deleted ones, which have deliveries, and which no destination wanted.
 #[derive(Clone, Default)]
 pub struct MemoryEvents(Arc<Mutex<State>>);
 
@@ -36,6 +37,12 @@ impl MemoryEvents {
     /// Adds a record of a delivery of this event.
     pub fn record_delivery(&self, event: &EventId) {
         lock(&self.0).delivered.insert(event.clone());
+    }
+
+    /// Whether the event is listed as one that no destination wanted.
+    #[must_use]
+    pub fn is_unwanted(&self, event: &EventId) -> bool {
+        lock(&self.0).unwanted.contains(event)
     }
 
     /// What is stored under the id.
@@ -59,6 +66,11 @@ impl Events for MemoryEvents {
         lock(&self.0).events.insert(event.id.clone(), kept);
         Ok(Created::Yes)
     }
+
+    async fn list_unwanted(&self, event: &LifecycleEvent) -> Result<()> {
+        lock(&self.0).unwanted.insert(event.id.clone());
+        Ok(())
+    }
 }
 
 impl EventLookup for MemoryEvents {
@@ -74,6 +86,11 @@ impl EventEraser for MemoryEvents {
     }
 
     async fn forget_deliveries(&self, account: &AccountId, event: &EventId) -> Result<bool> {
-        Ok(!self.exists(account, event).await? && lock(&self.0).delivered.remove(event))
+        if self.exists(account, event).await? {
+            return Ok(false);
+        }
+        let mut state = lock(&self.0);
+        let unwanted = state.unwanted.remove(event);
+        Ok(state.delivered.remove(event) || unwanted)
     }
 }

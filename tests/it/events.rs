@@ -1,0 +1,117 @@
+//! The list of events: by their deliveries, and those that no destination wanted.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::world::{Customer, World, eventually, text};
+
+impl Customer {
+    /// The pages of a list of events, each of at most `limit`.
+    async fn pages(&self, query: &str, limit: usize) -> Vec<Vec<Value>> {
+        let (mut pages, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("/v1/events?limit={limit}{query}{cursor}")).await;
+            pages.push(page["events"].as_array().unwrap().clone());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return pages,
+            }
+        }
+    }
+
+    /// The conversations of a list of events, newest first.
+    async fn listed(&self, query: &str, limit: usize) -> Vec<String> {
+        let pages = self.pages(query, limit).await;
+        pages.iter().flatten().map(|event| text(&event["conversation_id"])).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_listed_once_each_with_the_deliveries_that_they_left_with() {
+    let (world, hand) = World::by_hand().await;
+    let customer = world.customer("Acme").await;
+    let mut events = Vec::new();
+    for (conversation, destinations) in [("unwanted", 0), ("one", 1), ("three", 2)] {
+        for number in 0..destinations {
+            let url = world.stack.receiver.url(&format!("/{conversation}/{number}"));
+            customer.add_destination(&url, "POST").await;
+        }
+        events.push(customer.hang_up(conversation).await);
+        world.quiet().await;
+        hand.advance(std::time::Duration::from_secs(1));
+    }
+    let all = async || {
+        let listed = customer.listed("", 50).await;
+        (listed.len() == 3).then_some(listed)
+    };
+    assert_eq!(eventually("three events", all).await, ["three", "one", "unwanted"]);
+    for limit in 1..=3 {
+        assert_eq!(customer.listed("", limit).await, ["three", "one", "unwanted"], "pages of {limit}");
+    }
+    let deliveries: Vec<_> = customer.pages("", 3).await[0]
+        .iter()
+        .map(|event| event["deliveries"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(deliveries, [3, 1, 0]);
+
+    // Filters, and what they refuse.
+    assert_eq!(customer.listed("&event=conversation.failed", 50).await, Vec::<String>::new());
+    let second = text(&customer.get(&format!("/v1/events/{}", events[1])).await["created_at"]);
+    assert_eq!(customer.listed(&format!("&from={second}"), 50).await, ["three", "one"]);
+    assert_eq!(
+        customer.listed(&format!("&to={second}&event=conversation.completed"), 50).await,
+        ["unwanted"]
+    );
+    let (status, problem) = customer.call(Method::GET, "/v1/events?status=delivered", None).await;
+    assert_eq!(
+        (status, &problem["errors"][0]["field"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("status"))
+    );
+
+    // A resend is part of the event, and of no list.
+    let delivery = text(&customer.deliveries_of("one").await[0]["id"]);
+    customer.call(Method::POST, &format!("/v1/deliveries/{delivery}/resend"), None).await;
+    world.quiet().await;
+    let event = customer.get(&format!("/v1/events/{}", events[1])).await;
+    assert_eq!(event["deliveries"].as_array().unwrap().len(), 2);
+    let payload: Value = serde_json::from_str(event["payload"].as_str().unwrap()).unwrap();
+    assert_eq!(payload["conversation_id"], "one");
+    assert_eq!(customer.listed("", 50).await, ["three", "one", "unwanted"]);
+
+    // Another account's, and those of deleted conversations, are not there.
+    let other = world.customer("Other").await;
+    assert_eq!(other.listed("", 50).await, Vec::<String>::new());
+    for event in &events {
+        let (status, _) = other.call(Method::GET, &format!("/v1/events/{event}"), None).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    }
+    for conversation in ["unwanted", "three"] {
+        customer.call(Method::DELETE, &format!("/v1/conversations/{conversation}"), None).await;
+    }
+    assert_eq!(customer.listed("", 50).await, ["one"]);
+}
+
+/// A destination with few deliveries beside one with many.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deliveries_of_a_quiet_destination_are_read_without_those_of_busy_ones() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    let mut ids = Vec::new();
+    for number in 0..8 {
+        let url = world.stack.receiver.url(&format!("/{number}"));
+        ids.push(customer.add_destination(&url, "POST").await.0);
+    }
+    let quiet = ids.pop().unwrap();
+    customer.change_destination(&quiet, &json!({"events": ["conversation.failed"]})).await;
+    for number in 0..20 {
+        customer.hang_up(&format!("c-{number}")).await;
+    }
+    world.quiet().await;
+    customer.call(Method::POST, &format!("/v1/destinations/{quiet}/test"), None).await;
+    world.quiet().await;
+    let page = customer.get(&format!("/v1/deliveries?limit=1&destination_id={quiet}")).await;
+    assert_eq!(page["deliveries"].as_array().unwrap().len(), 1);
+    assert_eq!(page["next_cursor"], Value::Null, "no other row was examined: {page}");
+    let page = customer.get(&format!("/v1/deliveries?limit=100&destination_id={}", ids[0])).await;
+    assert_eq!(page["deliveries"].as_array().unwrap().len(), 20);
+}
