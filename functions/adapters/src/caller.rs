@@ -1,6 +1,8 @@
 //! Authenticates a request by its API key in `X-API-Key`, and limits the rate of its account's requests.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod request_limit;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::StatusCode;
@@ -8,11 +10,12 @@ use domain::account::api_key::{ApiKey, PresentedKey, Scope};
 use domain::account::store::{Accounts, KeyUses};
 use domain::shared::clock::Clock;
 use domain::shared::ids::AccountId;
-use domain::shared::rate::{RateCounter, RateKey, RateLimit, Window};
+use domain::shared::rate::{RateCounter, RateLimit};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::Unavailable;
 use futures_util::future::join;
 
+use self::request_limit::RequestLimit;
 use crate::dynamodb::{AccountTable, RateTable};
 use crate::http::problem::Problem;
 use crate::http::request::Request;
@@ -34,19 +37,14 @@ pub struct Caller {
 /// Authenticates, authorizes and rate-limits callers.
 pub struct Callers<A = AccountTable, R = RateTable> {
     accounts: A,
-    rates: R,
-    limit: Option<RateLimit>,
+    limit: RequestLimit<R>,
     clock: Arc<dyn Clock>,
-    /// Accounts over their limit in the current window: the rest of their requests in it are refused without being
-    /// counted.
-    exceeded: Mutex<(Window, Vec<AccountId>)>,
 }
 
 impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
     /// Creates the check from its ports. Without a limit, nothing is counted.
     pub fn new(accounts: A, rates: R, limit: Option<RateLimit>, clock: Arc<dyn Clock>) -> Self {
-        let exceeded = Mutex::new((Window::at(Timestamp::default()), Vec::new()));
-        Self { accounts, rates, limit, clock, exceeded }
+        Self { accounts, limit: RequestLimit::new(rates, limit), clock }
     }
 
     /// Looks up the caller's key, counts the request, and records the day on which the key was last used, whatever its
@@ -54,7 +52,8 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
     pub async fn admit(&self, request: &Request, scope: Scope) -> Result<Caller, Problem> {
         let key = self.valid_key(request).await?;
         let now = self.clock.now();
-        let (within_limit, ()) = join(self.count(&key.account_id, now), self.record_use(&key, now)).await;
+        let (within_limit, ()) =
+            join(self.limit.count(&key.account_id, now), self.record_use(&key, now)).await;
         within_limit?;
         authorize(key, scope)
     }
@@ -72,36 +71,6 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
         };
         let stored = self.accounts.key(presented.id()).await?;
         Ok(stored.filter(|stored| presented.matches(stored)))
-    }
-
-    /// Fails open: while the counter is unavailable, no request is refused.
-    async fn count(&self, account: &AccountId, now: Timestamp) -> Result<(), Problem> {
-        let Some(limit) = self.limit else { return Ok(()) };
-        let window = Window::at(now);
-        if !self.has_exceeded(account, window) {
-            let counting = self.rates.add(RateKey::Requests(account), window, 1);
-            match best_effort("count a request", counting).await {
-                Some(place) if limit.is_exceeded_by(place) => self.remember_exceeded(account, window),
-                Some(_) | None => return Ok(()),
-            }
-        }
-        tracing::warn!(account_id = %account, "request.limited");
-        let detail =
-            format!("An account may send {limit} requests in ten seconds, and this one has sent more.");
-        Err(Problem::rate_limited(detail, window.end().since(now)))
-    }
-
-    fn has_exceeded(&self, account: &AccountId, window: Window) -> bool {
-        let exceeded = self.exceeded.lock().unwrap_or_else(PoisonError::into_inner);
-        exceeded.0 == window && exceeded.1.contains(account)
-    }
-
-    fn remember_exceeded(&self, account: &AccountId, window: Window) {
-        let mut exceeded = self.exceeded.lock().unwrap_or_else(PoisonError::into_inner);
-        if exceeded.0 != window {
-            *exceeded = (window, Vec::new());
-        }
-        exceeded.1.push(account.clone());
     }
 
     /// Records that the key was used today. If that fails, the next request of the day tries again.

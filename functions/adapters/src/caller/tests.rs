@@ -35,9 +35,17 @@ struct Gate {
 
 impl Gate {
     fn new(recording: Recording, limit: u64) -> Self {
+        Self::with(recording, limit, MemoryRates::default(), ManualClock::new(DAY_MILLIS))
+    }
+
+    /// Another process, with the same counters and clock.
+    fn beside(other: &Self, limit: u64) -> Self {
+        Self::with(Recording::Works, limit, other.rates.clone(), other.clock.clone())
+    }
+
+    fn with(recording: Recording, limit: u64, rates: MemoryRates, clock: ManualClock) -> Self {
         let key = PresentedKey::new([7; 32]);
         let key = OneKey { key, last_used: AtomicU64::new(0), recording, recorded: AtomicUsize::new(0) };
-        let (rates, clock) = (MemoryRates::default(), ManualClock::new(DAY_MILLIS));
         let limit = RateLimit::new(limit);
         let callers = Callers::new(key, rates.clone(), limit, Arc::new(clock.clone()));
         Self { callers, rates, clock }
@@ -145,6 +153,37 @@ async fn a_request_too_many_is_told_when_to_come_again() {
     assert_eq!(gate.rates.counted(), 3, "requests over the limit are not counted");
     gate.clock.advance(Duration::from_millis(3_500));
     assert_eq!(gate.request(Scope::Ingest).await, None, "a new window");
+}
+
+#[tokio::test]
+async fn a_process_that_serves_many_requests_counts_many_at_a_time() {
+    let gate = Gate::new(Recording::Works, 1_000);
+    let writes = async || {
+        let before = gate.rates.writes();
+        for _ in 0..100 {
+            assert_eq!(gate.request(Scope::Ingest).await, None);
+        }
+        gate.rates.writes() - before
+    };
+    assert_eq!(writes().await, 13, "1, 2, 4, 8, then ten at a time");
+    gate.clock.advance(Duration::from_secs(10));
+    assert_eq!(writes().await, 10);
+    gate.clock.advance(Duration::from_secs(20));
+    assert_eq!(gate.request(Scope::Ingest).await, None);
+    assert_eq!(gate.rates.counted(), 105 + 100 + 1, "what is counted and not served is little");
+}
+
+#[tokio::test]
+async fn all_processes_together_pass_the_limit_by_at_most_a_block_each() {
+    let (limit, processes) = (1_000, 7);
+    let first = Gate::new(Recording::Works, limit);
+    let gates: Vec<_> = (0..processes).map(|_| Gate::beside(&first, limit)).collect();
+    let mut passed = 0;
+    for turn in 0..2 * limit {
+        let gate = &gates[(turn % processes) as usize];
+        passed += u64::from(gate.request(Scope::Ingest).await.is_none());
+    }
+    assert!((limit - 10 * processes..=limit + 10 * processes).contains(&passed), "{passed}");
 }
 
 #[tokio::test]

@@ -45,6 +45,12 @@ impl RateLimit {
         }
     }
 
+    /// The number of uses.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+
     /// Whether a window's `count`th use (from 1) exceeds the limit.
     #[must_use]
     pub fn is_exceeded_by(self, count: u64) -> bool {
@@ -78,6 +84,12 @@ impl Window {
     #[must_use]
     pub const fn end(self) -> Timestamp {
         Timestamp::from_millis((self.0 + 1) * WINDOW_MILLIS)
+    }
+
+    /// Whether `next` is the next one.
+    #[must_use]
+    pub fn is_just_before(self, next: Self) -> bool {
+        self.0 + 1 == next.0
     }
 
     /// Its number, counted from the epoch.

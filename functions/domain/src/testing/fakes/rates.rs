@@ -10,6 +10,7 @@ use crate::shared::unavailable::{Result, Unavailable};
 #[derive(Default)]
 struct State {
     counts: HashMap<(String, Window), u64>,
+    writes: u64,
     fails: bool,
     /// Writes that the counters still take; `None` for any number.
     capacity: Option<u64>,
@@ -24,6 +25,12 @@ impl MemoryRates {
     #[must_use]
     pub fn counted(&self) -> u64 {
         lock(&self.0).counts.values().sum()
+    }
+
+    /// Returns the number of writes.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        lock(&self.0).writes
     }
 
     /// Throttles every write after the next few.
@@ -46,6 +53,8 @@ impl RateCounter for MemoryRates {
         state.capacity = state.capacity.map(|left| left - 1);
         let count = state.counts.entry((format!("{key:?}"), window)).or_default();
         *count += uses;
-        Ok(*count)
+        let count = *count;
+        state.writes += 1;
+        Ok(count)
     }
 }
