@@ -61,6 +61,20 @@ impl Twilio {
         send(self.callback(status)).await
     }
 
+    /// A recording's status callback of [`CALL`].
+    pub(crate) async fn recording(&self, status: &str, url: &str) -> (StatusCode, Value) {
+        let form = self.form(&[
+            ("AccountSid", "AC00000000000000000000000000000001"),
+            ("CallSid", CALL),
+            ("RecordingSid", "RE00000000000000000000000000000001"),
+            ("RecordingStatus", status),
+            ("RecordingUrl", url),
+            ("RecordingDuration", "6"),
+            ("RecordingSource", "OutboundAPI"),
+        ]);
+        send(form).await
+    }
+
     pub(crate) fn form(&self, pairs: &[(&str, &str)]) -> RequestBuilder {
         let signature = sign_for_twilio(&self.token, &self.url, pairs);
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
@@ -108,12 +122,26 @@ impl Daily {
         Self { secret, url, http: world.http.clone(), now: world.now_ms() / 1000 }
     }
 
+    /// Daily, with its clock moved on.
+    pub(crate) fn later(&self, seconds: u64) -> Self {
+        Self { now: self.now + seconds, ..self.clone() }
+    }
+
     /// A webhook about [`ROOM`] with `more` fields in its payload.
     pub(crate) fn webhook(&self, kind: &str, more: &Value) -> RequestBuilder {
         let mut payload = json!({"room": ROOM});
         payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let body =
             json!({"version": "1.0.0", "type": kind, "id": "i-1", "payload": payload, "event_ts": self.now});
+        self.body(body.to_string())
+    }
+
+    /// The webhook that a recording of [`ROOM`] is ready, which began `seconds` after [`Daily::now`].
+    pub(crate) fn recording(&self, id: &str, seconds: u64) -> RequestBuilder {
+        let payload = json!({"type": "cloud", "recording_id": id, "room_name": ROOM, "start_ts": self.now + seconds,
+            "status": "finished", "max_participants": 2, "duration": 9, "s3_key": format!("acme/{ROOM}/{id}")});
+        let body = json!({"version": "1.1.0", "type": "recording.ready-to-download", "id": format!("rec-{id}"),
+            "payload": payload, "event_ts": self.now + 3600});
         self.body(body.to_string())
     }
 

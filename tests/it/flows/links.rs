@@ -51,15 +51,10 @@ async fn callbacks_of_an_unknown_call_wait_ten_minutes_for_their_conversation() 
 
     // Another room's webhook is discarded after waiting for ten minutes.
     let elsewhere = json!({"room": "elsewhere"});
-    assert_eq!(send(daily_at(&daily, 9 * 60).webhook("meeting.ended", &elsewhere)).await, parked);
+    assert_eq!(send(daily.later(9 * 60).webhook("meeting.ended", &elsewhere)).await, parked);
     hand.advance(Duration::from_secs(10 * 60 + 1));
     let record = customer.put_conversation("c-3", &json!({"daily_room": "elsewhere"})).await;
     assert_eq!(record["conversation_status"], json!(null));
-}
-
-/// Daily, with its clock moved on.
-fn daily_at(daily: &Daily, later: u64) -> Daily {
-    Daily { now: daily.now + later, ..daily.clone() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,19 +68,19 @@ async fn word_of_a_rooms_last_meeting_does_not_end_the_next_one() {
     hand.advance(Duration::from_secs(15));
     // The first meeting ended after the room had been linked to the second conversation.
     let end = json!({"start_ts": daily.now, "end_ts": daily.now + 65});
-    assert_eq!(send(daily_at(&daily, 75).webhook("meeting.ended", &end)).await.0, StatusCode::OK);
+    assert_eq!(send(daily.later(75).webhook("meeting.ended", &end)).await.0, StatusCode::OK);
     let status = async |id: &str| {
         customer.get(&format!("/v1/public/conversations/{id}")).await["conversation_status"].clone()
     };
     assert_eq!((status("c-1").await, status("c-2").await), (json!("DISCONNECTED"), json!(null)));
     let end = json!({"start_ts": daily.now + 66, "end_ts": daily.now + 70});
-    assert_eq!(send(daily_at(&daily, 75).webhook("meeting.ended", &end)).await.0, StatusCode::OK);
+    assert_eq!(send(daily.later(75).webhook("meeting.ended", &end)).await.0, StatusCode::OK);
     assert_eq!(status("c-2").await, json!("DISCONNECTED"));
 
     // A later meeting belongs to a conversation that is not known yet, so its webhook is parked.
     hand.advance(Duration::from_secs(60));
     let end = json!({"start_ts": daily.now + 80, "end_ts": daily.now + 130});
-    let (_, answer) = send(daily_at(&daily, 135).webhook("meeting.ended", &end)).await;
+    let (_, answer) = send(daily.later(135).webhook("meeting.ended", &end)).await;
     assert_eq!(answer, json!({"result": "parked"}));
     let third = customer.put_conversation("c-3", &json!({"daily_room": ROOM})).await;
     assert_eq!(third["conversation_duration"], 50, "{third}");

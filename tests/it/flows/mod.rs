@@ -1,10 +1,12 @@
 //! Every flow that reports a conversation's end, over HTTP to the running stack.
 
 mod bus;
+mod dial_out;
 mod links;
 mod overdue;
 mod platform;
 mod races;
+mod recordings;
 mod retention;
 mod settling;
 mod signatures;

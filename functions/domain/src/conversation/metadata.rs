@@ -55,6 +55,12 @@ impl Metadata {
         }
     }
 
+    /// One key with a text.
+    #[must_use]
+    pub fn of(key: &str, text: &str) -> Self {
+        Self(IndexMap::from([(key.to_owned(), text.into())]))
+    }
+
     /// Merges `newer` key by key: a value replaces, `null` removes.
     pub(crate) fn merge(&mut self, newer: Self) {
         for (key, value) in newer.0 {

@@ -114,6 +114,12 @@ impl From<String> for Text {
     }
 }
 
+impl From<&str> for Verbatim {
+    fn from(text: &str) -> Self {
+        Self(raw(&text))
+    }
+}
+
 impl From<u64> for Seconds {
     fn from(seconds: u64) -> Self {
         Self(raw(&seconds))

@@ -246,12 +246,14 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
             CallProgress::Answered => {
                 self.apply_progress(account, id, callback, Some(ConversationStatus::InProgress)).await
             }
-            CallProgress::LegFailed => self.apply_progress(account, id, callback, None).await,
+            CallProgress::LegFailed | CallProgress::Recorded => {
+                self.apply_progress(account, id, callback, None).await
+            }
         }
     }
 
-    /// Applies progress: fills what the record lacks and moves its status forward. Sends nothing, and changes nothing
-    /// after the end.
+    /// Applies progress: fills what the record lacks and moves its status forward. Sends nothing, and after the end only
+    /// a recording changes the record.
     async fn apply_progress(
         &self,
         account: &AccountId,
@@ -266,7 +268,7 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
                 Stored::Absent => Conversation::new(account.clone(), id.clone(), now),
                 Stored::Forgotten { .. } => return Ok(Some(())),
             };
-            if conversation.ended.is_some() {
+            if conversation.ended.is_some() && callback.progress != CallProgress::Recorded {
                 return Ok(Some(()));
             }
             let before = conversation.clone();
@@ -274,6 +276,10 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
                 conversation.failed_leg.get_or_insert(callback.known.clone());
             } else if !is_other_direction(&callback.known, &conversation.fields) {
                 conversation.fields.fill(callback.known.clone());
+            }
+            if let Err(error) = conversation.fields.conversation_metadata.check_size() {
+                tracing::warn!(account_id = %account, conversation_id = %id, %error, "callback.metadata_dropped");
+                conversation.fields.conversation_metadata = before.fields.conversation_metadata.clone();
             }
             conversation.add_reference(&callback.reference);
             if callback.progress == CallProgress::Answered {

@@ -37,6 +37,8 @@ pub enum CallProgress {
     LegFailed,
     /// It ended.
     Ended(Ending),
+    /// A recording of it is ready, which is often after the end.
+    Recorded,
 }
 
 /// How a conversation ended, as far as a callback can tell.

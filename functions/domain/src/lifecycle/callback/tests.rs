@@ -6,7 +6,8 @@ use crate::event::message::EventMessage;
 use crate::lifecycle::provider_callback::Ending;
 use crate::shared::timestamp::Timestamp;
 use crate::testing::fakes::{
-    ManualClock, MemoryConversations, MemoryEvents, MemoryQueue, MemoryReferences, SeededRandomness, sample,
+    CapturedLog, ManualClock, MemoryConversations, MemoryEvents, MemoryQueue, MemoryReferences,
+    SeededRandomness, sample,
 };
 
 struct World {
@@ -266,6 +267,34 @@ async fn row_52_an_end_in_the_future_has_happened_now() {
     world.name("c-2").await;
     receive(&world, &ended(1101, 1150)).await;
     assert_eq!(world.end_of("c-2").await, Some(EventKind::Disconnected));
+}
+
+const RECORDING: &str = r#"{"conversation_metadata":{"daily_recording_id":"r-1"}}"#;
+
+#[tokio::test]
+async fn a_recording_is_kept_after_the_end_and_sends_nothing() {
+    let world = World::new();
+    world.name("c-1").await;
+    receive(&world, &ended(999, 1000)).await;
+    receive(&world, &leg(CallProgress::Recorded, 999, RECORDING)).await;
+    let record = world.record("c-1").await.unwrap();
+    assert!(record.fields.to_json().contains(r#""daily_recording_id":"r-1""#));
+    assert_eq!(world.events.sent().len(), 1);
+    receive(&world, &leg(CallProgress::Recorded, 999, RECORDING)).await;
+    assert_eq!(world.record("c-1").await.unwrap().version, record.version, "a repeat changes nothing");
+}
+
+#[tokio::test]
+async fn metadata_that_has_no_room_for_a_recording_stays_as_it_is() {
+    let (world, log) = (World::new(), CapturedLog::start());
+    world.name("c-1").await;
+    let full = format!(r#"{{"conversation_metadata":{{"k":"{}"}}}}"#, "x".repeat((16 << 10) - 20));
+    receive(&world, &leg(CallProgress::Answered, 1001, &full)).await;
+    let before = world.record("c-1").await.unwrap();
+    let recorded = leg(CallProgress::Recorded, 1002, RECORDING);
+    assert_eq!(receive(&world, &recorded).await, CallbackResult::Applied);
+    assert_eq!(world.record("c-1").await.unwrap().version, before.version);
+    assert_eq!(log.of("callback.metadata_dropped").len(), 1);
 }
 
 const OUT: &str = r#"{"calling_type":"OUTBOUND","to_mobile_number":"+1"}"#;

@@ -1,6 +1,7 @@
 //! Parses Daily's webhooks.
 
 use domain::conversation::fields::ConversationFields;
+use domain::conversation::metadata::Metadata;
 use domain::conversation::provider::{Provider, Reference};
 use domain::conversation::value::{Seconds, Text};
 use domain::lifecycle::provider_callback::{CallProgress, Ending, ProviderCallback};
@@ -28,7 +29,10 @@ pub(in crate::flows) fn read(body: &[u8], now: Timestamp) -> Result<Option<Provi
     if kind.starts_with("participant.") && payload.scalar("owner").as_deref() == Some("true") {
         return Ok(None);
     }
-    let room = payload.string("room", "payload.room")?;
+    let is_recording = progress == CallProgress::Recorded;
+    let (name, field) =
+        if is_recording { ("room_name", "payload.room_name") } else { ("room", "payload.room") };
+    let room = payload.string(name, field)?;
     let told = |name: &&str| moment(&payload.scalar(name)?);
     let began = ["start_ts", "joined_at", "timestamp"].iter().find_map(told);
     let reported = ["end_ts", "joined_at", "timestamp"].iter().find_map(told);
@@ -36,12 +40,12 @@ pub(in crate::flows) fn read(body: &[u8], now: Timestamp) -> Result<Option<Provi
     // Daily's documented deduplication key: duplicates happen, and share it.
     let id = envelope.scalar("id").unwrap_or_else(|| hex(&Sha256::digest(body)[..8]));
     Ok(Some(ProviderCallback {
-        reference: Reference::parse(Provider::Daily, room, "payload.room")?,
+        reference: Reference::parse(Provider::Daily, room, field)?,
         id: format!("{kind}/{id}"),
         at: reported.or_else(sent).unwrap_or(now).max(began.unwrap_or_default()),
         began,
         progress,
-        known: known(&kind, &payload),
+        known: known(&kind, &payload)?,
     }))
 }
 
@@ -54,11 +58,12 @@ fn progress(kind: &str) -> Option<CallProgress> {
         }
         "dialout.error" | "dialin.error" => Some(CallProgress::LegFailed),
         "meeting.ended" => Some(CallProgress::Ended(Ending::ByAnswer)),
+        "recording.ready-to-download" => Some(CallProgress::Recorded),
         _ => None,
     }
 }
 
-fn known(kind: &str, payload: &ProviderJson) -> ConversationFields {
+fn known(kind: &str, payload: &ProviderJson) -> Result<ConversationFields, Invalid> {
     let number = |name| payload.scalar(name).filter(|text| text.starts_with('+')).map(Text::from);
     let telephony = |calling_type: &str| ConversationFields {
         conversation_type: Some("TELEPHONY".into()),
@@ -68,7 +73,7 @@ fn known(kind: &str, payload: &ProviderJson) -> ConversationFields {
         from_mobile_number: number("origin").or_else(|| number("sip_from")),
         ..ConversationFields::default()
     };
-    match kind.split_once('.') {
+    Ok(match kind.split_once('.') {
         Some(("dialout", _)) => telephony("OUTBOUND"),
         Some(("dialin", _)) => telephony("INBOUND"),
         Some(("meeting", _)) => ConversationFields {
@@ -76,8 +81,16 @@ fn known(kind: &str, payload: &ProviderJson) -> ConversationFields {
             conversation_duration: duration(payload).map(Seconds::from),
             ..ConversationFields::default()
         },
+        // Its URL takes the platform's key for Daily.
+        Some(("recording", _)) => ConversationFields {
+            conversation_metadata: Metadata::of(
+                "daily_recording_id",
+                &payload.string("recording_id", "payload.recording_id")?,
+            ),
+            ..ConversationFields::default()
+        },
         _ => ConversationFields::default(),
-    }
+    })
 }
 
 /// Duration of a meeting, which Daily reports as start and end.
@@ -116,8 +129,10 @@ mod tests {
             ("dialin.error", false, Some(CallProgress::LegFailed)),
             ("meeting.started", false, None),
             ("recording.started", false, None),
+            ("recording.ready-to-download", false, Some(CallProgress::Recorded)),
         ] {
-            let callback = webhook(kind, &json!({"room": "r1", "owner": owner})).unwrap();
+            let payload = json!({"room": "r1", "owner": owner, "room_name": "r1", "recording_id": "r-1"});
+            let callback = webhook(kind, &payload).unwrap();
             assert_eq!(callback.map(|callback| callback.progress), expected, "{kind}");
         }
     }
@@ -134,6 +149,24 @@ mod tests {
         assert_eq!(known.to_mobile_number.unwrap().text(), "+12098888888");
         assert!(known.from_mobile_number.is_none(), "a room's address is not a phone number");
         assert_eq!(known.calling_type.unwrap().text(), "OUTBOUND");
+    }
+
+    #[test]
+    fn a_recording_tells_its_id_and_when_it_began() {
+        let payload = json!({"room_name": "r1", "recording_id": "r-1", "start_ts": 1_756_720_000, "duration": 9,
+            "status": "finished", "s3_key": "d/r1/1"});
+        let callback = webhook("recording.ready-to-download", &payload).unwrap().unwrap();
+        assert_eq!(
+            (callback.reference.id(), callback.began),
+            ("r1", Some(Timestamp::from_millis(1_756_720_000_000)))
+        );
+        assert_eq!(callback.known.to_json(), r#"{"conversation_metadata":{"daily_recording_id":"r-1"}}"#);
+        for field in ["room_name", "recording_id"] {
+            let mut payload = payload.clone();
+            payload.as_object_mut().unwrap().remove(field);
+            let invalid = webhook("recording.ready-to-download", &payload).err().unwrap();
+            assert_eq!(invalid.field, format!("payload.{field}"));
+        }
     }
 
     /// Without an id, a webhook is a repeat of another if it is the same.

@@ -1,4 +1,4 @@
-//! Parses Twilio's status callbacks.
+//! Parses Twilio's status callbacks of calls and recordings.
 
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::provider::{Provider, Reference};
@@ -36,11 +36,21 @@ impl Parameters {
 }
 
 /// The parameters that are read.
-const READ: [&str; 8] =
-    ["CallSid", "ParentCallSid", "CallStatus", "CallDuration", "Direction", "RecordingUrl", "To", "From"];
+const READ: [&str; 10] = [
+    "CallSid",
+    "ParentCallSid",
+    "CallStatus",
+    "CallDuration",
+    "Direction",
+    "RecordingStatus",
+    "RecordingSid",
+    "RecordingUrl",
+    "To",
+    "From",
+];
 
-/// Parses a callback. `None` for an unknown status, which Twilio may add one day, and for news of a leg: up to ten of
-/// them ring at once, and the call goes on when they end.
+/// Parses a callback. `None` for an unknown status, which Twilio may add one day, for a recording that is not ready, and
+/// for news of a leg: up to ten of them ring at once, and the call goes on when they end.
 pub(in crate::flows) fn read(
     parameters: &Parameters,
     now: Timestamp,
@@ -51,11 +61,27 @@ pub(in crate::flows) fn read(
     }
     let required = |name| parameters.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
     let reference = Reference::parse(Provider::Twilio, required("CallSid")?, "CallSid")?;
+    if let (Some(status), None) = (parameters.get("RecordingStatus"), parameters.get("CallStatus")) {
+        if status != "completed" {
+            return Ok(None);
+        }
+        let (sid, url) = (required("RecordingSid")?, required("RecordingUrl")?);
+        return Ok(Some(recorded(reference, sid, url, now)));
+    }
     let status = required("CallStatus")?;
     let is_leg = parameters.get("ParentCallSid").is_some();
     let Some(progress) = progress(status).filter(|_| !is_leg) else { return Ok(None) };
     let known = known(parameters, progress);
     Ok(Some(ProviderCallback { reference, id: status.to_owned(), at: now, began: None, progress, known }))
+}
+
+/// Word of a recording that is ready.
+/// <https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback>
+fn recorded(reference: Reference, sid: &str, url: &str, now: Timestamp) -> ProviderCallback {
+    let known =
+        ConversationFields { conversation_recording_url: Some(url.into()), ..ConversationFields::default() };
+    let id = format!("recording/{sid}");
+    ProviderCallback { reference, id, at: now, began: None, progress: CallProgress::Recorded, known }
 }
 
 fn progress(status: &str) -> Option<CallProgress> {
@@ -134,6 +160,21 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_counts_once_it_is_ready() {
+        let form =
+            "CallSid=CA1&RecordingSid=RE1&RecordingUrl=https%3A%2F%2Fapi.twilio.com%2Fr&RecordingStatus=";
+        for status in ["in-progress", "absent", "failed", "deleted"] {
+            assert!(callback(&format!("{form}{status}")).unwrap().is_none(), "{status}");
+        }
+        let ready = callback(&format!("{form}completed")).unwrap().unwrap();
+        assert_eq!((ready.progress, ready.id.as_str()), (CallProgress::Recorded, "recording/RE1"));
+        assert_eq!(ready.known.to_json(), r#"{"conversation_recording_url":"https://api.twilio.com/r"}"#);
+        // A callback of the call is one, whatever else it tells.
+        let call = callback(&format!("{form}completed&CallStatus=in-progress")).unwrap().unwrap();
+        assert_eq!(call.progress, CallProgress::Answered);
+    }
+
+    #[test]
     fn json_says_the_same_as_a_form() {
         let json = br#"{"CallSid":"CA1","CallStatus":"completed","CallDuration":142,"Direction":null}"#;
         let callback = read(&Parameters::of_json(json).unwrap(), Timestamp::from_millis(7)).unwrap().unwrap();
@@ -145,6 +186,9 @@ mod tests {
     fn what_is_missing_is_named() {
         assert_eq!(callback("CallStatus=busy").err().unwrap().field, "CallSid");
         assert_eq!(callback("CallSid=CA1").err().unwrap().field, "CallStatus");
+        let recording = "CallSid=CA1&RecordingStatus=completed";
+        assert_eq!(callback(recording).err().unwrap().field, "RecordingSid");
+        assert_eq!(callback(&format!("{recording}&RecordingSid=RE1")).err().unwrap().field, "RecordingUrl");
         assert_eq!(callback("CallSid=a%23b&CallStatus=busy").err().unwrap().field, "CallSid");
         assert_eq!(
             callback("CallStatus=failed&CallSid=CA1&CallStatus=ringing").err().unwrap().field,
