@@ -70,10 +70,13 @@ async fn events_are_listed_once_each_with_the_deliveries_that_they_left_with() {
 
     // A resend is part of the event, and of no list.
     let delivery = text(&customer.deliveries_of("one").await[0]["id"]);
-    customer.call(Method::POST, &format!("/v1/deliveries/{delivery}/resend"), None).await;
+    let resend = format!("/v1/deliveries/{delivery}/resend");
+    for payload in ["original", "latest"] {
+        customer.call(Method::POST, &resend, Some(&json!({"payload": payload}))).await;
+    }
     world.quiet().await;
     let event = customer.get(&format!("/v1/events/{}", events[1])).await;
-    assert_eq!(event["deliveries"].as_array().unwrap().len(), 2);
+    assert_eq!(event["deliveries"].as_array().unwrap().len(), 3);
     let payload: Value = serde_json::from_str(event["payload"].as_str().unwrap()).unwrap();
     assert_eq!(payload["conversation_id"], "one");
     assert_eq!(customer.listed("", 50).await, ["three", "one", "unwanted"]);

@@ -34,7 +34,7 @@ async fn delete(customer: &Customer, conversation: &str) -> (StatusCode, Value) 
 }
 
 /// An account's rows in the tables of conversations and deliveries, without the marks of what was deleted.
-async fn kept_of(world: &World, account: &str) -> Vec<String> {
+pub(crate) async fn kept_of(world: &World, account: &str) -> Vec<String> {
     let mut kept = Vec::new();
     for table in ["ConversationsTable", "DeliveryLogTable"] {
         let name = &world.stack.resources.tables[table];

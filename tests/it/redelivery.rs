@@ -1,5 +1,7 @@
 //! Resends, test events, recovery, rotated secrets, masked headers and stats.
 
+mod latest;
+
 use std::time::Duration;
 
 use local::clock::ClockControl;

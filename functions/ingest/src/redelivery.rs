@@ -20,7 +20,7 @@ use serde::Serialize;
 
 /// Dependencies of the three routes.
 pub(crate) struct Redelivery<'a> {
-    pub(crate) resend: &'a Resend<DeliveryLogTable, DestinationTable, Queue>,
+    pub(crate) resend: &'a Resend<DeliveryLogTable, DestinationTable, ConversationTable, EventTable, Queue>,
     pub(crate) send_test: &'a SendTest<ConversationTable, EventTable, Queue>,
     pub(crate) randomness: &'a dyn Randomness,
 }
@@ -47,8 +47,10 @@ impl Redelivery<'_> {
     pub(crate) async fn resend(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let none = || Problem::not_found("delivery");
         let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
-        request.json_or_empty()?.allow_only(&[])?;
-        match self.resend.one(&caller.account_id, &id, self.randomness.bytes()).await? {
+        let fields: JsonObject = request.json_or_empty()?;
+        fields.allow_only(&["payload"])?;
+        let payload = fields.optional("payload", "must be original or latest")?.unwrap_or_default();
+        match self.resend.one(&caller.account_id, &id, payload, self.randomness.bytes()).await? {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),
             Resent::UnderWay => {
@@ -58,6 +60,11 @@ impl Redelivery<'_> {
             Resent::NoEvent => {
                 let detail = "The event of this delivery is no longer stored, so it cannot be sent again.";
                 Err(Problem::new(StatusCode::CONFLICT, "event_expired", detail))
+            }
+            Resent::NoRecord => {
+                let detail =
+                    "The record of this conversation is no longer stored, so there is no latest payload.";
+                Err(Problem::new(StatusCode::CONFLICT, "no_record", detail))
             }
             Resent::Refused(NoDestination::Missing) => {
                 let detail = "The destination of this delivery was deleted.";

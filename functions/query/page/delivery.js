@@ -43,7 +43,7 @@ export async function showDelivery(root, { id, query, signal }) {
   };
   show();
   fill(root, el("p", { class: "back" }, el("a", { href: lastLog() }, "Delivery Logs")),
-    el("div", { class: "title-row" }, el("h1", {}, delivery.event), badgePlace, resend.button),
+    el("div", { class: "title-row" }, el("h1", {}, delivery.event), badgePlace, resend.element),
     awaited && el("p", { class: "notice good" }, "Sent again. This is the new delivery."),
     resend.note, stale.element, facts,
     el("section", { "aria-labelledby": "attempts-title" }, el("h2", { id: "attempts-title" }, "Attempts"), attempts.element),
@@ -119,11 +119,13 @@ function attemptList() {
 
 function resendPart(id) {
   const fault = faultLine();
+  const payload = el("select", { "aria-label": "Payload to resend", "data-testid": "resend-payload" },
+    el("option", { value: "original" }, "As it was"), el("option", { value: "latest" }, "Latest record"));
   const resend = button("Resend", async () => {
     fault.hide();
     resend.disabled = true;
     try {
-      const { delivery_id: newId } = await call("POST", `${deliveryPath(id)}/resend`);
+      const { delivery_id: newId } = await call("POST", `${deliveryPath(id)}/resend`, { body: { payload: payload.value } });
       location.hash = `${toDelivery(newId)}?sent=1`;
     } catch (error) {
       fault.show(error);
@@ -132,9 +134,10 @@ function resendPart(id) {
   }, { class: "primary", "data-testid": "resend" });
   const show = (delivery) => {
     resend.disabled = isOpen(delivery);
+    payload.hidden = delivery.trigger === "test";
     resend.title = resend.disabled ? "Can be sent again once it has ended." : "Sends the same event in a new delivery.";
   };
-  return { button: resend, note: fault.element, show };
+  return { element: el("div", { class: "actions" }, payload, resend), note: fault.element, show };
 }
 
 /** The payload and the curl command; they appear with the first attempt and do not change afterwards. */

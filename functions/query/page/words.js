@@ -33,7 +33,7 @@ const OUTCOMES = {
   unknown: "Unknown",
 };
 
-const TRIGGERS = { lifecycle: "Conversation ended", resend: "Resent", test: "Test event" };
+const TRIGGERS = { lifecycle: "Conversation ended", resend: "Resent", resend_latest: "Resent with the latest payload", test: "Test event" };
 
 /** Whether more attempts may follow, so that the delivery is worth polling. */
 export const isOpen = (delivery) => delivery.status === "pending" || delivery.status === "retrying";

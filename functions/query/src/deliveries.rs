@@ -48,10 +48,7 @@ pub(crate) async fn show(
     let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
     let (summary, records) = log.history(&caller.account_id, &id).await?.ok_or_else(none)?;
     let destination = destinations.get(&caller.account_id, &summary.delivery.destination_id).await?;
-    let event = match id.event_id() {
-        Some(event) => log.event(&caller.account_id, &event).await?,
-        None => None,
-    };
+    let event = log.carried(&summary.delivery).await?;
     Ok(fitting(|whole| {
         let event = event.as_ref().filter(|_| whole);
         view::Detail::new(&summary, &records, event, destination.as_ref(), caller.manages)

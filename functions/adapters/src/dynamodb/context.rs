@@ -8,13 +8,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use domain::delivery::context::{Context, Contexts};
 use domain::delivery::deliver::TIME_TO_CLAIM;
 use domain::delivery::message::DeliveryMessage;
+use domain::delivery::record::Trigger;
 use domain::event::store::StoredEvent;
 use domain::shared::clock::Clock;
 use domain::shared::unavailable::{Result, Unavailable};
 
 use super::batch;
 use super::destinations::{destination_key, parse_destination};
-use super::events::{event_key, parse_event};
+use super::events::{carried_key, event_key, parse_event};
 use super::item::Item;
 
 /// The destinations and delivery-log tables, read together.
@@ -37,7 +38,12 @@ impl ContextTables {
     async fn read(&self, deliveries: &[&DeliveryMessage]) -> Result<HashMap<Key, Option<Item>>> {
         let wanted = HashMap::from([
             (self.destinations.clone(), keys(deliveries.iter().map(|message| destination_of(message)))?),
-            (self.delivery_log.clone(), keys(deliveries.iter().filter_map(|message| event_of(message)))?),
+            (
+                self.delivery_log.clone(),
+                keys(
+                    deliveries.iter().flat_map(|message| [event_of(message), carried_by(message)]).flatten(),
+                )?,
+            ),
         ]);
         let (rows, left) = batch::get(&self.client, "read a batch", wanted, TIME_TO_CLAIM).await?;
         let left =
@@ -53,9 +59,17 @@ impl ContextTables {
             None => Ok(None),
         };
         let account = &message.account_id;
-        let event = event_of(message).map_or(Ok(None), |key| get(&key))?;
-        let now = self.clock.now();
-        let event = event.map_or(Ok(StoredEvent::Absent), |item| parse_event(item, account, now))?;
+        let event = |key: Option<Item>| {
+            let item = key.map_or(Ok(None), |key| get(&key))?;
+            item.map_or(Ok(StoredEvent::Absent), |item| parse_event(item, account, self.clock.now()))
+        };
+        // The event's own row says whether it was deleted, whatever version of it the delivery carries.
+        let event = match event(event_of(message))? {
+            StoredEvent::Kept { .. } if message.trigger == Trigger::ResendLatest => {
+                event(carried_by(message))?
+            }
+            own => own,
+        };
         // Without the event there is nothing to send: a destination that cannot be read must not hold the end up.
         let destination = match event {
             StoredEvent::Kept { .. } => get(&destination_of(message))?,
@@ -68,6 +82,11 @@ impl ContextTables {
 
 fn event_of(message: &DeliveryMessage) -> Option<Item> {
     message.delivery_id.event_id().map(|event| event_key(&message.account_id, &event))
+}
+
+/// The key of the event as the delivery carries it.
+fn carried_by(message: &DeliveryMessage) -> Option<Item> {
+    carried_key(&message.account_id, &message.delivery_id, message.trigger)
 }
 
 fn destination_of(message: &DeliveryMessage) -> Item {

@@ -15,8 +15,9 @@ use domain::shared::ids::{AccountId, DeliveryId, EventId};
 use domain::shared::unavailable::Result;
 
 use super::by_time::{ByTime, Listed, position};
-use super::events::{event_key, parse_event};
+use super::events::{carried_key, event_key, parse_event};
 use super::history::History;
+use super::item::Item;
 use super::record::{shards, unwanted_shards};
 use super::table::Table;
 use crate::config::Retention;
@@ -82,13 +83,25 @@ impl DeliveryLogTable {
         let next = found.last().map(position).filter(|_| more);
         Ok(Page { deliveries: found, next })
     }
+
+    /// The event with this key, while it is retained.
+    async fn kept(&self, account: &AccountId, key: Item) -> Result<Option<LifecycleEvent>> {
+        let item = self.table.get("read an event", key).await?;
+        Ok(match item.map(|item| parse_event(item, account, self.clock.now())).transpose()? {
+            Some(StoredEvent::Kept { event, .. }) => Some(event),
+            None | Some(StoredEvent::Absent | StoredEvent::Forgotten { .. }) => None,
+        })
+    }
 }
 
 /// The event of a row, and the delivery that the row lists. `None` for a delivery that a customer asked for.
 fn event_of(row: Listed) -> Option<(ListedEvent, Option<Summary>)> {
     match row {
         Listed::Unwanted(event) => Some((event, None)),
-        Listed::Delivery(Summary { delivery: Delivery { trigger: Trigger::Resend, .. }, .. }) => None,
+        Listed::Delivery(Summary {
+            delivery: Delivery { trigger: Trigger::Resend | Trigger::ResendLatest, .. },
+            ..
+        }) => None,
         Listed::Delivery(summary) => {
             let Delivery { id, conversation_id, event, created_at, .. } = &summary.delivery;
             let event = ListedEvent {
@@ -167,10 +180,13 @@ impl DeliveryLog for DeliveryLogTable {
     }
 
     async fn event(&self, account: &AccountId, event: &EventId) -> Result<Option<LifecycleEvent>> {
-        let item = self.table.get("read an event", event_key(account, event)).await?;
-        Ok(match item.map(|item| parse_event(item, account, self.clock.now())).transpose()? {
-            Some(StoredEvent::Kept { event, .. }) => Some(event),
-            None | Some(StoredEvent::Absent | StoredEvent::Forgotten { .. }) => None,
-        })
+        self.kept(account, event_key(account, event)).await
+    }
+
+    async fn carried(&self, delivery: &Delivery) -> Result<Option<LifecycleEvent>> {
+        match carried_key(&delivery.account_id, &delivery.id, delivery.trigger) {
+            Some(key) => self.kept(&delivery.account_id, key).await,
+            None => Ok(None),
+        }
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use bytes::Bytes;
+use domain::delivery::record::Trigger;
 use domain::event::kind::EventKind;
 use domain::event::lifecycle_event::LifecycleEvent;
-use domain::event::store::{Created, EventEraser, EventLookup, Events, StoredEvent};
+use domain::event::store::{Created, EventEraser, EventLookup, EventVersions, Events, StoredEvent};
 use domain::shared::clock::Clock;
-use domain::shared::ids::{AccountId, ConversationId, EventId};
+use domain::shared::ids::{AccountId, ConversationId, DeliveryId, EventId};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::token::Token;
 use domain::shared::unavailable::{Result, Unavailable};
@@ -22,10 +23,14 @@ use super::forgotten::Forgotten;
 use super::item::{Item, compress, decompress, from_item, key, n, to_item};
 use super::record::event_partition;
 use super::table::{NEW, Table};
+use super::transaction::{Written, transact};
 use super::unwanted::UnwantedRow;
 
 /// Sort key of the event itself.
 pub(super) const EVENT: &str = "event";
+
+/// Prefix of the sort keys of its versions.
+const VERSION_PREFIX: &str = "event#";
 
 /// Deliveries whose records are deleted concurrently.
 const CONCURRENT_DELETIONS: usize = 32;
@@ -63,6 +68,19 @@ impl EventTable {
 
 pub(super) fn event_key(account: &AccountId, event: &EventId) -> Item {
     key(event_partition(account, event), EVENT)
+}
+
+/// The key of the event as a delivery carries it; `None` for an id in an unknown format.
+pub(super) fn carried_key(account: &AccountId, delivery: &DeliveryId, trigger: Trigger) -> Option<Item> {
+    let event = delivery.event_id()?;
+    Some(match trigger {
+        Trigger::ResendLatest => version_key(account, &event, delivery),
+        Trigger::Lifecycle | Trigger::Resend | Trigger::Test => event_key(account, &event),
+    })
+}
+
+fn version_key(account: &AccountId, event: &EventId, delivery: &DeliveryId) -> Item {
+    key(event_partition(account, event), format!("{VERSION_PREFIX}{delivery}"))
 }
 
 /// Converts an event to an item; `None` if the payload does not fit into one.
@@ -137,6 +155,32 @@ impl Events for EventTable {
 
     async fn list_unwanted(&self, event: &LifecycleEvent) -> Result<()> {
         self.table.put("list an event", UnwantedRow::item(event)?).await
+    }
+}
+
+impl EventVersions for EventTable {
+    async fn put_version(&self, version: &LifecycleEvent, delivery: &DeliveryId) -> Result<bool> {
+        let operation = "write a version of an event";
+        let Some(mut item) = event_item(version, None)? else {
+            return Err(Unavailable::new(operation, "it is too large"));
+        };
+        item.extend(version_key(&version.account_id, &version.id, delivery));
+        // A deletion that has replaced the event by its mark no longer finds what is written later.
+        let event = ConditionCheck::builder()
+            .table_name(&self.table.name)
+            .set_key(Some(event_key(&version.account_id, &version.id)))
+            .condition_expression("attribute_exists(event_id)")
+            .build();
+        let put = Put::builder().table_name(&self.table.name).set_item(Some(item)).build();
+        let (event, put) =
+            event.and_then(|event| Ok((event, put?))).map_err(|error| Unavailable::new(operation, error))?;
+        let event = TransactWriteItem::builder().condition_check(event).build();
+        let put = TransactWriteItem::builder().put(put).build();
+        match transact(&self.table.client, operation, vec![event, put]).await? {
+            Written::Yes => Ok(true),
+            Written::Refused(_) => Ok(false),
+            Written::TooLarge => Err(Unavailable::new(operation, "it is too large")),
+        }
     }
 }
 

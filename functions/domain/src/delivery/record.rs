@@ -34,6 +34,8 @@ pub enum Trigger {
     Lifecycle,
     /// A customer asked for the same event again.
     Resend,
+    /// A customer asked for the same event again, with what is known of its conversation by then.
+    ResendLatest,
     /// A customer tested a destination.
     Test,
 }

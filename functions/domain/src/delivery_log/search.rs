@@ -4,7 +4,7 @@ use std::future::Future;
 
 use crate::delivery::history::Record;
 use crate::delivery::outcome::OutcomeClass;
-use crate::delivery::record::DeliveryStatus;
+use crate::delivery::record::{Delivery, DeliveryStatus};
 use crate::delivery::state::Summary;
 use crate::delivery_log::events::EventPage;
 use crate::delivery_log::position::Position;
@@ -98,4 +98,7 @@ pub trait DeliveryLog: Send + Sync {
         account: &AccountId,
         event: &EventId,
     ) -> impl Future<Output = Result<Option<LifecycleEvent>>> + Send;
+
+    /// Returns the event of a delivery with the payload that this one carries, while it is retained.
+    fn carried(&self, delivery: &Delivery) -> impl Future<Output = Result<Option<LifecycleEvent>>> + Send;
 }

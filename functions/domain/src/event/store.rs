@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::event::lifecycle_event::LifecycleEvent;
-use crate::shared::ids::{AccountId, EventId};
+use crate::shared::ids::{AccountId, DeliveryId, EventId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::token::Token;
 use crate::shared::unavailable::Result;
@@ -65,6 +65,16 @@ pub trait Events: Send + Sync {
     fn list_unwanted(&self, event: &LifecycleEvent) -> impl Future<Output = Result<()>> + Send;
 }
 
+/// Stores later versions of events.
+pub trait EventVersions: Send + Sync {
+    /// Stores the version that one delivery carries, if the event itself is still there. True if it is.
+    fn put_version(
+        &self,
+        version: &LifecycleEvent,
+        delivery: &DeliveryId,
+    ) -> impl Future<Output = Result<bool>> + Send;
+}
+
 /// Knows which events exist.
 pub trait EventLookup: Send + Sync {
     /// Whether the event exists; a false "no" is harmless.
@@ -81,8 +91,9 @@ pub trait EventEraser: Send + Sync {
         at: Timestamp,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Deletes all records of all deliveries of an event that does not exist, and its entry in the list of events; does
-    /// nothing while it exists. True if there were any. Completing an attempt does not restore its deleted record.
+    /// Deletes all records of all deliveries of an event that does not exist, its versions, and its entry in the list of
+    /// events; does nothing while it exists. True if there were any. Completing an attempt does not restore its deleted
+    /// record.
     fn forget_deliveries(
         &self,
         account: &AccountId,

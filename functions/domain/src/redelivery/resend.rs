@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use serde::Deserialize;
 
+use crate::conversation::store::ConversationLookup;
 use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::delivery::state::Summary;
@@ -11,6 +13,7 @@ use crate::delivery_log::position::Position;
 use crate::delivery_log::search::{DeliveryLog, Filter, Search};
 use crate::destination::record::Destination;
 use crate::destination::store::Destinations;
+use crate::event::store::EventVersions;
 use crate::shared::clock::Clock;
 use crate::shared::ids::{AccountId, DeliveryId, DestinationId, hex};
 use crate::shared::timestamp::Timestamp;
@@ -26,11 +29,24 @@ const CONCURRENCY: usize = 16;
 const MAX_OF_EVENT: usize = 1_000;
 
 /// Creates further deliveries of earlier events.
-pub struct Resend<L, D, Q> {
+pub struct Resend<L, D, C, V, Q> {
     log: L,
     destinations: D,
+    conversations: C,
+    versions: V,
     deliveries: Q,
     clock: Arc<dyn Clock>,
+}
+
+/// The payload of an event that is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// As it was when the event left.
+    #[default]
+    Original,
+    /// From the conversation's record as it is now. A test event has only its original one.
+    Latest,
 }
 
 /// The result of a request to send one delivery again.
@@ -44,6 +60,8 @@ pub enum Resent {
     UnderWay,
     /// The event is no longer kept.
     NoEvent,
+    /// The conversation's record, of which the latest payload is made, is no longer kept.
+    NoRecord,
     /// The destination cannot be sent to.
     Refused(NoDestination),
 }
@@ -66,10 +84,24 @@ pub struct Recovered {
     pub next: Option<Position>,
 }
 
-impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
+impl<L, D, C, V, Q> Resend<L, D, C, V, Q>
+where
+    L: DeliveryLog,
+    D: Destinations,
+    C: ConversationLookup,
+    V: EventVersions,
+    Q: DeliveryQueue,
+{
     /// Creates the use case from its ports.
-    pub fn new(log: L, destinations: D, deliveries: Q, clock: Arc<dyn Clock>) -> Self {
-        Self { log, destinations, deliveries, clock }
+    pub fn new(
+        log: L,
+        destinations: D,
+        conversations: C,
+        versions: V,
+        deliveries: Q,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { log, destinations, conversations, versions, deliveries, clock }
     }
 
     /// Returns a destination that can be sent to, or why it cannot.
@@ -86,7 +118,13 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
     }
 
     /// Sends one delivery's event again. Each call creates a new delivery, whose id derives from `randomness`.
-    pub async fn one(&self, account: &AccountId, id: &DeliveryId, randomness: [u8; 16]) -> Result<Resent> {
+    pub async fn one(
+        &self,
+        account: &AccountId,
+        id: &DeliveryId,
+        payload: Payload,
+        randomness: [u8; 16],
+    ) -> Result<Resent> {
         let Some((Summary { delivery, state }, _)) = self.log.history(account, id).await? else {
             return Ok(Resent::NoDelivery);
         };
@@ -96,15 +134,28 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         if let Err(reason) = self.active(account, &delivery.destination_id).await? {
             return Ok(Resent::Refused(reason));
         }
-        let (Some(event_id), Some(new)) = (id.event_id(), self.new_delivery(&delivery, &hex(&randomness)))
-        else {
+        let new = self.new_delivery(&delivery, payload, &hex(&randomness));
+        let (Some(event_id), Some(new)) = (id.event_id(), new) else {
             return Ok(Resent::NoDelivery);
         };
         if self.log.event(account, &event_id).await?.is_none() {
             return Ok(Resent::NoEvent);
         }
+        if new.trigger == Trigger::ResendLatest && !self.store_latest(&new).await? {
+            return Ok(Resent::NoRecord);
+        }
         self.send(&[new.clone().into()]).await?;
         Ok(Resent::Sent(Box::new(new)))
+    }
+
+    /// Stores the event with the payload that the conversation's record now has, which all attempts of the delivery
+    /// carry. False if there is no record.
+    async fn store_latest(&self, delivery: &Delivery) -> Result<bool> {
+        let stored = self.conversations.load(&delivery.account_id, &delivery.conversation_id).await?;
+        let Some(conversation) = stored.kept() else { return Ok(false) };
+        let Some(ended) = &conversation.ended else { return Ok(false) };
+        let version = conversation.lifecycle_event(ended, self.clock.now());
+        self.versions.put_version(&version, &delivery.id).await
     }
 
     /// Resends every delivery that matches the filter and ended without success, unless its event was sent to the same
@@ -129,7 +180,7 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         let messages: Vec<DeliveryMessage> = checked
             .iter()
             .filter(|(is_latest, _)| *is_latest)
-            .filter_map(|(_, delivery)| self.new_delivery(delivery, "recover"))
+            .filter_map(|(_, delivery)| self.new_delivery(delivery, Payload::Original, "recover"))
             .map(Into::into)
             .collect();
         if !dry_run {
@@ -152,9 +203,13 @@ impl<L: DeliveryLog, D: Destinations, Q: DeliveryQueue> Resend<L, D, Q> {
         Ok(latest.is_none_or(|latest| latest.id == delivery.id))
     }
 
-    fn new_delivery(&self, delivery: &Delivery, salt: &str) -> Option<Delivery> {
+    fn new_delivery(&self, delivery: &Delivery, payload: Payload, salt: &str) -> Option<Delivery> {
         let id = delivery.id.resend_id(salt)?;
-        let trigger = if delivery.trigger == Trigger::Test { Trigger::Test } else { Trigger::Resend };
+        let trigger = match (delivery.trigger, payload) {
+            (Trigger::Test, _) => Trigger::Test,
+            (_, Payload::Original) => Trigger::Resend,
+            (_, Payload::Latest) => Trigger::ResendLatest,
+        };
         Some(Delivery { id, trigger, created_at: self.clock.now(), ..delivery.clone() })
     }
 
