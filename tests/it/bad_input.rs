@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use domain::shared::ids::DeliveryId;
 use local::template::{Parameters, Template};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -25,11 +26,13 @@ struct Route {
 /// Every route of the template, so that a new route is tested without being named here.
 fn routes(customer: &Customer, destination: &str, delivery: &str) -> Vec<Route> {
     let template = Template::read(&Parameters::new()).unwrap();
+    let event = DeliveryId::parse(delivery).unwrap().event_id().unwrap().to_string();
     let own = [
         ("{account_id}", customer.account_id.as_str()),
         ("{conversation_id}", "c-1"),
         ("{destination_id}", destination),
         ("{delivery_id}", delivery),
+        ("{event_id}", event.as_str()),
         ("{provider}", "daily"),
         ("{version}", "0"),
         ("{name}", "app.js"),
