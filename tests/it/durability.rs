@@ -26,7 +26,7 @@ const DELIVERIES: usize = 200;
 /// Conversations that end at the same time.
 const AT_ONCE: usize = 5;
 
-/// Longer than a queue's visibility timeout (180 s) and any lease, so that the killed process owns nothing.
+/// Longer than a queue's visibility timeout (185 s) and any lease, so that the killed process owns nothing.
 const LATER: Duration = Duration::from_secs(200);
 
 /// Starts the program that `cargo run` starts, on this data; returns its process and its demo customer.

@@ -1,9 +1,9 @@
 //! Authenticates a request by its API key in `X-API-Key`, and limits the rate of its account's requests.
 
+mod best_effort;
 mod request_limit;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::StatusCode;
 use domain::account::api_key::{ApiKey, PresentedKey, Scope};
@@ -15,14 +15,11 @@ use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::Unavailable;
 use futures_util::future::join;
 
+use self::best_effort::best_effort;
 use self::request_limit::RequestLimit;
 use crate::dynamodb::{AccountTable, RateTable};
 use crate::http::problem::Problem;
 use crate::http::request::Request;
-
-/// How long a request waits to be counted and for its key's use to be recorded: a write takes milliseconds, and the
-/// request itself needs neither.
-const BEST_EFFORT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A caller whose API key has the scope that its request needs.
 pub struct Caller {
@@ -78,21 +75,6 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
         let today = now.day();
         if key.must_record_use(today) {
             best_effort("record a key's use", self.accounts.record(&key.id, today)).await;
-        }
-    }
-}
-
-/// Does work whose failure or delay does not stop a request.
-async fn best_effort<T>(what: &'static str, work: impl Future<Output = Result<T, Unavailable>>) -> Option<T> {
-    match tokio::time::timeout(BEST_EFFORT_TIMEOUT, work).await {
-        Ok(Ok(value)) => Some(value),
-        Ok(Err(error)) => {
-            crate::telemetry::log_unavailable(&error);
-            None
-        }
-        Err(_) => {
-            tracing::warn!(what, "best_effort.late");
-            None
         }
     }
 }

@@ -75,9 +75,10 @@ pub struct Stack {
 const MAX_CONCURRENCY: usize = 50;
 
 /// Parameters that nothing on one machine obeys.
-const ONLY_ON_AWS: [&str; 10] = [
+const ONLY_ON_AWS: [&str; 11] = [
     "AlarmTopicArn",
     "Architecture",
+    "BatchingSeconds",
     "CertificateArn",
     "DispatchMemory",
     "DomainName",

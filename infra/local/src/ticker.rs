@@ -9,6 +9,9 @@ use tracing_subscriber::filter::{FilterFn, LevelFilter};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use adapters::system::SystemClock;
+use domain::shared::clock::Clock as _;
+
 use crate::screen;
 
 /// Starts the log: readable lines for attempts on standard output, warnings and errors in full on standard error.
@@ -25,6 +28,7 @@ impl<S: Subscriber> Layer<S> for Ticker {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = EventFields::default();
         event.record(&mut fields);
+        fields.0.insert("timestamp", SystemClock.now().to_string());
         match fields.get("message") {
             "delivery.attempted" => screen::line(&fields.attempt_line()),
             "delivery.deferred" => screen::line(&fields.deferral_line()),
@@ -62,7 +66,7 @@ impl EventFields {
         };
         format!(
             "{}  attempt {}  {:<11}  {:>5} ms  {next}",
-            self.delivery("ended_at"),
+            self.delivery(),
             self.get("attempt"),
             result,
             self.get("duration_ms"),
@@ -70,14 +74,14 @@ impl EventFields {
     }
 
     fn deferral_line(&self) -> String {
-        format!("{}  deferred until {}", self.delivery("deferred_at"), clock_time(self.get("until")))
+        format!("{}  deferred until {}", self.delivery(), clock_time(self.get("until")))
     }
 
-    /// The start of a line: the time in the field `moment`, and the delivery.
-    fn delivery(&self, moment: &str) -> String {
+    /// The start of a line: the time, and the delivery.
+    fn delivery(&self) -> String {
         format!(
             "{}  {:<25}  {} → {}",
-            clock_time(self.get(moment)),
+            clock_time(self.get("timestamp")),
             self.get("event"),
             self.get("conversation_id"),
             self.get("destination_id"),
@@ -103,7 +107,7 @@ mod tests {
     #[test]
     fn a_line_says_what_came_of_an_attempt() {
         let fields = delivery_fields(&[
-            ("ended_at", "2026-09-01T10:00:01.500Z"),
+            ("timestamp", "2026-09-01T10:00:01.500Z"),
             ("attempt", "2"),
             ("outcome", "http_error"),
             ("http_status", "500"),
@@ -120,7 +124,7 @@ mod tests {
     #[test]
     fn a_line_says_until_when_a_delivery_is_deferred() {
         let fields = delivery_fields(&[
-            ("deferred_at", "2026-09-01T10:00:01.500Z"),
+            ("timestamp", "2026-09-01T10:00:01.500Z"),
             ("until", "2026-09-01T10:00:13.333Z"),
         ]);
         assert_eq!(

@@ -96,7 +96,8 @@ fn what_is_shown_is_what_is_counted(template: &Template) -> Vec<String> {
         .collect();
     for (_, filter) in template.resources("AWS::Logs::MetricFilter") {
         let name = filter["MetricTransformations"][0]["MetricName"].as_str().unwrap_or_default();
-        counted.insert((name.to_owned(), None));
+        let by = filter["MetricTransformations"][0]["Dimensions"][0]["Key"].as_str();
+        counted.insert((name.to_owned(), by.map(ToOwned::to_owned)));
     }
     match shown(template) {
         Err(error) => vec![error],
@@ -121,9 +122,9 @@ async fn the_metrics_that_are_shown_are_those_that_are_counted() {
     keeps(contract, &[("/CallbacksLost/Properties/MetricName", json!("CallbackLost"))]).await;
     let Some(template) = Template::expanded().await else { return };
     for (from, to) in [
-        ("\"FirstAttemptDelay\"", "\"FirstAttemptWait\""),
+        ("\"delay_ms\"", "\"wait_ms\""),
         ("\",outcome}", "\",result}"),
-        ("\"ReceivesWithoutAttempt\"", "\"Failures\""),
+        ("\"receives_without_attempt\"", "\"Failures\""),
         ("]}", "]"),
     ] {
         assert_ne!(contract(&change_dashboard(template, from, to)), Vec::<String>::new(), "{from} → {to}");

@@ -19,7 +19,11 @@ fn a_batch_stays_hidden_while_it_is_processed(template: &Template) -> Vec<String
     mappings(template)
         .filter(|(_, mapping, queue)| {
             let timeout = number(&template.properties(named(&mapping["FunctionName"]))["Timeout"]);
-            let window = mapping.get("MaximumBatchingWindowInSeconds").map_or(0, number);
+            let window = mapping.get("MaximumBatchingWindowInSeconds").map_or(0, |window| {
+                let parameter =
+                    window.get("Ref").and_then(|name| Some(&template.0["Parameters"][name.as_str()?]));
+                number(parameter.map_or(window, |parameter| &parameter["MaxValue"]))
+            });
             number(&queue["VisibilityTimeout"]) < TIMEOUTS_IN_VISIBILITY * timeout + window
         })
         .map(|(id, ..)| format!("{id}: its queue's visibility timeout is too short"))
@@ -31,10 +35,10 @@ async fn visibility_outlasts_six_timeouts_and_the_window() {
     keeps(
         a_batch_stays_hidden_while_it_is_processed,
         &[
-            ("/EventsQueue/Properties/VisibilityTimeout", json!(179)),
+            ("/EventsQueue/Properties/VisibilityTimeout", json!(184)),
             ("/DeadLettersQueue/Properties/VisibilityTimeout", json!(10)),
             ("/Dispatch/Properties/Timeout", json!(31)),
-            ("/DeliveriesToDispatch/Properties/MaximumBatchingWindowInSeconds", json!(1)),
+            ("/DeliveriesToDispatch/Properties/MaximumBatchingWindowInSeconds", json!(6)),
         ],
     )
     .await;

@@ -34,7 +34,7 @@ use crate::log;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The queues' visibility timeout in the template.
-const VISIBILITY: Duration = Duration::from_secs(180);
+const VISIBILITY: Duration = Duration::from_secs(185);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_26_a_batch_that_was_slow_to_start_is_handed_back_without_a_claim() {

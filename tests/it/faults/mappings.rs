@@ -11,7 +11,7 @@ use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site};
 /// How far the clock moves when no message is due.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Longer than any run that ends: four receives at 180 s, and the reconciler's turn.
+/// Longer than any run that ends: four receives at 185 s, and the reconciler's turn.
 const TICKS: usize = 2000;
 
 pub(super) struct Mappings {

@@ -17,7 +17,7 @@ use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site};
 use crate::world::text;
 
 /// The queues' visibility timeout in the template.
-const VISIBILITY: Duration = Duration::from_secs(180);
+const VISIBILITY: Duration = Duration::from_secs(185);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_32_where_visibility_cannot_be_changed_the_retry_comes_at_the_queues_own_timeout() {

@@ -7,7 +7,7 @@ use domain::shared::ids::AccountId;
 use domain::shared::rate::{RateCounter, RateKey, RateLimit, Window};
 use domain::shared::timestamp::Timestamp;
 
-use super::best_effort;
+use super::best_effort::best_effort;
 use crate::http::problem::Problem;
 
 /// A process counts requests in blocks, at most this fraction of the limit: so one write counts several, and an account

@@ -7,6 +7,9 @@ use domain::shared::timestamp::Day;
 use domain::shared::unavailable::Result;
 use domain::testing::fakes::{ManualClock, MemoryRates};
 
+use std::time::Duration;
+
+use super::best_effort::BEST_EFFORT_TIMEOUT;
 use super::*;
 
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::metrics;
+use super::metrics::{self, Metric};
 use crate::system::SystemClock;
 
 /// Formats events as JSON, with their metrics in CloudWatch's embedded metric format.
@@ -33,8 +33,8 @@ where
         let mut fields = EventFields::default();
         event.record(&mut fields);
         let now = SystemClock.now();
-        let metadata = event.metadata();
-        let mut line = format!(r#"{{"timestamp":"{now}","level":"{}""#, metadata.level());
+        let level = event.metadata().level();
+        let mut line = format!(r#"{{"timestamp":"{now}","level":"{level}""#);
         // The event's name first: readers look for it.
         let message = fields.0.remove("message");
         for (name, value) in message.iter().map(|message| (&"message", message)).chain(&fields.0) {
@@ -44,11 +44,11 @@ where
         if let Some(namespace) = &self.namespace {
             write_metrics(&mut line, namespace, name, &fields.0, now.as_millis())?;
         }
-        writeln!(writer, r#"{line},"target":{}}}"#, Value::from(metadata.target()))
+        writeln!(writer, "{line}}}")
     }
 }
 
-/// Adds the metrics as members of the line, and `_aws`, which declares them as metrics.
+/// Adds `_aws`, which declares members of the line as metrics, and those that are no field.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 fn write_metrics(
     line: &mut String,
@@ -57,26 +57,25 @@ fn write_metrics(
     fields: &BTreeMap<&'static str, Value>,
     now_ms: u64,
 ) -> fmt::Result {
-    let mut directives = Vec::new();
-    for metric in metrics::of(event) {
-        let by = metric.by.map(|by| fields.get(by).unwrap_or(&Value::Null));
-        let excepted = by.is_some_and(|value| value.is_null() || value.as_str() == metric.except);
-        let value = metric.field.map_or(Some(&Value::Number(1.into())), |field| fields.get(field)).cloned();
-        if let Some(value) = value
-            && !excepted
-        {
-            write!(line, ",{}:{value}", Value::from(metric.name))?;
-            directives.push(json!({
-                "Namespace": namespace,
-                "Dimensions": [metric.by.iter().collect::<Vec<_>>()],
-                "Metrics": [{"Name": metric.name, "Unit": metric.unit.as_str()}],
-            }));
-        }
-    }
-    if directives.is_empty() {
+    let Some(of) = metrics::of(event) else { return Ok(()) };
+    if of.by.is_some_and(|by| !fields.contains_key(by)) {
         return Ok(());
     }
-    write!(line, r#","_aws":{}"#, json!({"Timestamp": now_ms, "CloudWatchMetrics": directives}))
+    let mut declared = Vec::new();
+    for metric in of.metrics {
+        match metric {
+            Metric::Count(name) => write!(line, ",{}:1", Value::from(*name))?,
+            Metric::Field(name) if !fields.contains_key(name) => continue,
+            Metric::Field(_) => {}
+        }
+        declared.push(json!({"Name": metric.name()}));
+    }
+    let directive = json!({
+        "Namespace": namespace,
+        "Dimensions": [of.by.iter().collect::<Vec<_>>()],
+        "Metrics": declared,
+    });
+    write!(line, r#","_aws":{}"#, json!({"Timestamp": now_ms, "CloudWatchMetrics": [directive]}))
 }
 
 /// An event's fields by name.

@@ -1,80 +1,65 @@
 //! The metrics, by the log event that carries them.
 //!
 //! A dimension has few values, all known to the code: CloudWatch charges for each. Accounts and destinations are fields
-//! of the lines, where Logs Insights counts them.
+//! of the lines, where Logs Insights counts them. What only has to be counted by a field of frequent lines is counted by
+//! the template's metric filters, which cost no bytes; a filter's metric has no percentiles.
+
+/// The metrics of some log events.
+pub(super) struct Metrics {
+    events: &'static [&'static str],
+    /// The field that is their dimension.
+    pub(super) by: Option<&'static str>,
+    pub(super) metrics: &'static [Metric],
+}
 
 /// One metric.
-pub(super) struct Metric {
-    pub(super) name: &'static str,
-    pub(super) unit: Unit,
-    /// The field with the value; without one, each line counts as one.
-    pub(super) field: Option<&'static str>,
-    /// The field that is the metric's dimension.
-    pub(super) by: Option<&'static str>,
-    /// The dimension's value that is not counted.
-    pub(super) except: Option<&'static str>,
+pub(super) enum Metric {
+    /// Each line counts as one, under this name.
+    Count(&'static str),
+    /// A field with its value, under the field's name; left out if the line has no such field.
+    Field(&'static str),
 }
 
-/// CloudWatch's units.
-#[derive(Clone, Copy)]
-pub(super) enum Unit {
-    Count,
-    Milliseconds,
-}
-
-impl Unit {
-    pub(super) const fn as_str(self) -> &'static str {
+impl Metric {
+    pub(super) const fn name(&self) -> &'static str {
         match self {
-            Self::Count => "Count",
-            Self::Milliseconds => "Milliseconds",
+            Self::Count(name) | Self::Field(name) => name,
         }
     }
 }
 
-const fn count(name: &'static str) -> Metric {
-    Metric { name, unit: Unit::Count, field: None, by: None, except: None }
-}
-
-const fn count_by(name: &'static str, by: &'static str) -> Metric {
-    Metric { by: Some(by), ..count(name) }
-}
-
-const fn milliseconds(name: &'static str, field: &'static str) -> Metric {
-    Metric { unit: Unit::Milliseconds, field: Some(field), ..count(name) }
-}
-
 /// The metrics of a log event.
-pub(super) fn of(event: &str) -> &'static [Metric] {
-    ALL.iter().find(|(events, _)| events.contains(&event)).map_or(&[], |(_, metrics)| *metrics)
+pub(super) fn of(event: &str) -> Option<&'static Metrics> {
+    ALL.iter().find(|metrics| metrics.events.contains(&event))
 }
 
 /// Every metric's name and dimension, for dashboards and alarms.
 pub fn names() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
-    ALL.iter().flat_map(|(_, metrics)| metrics.iter().map(|metric| (metric.name, metric.by)))
+    ALL.iter().flat_map(|of| of.metrics.iter().map(|metric| (metric.name(), of.by)))
+}
+
+const fn count(events: &'static [&'static str], metrics: &'static [Metric]) -> Metrics {
+    Metrics { events, by: None, metrics }
+}
+
+const fn count_by(by: &'static str, events: &'static [&'static str], metrics: &'static [Metric]) -> Metrics {
+    Metrics { events, by: Some(by), metrics }
 }
 
 /// Every metric, by the log events that carry it.
-const ALL: &[(&[&str], &[Metric])] = &[
-    (&["event.accepted"], &[count_by("EventsAccepted", "event")]),
-    (
+const ALL: &[Metrics] = &[
+    count_by("event", &["event.accepted"], &[Metric::Count("EventsAccepted")]),
+    count(
         &["delivery.attempted"],
-        &[
-            count_by("Attempts", "outcome"),
-            // A delivery that will be retried has no final status yet.
-            Metric { except: Some("retrying"), ..count_by("Deliveries", "status") },
-            milliseconds("AttemptDuration", "duration_ms"),
-            milliseconds("FirstAttemptDelay", "first_attempt_delay_ms"),
-            Metric { field: Some("receives_without_attempt"), ..count("ReceivesWithoutAttempt") },
-        ],
+        &[Metric::Field("duration_ms"), Metric::Field("delay_ms"), Metric::Field("receives_without_attempt")],
     ),
-    (&["delivery.cancelled", "delivery.skipped"], &[count_by("Deliveries", "status")]),
-    (&["dead_letter.reconciled"], &[count_by("DeadLettersReconciled", "reconciled")]),
-    (&["message.poison"], &[count("PoisonMessages")]),
-    (&["callback.received"], &[count_by("Callbacks", "taken")]),
-    (&["callback.refused"], &[count_by("CallbacksRefused", "provider")]),
-    (&["callback.lost"], &[count("CallbacksLost")]),
-    (&["request.limited"], &[count("RequestsLimited")]),
-    (&["delivery.deferred"], &[count("DeliveriesDeferred")]),
-    (&["bus_event.failed"], &[count("BusEventsFailed")]),
-    (&["unavailable", "delivery.failed", "fan_out.failed"], &[count("Failures")]),
+    count_by("reconciled", &["dead_letter.reconciled"], &[Metric::Count("DeadLettersReconciled")]),
+    count(&["message.poison"], &[Metric::Count("PoisonMessages")]),
+    count_by("taken", &["callback.received"], &[Metric::Count("Callbacks")]),
+    count_by("provider", &["callback.refused"], &[Metric::Count("CallbacksRefused")]),
+    count(&["callback.lost"], &[Metric::Count("CallbacksLost")]),
+    count(&["request.limited"], &[Metric::Count("RequestsLimited")]),
+    count(&["delivery.deferred"], &[Metric::Count("DeliveriesDeferred")]),
+    count(&["bus_event.failed"], &[Metric::Count("BusEventsFailed")]),
+    count(&["unavailable", "delivery.failed", "fan_out.failed"], &[Metric::Count("Failures")]),
 ];

@@ -1,13 +1,17 @@
 //! Fan-out: an event that has settled leaves, as one delivery for each destination that wants it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod lists;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use self::lists::{List, Lists};
 use crate::conversation::store::Conversations;
 use crate::delivery::deliver::Verdict;
-use crate::delivery::ledger::{Claimed, LEASE_MARGIN, Ledger};
-use crate::delivery::message::DeliveryQueue;
+use crate::delivery::ledger::{Claimed, Ledger};
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::received::{Receipt, Visibility};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::record::Destination;
@@ -19,14 +23,7 @@ use crate::lifecycle::freeze::{Freeze, Frozen};
 use crate::shared::catch_panic::catch_panic;
 use crate::shared::clock::Clock;
 use crate::shared::ids::{AccountId, DeliveryId};
-use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
-
-/// How long a list of destinations serves events that were accepted before it was read.
-const RECENT: Duration = Duration::from_secs(1);
-
-/// The destinations of accounts, and when they were read.
-type Lists = HashMap<AccountId, (Timestamp, Arc<Vec<Destination>>)>;
 
 /// Lets events leave: queues one delivery of each for each destination.
 pub struct FanOut<C, E, Q, V, D, L> {
@@ -36,7 +33,7 @@ pub struct FanOut<C, E, Q, V, D, L> {
     events: V,
     destinations: D,
     ledger: L,
-    lists: Mutex<Lists>,
+    lists: Lists,
     clock: Arc<dyn Clock>,
 }
 
@@ -48,6 +45,33 @@ pub struct ReceivedEvent<'a> {
     pub receipt: &'a Receipt,
     /// Whether the queue says that this is the first receive.
     pub is_first: bool,
+}
+
+/// What to do about a message once its end was looked at.
+enum Step {
+    /// Its event leaves.
+    Leave(Box<LifecycleEvent>),
+    /// There is nothing to do, or not yet.
+    End(Verdict),
+}
+
+/// An event whose deliveries are about to be sent.
+struct Left {
+    deliveries: Vec<DeliveryMessage>,
+    /// Why one of its account's destinations could not be read.
+    unreadable: Option<Unavailable>,
+    verdict: Verdict,
+}
+
+impl Left {
+    /// The verdict after the deliveries of the batch were sent, or were not.
+    fn end(self, sent: &Result<()>) -> Result<Verdict> {
+        match sent {
+            Err(error) if !self.deliveries.is_empty() => Err(error.repeat()),
+            // The others have their messages; the event comes back until this destination has one, too.
+            _ => self.unreadable.map_or(Ok(self.verdict), Err),
+        }
+    }
 }
 
 impl<C, E, Q, V, D, L> FanOut<C, E, Q, V, D, L>
@@ -70,61 +94,82 @@ where
         clock: Arc<dyn Clock>,
     ) -> Self {
         let freeze = Freeze::new(conversations, stored.clone(), Arc::clone(&clock));
-        Self { freeze, stored, deliveries, events, destinations, ledger, lists: Mutex::default(), clock }
+        Self { freeze, stored, deliveries, events, destinations, ledger, lists: Lists::default(), clock }
     }
 
-    /// Handles one message. What fails because of us waits as a copy; if none can be sent, the message comes back after
-    /// the queue's own visibility timeout.
-    pub async fn run(&self, received: ReceivedEvent<'_>) -> Verdict {
-        match catch_panic(self.leave(&received)).await {
-            Ok(verdict) => verdict,
-            Err(error) => {
-                let message = received.message;
-                tracing::error!(
-                    account_id = %message.account_id,
-                    event_id = %message.event_id(),
-                    error = %error,
-                    cause = error.causes(),
-                    "fan_out.failed"
-                );
-                match self.events.send(&message.after_failure()).await {
-                    Ok(()) => Verdict::Done,
-                    Err(_) => Verdict::Keep,
-                }
+    /// Handles a batch; one verdict for each message. What fails because of us waits as a copy; if none can be sent, the
+    /// message comes back after the queue's own visibility timeout.
+    pub async fn run(&self, batch: &[ReceivedEvent<'_>]) -> Vec<Verdict> {
+        let frozen = join_all(batch.iter().map(|received| catch_panic(self.freeze(received)))).await;
+        let events = frozen.iter().filter_map(|step| match step {
+            Ok(Step::Leave(event)) => Some(&**event),
+            _ => None,
+        });
+        let lists = self.lists.read(&self.destinations, events, self.clock.now()).await;
+        let left = join_all(frozen.into_iter().map(async |step| match step? {
+            Step::End(verdict) => Ok(Left { deliveries: Vec::new(), unreadable: None, verdict }),
+            Step::Leave(event) => catch_panic(self.leave(&event, &lists)).await,
+        }))
+        .await;
+        // One call takes deliveries of several events.
+        let messages: Vec<_> = left.iter().flatten().flat_map(|left| left.deliveries.clone()).collect();
+        let sent = self.deliveries.send(&messages).await;
+        let verdicts = batch.iter().zip(left).map(async |(received, left)| {
+            match left.and_then(|left| left.end(&sent)) {
+                Ok(verdict) => verdict,
+                Err(error) => self.wait_as_copy(received.message, &error).await,
             }
+        });
+        join_all(verdicts).await
+    }
+
+    async fn wait_as_copy(&self, message: &EventMessage, error: &Unavailable) -> Verdict {
+        tracing::error!(
+            account_id = %message.account_id,
+            event_id = %message.event_id(),
+            error = %error,
+            cause = error.causes(),
+            "fan_out.failed"
+        );
+        match self.events.send(&message.after_failure()).await {
+            Ok(()) => Verdict::Done,
+            Err(_) => Verdict::Keep,
         }
     }
 
-    async fn leave(&self, received: &ReceivedEvent<'_>) -> Result<Verdict> {
-        match self.freeze.run(received.message, received.is_first).await? {
-            Frozen::Event(event) => self.fan_out(&event).await.map(|()| Verdict::Done),
-            Frozen::Nothing => Ok(Verdict::Done),
+    async fn freeze(&self, received: &ReceivedEvent<'_>) -> Result<Step> {
+        Ok(match self.freeze.run(received.message, received.is_first).await? {
+            Frozen::Event(event) => Step::Leave(event),
+            Frozen::Nothing => Step::End(Verdict::Done),
             Frozen::Later(until) => {
                 self.events.postpone(received.receipt, until.since(self.clock.now())).await?;
-                Ok(Verdict::Keep)
+                Step::End(Verdict::Keep)
             }
-        }
+        })
     }
 
-    /// Delivery ids derive from event and destination, so repeating this creates no second delivery.
-    async fn fan_out(&self, event: &LifecycleEvent) -> Result<()> {
-        let (destinations, unreadable) = self.destinations(event).await?;
+    /// Records what is skipped, and returns the deliveries to send. Delivery ids derive from event and destination, so
+    /// repeating this creates no second delivery.
+    async fn leave(&self, event: &LifecycleEvent, lists: &HashMap<AccountId, Result<List>>) -> Result<Left> {
+        let list = match lists.get(&event.account_id) {
+            Some(Ok(list)) => list,
+            Some(Err(error)) => return Err(error.repeat()),
+            None => return Err(Unavailable::new("read destinations", "their account was left out")),
+        };
         let agent = event.agent_id();
         let wanting =
-            destinations.iter().filter(|destination| destination.wants(event.kind, agent.as_deref()));
+            list.destinations.iter().filter(|destination| destination.wants(event.kind, agent.as_deref()));
         let (active, disabled): (Vec<_>, Vec<_>) = wanting.partition(|destination| destination.is_active());
         for destination in &disabled {
             self.skip(&delivery(event, destination)).await?;
         }
-        let is_unwanted = active.is_empty() && disabled.is_empty() && unreadable.is_none();
+        let is_unwanted = active.is_empty() && disabled.is_empty() && list.unreadable.is_none();
         if is_unwanted {
             self.stored.list_unwanted(event).await?;
         }
         if is_unwanted || !disabled.is_empty() {
             self.forget_if_deleted(event).await?;
         }
-        let messages: Vec<_> = active.iter().map(|destination| delivery(event, destination).into()).collect();
-        self.deliveries.send(&messages).await?;
         tracing::info!(
             account_id = %event.account_id,
             event_id = %event.id,
@@ -132,8 +177,9 @@ where
             skipped = disabled.len(),
             "event.fanned_out"
         );
-        // The others have their messages; the event comes back until this destination has one, too.
-        unreadable.map_or(Ok(()), Err)
+        let deliveries = active.iter().map(|destination| delivery(event, destination).into()).collect();
+        let unreadable = list.unreadable.as_ref().map(Unavailable::repeat);
+        Ok(Left { deliveries, unreadable, verdict: Verdict::Done })
     }
 
     async fn skip(&self, delivery: &Delivery) -> Result<()> {
@@ -151,43 +197,6 @@ where
             self.stored.forget_deliveries(&event.account_id, &event.id).await?;
         }
         Ok(())
-    }
-
-    /// The account's destinations, read after the event was accepted, and why another could not be read. One partition
-    /// holds the destinations of an account, and a table answers so many reads of it: what was accepted a while ago, and waited or settled since, takes a list that is at
-    /// most a second old.
-    async fn destinations(
-        &self,
-        event: &LifecycleEvent,
-    ) -> Result<(Arc<Vec<Destination>>, Option<Unavailable>)> {
-        let read_at = self.clock.now();
-        if let Some(list) = self.recent(event, read_at) {
-            return Ok((list, None));
-        }
-        let (mut list, mut unreadable) = (Vec::new(), None);
-        for destination in self.destinations.of_account(&event.account_id).await? {
-            match destination {
-                Ok(destination) => list.push(destination),
-                Err(error) => unreadable = Some(error),
-            }
-        }
-        let list = Arc::new(list);
-        if unreadable.is_none() {
-            self.lists().insert(event.account_id.clone(), (read_at, Arc::clone(&list)));
-        }
-        Ok((list, unreadable))
-    }
-
-    fn recent(&self, event: &LifecycleEvent, now: Timestamp) -> Option<Arc<Vec<Destination>>> {
-        let mut lists = self.lists();
-        lists.retain(|_, (read_at, _)| now.since(*read_at) < RECENT);
-        let (read_at, list) = lists.get(&event.account_id)?;
-        // Ingest's clock said when the event was accepted, and ours when the list was read.
-        (event.accepted_at + LEASE_MARGIN < *read_at).then(|| Arc::clone(list))
-    }
-
-    fn lists(&self) -> MutexGuard<'_, Lists> {
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -188,7 +188,6 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
             destination_id = %message.destination_id,
             conversation_id = %message.conversation_id,
             event = message.event.as_ref(),
-            deferred_at = %now,
             until = %(now + wait.duration()),
             "delivery.deferred"
         );

@@ -13,7 +13,7 @@ use domain::testing::fakes::SeededRandomness;
 use crate::faults::{Fault, Faults, Point};
 
 /// The queues' settings and redrive policies, as set in `infra/template.yaml`.
-const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(180);
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(185);
 const MAX_RECEIVES: u32 = 4;
 const BATCH: usize = 10;
 

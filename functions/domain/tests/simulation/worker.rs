@@ -46,14 +46,10 @@ impl Worker {
     async fn fan_out(&self, batch: &[(Message, ReceivedMessage)]) -> Vec<Receipt> {
         let ports = || self.ports.clone();
         let step = FanOut::new(ports(), ports(), ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
-        let one = async |(message, received): &(Message, ReceivedMessage)| {
-            let Message::Event(message) = message else { return None };
-            let receipt = &received.receipt;
-            let is_first = received.receive_count.is_some_and(|count| count <= 1);
-            let verdict = step.run(ReceivedEvent { message, receipt, is_first }).await;
-            (verdict == Verdict::Done).then(|| receipt.clone())
-        };
-        join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
+        let events: Vec<_> = batch.iter().filter_map(event).collect();
+        let done =
+            events.iter().zip(step.run(&events).await).filter(|(_, verdict)| *verdict == Verdict::Done);
+        done.map(|(event, _)| event.receipt.clone()).collect()
     }
 
     async fn deliver(&self, batch: &[(Message, ReceivedMessage)], invocation: &Invocation) -> Vec<Receipt> {
@@ -91,6 +87,12 @@ impl Worker {
         };
         join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
     }
+}
+
+fn event((message, received): &(Message, ReceivedMessage)) -> Option<ReceivedEvent<'_>> {
+    let Message::Event(message) = message else { return None };
+    let is_first = received.receive_count.is_some_and(|count| count <= 1);
+    Some(ReceivedEvent { message, receipt: &received.receipt, is_first })
 }
 
 fn received((message, received): &(Message, ReceivedMessage)) -> Option<Received> {

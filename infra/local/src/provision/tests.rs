@@ -42,7 +42,7 @@ async fn queues_have_the_settings_of_the_template() {
         .await
         .unwrap();
     let attributes = described.attributes().unwrap();
-    assert_eq!(attributes[&QueueAttributeName::VisibilityTimeout], "180");
+    assert_eq!(attributes[&QueueAttributeName::VisibilityTimeout], "185");
     assert_eq!(attributes[&QueueAttributeName::MessageRetentionPeriod], "345600");
     let policy: serde_json::Value =
         serde_json::from_str(&attributes[&QueueAttributeName::RedrivePolicy]).unwrap();

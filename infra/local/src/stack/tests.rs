@@ -31,11 +31,12 @@ async fn add_destination(stack: &Stack, url: &str) -> u16 {
 }
 
 /// A value other than the default for each parameter, and the variable that shows it; none for what AWS alone obeys.
-const PARAMETERS: [(&str, &str, Option<&str>); 19] = [
+const PARAMETERS: [(&str, &str, Option<&str>); 20] = [
     ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms", None),
     ("AllowedNetworks", "10.20.0.0/16", Some("ALLOWED_NETWORKS")),
     ("ApiRateLimit", "7", Some("API_RATE_LIMIT")),
     ("Architecture", "x86_64", None),
+    ("BatchingSeconds", "1", None),
     ("CertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/1", None),
     ("ConversationRetentionDays", "7", Some("CONVERSATION_RETENTION_DAYS")),
     ("DeliveryRateLimit", "7", Some("DELIVERY_RATE_LIMIT")),

@@ -83,6 +83,7 @@ impl Item<'_> {
     /// Counts receives that led to no attempt because an invocation was throttled or died. The count restarts when the
     /// reconciler returns the message.
     pub(super) fn receives_without_attempt(&self, number: u8) -> Option<u32> {
-        self.received.receive_count.map(|count| count.saturating_sub(number.into()))
+        let count = self.received.receive_count?.saturating_sub(number.into());
+        (count > 0).then_some(count)
     }
 }

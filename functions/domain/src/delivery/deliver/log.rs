@@ -30,9 +30,8 @@ pub(super) fn attempted(
         http_status = attempted.outcome.http_status,
         error = attempted.outcome.error,
         duration_ms = milliseconds(attempted.outcome.duration),
-        first_attempt_delay_ms = first_attempt_delay.map(milliseconds),
+        delay_ms = first_attempt_delay.map(milliseconds),
         receives_without_attempt,
-        ended_at = %completed.at,
         next_at = attempted.next_at.map(tracing::field::display),
         status = status.as_ref(),
         "delivery.attempted"

@@ -1,11 +1,13 @@
+use std::time::Duration;
+
 use super::*;
-use crate::conversation::ended::CompletionFlow;
+use crate::conversation::ended::{CompletionFlow, Ended};
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::record::Conversation;
 use crate::conversation::store::ConversationLookup;
 use crate::destination::record::DestinationStatus;
 use crate::event::kind::EventKind;
-use crate::shared::ids::DestinationId;
+use crate::shared::ids::{ConversationId, DestinationId, EventId};
 use crate::testing::fakes::{
     CapturedLog, ManualClock, MemoryConversations, MemoryDestinations, MemoryEvents, MemoryLedger,
     MemoryQueue, sample,
@@ -65,7 +67,7 @@ impl Scene {
 
     async fn run(&self) -> Verdict {
         let (message, receipt) = (&sample::event_message(), &Receipt("r".to_owned()));
-        self.step.run(ReceivedEvent { message, receipt, is_first: true }).await
+        self.step.run(&[ReceivedEvent { message, receipt, is_first: true }]).await[0]
     }
 
     async fn record(&self) -> Conversation {
@@ -142,6 +144,38 @@ async fn an_event_that_cannot_be_fanned_out_now_waits_longer_each_time() {
     scene.deliveries.fail_next();
     scene.events.fail_next();
     assert_eq!(scene.run().await, Verdict::Keep, "no copy could be sent");
+}
+
+/// Ten events of an account: one read of its destinations, one call to the queue.
+#[tokio::test]
+async fn events_of_a_batch_leave_together_and_each_has_its_own_verdict() {
+    let scene = Scene::set().await;
+    let mut messages = Vec::new();
+    for number in 0..10 {
+        let id = ConversationId::parse(format!("c-{number}")).unwrap();
+        let mut conversation =
+            Conversation::new(sample::account(), id.clone(), sample::event_message().sent_at);
+        let event_id = EventId::of_conversation(&sample::account(), &id);
+        let mut ended = Ended { event_id, ..sample::ended(CompletionFlow::Hangup) };
+        if number == 3 {
+            ended.settles_at = Some(scene.clock.now() + Duration::from_secs(4));
+        }
+        conversation.ended = Some(ended);
+        scene.conversations.save(&conversation).await.unwrap();
+        messages.push(EventMessage { conversation_id: id, ..sample::event_message() });
+    }
+    let receipt = Receipt("r".to_owned());
+    let batch: Vec<_> =
+        messages.iter().map(|message| ReceivedEvent { message, receipt: &receipt, is_first: true }).collect();
+    let mut verdicts = [Verdict::Done; 10];
+    verdicts[3] = Verdict::Keep;
+    scene.deliveries.fail_next();
+    assert_eq!(scene.step.run(&batch).await, verdicts, "copies wait");
+    assert_eq!(scene.events.sent().len(), 9);
+    assert_eq!(scene.step.run(&batch).await, verdicts);
+    assert_eq!(scene.deliveries.sent().len(), 9);
+    assert_eq!(scene.deliveries.calls(), 2, "one for each batch");
+    assert_eq!(scene.destinations.lists_read(), 2, "one for each batch");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use crate::shared::unavailable::Result;
 struct State {
     destinations: BTreeMap<DestinationId, Destination>,
     events: MemoryEvents,
+    lists_read: usize,
 }
 
 /// Destinations and events of any account.
@@ -35,6 +36,12 @@ impl MemoryDestinations {
         lock(&self.0).destinations.remove(id);
     }
 
+    /// Returns how often an account's destinations were read.
+    #[must_use]
+    pub fn lists_read(&self) -> usize {
+        lock(&self.0).lists_read
+    }
+
     /// Stores an event.
     pub fn put_event(&self, event: LifecycleEvent) {
         lock(&self.0).events.put(event);
@@ -49,13 +56,9 @@ impl MemoryDestinations {
 
 impl Destinations for MemoryDestinations {
     async fn of_account(&self, account: &AccountId) -> Result<Vec<Result<Destination>>> {
-        Ok(lock(&self.0)
-            .destinations
-            .values()
-            .filter(|d| d.account_id == *account)
-            .cloned()
-            .map(Ok)
-            .collect())
+        let mut state = lock(&self.0);
+        state.lists_read += 1;
+        Ok(state.destinations.values().filter(|d| d.account_id == *account).cloned().map(Ok).collect())
     }
 
     async fn get(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Destination>> {
