@@ -38,10 +38,22 @@ use local::template::{Parameters, Template};
 use serde_json::{Value, json};
 
 use crate::between::{self, Interceptor, Reply, Server, Upstream};
-use crate::world::MORNING_MS;
+use crate::log::captured;
+use crate::world::{MORNING_MS, World};
 
 /// Deliveries in a batch.
 const BATCH: usize = 10;
+
+/// What the table of prices assumes: see infra/price.
+fn assumed(kind: &str, what: &str) -> f64 {
+    let usage: Value = serde_json::from_str(include_str!("../../infra/usage.json")).unwrap();
+    usage[kind][what].as_f64().unwrap()
+}
+
+fn assert_is(measured: f64, kind: &str, what: &str) {
+    let assumed = assumed(kind, what);
+    assert!((measured - assumed).abs() < 0.05, "{what}: {measured} {kind}, not {assumed}");
+}
 
 /// One call to the tables and the capacity units it consumed, indexes included.
 struct Call {
@@ -209,6 +221,10 @@ async fn an_event_of_a_kilobyte_costs_two_write_units_by_the_platforms_word_and_
         assert_eq!(tables.count("GetItem"), flows.len() + 1, "the record, each time");
         let writes = tables.units("PutItem");
         assert!((writes - units).abs() < 0.1, "{flows:?}: {writes} write units");
+        if flows == [CompletionFlow::Hangup] {
+            assert_is(writes, "write_units", "event");
+            assert_is(tables.units("GetItem"), "read_units", "record");
+        }
     }
 }
 
@@ -269,7 +285,10 @@ async fn a_first_try_success_costs_two_writes_of_three_units_and_its_share_of_on
     assert_eq!(tables.count("UpdateItem"), BATCH, "one completion for each");
     assert_eq!(tables.all(), BATCH + 2, "and nothing else");
     let writes = tables.units("BatchExecuteStatement") + tables.units("UpdateItem");
-    assert!(writes <= 3.0 * BATCH as f64, "{writes} write units");
+    assert_is(writes / BATCH as f64, "write_units", "delivery");
+    // The event is read once for the whole batch, and each of ten destinations.
+    let reads = tables.units("BatchGetItem");
+    assert!((reads - (1.0 + BATCH as f64)).abs() < 0.05, "{reads} read units");
     assert!(tables.units("BatchExecuteStatement") >= BATCH as f64, "the meter counts");
     assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "one data key for each destination");
 
@@ -293,4 +312,21 @@ async fn to_count_a_request_costs_one_write_of_one_unit() {
     }
     assert_eq!((tables.all(), tables.count("UpdateItem")), (3, 3));
     assert!((tables.units("UpdateItem") - 3.0).abs() < 0.1, "{} write units", tables.units("UpdateItem"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_of_a_delivery_are_as_long_as_the_prices_assume() {
+    let log = captured();
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
+    let conversation = "0f0c6f5e-6a0b-4c8e-9d53-0a28e7071508";
+    customer.hang_up(conversation).await;
+    customer.delivery_once(conversation, "delivered").await;
+    for line in ["event.accepted", "delivery.attempted"] {
+        let lines = log.with(&[&format!("\"message\":\"{line}\""), conversation]);
+        let bytes = lines[0].len() as f64;
+        let assumed = assumed("log_bytes", line);
+        assert!((0.9 * assumed..=assumed).contains(&bytes), "{bytes} bytes, not {assumed}: {}", lines[0]);
+    }
 }

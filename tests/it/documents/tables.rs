@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Document, files, names, read};
+use tokio::process::Command;
+
+use super::{Document, files, names, read, root};
 use crate::described;
+use crate::tools::is_available;
 
 const OPERATE: &str = "infra/README.md";
 
@@ -58,8 +61,26 @@ fn the_metrics_are_those_that_are_counted() {
     let described: BTreeSet<_> =
         column(&operate, "## Operate", 0).into_iter().filter(|name| !name.contains('.')).collect();
     // The only log line without a dot, and what the template's metric filters count.
-    let others = ["unavailable", "Attempts", "Deliveries"].map(str::to_owned);
+    let others = ["unavailable", "EventsAccepted", "Attempts", "Deliveries"].map(str::to_owned);
     assert_eq!(&described - &BTreeSet::from(others), metrics);
+}
+
+#[tokio::test]
+async fn the_prices_are_those_that_the_script_prints() {
+    if !is_available(Command::new("python3").arg("--version"), "python3").await {
+        return;
+    }
+    let printed = Command::new("python3").arg(root().join("infra/price")).output().await.unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(printed.contains("a million deliveries"), "{printed}");
+    assert!(
+        read(OPERATE).contains(&printed),
+        "the table in {OPERATE} is not the output of infra/price:\n{printed}"
+    );
+    let total = printed.lines().last().unwrap().split("**").filter(|cell| cell.starts_with('$'));
+    let total: Vec<_> = total.collect();
+    let range = format!("[{} to {}]", total[1], total[0]);
+    assert!(read("README.md").contains(&range), "README.md does not say {range}");
 }
 
 #[test]

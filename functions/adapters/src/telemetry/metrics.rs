@@ -48,7 +48,6 @@ const fn count_by(by: &'static str, events: &'static [&'static str], metrics: &'
 
 /// Every metric, by the log events that carry it.
 const ALL: &[Metrics] = &[
-    count_by("event", &["event.accepted"], &[Metric::Count("EventsAccepted")]),
     count(
         &["delivery.attempted"],
         &[Metric::Field("duration_ms"), Metric::Field("delay_ms"), Metric::Field("receives_without_attempt")],

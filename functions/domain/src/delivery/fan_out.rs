@@ -170,7 +170,7 @@ where
         if is_unwanted || !disabled.is_empty() {
             self.forget_if_deleted(event).await?;
         }
-        tracing::info!(
+        tracing::debug!(
             account_id = %event.account_id,
             event_id = %event.id,
             deliveries = active.len(),

@@ -69,32 +69,9 @@ fn an_attempt_is_measured_by_its_own_line() {
 }
 
 #[test]
-fn an_event_is_counted_by_its_dimension() {
-    let accepted =
-        line(Some("Ringback/test"), || tracing::info!(event = "conversation.failed", "event.accepted"));
-    assert_eq!(metrics(&accepted), [metric("EventsAccepted", &["conversation.failed"], 1.0)]);
-}
-
-/// The line of a first-try success is the most frequent one, and CloudWatch charges by the byte.
-#[test]
-fn the_line_of_a_success_is_short() {
-    let written = line(Some("Ringback/production"), || {
-        tracing::info!(
-            account_id = "acc_45fd7ddae54653693dedf225",
-            delivery_id = "dlv_efe90814ce0d30bcfb4b512fe093fc800959",
-            destination_id = "dst_ff05c356c175544a",
-            conversation_id = "a28e7071-508e-4d45-8887-085531aafaba",
-            event = "conversation.completed",
-            attempt = 1_u64,
-            outcome = "success",
-            http_status = 200_u64,
-            duration_ms = 142_u64,
-            delay_ms = 77_u64,
-            status = "delivered",
-            "delivery.attempted"
-        );
-    });
-    assert!(written.to_string().len() < 625, "{} bytes: {written}", written.to_string().len());
+fn a_callback_is_counted_by_its_dimension() {
+    let refused = line(Some("Ringback/test"), || tracing::warn!(provider = "twilio", "callback.refused"));
+    assert_eq!(metrics(&refused), [metric("CallbacksRefused", &["twilio"], 1.0)]);
 }
 
 #[test]

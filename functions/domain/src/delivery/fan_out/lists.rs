@@ -26,9 +26,15 @@ pub(super) struct List {
     pub(super) unreadable: Option<Unavailable>,
 }
 
-/// The lists that were read last, and when.
+/// The lists that were read last.
 #[derive(Default)]
-pub(super) struct Lists(Mutex<HashMap<AccountId, (Timestamp, Arc<Vec<Destination>>)>>);
+pub(super) struct Lists(Mutex<HashMap<AccountId, Recent>>);
+
+/// A list without unreadable destinations.
+struct Recent {
+    read_at: Timestamp,
+    destinations: Arc<Vec<Destination>>,
+}
 
 impl Lists {
     /// The list of each account, read once for all its events, after they were accepted. One partition holds the
@@ -71,7 +77,8 @@ impl Lists {
         let destinations = Arc::new(readable);
         if unreadable.is_none() {
             let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            lists.insert(account.clone(), (now, Arc::clone(&destinations)));
+            let destinations = Arc::clone(&destinations);
+            lists.insert(account.clone(), Recent { read_at: now, destinations });
         }
         Ok(List { destinations, unreadable })
     }
@@ -83,9 +90,9 @@ impl Lists {
         now: Timestamp,
     ) -> Option<Arc<Vec<Destination>>> {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.retain(|_, (read_at, _)| now.since(*read_at) < RECENT);
-        let (read_at, list) = lists.get(account)?;
+        lists.retain(|_, list| now.since(list.read_at) < RECENT);
+        let list = lists.get(account)?;
         // Ingest's clock said when the event was accepted, and ours when the list was read.
-        (accepted_at + LEASE_MARGIN < *read_at).then(|| Arc::clone(list))
+        (accepted_at + LEASE_MARGIN < list.read_at).then(|| Arc::clone(&list.destinations))
     }
 }
