@@ -16,9 +16,9 @@ use crate::shared::ids::DestinationId;
 use crate::shared::rate::RateLimit;
 use crate::shared::timestamp::Timestamp;
 
-/// New deliveries per window to a destination that is not responding. With their retries they hold at most twelve
-/// workers.
-pub const HALF_OPEN_PROBES: RateLimit = RateLimit::new(3).unwrap();
+/// New deliveries per window to a destination that is not responding, even if one batch has ten. With their retries they
+/// hold at most eight workers.
+pub const HALF_OPEN_PROBES: RateLimit = RateLimit::new(2).unwrap();
 
 /// Consecutive timeouts, without an answer, that open the circuit: fewer can happen to any destination.
 const OPEN_AFTER: u32 = 3;

@@ -288,17 +288,17 @@ mod tests {
             test.message.trigger = Trigger::Test;
             rate_limiter.run(&[received(), received(), received(), received(), retry, test]).await
         };
-        assert_eq!(admissions_with(0).await, [Now, Now, Now, Deferred, Now, Now]);
+        assert_eq!(admissions_with(0).await, [Now, Now, Deferred, Deferred, Now, Now]);
         // A configured limit applies to every delivery.
-        assert_eq!(admissions_with(5).await, [Now, Now, Now, Deferred, Now, Now]);
-        assert_eq!(admissions_with(4).await, [Now, Now, Now, Deferred, Now, Deferred]);
+        assert_eq!(admissions_with(4).await, [Now, Now, Deferred, Deferred, Now, Now]);
+        assert_eq!(admissions_with(3).await, [Now, Now, Deferred, Deferred, Now, Deferred]);
         assert_eq!(admissions_with(2).await, [Now, Now, Deferred, Deferred, Deferred, Deferred]);
     }
 
     /// A configured limit has no such bound.
     #[tokio::test]
     async fn what_waits_for_a_destination_that_hangs_waits_at_most_as_long_again_as_it_has_waited() {
-        for (limit, age, delay) in [(0, 0, 10), (0, 25, 25), (0, 3_000, 200), (50, 0, 10), (2, 0, 10)] {
+        for (limit, age, delay) in [(0, 0, 10), (0, 25, 25), (0, 3_000, 300), (50, 0, 10), (2, 0, 10)] {
             let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
             let (rate_limiter, clock) = rate_limiter(&rates, &queue, limit);
             let mut last = received();
