@@ -1,20 +1,17 @@
 //! DynamoDB on one machine: dynoxide, on its own thread, because its calls block their thread.
 
 mod http;
+mod sweep;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::time::Duration;
 
 use dynoxide::Database;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::guard;
-
-/// How often expired rows are removed; AWS may take days.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// A running endpoint. Stops when dropped.
 pub struct DynamoDb {
@@ -24,9 +21,8 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts the endpoint, with its tables in memory or in this file. Rows expire only if `clock` is the machine's,
-    /// the only one that dynoxide reads: if a manual clock showed last year, it would remove all rows that are kept for
-    /// a month.
+    /// Starts the endpoint, with its tables in memory or in this file. Expired rows are removed only if `clock` is the
+    /// machine's: tests that advance a clock check that nobody sees those that are still there.
     pub fn start(file: Option<&Path>, clock: &Clock) -> io::Result<Self> {
         let database = match file {
             Some(file) => Database::new(&file.to_string_lossy()),
@@ -37,11 +33,11 @@ impl DynamoDb {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let sweeps = clock.is_system();
+        let clock = clock.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("dynamodb".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, address, database, sweeps, stopped)))?;
+            .spawn(move || runtime.block_on(serve(listener, address, database, clock, stopped)))?;
         Ok(Self { address, _stop: stop })
     }
 
@@ -56,7 +52,7 @@ async fn serve(
     listener: TcpListener,
     address: SocketAddr,
     database: Database,
-    sweeps: bool,
+    clock: Clock,
     stopped: oneshot::Receiver<()>,
 ) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
@@ -70,16 +66,7 @@ async fn serve(
                 tracing::error!(%error, "dynamodb.not_served");
             }
         }
-        () = sweep(&database), if sweeps => {}
+        () = sweep::run(&database, &clock), if clock.is_system() => {}
         _ = stopped => {}
-    }
-}
-
-async fn sweep(database: &Database) {
-    loop {
-        tokio::time::sleep(SWEEP_EVERY).await;
-        if let Err(error) = database.sweep_ttl() {
-            tracing::warn!(%error, "dynamodb.not_swept");
-        }
     }
 }
