@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use local::clock::Clock;
 use local::receiver::Answer;
+use local::stack::{Calls, Options};
 use serde_json::json;
 
 use crate::log;
-use crate::world::World;
+use crate::world::{MORNING_MS, World, options};
 
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -57,11 +59,23 @@ async fn a_receiver_that_always_fails_gets_four_requests_and_leaves_no_dead_lett
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_recovers_at_the_third_gets_three_requests() {
-    let (world, hand) = World::by_hand().await;
+    recovers_at_the_third(Calls::OverSockets).await;
+}
+
+/// As `cargo run` does. The requests to queues and tables, what these refuse and what they answer are the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_sockets_it_gets_the_same_three_requests() {
+    recovers_at_the_third(Calls::Directly).await;
+}
+
+async fn recovers_at_the_third(calls: Calls) {
+    let (clock, hand) = Clock::manual(MORNING_MS);
+    let world = World::with(Options { calls, ..options(clock) }).await;
     let customer = world.customer("Acme").await;
     customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
     world.stack.receiver.answer_next("/hooks", [Answer::Status(500), Answer::Drop]);
-    customer.hang_up("c-1").await;
+    let event = customer.hang_up("c-1").await;
+    assert_eq!(customer.hang_up("c-1").await, event);
     for attempt in 1..=2 {
         customer.delivery_after("c-1", attempt).await;
         hand.advance(RETRY_AFTER);

@@ -1,4 +1,4 @@
-//! DynamoDB on one machine: dynoxide, on its own thread, because its calls block their thread.
+//! DynamoDB on one machine: dynoxide, whose calls block their thread. Calls over the socket have a thread of their own.
 
 mod http;
 mod sweep;
@@ -11,11 +11,13 @@ use dynoxide::Database;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::direct::Handler;
 use crate::guard;
 
 /// A running endpoint. Stops when dropped.
 pub struct DynamoDb {
     address: SocketAddr,
+    database: Database,
     /// Ends the thread when dropped.
     _stop: oneshot::Sender<()>,
 }
@@ -33,18 +35,22 @@ impl DynamoDb {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let clock = clock.clone();
+        let (clock, served) = (clock.clone(), database.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("dynamodb".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, address, database, clock, stopped)))?;
-        Ok(Self { address, _stop: stop })
+            .spawn(move || runtime.block_on(serve(listener, address, served, clock, stopped)))?;
+        Ok(Self { address, database, _stop: stop })
     }
 
     /// The endpoint's URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    pub(crate) fn handler(&self) -> Handler {
+        http::handler(self.database.clone())
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
+use crate::direct::Direct;
 use crate::dynamodb::DynamoDb;
 use crate::kms::Kms;
 use crate::lambda::trace::PassTraceOn;
@@ -31,6 +32,7 @@ pub struct Endpoints {
     kms_url: String,
     sqs_url: String,
     dynamodb: DynamoDb,
+    direct: Direct,
     served: [AbortHandle; 2],
 }
 
@@ -44,12 +46,18 @@ impl Endpoints {
         let dynamodb = DynamoDb::start(file.as_deref(), clock)?;
         let (listener, sqs_url) = listen().await?;
         let sqs = open_sqs(data, clock)?;
+        let sqs_handler = sqs.handler();
         let sqs_served = serve("sqs", async move { sqs.serve(listener).await });
         let kms = data.map_or_else(|| Ok(Kms::in_memory()), Kms::open)?;
         let (listener, kms_url) = listen().await?;
         let kms_server = kms.clone();
         let kms_served = serve("kms", async move { kms_server.serve(listener).await });
-        Ok(Self { kms, kms_url, sqs_url, dynamodb, served: [sqs_served, kms_served] })
+        let direct = Direct::new([
+            (dynamodb.url(), dynamodb.handler()),
+            (sqs_url.clone(), sqs_handler),
+            (kms_url.clone(), kms.handler()),
+        ]);
+        Ok(Self { kms, kms_url, sqs_url, dynamodb, direct, served: [sqs_served, kms_served] })
     }
 
     /// The variables that point an AWS SDK at the endpoints, for processes and for people.
@@ -68,10 +76,18 @@ impl Endpoints {
 
     /// The real SDK clients. Each service has its own endpoint.
     pub async fn clients(&self) -> Clients {
-        // A long poll takes up to 20 s.
-        let loader = adapters::aws::loader().timeout_config(TimeoutConfig::disabled());
-        clients(&self.variables(), loader).await
+        clients(&self.variables(), loader()).await
     }
+
+    /// The same clients, but they call the endpoints without a socket.
+    pub async fn direct_clients(&self) -> Clients {
+        clients(&self.variables(), loader().http_client(self.direct.clone())).await
+    }
+}
+
+fn loader() -> ConfigLoader {
+    // A long poll takes up to 20 s.
+    adapters::aws::loader().timeout_config(TimeoutConfig::disabled())
 }
 
 /// Creates SDK clients for the endpoints in these variables: [`Endpoints::variables`], or a changed copy.

@@ -6,6 +6,7 @@
 
 pub mod certificates;
 pub mod clock;
+mod direct;
 pub mod dynamodb;
 pub mod endpoints;
 pub mod functions;

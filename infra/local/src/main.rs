@@ -8,7 +8,7 @@ use adapters::function::Error;
 use clap::{Parser, Subcommand};
 use local::clock::Clock;
 use local::functions::{self, Egress, RunMode};
-use local::stack::{Options, Stack};
+use local::stack::{Calls, Options, Stack};
 
 mod demo;
 mod screen;
@@ -91,6 +91,7 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         ports,
         clock: Clock::system(),
         run_mode,
+        calls: if arguments.env_file.is_some() { Calls::OverSockets } else { Calls::Directly },
         parameters: arguments.parameter.iter().cloned().collect(),
         invokes: true,
     };

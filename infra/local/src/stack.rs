@@ -39,10 +39,21 @@ pub struct Options {
     pub clock: Clock,
     /// How functions run.
     pub run_mode: RunMode,
+    /// How the SDK clients of this process call the endpoints.
+    pub calls: Calls,
     /// Parameters of the template that differ from their defaults. `PublicUrl` defaults to the API's own address.
     pub parameters: Parameters,
     /// Whether queues and schedules invoke functions. If not, messages wait until a test receives them.
     pub invokes: bool,
+}
+
+/// How functions in this process, and what invokes them, call queues, tables and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// Over sockets, as other processes do.
+    OverSockets,
+    /// Without a socket, which is faster.
+    Directly,
 }
 
 /// A running stack. Everything stops when it is dropped; [`Stack::stop`] lets running invocations end first.
@@ -70,9 +81,10 @@ pub struct Stack {
     stop: watch::Sender<bool>,
 }
 
-/// The maximum number of concurrent invocations for one queue, whatever the template allows: more would share the same
-/// few cores, and each would be too slow for its time limits.
-const MAX_CONCURRENCY: usize = 50;
+/// The maximum number of concurrent invocations for one queue if functions are processes, whatever the template allows:
+/// more would share the same few cores, and each would be too slow for its time limits. In this process, an invocation
+/// that waits for a destination is a task that costs nothing.
+const MAX_CONCURRENT_PROCESSES: usize = 50;
 
 /// Parameters that nothing on one machine obeys.
 const ONLY_ON_AWS: [&str; 11] = [
@@ -100,7 +112,7 @@ pub struct PortUnavailable {
 impl Stack {
     /// Starts everything, and returns once the API accepts requests.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { data, ports, clock, run_mode, parameters, invokes } = options;
+        let Options { data, ports, clock, run_mode, calls, parameters, invokes } = options;
         let [api_port, receiver_port, lambda_port] = ports;
         let api = listen(api_port).await?;
         let receiver = listen(receiver_port).await?;
@@ -119,11 +131,14 @@ impl Stack {
             Some(directory) => endpoints.map_err(|cause| in_directory(directory, &cause))?,
             None => endpoints?,
         };
-        let clients = endpoints.clients().await;
+        let clients = match calls {
+            Calls::OverSockets => endpoints.clients().await,
+            Calls::Directly => endpoints.direct_clients().await,
+        };
         let address = api.local_addr()?;
         let own = Parameters::from([("PublicUrl".to_owned(), format!("http://{address}"))]);
         let template = Template::read_with(&parameters, &own)?;
-        check(&parameters)?;
+        check(&parameters, &run_mode)?;
         let resources = provision(&template, &clients.sqs, &clients.dynamodb).await?;
         let mut environment = endpoints.variables();
         for function in &template.functions {
@@ -141,7 +156,10 @@ impl Stack {
         let (stop, stopped) = watch::channel(false);
         let mut invokers = Vec::new();
         if invokes {
-            for mapping in mappings(&template, &resources, &functions, &clients)? {
+            for mut mapping in mappings(&template, &resources, &functions, &clients)? {
+                if let RunMode::AsProcesses { .. } = run_mode {
+                    mapping.maximum_concurrency = mapping.maximum_concurrency.min(MAX_CONCURRENT_PROCESSES);
+                }
                 invokers.push(tokio::spawn(mapping.run(stopped.clone())));
             }
             for schedule in schedules(&template, &functions)? {
@@ -220,13 +238,15 @@ fn in_directory(directory: &Path, cause: &dyn std::error::Error) -> Error {
 }
 
 /// Refuses parameters that this machine cannot obey, so that none is given in vain.
-fn check(parameters: &Parameters) -> Result<(), TemplateError> {
+fn check(parameters: &Parameters, run_mode: &RunMode) -> Result<(), TemplateError> {
     if let Some(name) = parameters.keys().find(|name| ONLY_ON_AWS.contains(&name.as_str())) {
         return Err(TemplateError::of(name, "has no effect on one machine; only a deployment obeys it"));
     }
     let concurrency = parameters.get("MaximumConcurrency").and_then(|given| given.parse::<usize>().ok());
-    if concurrency.is_some_and(|given| given > MAX_CONCURRENCY) {
-        let rule = format!("must be at most {MAX_CONCURRENCY} on one machine");
+    if matches!(run_mode, RunMode::AsProcesses { .. })
+        && concurrency.is_some_and(|given| given > MAX_CONCURRENT_PROCESSES)
+    {
+        let rule = format!("must be at most {MAX_CONCURRENT_PROCESSES} if functions are processes");
         return Err(TemplateError::of("MaximumConcurrency", rule));
     }
     Ok(())
@@ -267,7 +287,7 @@ pub fn mappings(
             queue_arn: queue.arn.clone(),
             region: crate::endpoints::REGION.to_owned(),
             batch_size: i32::try_from(mapping.batch_size)?,
-            maximum_concurrency: usize::try_from(mapping.maximum_concurrency)?.min(MAX_CONCURRENCY),
+            maximum_concurrency: usize::try_from(mapping.maximum_concurrency)?,
             reports_failures: mapping.reports_failures,
             function: function.clone(),
             sqs: clients.sqs.clone(),

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
 use local::clock::{Clock, ClockControl};
 use local::functions::RunMode;
-use local::stack::{Options, Stack};
+use local::stack::{Calls, Options, Stack};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use tokio::net::UdpSocket;
@@ -197,7 +197,15 @@ fn options_with(clock: Clock, parameters: &[(&str, &str)]) -> Options {
     let usual = [("ApiRateLimit", "0"), ("SettleSeconds", "0")];
     let parameters = usual.iter().chain(parameters);
     let parameters = parameters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Options { data: None, ports: [0; 3], clock, run_mode: RunMode::InProcess, parameters, invokes: true }
+    Options {
+        data: None,
+        ports: [0; 3],
+        clock,
+        run_mode: RunMode::InProcess,
+        calls: Calls::OverSockets,
+        parameters,
+        invokes: true,
+    }
 }
 
 /// The folder with this workspace's programs, built on the first call: these tests link only the libraries.

@@ -2,13 +2,18 @@
 //!
 //! dynoxide has a server of its own, but that one answers every web page that a browser of this machine has open.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use dynoxide::{Database, DynoxideError};
+use futures_util::FutureExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::direct::Handler;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 const TARGET_HEADER: &str = "x-amz-target";
@@ -23,7 +28,11 @@ pub(super) fn router(database: Database) -> Router {
     Router::new().fallback(answer).layer(DefaultBodyLimit::max(REQUEST_BYTES)).with_state(database)
 }
 
-/// Runs the operation to its end on this thread, which has nothing else to do.
+pub(super) fn handler(database: Database) -> Handler {
+    Arc::new(move |headers, body| answer(State(database.clone()), headers, body).boxed())
+}
+
+/// Runs the operation to its end on this thread.
 async fn answer(State(database): State<Database>, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let target = headers.get(TARGET_HEADER).and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix(TARGET_PREFIX).unwrap_or_default();

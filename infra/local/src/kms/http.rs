@@ -8,11 +8,13 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract;
 use axum::http::{HeaderMap, Response, StatusCode, header};
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::actions::{KmsError, perform};
 use super::state::State;
+use crate::direct::Handler;
 use crate::guard;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
@@ -23,6 +25,10 @@ pub(super) async fn serve(kms: Arc<State>, listener: TcpListener) -> io::Result<
     let router = Router::new().fallback(answer).with_state(kms);
     let router = guard::programs_only(router, listener.local_addr()?);
     axum::serve(listener, router).await
+}
+
+pub(super) fn handler(kms: Arc<State>) -> Handler {
+    Arc::new(move |headers, body| answer(extract::State(Arc::clone(&kms)), headers, body).boxed())
 }
 
 async fn answer(

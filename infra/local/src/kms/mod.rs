@@ -20,6 +20,7 @@ use domain::shared::randomness::Randomness;
 use tokio::net::TcpListener;
 
 use self::state::State;
+use crate::direct::Handler;
 use crate::private;
 
 /// The name of the file with the key.
@@ -68,6 +69,10 @@ impl Kms {
     #[must_use]
     pub fn calls(&self) -> usize {
         self.0.calls.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn handler(&self) -> Handler {
+        http::handler(Arc::clone(&self.0))
     }
 
     pub(crate) async fn serve(self, listener: TcpListener) -> io::Result<()> {

@@ -9,6 +9,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::serve::ListenerExt;
+use futures_util::FutureExt;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use super::actions::{self, Call};
 use super::endpoint::Endpoint;
 use super::error::SqsError;
+use crate::direct::Handler;
 use crate::guard;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
@@ -28,22 +30,28 @@ const REQUEST_BYTES: usize = 7 * 1_048_576;
 
 const STOPPED: SqsError = SqsError::InternalFailure("The endpoint has stopped.");
 
-/// The state of every connection. Connections outlive the future that serves them, so they own neither the endpoint nor
+/// The state of every connection and client. They outlive the future that serves, so they own neither the endpoint nor
 /// its file; when the endpoint stops, running requests fail.
 #[derive(Clone)]
-struct Server {
+pub(super) struct Server {
     endpoint: Weak<Endpoint>,
     /// Closes when the serving future is dropped.
     stopped: watch::Receiver<()>,
 }
 
-pub(crate) async fn serve(endpoint: Endpoint, listener: TcpListener) -> io::Result<()> {
-    let endpoint = Arc::new(endpoint);
-    let (_running, stopped) = watch::channel(());
-    let router = Router::new()
-        .fallback(handle)
-        .layer(DefaultBodyLimit::max(REQUEST_BYTES))
-        .with_state(Server { endpoint: Arc::downgrade(&endpoint), stopped });
+impl Server {
+    pub(super) fn new(endpoint: &Arc<Endpoint>, running: &watch::Sender<()>) -> Self {
+        Self { endpoint: Arc::downgrade(endpoint), stopped: running.subscribe() }
+    }
+
+    pub(super) fn handler(self) -> Handler {
+        Arc::new(move |headers, body| handle(State(self.clone()), headers, Ok(body)).boxed())
+    }
+}
+
+pub(super) async fn serve(endpoint: &Endpoint, server: Server, listener: TcpListener) -> io::Result<()> {
+    let router =
+        Router::new().fallback(handle).layer(DefaultBodyLimit::max(REQUEST_BYTES)).with_state(server);
     let router = guard::programs_only(router, listener.local_addr()?);
     // Responses are small and callers wait for each, so none is held back to be sent with the next.
     let listener = listener.tap_io(|stream| {

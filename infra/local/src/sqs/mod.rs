@@ -32,25 +32,33 @@ mod timers;
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use self::endpoint::Endpoint;
+use self::http::Server;
 use self::journal::Journal;
 use self::store::Store;
 use crate::clock::Clock;
+use crate::direct::Handler;
 
 pub use self::journal::OpenError;
 
 /// An SQS endpoint that is not served yet.
 #[derive(Debug)]
-pub struct Sqs(Endpoint);
+pub struct Sqs {
+    endpoint: Arc<Endpoint>,
+    /// Ends all requests when dropped.
+    running: watch::Sender<()>,
+}
 
 impl Sqs {
     /// Creates an endpoint whose queues are gone with the process.
     #[must_use]
     pub fn in_memory(clock: Clock) -> Self {
-        Self(Endpoint::new(Store::default(), Journal::none(), clock))
+        Self::new(Endpoint::new(Store::default(), Journal::none(), clock))
     }
 
     /// Opens the queues in the file at `path`, which is created if it does not exist. Whatever the
@@ -61,7 +69,15 @@ impl Sqs {
     pub fn open(path: impl AsRef<Path>, clock: Clock) -> Result<Self, OpenError> {
         let (journal, snapshot) = Journal::open(path.as_ref())?;
         let store = Store::restore(snapshot, clock.now_ms());
-        Ok(Self(Endpoint::new(store, journal, clock)))
+        Ok(Self::new(Endpoint::new(store, journal, clock)))
+    }
+
+    fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint: Arc::new(endpoint), running: watch::Sender::new(()) }
+    }
+
+    pub(crate) fn handler(&self) -> Handler {
+        Server::new(&self.endpoint, &self.running).handler()
     }
 
     /// Answers requests on `listener` for as long as the future is polled. Dropping it stops the
@@ -70,6 +86,6 @@ impl Sqs {
     /// # Errors
     /// The listener fails, or a request has panicked and left the queues in doubt.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
-        http::serve(self.0, listener).await
+        http::serve(&self.endpoint, Server::new(&self.endpoint, &self.running), listener).await
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::functions::Egress;
 use crate::private::tests::mode;
 
 fn options(data: Option<&Path>, parameters: &[(&str, &str)]) -> Options {
@@ -12,6 +13,7 @@ fn options(data: Option<&Path>, parameters: &[(&str, &str)]) -> Options {
         ports: [0; 3],
         clock: Clock::system(),
         run_mode: RunMode::InProcess,
+        calls: Calls::OverSockets,
         parameters: parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         invokes: false,
     }
@@ -109,7 +111,6 @@ async fn a_private_network_that_is_allowed_is_taken_beside_this_machine() {
 #[tokio::test]
 async fn a_value_that_the_template_does_not_allow_is_refused_with_the_rule() {
     for (name, value, rule) in [
-        ("MaximumConcurrency", "51", "must be at most 50 on one machine"),
         ("MaximumConcurrency", "1", "must be 2 to 1000"),
         ("ApiRateLimit", "-1", "must be 0 to 10000"),
         ("ApiRateLimit", "many", "must be a number"),
@@ -128,6 +129,9 @@ async fn a_value_that_the_template_does_not_allow_is_refused_with_the_rule() {
         let error = refusal(options(None, &[(name, value)])).await;
         assert_eq!(error.find(&format!("template.yaml: {name}: {rule}")), Some(0), "{name}={value}: {error}");
     }
+    let run_mode = RunMode::AsProcesses { directory: PathBuf::new(), egress: Egress::PublicOnly, log: None };
+    let error = refusal(Options { run_mode, ..options(None, &[("MaximumConcurrency", "51")]) }).await;
+    assert!(error.ends_with("must be at most 50 if functions are processes"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
