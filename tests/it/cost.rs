@@ -111,7 +111,7 @@ async fn metered(endpoints: &Endpoints) -> (Clients, Arc<Mutex<Vec<Call>>>) {
     let mut variables = endpoints.variables();
     let tables = variables.get_mut("AWS_ENDPOINT_URL_DYNAMODB").unwrap();
     *tables = Server::start(tables.clone(), meter).await.url;
-    (clients(&variables, adapters::aws::loader()).await, calls)
+    (clients(&adapters::aws::config(variables).unwrap()), calls)
 }
 
 /// The template's tables, with a metered and a direct client.
@@ -129,7 +129,7 @@ impl Tables {
     async fn start() -> Self {
         let endpoints = Endpoints::start(None, &local::clock::Clock::system()).await.unwrap();
         let (Clients { dynamodb, sqs, kms }, calls) = metered(&endpoints).await;
-        let direct = endpoints.clients().await.dynamodb;
+        let direct = endpoints.clients().unwrap().dynamodb;
         provision(&Template::read(&Parameters::new()).unwrap(), &sqs, &direct).await.unwrap();
         let days =
             std::collections::BTreeMap::from([("DELIVERY_RETENTION_DAYS".to_owned(), "30".to_owned())]);

@@ -15,7 +15,7 @@ use domain::shared::clock::Clock;
 use domain::shared::skew_corrected_clock::SkewCorrectedClock;
 use domain::shared::timestamp::Timestamp;
 
-use crate::aws::Clients;
+use crate::aws::{Clients, DynamoDb, Sqs};
 
 impl Clients {
     /// The same clients; the responses of DynamoDB and SQS now correct this clock.
@@ -24,11 +24,7 @@ impl Clients {
         let observer = DateObserver(Arc::clone(clock));
         let dynamodb = self.dynamodb.config().to_builder().interceptor(observer.clone()).build();
         let sqs = self.sqs.config().to_builder().interceptor(observer).build();
-        Self {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
-            sqs: aws_sdk_sqs::Client::from_conf(sqs),
-            kms: self.kms,
-        }
+        Self { dynamodb: DynamoDb::from_conf(dynamodb), sqs: Sqs::from_conf(sqs), kms: self.kms }
     }
 }
 
@@ -88,13 +84,12 @@ fn parse_date(date: &str) -> Option<Timestamp> {
 mod tests {
     use std::time::Duration;
 
-    use aws_config::Region;
-    use aws_sdk_dynamodb::config::Credentials;
     use domain::testing::fakes::ManualClock;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::aws;
 
     const DATE: &str = "Tue, 01 Sep 2026 00:00:05 GMT";
 
@@ -115,18 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_clock_is_right_after_the_first_answer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let config = crate::aws::loader()
-            .endpoint_url(endpoint)
-            .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new("a", "b", None, None, "test"))
-            .load()
-            .await;
-        let clients = Clients {
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            sqs: aws_sdk_sqs::Client::new(&config),
-            kms: aws_sdk_kms::Client::new(&config),
-        };
+        let clients = Clients::new(&aws::config(aws::tests::vars(&listener)).unwrap());
         let own = ManualClock::new(parse_date(DATE).unwrap().as_millis());
         own.advance(Duration::from_secs(300));
         let clock = Arc::new(SkewCorrectedClock::new(Arc::new(own)));

@@ -1,8 +1,8 @@
 //! Adapters: one module for each technology behind a port of the domain.
 //!
 //! [`dynamodb`] has the tables, [`sqs`] the queues, [`sender`] the one HTTP client that talks to customers' servers.
-//! [`aws`] builds the AWS clients, whose responses correct a worker's clock ([`date`]). [`config`] reads the
-//! environment, and [`egress`] the part of it that allows private networks. [`vault`] encrypts secrets for the tables.
+//! [`aws`] builds the AWS clients, whose responses correct a worker's clock ([`date`]); `roots` has the certificate
+//! authorities that both trust. [`config`] reads the environment, and [`egress`] the part of it that allows private networks. [`vault`] encrypts secrets for the tables.
 //! The functions share [`function`], an invocation's [`deadline`], HTTP requests and responses ([`http`]), authentication
 //! ([`caller`]), errors ([`http::problem`]) and logging ([`telemetry`]).
 
@@ -18,6 +18,7 @@ pub mod function;
 mod fuzz;
 pub mod http;
 pub mod public_url;
+mod roots;
 pub mod sender;
 pub mod sqs;
 pub mod system;

@@ -12,7 +12,7 @@ mod view;
 
 use std::sync::Arc;
 
-use adapters::aws::Clients;
+use adapters::aws::{DynamoDb, Kms};
 use adapters::caller::Callers;
 use adapters::config::{self, ConfigError, Vars};
 use adapters::deadline::{self, FUNCTION_TIMEOUT};
@@ -76,11 +76,11 @@ impl Manage {
     #[must_use]
     pub fn new(
         config: Config,
-        clients: Clients,
+        dynamodb: DynamoDb,
+        kms: Kms,
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
     ) -> Self {
-        let Clients { dynamodb, kms, .. } = clients;
         let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         let vault = KmsVault::new(decryptor, Arc::clone(&randomness));
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());

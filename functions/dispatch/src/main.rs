@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapters::aws::Clients;
+use adapters::aws::{self, Clients};
 use adapters::config::Environment;
 use adapters::system::SystemClock;
 use dispatch::{Config, Dispatch};
@@ -13,7 +13,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     adapters::telemetry::Config::read(&Environment)?.start();
     let clock = Arc::new(SkewCorrectedClock::new(Arc::new(SystemClock)));
-    let clients = Clients::from_environment().await.with_skew_correction(&clock);
+    let clients = Clients::new(&aws::config(Environment)?).with_skew_correction(&clock);
     let dispatch = Dispatch::new(Config::read(&Environment)?, clients, clock)?;
     run(service_fn(|event: LambdaEvent<_>| dispatch.handle(event))).await
 }

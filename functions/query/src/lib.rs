@@ -13,7 +13,7 @@ mod view;
 
 use std::sync::Arc;
 
-use adapters::aws::Clients;
+use adapters::aws::DynamoDb;
 use adapters::caller::Callers;
 use adapters::config::{self, ConfigError, Retention, Vars};
 use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable, DestinationTable, RateTable};
@@ -60,8 +60,7 @@ pub struct Query {
 impl Query {
     /// Wires the function, once per process.
     #[must_use]
-    pub fn new(config: Config, clients: Clients, clock: Arc<dyn Clock>) -> Self {
-        let dynamodb = clients.dynamodb;
+    pub fn new(config: Config, dynamodb: DynamoDb, clock: Arc<dyn Clock>) -> Self {
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let rates = RateTable::new(dynamodb.clone(), config.delivery_log_table.clone());
         Self {

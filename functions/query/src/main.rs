@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapters::aws::Clients;
+use adapters::aws::{self, DynamoDb};
 use adapters::config::Environment;
 use adapters::system::SystemClock;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -11,7 +11,7 @@ use query::{Config, Query};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     adapters::telemetry::Config::read(&Environment)?.start();
-    let clients = Clients::from_environment().await;
-    let query = Query::new(Config::read(&Environment)?, clients, Arc::new(SystemClock));
+    let dynamodb = DynamoDb::new(&aws::config(Environment)?);
+    let query = Query::new(Config::read(&Environment)?, dynamodb, Arc::new(SystemClock));
     run(service_fn(|event: LambdaEvent<_>| query.handle(event))).await
 }

@@ -5,10 +5,9 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use adapters::aws::Clients;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{ConfigLoader, Region};
-use aws_sdk_sqs::config::Credentials;
+use adapters::aws::{self, Builder, Clients, SdkConfig, Sqs};
+use adapters::config::ConfigError;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
@@ -18,7 +17,7 @@ use crate::dynamodb::DynamoDb;
 use crate::kms::Kms;
 use crate::lambda::trace::PassTraceOn;
 use crate::private;
-use crate::sqs::Sqs;
+use crate::sqs;
 
 /// The region that SDK clients name; the endpoints do not check it.
 pub const REGION: &str = "us-east-1";
@@ -75,55 +74,36 @@ impl Endpoints {
     }
 
     /// The real SDK clients. Each service has its own endpoint.
-    pub async fn clients(&self) -> Clients {
-        clients(&self.variables(), loader()).await
+    pub fn clients(&self) -> Result<Clients, ConfigError> {
+        Ok(clients(&self.config()?.build()))
     }
 
     /// The same clients, but they call the endpoints without a socket.
-    pub async fn direct_clients(&self) -> Clients {
-        clients(&self.variables(), loader().http_client(self.direct.clone())).await
+    pub fn direct_clients(&self) -> Result<Clients, ConfigError> {
+        Ok(clients(&self.config()?.http_client(self.direct.clone()).build()))
+    }
+
+    fn config(&self) -> Result<Builder, ConfigError> {
+        // A long poll takes up to 20 s.
+        Ok(aws::config(self.variables())?.into_builder().timeout_config(TimeoutConfig::disabled()))
     }
 }
 
-fn loader() -> ConfigLoader {
-    // A long poll takes up to 20 s.
-    adapters::aws::loader().timeout_config(TimeoutConfig::disabled())
+/// Creates SDK clients that pass the trace of an invocation on, as those of a function do in Lambda.
+#[must_use]
+pub fn clients(config: &SdkConfig) -> Clients {
+    let sqs = aws_sdk_sqs::config::Builder::from(config).interceptor(PassTraceOn);
+    Clients { sqs: Sqs::from_conf(sqs.build()), ..Clients::new(config) }
 }
 
-/// Creates SDK clients for the endpoints in these variables: [`Endpoints::variables`], or a changed copy.
-pub async fn clients(variables: &BTreeMap<String, String>, loader: ConfigLoader) -> Clients {
-    let of = |name: &str| variables.get(name).cloned().unwrap_or_default();
-    let shared = loader
-        .region(Region::new(of("AWS_REGION")))
-        .credentials_provider(Credentials::new(
-            of("AWS_ACCESS_KEY_ID"),
-            of("AWS_SECRET_ACCESS_KEY"),
-            None,
-            None,
-            "local",
-        ))
-        .load()
-        .await;
-    // Not in `shared`, where this process's variable `AWS_ENDPOINT_URL` would take precedence.
-    let url = |service| of(&format!("AWS_ENDPOINT_URL_{service}"));
-    let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).endpoint_url(url("DYNAMODB"));
-    let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(url("SQS")).interceptor(PassTraceOn);
-    let kms = aws_sdk_kms::config::Builder::from(&shared).endpoint_url(url("KMS"));
-    Clients {
-        dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
-        sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
-        kms: aws_sdk_kms::Client::from_conf(kms.build()),
-    }
-}
-
-fn open_sqs(data: Option<&Path>, clock: &Clock) -> io::Result<Sqs> {
+fn open_sqs(data: Option<&Path>, clock: &Clock) -> io::Result<sqs::Sqs> {
     match data {
         Some(data) => {
             let file = data.join("sqs.sqlite");
             private::prepare_database(&file)?;
-            Sqs::open(file, clock.clone()).map_err(io::Error::other)
+            sqs::Sqs::open(file, clock.clone()).map_err(io::Error::other)
         }
-        None => Ok(Sqs::in_memory(clock.clone())),
+        None => Ok(sqs::Sqs::in_memory(clock.clone())),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use adapters::aws::Clients;
+use adapters::aws::{self, Clients};
 use adapters::config::{ConfigError, Environment, Vars};
 use adapters::function::Error;
 use adapters::sender::CertificateDer;
@@ -120,12 +120,13 @@ impl Launcher<'_> {
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "query" => {
-                let function = Query::new(query::Config::read(variables)?, clients, clock);
+                let function = Query::new(query::Config::read(variables)?, clients.dynamodb, clock);
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "destinations" => {
-                let function =
-                    Manage::new(destinations_config(variables)?, clients, clock, Arc::new(SystemRandomness));
+                let config = destinations_config(variables)?;
+                let Clients { dynamodb, kms, .. } = clients;
+                let function = Manage::new(config, dynamodb, kms, clock, Arc::new(SystemRandomness));
                 Ok(self.wrap(function, |function, event| async move { function.handle(event).await }))
             }
             "dispatch" => {
@@ -212,12 +213,13 @@ fn dispatch_config(
 /// Runs the function of that name as this process, until the Runtime API has no more work for it.
 pub async fn bootstrap(name: &str, authority_pem: &str) -> Result<(), Error> {
     adapters::telemetry::Config::read(&Environment)?.start();
-    let clients = Clients::from_environment().await;
+    let clients = Clients::new(&aws::config(Environment)?);
     let clock = Arc::new(SystemClock);
     match name {
         "destinations" => {
-            let function =
-                Manage::new(destinations_config(&Environment)?, clients, clock, Arc::new(SystemRandomness));
+            let config = destinations_config(&Environment)?;
+            let Clients { dynamodb, kms, .. } = clients;
+            let function = Manage::new(config, dynamodb, kms, clock, Arc::new(SystemRandomness));
             lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
         }
         "dispatch" => {

@@ -132,8 +132,8 @@ impl Stack {
             None => endpoints?,
         };
         let clients = match calls {
-            Calls::OverSockets => endpoints.clients().await,
-            Calls::Directly => endpoints.direct_clients().await,
+            Calls::OverSockets => endpoints.clients()?,
+            Calls::Directly => endpoints.direct_clients()?,
         };
         let address = api.local_addr()?;
         let own = Parameters::from([("PublicUrl".to_owned(), format!("http://{address}"))]);

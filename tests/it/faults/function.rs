@@ -83,7 +83,7 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
     let event = site.accept("c-1").await;
     mappings.events.step().await;
 
-    let aws = clients(&site.variables(), adapters::aws::loader()).await;
+    let aws = clients(&adapters::aws::config(site.variables()).unwrap());
     let variables = &site.world.stack.environment;
     let clock: Arc<dyn domain::shared::clock::Clock> = Arc::new(site.clock.clone());
     let (destinations, log) =

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use adapters::aws::Clients;
 use adapters::sender::NameResolver;
 use adapters::system::{SystemClock, SystemRandomness};
 use destinations::{Config, Manage};
@@ -173,8 +174,8 @@ async fn row_18_what_no_webhook_can_go_to_is_refused_at_registration() {
     let world = World::start().await;
     let customer = world.customer("Acme").await;
     let config = Config::read(&world.stack.environment).unwrap();
-    let clients = world.stack.clients.clone();
-    let manage = Manage::new(config, clients, Arc::new(SystemClock), Arc::new(SystemRandomness));
+    let Clients { dynamodb, kms, .. } = world.stack.clients.clone();
+    let manage = Manage::new(config, dynamodb, kms, Arc::new(SystemClock), Arc::new(SystemRandomness));
     let sample: Value =
         serde_json::from_str(include_str!("../../../events/destinations/create-destination.json")).unwrap();
     let register = async |url: &str| {

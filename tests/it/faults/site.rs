@@ -151,7 +151,7 @@ impl Site {
         let launcher = Launcher {
             template: &self.template,
             resources: &self.world.stack.resources,
-            clients: &clients(&self.variables(), adapters::aws::loader()).await,
+            clients: &clients(&adapters::aws::config(self.variables()).unwrap()),
             endpoints: self.variables(),
             authority: &self.authority,
             clock: &self.clock,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::destination::egress::EgressPolicy;
+use rustls::ClientConfig;
 use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
 
 use super::names::{GuardedResolver, NameResolver};
 use super::phase::HandshakeWatch;
 use super::verifier::Verifier;
+use crate::roots;
 
 /// The maximum number of response headers, far above what servers send. The parser makes room for all of them at each
 /// interim response, so that a larger number makes a flood of those more expensive. The size of the head cannot be set:
@@ -64,7 +65,7 @@ pub(super) fn build(
 }
 
 fn tls(extra_roots: &[CertificateDer<'static>]) -> Result<ClientConfig, SetupError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut roots = roots::public();
     for root in extra_roots {
         roots.add(root.clone())?;
     }

@@ -24,7 +24,7 @@ async fn open(kms: &aws_sdk_kms::Client, blob: Blob, account: &str) -> Result<Ve
 #[tokio::test]
 async fn a_data_key_opens_in_the_context_that_it_was_made_in_and_in_no_other() {
     let endpoints = Endpoints::start(None, &Clock::system()).await.unwrap();
-    let kms = endpoints.clients().await.kms;
+    let kms = endpoints.clients().unwrap().kms;
     let (key, blob) = data_key(&kms, "acc_1").await;
     assert_eq!(key.len(), 32);
     assert_eq!(open(&kms, blob.clone(), "acc_1").await.unwrap(), key);
@@ -39,7 +39,7 @@ async fn a_data_key_opens_in_the_context_that_it_was_made_in_and_in_no_other() {
 #[tokio::test]
 async fn what_is_out_of_order_refuses_everything_until_it_is_mended() {
     let endpoints = Endpoints::start(None, &Clock::system()).await.unwrap();
-    let kms = endpoints.clients().await.kms;
+    let kms = endpoints.clients().unwrap().kms;
     let (_, blob) = data_key(&kms, "acc_1").await;
     endpoints.kms.set_unavailable(true);
     let calls = endpoints.kms.calls();

@@ -11,7 +11,7 @@ use crate::template::Parameters;
 
 async fn start() -> (Endpoints, Clients) {
     let endpoints = Endpoints::start(None, &Clock::system()).await.unwrap();
-    let clients = endpoints.clients().await;
+    let clients = endpoints.clients().unwrap();
     (endpoints, clients)
 }
 

@@ -69,7 +69,7 @@ impl World {
     async fn new(answer: Result<Value, InvokeError>, bodies: &[&str]) -> Self {
         let (clock, control) = Clock::manual(START_MS);
         let endpoints = Endpoints::start(None, &clock).await.unwrap();
-        let sqs = endpoints.clients().await.sqs;
+        let sqs = endpoints.clients().unwrap().sqs;
         let create = sqs.create_queue().queue_name("work");
         let visibility = VISIBILITY.as_secs().to_string();
         let create = create.attributes(aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout, visibility);

@@ -13,8 +13,8 @@ mod visibility;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use tokio::net::TcpListener;
@@ -59,8 +59,9 @@ impl Server {
         ];
         let variables: BTreeMap<_, _> =
             variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let loader = adapters::aws::loader().timeout_config(TimeoutConfig::disabled());
-        Self { sqs: clients(&variables, loader).await.sqs, url, serving }
+        let config = adapters::aws::config(variables).unwrap().into_builder();
+        let config = config.timeout_config(TimeoutConfig::disabled()).build();
+        Self { sqs: clients(&config).sqs, url, serving }
     }
 
     /// Stops it as the end of its process would.
