@@ -30,6 +30,12 @@ const STACK: &str = "ringback";
 /// this URL and sent to the emulator.
 const PUBLIC_URL: &str = "https://hooks.example.com";
 
+/// The functions, as the template names them.
+const FUNCTIONS: [&str; 4] = ["Dispatch", "Ingest", "Destinations", "Query"];
+
+/// The size that no function's binary may exceed: each megabyte is loaded at each cold start.
+const MAX_BOOTSTRAP_BYTES: u64 = 6_300_000;
+
 /// A running deployment and a receiver.
 struct Deployment {
     emulator: Emulator,
@@ -106,7 +112,8 @@ impl Deployment {
     }
 }
 
-/// Builds what `sam deploy` deploys, for this machine's processor; returns the folder, which has ID/bootstrap for each function.
+/// Builds what `sam deploy` deploys, for this machine's processor, and checks its size; returns the folder, which has
+/// ID/bootstrap for each function.
 async fn build() -> PathBuf {
     let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra");
     let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
@@ -114,5 +121,10 @@ async fn build() -> PathBuf {
     command.args(["build", "--parameter-overrides"]).arg(format!("Architecture={processor}"));
     let built = command.current_dir(&infra).output().await.unwrap();
     assert!(built.status.success(), "{}: {}", built.status, String::from_utf8_lossy(&built.stderr));
-    infra.join(".aws-sam/build")
+    let code = infra.join(".aws-sam/build");
+    for function in FUNCTIONS {
+        let bytes = code.join(function).join("bootstrap").metadata().unwrap().len();
+        assert!(bytes <= MAX_BOOTSTRAP_BYTES, "{function}: {bytes} bytes");
+    }
+    code
 }
