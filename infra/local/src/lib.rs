@@ -11,6 +11,7 @@ pub mod dynamodb;
 pub mod endpoints;
 pub mod functions;
 mod guard;
+pub mod https;
 pub mod kms;
 pub mod lambda;
 pub mod private;

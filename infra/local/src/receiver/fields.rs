@@ -8,14 +8,16 @@ use hyper::{HeaderMap, header};
 
 /// The two fields of a webhook.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct WebhookFields {
-    pub(super) event: Option<String>,
-    pub(super) payload: Option<Bytes>,
+pub struct WebhookFields {
+    /// The event's name.
+    pub event: Option<String>,
+    /// The payload, byte for byte.
+    pub payload: Option<Bytes>,
 }
 
 impl WebhookFields {
     /// Reads the fields from a body of JSON or a multipart body if there is one, else from the query.
-    pub(super) async fn read(query: &str, headers: &HeaderMap, body: &Bytes) -> Self {
+    pub async fn read(query: &str, headers: &HeaderMap, body: &Bytes) -> Self {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if content_type == Some("application/json") {
             return Self::read_json(body);

@@ -1,10 +1,11 @@
 //! The example receiver: a customer's https endpoint, which succeeds or fails as it is told to.
 //!
-//! server.rs accepts connections, fields.rs reads event and payload from a request, signature.rs verifies it, script.rs
-//! chooses the answer and control.rs lets people change it. state.rs keeps requests for tests.
+//! server.rs answers requests: fields.rs reads event and payload, signature.rs verifies them, script.rs chooses the
+//! answer and control.rs lets people change it. state.rs keeps requests, for tests and for page.rs, which shows them.
 
 mod control;
 mod fields;
+mod page;
 mod script;
 mod server;
 mod signature;
@@ -20,7 +21,9 @@ use tokio::task::JoinHandle;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::clock::Clock;
+use crate::https;
 
+pub use fields::WebhookFields;
 pub use script::Answer;
 pub use signature::Signature;
 pub use state::Received;
@@ -39,7 +42,12 @@ impl Receiver {
     pub fn start(listener: TcpListener, tls: Arc<ServerConfig>, clock: Clock) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared { clock, state: Mutex::default(), arrivals: watch::Sender::new(0) });
-        let server = tokio::spawn(server::serve(listener, tls, Arc::clone(&shared)));
+        let server = {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(https::serve(listener, tls, move |request| {
+                server::answer(request, Arc::clone(&shared))
+            }))
+        };
         Ok(Self { address, shared, server })
     }
 

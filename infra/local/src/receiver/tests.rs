@@ -88,3 +88,41 @@ async fn no_web_page_may_call_it() {
     assert!(receiver.all().is_empty());
     assert_eq!(client.get(receiver.url("/hooks")).send().await.unwrap().status(), 200);
 }
+
+#[tokio::test]
+async fn the_page_shows_what_arrived_newest_first_and_as_text() {
+    let (receiver, client) = start().await;
+    let page = async || {
+        let response = client.get(receiver.url("/")).send().await.unwrap();
+        assert!(
+            response.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'")
+        );
+        response.text().await.unwrap()
+    };
+    assert!(page().await.contains("Nothing yet"));
+    receiver.trust("/hooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    for payload in [r#"{"test": 2432232314}"#, r#"{"z": 1, "a": "<script>alert('x')</script>"}"#] {
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"event\"\r\n\r\n<b>\r\n\
+             --b\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n{payload}\r\n--b--\r\n"
+        );
+        let request = client
+            .post(receiver.url("/hooks"))
+            .header("content-type", "multipart/form-data; boundary=b")
+            .header("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek")
+            .header("webhook-timestamp", "1614265330")
+            .header("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        assert_eq!(request.body(body).send().await.unwrap().status(), 200);
+    }
+    let page = page().await;
+    let newest = "{\n  &quot;z&quot;: 1,\n  &quot;a&quot;: &quot;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;\n}";
+    let first = "{\n  &quot;test&quot;: 2432232314\n}";
+    assert!(page.find(newest).unwrap() < page.find(first).unwrap(), "{page}");
+    assert!(page.find("webhook-signature is wrong").unwrap() < page.find("signature verified").unwrap());
+    assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
+
+    // A webhook by GET to the same path is kept.
+    let webhook = client.get(receiver.url("/?event=e&payload=p")).header("webhook-id", "msg_1");
+    assert_eq!(webhook.send().await.unwrap().text().await.unwrap(), "");
+    assert_eq!(receiver.received("/").len(), 1);
+}
