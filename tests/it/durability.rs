@@ -39,6 +39,7 @@ async fn ringback(data: &Path, more: &[&str], output: [Stdio; 2]) -> (Child, Cus
         .arg("--env-file")
         .arg(&variables)
         .args(more)
+        .current_dir(data.parent().unwrap())
         .stdout(stdout)
         .stderr(stderr)
         .kill_on_drop(true)

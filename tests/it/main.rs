@@ -12,6 +12,7 @@ mod api;
 mod bad_input;
 mod between;
 mod browser;
+mod cli;
 mod contracts;
 mod cost;
 mod deployment;

@@ -11,9 +11,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
+use serde::{Deserialize, Serialize};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::private;
@@ -86,22 +87,46 @@ impl Authority {
 
     /// TLS settings for a server on this machine, with a new certificate.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, CertificateError> {
-        self.server_config_for(&SERVER_NAMES)
+        self.identity()?.server_config()
     }
 
     /// TLS settings for a server with these names and addresses, with a new certificate.
     pub fn server_config_for(&self, names: &[&str]) -> Result<Arc<ServerConfig>, CertificateError> {
+        self.issue(names)?.server_config()
+    }
+
+    /// A new certificate for a server on this machine.
+    pub fn identity(&self) -> Result<Identity, CertificateError> {
+        self.issue(&SERVER_NAMES)
+    }
+
+    fn issue(&self, names: &[&str]) -> Result<Identity, CertificateError> {
         let key = KeyPair::generate()?;
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, "Ringback example receiver");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let certificate = params.signed_by(&key, &self.issuer)?.pem();
+        Ok(Identity { certificate, key: key.serialize_pem() })
+    }
+}
+
+/// A server's certificate with its key, both in PEM, so that another process can serve with it.
+#[derive(Serialize, Deserialize)]
+pub struct Identity {
+    certificate: String,
+    key: String,
+}
+
+impl Identity {
+    /// TLS settings for a server.
+    pub fn server_config(&self) -> Result<Arc<ServerConfig>, CertificateError> {
+        let certificate = read_certificate(&self.certificate)?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(CertificateError::Pem)?;
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)?;
+            .with_single_cert(vec![certificate], key)?;
         Ok(Arc::new(config))
     }
 }

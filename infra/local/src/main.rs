@@ -6,17 +6,21 @@ use std::process::ExitCode;
 
 use adapters::function::Error;
 use clap::{Parser, Subcommand};
+use cli::api::Api;
+use cli::running::RunningStack;
 use local::clock::Clock;
 use local::functions::{self, Egress, RunMode};
 use local::stack::{Calls, Options, Stack};
+use tokio::signal::unix::{SignalKind, signal};
 
+mod cli;
 mod demo;
 mod screen;
 mod ticker;
 
 /// Runs Ringback on this machine: the API, the queues, the tables, the functions and an example receiver.
 #[derive(Parser)]
-#[command(name = "ringback", version)]
+#[command(name = "ringback", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     /// Keep tables, queues, keys and certificates in this directory; without it, they are lost at exit
     #[arg(long, value_name = "DIR")]
@@ -48,6 +52,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    ForPeople(cli::Command),
+
     /// Run one function as a process, for `--processes`
     #[command(hide = true)]
     Bootstrap {
@@ -66,10 +73,13 @@ async fn main() -> ExitCode {
             // Boxed, because the compiler cannot compute the layout of futures nested this deeply.
             Box::pin(functions::bootstrap(&function, &authority_pem)).await
         }
+        Some(Command::ForPeople(command)) => Box::pin(command.run()).await,
         None => Box::pin(serve(arguments)).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // The reader of a pipe has seen enough.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             screen::error(&*error);
             ExitCode::FAILURE
@@ -77,8 +87,12 @@ async fn main() -> ExitCode {
     }
 }
 
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 async fn serve(arguments: Arguments) -> Result<(), Error> {
-    ticker::start(arguments.quiet);
+    let lines = ticker::start(arguments.quiet);
     let run_mode = if arguments.processes {
         let log = arguments.quiet.then(|| PathBuf::from("/dev/null"));
         RunMode::AsProcesses { directory: binaries()?, egress: Egress::PublicAndLoopback, log }
@@ -100,16 +114,23 @@ async fn serve(arguments: Arguments) -> Result<(), Error> {
         write_environment(file, &stack.environment)?;
     }
     let demo = demo::set_up(&stack, arguments.data.as_deref()).await?;
+    let lines = lines.print(Api::new(&stack.url(""), &demo.api_key)?);
+    let running =
+        RunningStack { api: stack.url(""), key: demo.api_key.clone(), identity: stack.authority.identity()? };
+    if let Err(error) = running.write() {
+        tracing::warn!(%error, "subcommands need --api and --key: this folder cannot be written to");
+    }
     if !arguments.quiet {
         screen::welcome(&stack, &demo, arguments.data.as_deref());
     }
     demo.send_sample(&stack).await?;
-    shutdown_signal().await?;
+    shutdown_signal()?.await;
     if !arguments.quiet {
         screen::goodbye();
     }
     stack.stop().await;
-    Ok(())
+    lines.stop().await;
+    running.remove()
 }
 
 /// Parses `NAME=VALUE`.
@@ -131,11 +152,13 @@ fn binaries() -> Result<PathBuf, Error> {
     Ok(program.parent().map(PathBuf::from).unwrap_or_default())
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn shutdown_signal() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
+/// Notices Ctrl-C and SIGTERM from now on; the future waits for one of them.
+fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let [mut interrupt, mut terminate] = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

@@ -13,7 +13,7 @@ const DATABASE_FILES: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Creates a directory, and closes one that others could read if it is empty or already holds `mark`, a file of ours.
 /// Any other directory stays as it is, because it may hold more than ours.
-pub(crate) fn create_directory(path: &Path, mark: &str) -> io::Result<()> {
+pub fn create_directory(path: &Path, mark: &str) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
     if fs::read_dir(path)?.next().is_none() || path.join(mark).try_exists()? {
         fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))?;

@@ -20,29 +20,35 @@ pub(crate) fn welcome(stack: &Stack, demo: &Demo, data: Option<&Path>) {
     println!(
         "Ringback is running. Press Ctrl-C to stop it.
 
-  Webhooks   {api}/  (open this page in a browser; sign in with the API key)
-  API        {api}
-  API key    {key}
-  Account    {account}
-  Receiver   {receiver}  (plays the customer's endpoint)
-  Lambda     {lambda}  (invokes functions directly; not for the tunnel that makes the API public)
-  DynamoDB   {dynamodb}
-  SQS        {sqs}
-  Data       {data}
+Send its webhooks to your own server, from another terminal in this folder:
 
-End a conversation, and its webhook is sent to the receiver:
+  cargo run -- listen http://localhost:3000/webhooks
 
+End a conversation, as often as you like. Each has a new id:
+
+  cargo run -- send completed
   curl -X POST {api}/v1/flows/hangup -H 'X-API-Key: {key}' \\
-    -d '{{\"conversation_id\": \"my-first\", \"conversation_status\": \"COMPLETED\"}}'
+    -d '{{\"conversation_id\": \"my-'$(date +%s)'\", \"conversation_status\": \"COMPLETED\"}}'
 
-Make the receiver fail, then end a conversation with another id and watch its retries.
-To make the receiver succeed again, use status=200:
+The example receiver plays a customer's server. See what it got at {receiver}/
+(your browser will warn of its certificate). Make it fail, end a conversation and watch its
+retries; to make it succeed again, use status=200:
 
   curl -k -X PUT '{receiver}/__answer?status=500'
 
 Read the Delivery Logs:
 
   curl '{api}/v1/deliveries?limit=5' -H 'X-API-Key: {key}'
+
+  Webhooks   {api}/  (open this page in a browser; sign in with the API key)
+  API        {api}
+  API key    {key}
+  Account    {account}
+  Receiver   {receiver}
+  Lambda     {lambda}  (invokes functions directly; not for the tunnel that makes the API public)
+  DynamoDB   {dynamodb}
+  SQS        {sqs}
+  Data       {data}
 
 Sending a sample event from events/ingest/conversation-completed.json; times are in UTC:
 "

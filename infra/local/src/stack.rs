@@ -72,6 +72,8 @@ pub struct Stack {
     pub environment: BTreeMap<String, String>,
     /// The KMS endpoint, which decrypts secrets.
     pub kms: Kms,
+    /// The certificate authority that the functions trust.
+    pub authority: Authority,
     functions: Functions,
     /// Held because the endpoints stop when dropped.
     _endpoints: Endpoints,
@@ -182,6 +184,7 @@ impl Stack {
             clients,
             environment,
             kms: endpoints.kms.clone(),
+            authority,
             functions,
             _endpoints: endpoints,
             invokers,
