@@ -324,7 +324,8 @@ async fn the_lines_of_a_delivery_are_as_long_as_the_prices_assume() {
     customer.hang_up(conversation).await;
     customer.delivery_once(conversation, "delivered").await;
     for line in ["event.accepted", "delivery.attempted"] {
-        let lines = log.with(&[&format!("\"message\":\"{line}\""), conversation]);
+        let success = if line == "delivery.attempted" { r#""outcome":"success""# } else { "" };
+        let lines = log.with(&[&format!("\"message\":\"{line}\""), conversation, success]);
         let bytes = lines[0].len() as f64;
         let assumed = assumed("log_bytes", line);
         assert!((0.9 * assumed..=assumed).contains(&bytes), "{bytes} bytes, not {assumed}: {}", lines[0]);

@@ -15,8 +15,8 @@ pub use aws_sdk_sqs::Client as Sqs;
 use aws_smithy_types::retry::{RetryConfig, RetrySpec};
 use aws_smithy_types::timeout::TimeoutConfig;
 pub use aws_types::SdkConfig;
-pub use aws_types::sdk_config::Builder;
 use aws_types::origin::Origin;
+pub use aws_types::sdk_config::Builder;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use self::http::Http1;

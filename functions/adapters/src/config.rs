@@ -60,16 +60,11 @@ impl Vars for std::collections::BTreeMap<String, String> {
 }
 
 /// How long an ended conversation is kept after its last change, from `CONVERSATION_RETENTION_DAYS`; `None`, for ever, if
-/// that is 0. At least [`OUTLIVES_DELIVERIES_BY`] longer than deliveries.
+/// that is 0.
 pub fn conversation_retention(vars: &impl Vars) -> Result<Option<Duration>, ConfigError> {
     let kept = days_long(vars.number("CONVERSATION_RETENTION_DAYS")?);
-    let least = Retention::read(vars)?.duration() + OUTLIVES_DELIVERIES_BY;
-    Ok((!kept.is_zero()).then(|| kept.max(least)))
+    Ok(Some(kept).filter(|kept| !kept.is_zero()))
 }
-
-/// How much longer a conversation is kept than its deliveries. DynamoDB removes expired rows within days, and a row that
-/// is still there would refuse the deliveries of a second conversation with the same id.
-const OUTLIVES_DELIVERIES_BY: Duration = days_long(7);
 
 const fn days_long(days: u64) -> Duration {
     Duration::from_secs(days * 24 * 60 * 60)
@@ -129,25 +124,5 @@ mod tests {
         assert_eq!(missing.to_string(), "the environment variable DELIVERY_RETENTION_DAYS is not set");
         vars.insert("DELIVERY_RETENTION_DAYS".to_owned(), "a month".to_owned());
         assert!(Retention::read(&vars).unwrap_err().to_string().contains("a month"));
-    }
-
-    #[test]
-    fn a_conversation_is_kept_for_ever_or_longer_than_its_deliveries() {
-        for (deliveries, conversations, kept) in [
-            ("30", "0", None),
-            ("30", "90", Some(90)),
-            ("30", "37", Some(37)),
-            ("30", "1", Some(37)),
-            ("7", "1", Some(14)),
-        ] {
-            let vars =
-                [("DELIVERY_RETENTION_DAYS", deliveries), ("CONVERSATION_RETENTION_DAYS", conversations)];
-            let vars = BTreeMap::from(vars.map(|(name, value)| (name.to_owned(), value.to_owned())));
-            assert_eq!(
-                conversation_retention(&vars).unwrap(),
-                kept.map(days_long),
-                "{deliveries}, {conversations}"
-            );
-        }
     }
 }

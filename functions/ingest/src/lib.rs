@@ -133,7 +133,12 @@ impl Ingest {
             Arc::clone(&clock),
             Arc::clone(&randomness),
         );
-        let references = ReferenceTable::new(dynamodb.clone(), table.clone(), Arc::clone(&clock));
+        let references = ReferenceTable::new(
+            dynamodb.clone(),
+            table.clone(),
+            config.conversation_retention,
+            Arc::clone(&clock),
+        );
         let overdue = OverdueIndex::new(dynamodb.clone(), table);
         let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         Self {

@@ -13,6 +13,9 @@ use http::StatusCode;
 use crate::deliveries::{fitting, limit, one_of, time};
 use crate::view::{EventDetail, EventPage};
 
+/// Binds a cursor to this list.
+const EVENTS: &str = "events";
+
 /// The most deliveries of one event that are shown: the newest.
 const MAX_DELIVERIES: usize = 1_000;
 
@@ -24,11 +27,13 @@ pub(crate) async fn list(
 ) -> Result<Reply, Problem> {
     let Caller { account_id, cursor_secret, .. } = caller;
     let (filter, cursor, limit) = read(request.query())?;
-    let after = cursor.map(|cursor| decode(&cursor, account_id, &filter, cursor_secret)).transpose();
+    let after =
+        cursor.map(|cursor| decode(&cursor, account_id, &(EVENTS, &filter), cursor_secret)).transpose();
     let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
     let search = Search { filter, after, limit };
     let page = log.events(account_id, &search).await?;
-    let next = page.next.map(|position| encode(&position, account_id, &search.filter, cursor_secret));
+    let next =
+        page.next.map(|position| encode(&position, account_id, &(EVENTS, &search.filter), cursor_secret));
     Ok(Reply::json(StatusCode::OK, &EventPage::new(&page.events, next)))
 }
 

@@ -35,7 +35,7 @@ async fn visibility_outlasts_six_timeouts_and_the_window() {
     keeps(
         a_batch_stays_hidden_while_it_is_processed,
         &[
-            ("/EventsQueue/Properties/VisibilityTimeout", json!(184)),
+            ("/EventsQueue/Properties/VisibilityTimeout", json!(180)),
             ("/DeadLettersQueue/Properties/VisibilityTimeout", json!(10)),
             ("/Dispatch/Properties/Timeout", json!(31)),
             ("/DeliveriesToDispatch/Properties/MaximumBatchingWindowInSeconds", json!(6)),

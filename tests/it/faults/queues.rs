@@ -74,6 +74,28 @@ async fn row_33_entries_that_the_queue_refused_are_sent_again() {
     assert_eq!(site.queues.calls("SendMessageBatch"), 5, "only what was refused");
 }
 
+/// Ten events that leave together: their deliveries share calls, and what the queue refuses concerns one event.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_33_an_entry_that_is_refused_to_the_end_leaves_a_copy_of_its_own_event_only() {
+    let (site, hand) = Site::by_hand().await;
+    let mappings = Mappings::new(&site, &site.dispatch().await).await;
+    site.destination("/hooks").await;
+    for number in 0..10 {
+        site.accept(&format!("c-{number}")).await;
+    }
+    site.queues.on("SendMessageBatch").fail_entries(&[0]);
+    mappings.events.step().await;
+    let calls = site.queues.calls("SendMessageBatch");
+    assert!(calls < 10, "{calls} calls for ten deliveries");
+    let refused = site.queues.calls("SendMessage");
+    assert!((1..=calls / 3).contains(&refused), "{refused} copies after {calls} calls");
+    assert_eq!(site.world.messages_in(DELIVERIES).await, 10 - refused as u64);
+    site.queues.heal();
+    mappings.drain(&site, &hand, 0).await;
+    assert_eq!(site.attempts_at("/hooks"), [1; 10]);
+    site.assert_kept().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn row_33_entries_that_are_refused_again_and_again_leave_a_copy_of_the_event_in_its_queue() {
     // Fails every round of one invocation, for each of its three batches.

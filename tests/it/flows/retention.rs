@@ -5,7 +5,8 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::providers::{CALL, Twilio};
+use crate::described::send;
+use crate::providers::{CALL, Daily, ROOM, Twilio};
 use crate::world::{Customer, World, text};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -51,6 +52,25 @@ async fn an_ended_conversation_expires_with_its_links_and_its_id_is_free_again()
     assert_eq!(created_at, "2026-10-25T10:00:01.000Z");
     let record = customer.put_conversation("c-1", &json!({"twilio_call_sid": CALL})).await;
     assert_eq!(record["references"], json!([{"provider": "twilio", "id": CALL}]));
+}
+
+/// A reference that is first named with the end, or after it, is linked after the record was stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_made_at_the_end_or_after_it_expires_too() {
+    let (world, hand) = World::by_hand_as(&[("ConversationRetentionDays", "90")]).await;
+    let customer = world.customer("Acme").await;
+    let hangup =
+        json!({"conversation_id": "c-1", "conversation_status": "COMPLETED", "twilio_call_sid": CALL});
+    customer.call(Method::POST, "/v1/flows/hangup", Some(&hangup)).await;
+    customer.hang_up("c-2").await;
+    customer.put_conversation("c-2", &json!({"daily_room": ROOM})).await;
+    let twilio = Twilio::of(&world, &customer, "").await;
+    let daily = Daily::of(&world, &customer).await;
+    assert_eq!(twilio.call("completed").await.1, json!({"result": "applied"}));
+    hand.advance(91 * DAY);
+    assert_eq!(twilio.call("completed").await.1, json!({"result": "parked"}));
+    let (_, answer) = send(daily.later(91 * 24 * 60 * 60).webhook("meeting.ended", &json!({}))).await;
+    assert_eq!(answer, json!({"result": "parked"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

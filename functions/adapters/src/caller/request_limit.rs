@@ -10,9 +10,9 @@ use domain::shared::timestamp::Timestamp;
 use super::best_effort::best_effort;
 use crate::http::problem::Problem;
 
-/// A process counts requests in blocks, at most this fraction of the limit: so one write counts several, and an account
-/// gets at most its limit and one block for each process.
-const BLOCKS: u64 = 100;
+/// A process reserves at most this fraction of the limit at a time, so that one write counts several requests; together,
+/// processes exceed the limit by at most one block each.
+const BLOCKS_PER_LIMIT: u64 = 100;
 
 /// The limit, and this process's share of what accounts have used of it.
 pub(super) struct RequestLimit<R> {
@@ -27,8 +27,11 @@ struct Uses {
     /// Requests in this window, and in the one before it.
     served: u64,
     served_before: u64,
-    /// Requests that are counted already, but not yet served.
-    counted_ahead: u64,
+    /// Requests that are counted, but not yet served.
+    reserved: u64,
+    /// Whether the account has used half its limit: from then on, requests are counted one by one, so that what other
+    /// processes have reserved in vain refuses nobody.
+    is_near: bool,
     /// Whether the account is over its limit: the rest of its requests are refused without being counted.
     exceeded: bool,
 }
@@ -59,8 +62,12 @@ impl<R: RateCounter> RequestLimit<R> {
             Step::Count(block) => {
                 let counting = self.rates.add(RateKey::Requests(account), window, block);
                 let count = best_effort("count a request", counting).await;
-                let exceeded = count.is_some_and(|count| limit.is_exceeded_by(count - block + 1));
-                self.note(account, window, block, exceeded);
+                let count = count.unwrap_or_default();
+                let exceeded = limit.is_exceeded_by((count + 1).saturating_sub(block));
+                self.record(account, window, block, |uses| {
+                    uses.exceeded |= exceeded;
+                    uses.is_near |= count > limit.get() / 2;
+                });
                 exceeded
             }
         };
@@ -86,19 +93,20 @@ impl<R: RateCounter> RequestLimit<R> {
             return Step::Refuse;
         }
         uses.served += 1;
-        if uses.counted_ahead > 0 {
-            uses.counted_ahead -= 1;
+        if uses.reserved > 0 {
+            uses.reserved -= 1;
             return Step::Pass;
         }
-        let block = (uses.served_before + uses.served).clamp(1, (limit.get() / BLOCKS).max(1));
+        let most = if uses.is_near { 1 } else { (limit.get() / BLOCKS_PER_LIMIT).max(1) };
+        let block = (uses.served_before + uses.served).clamp(1, most);
         accounts.retain(|_, uses| uses.window == window || uses.window.is_just_before(window));
         Step::Count(block)
     }
 
-    fn note(&self, account: &AccountId, window: Window, block: u64, exceeded: bool) {
+    fn record(&self, account: &AccountId, window: Window, block: u64, change: impl FnOnce(&mut Uses)) {
         if let Some(uses) = self.uses().get_mut(account).filter(|uses| uses.window == window) {
-            uses.exceeded |= exceeded;
-            uses.counted_ahead += block - 1;
+            uses.reserved += block - 1;
+            change(uses);
         }
     }
 
@@ -109,6 +117,6 @@ impl<R: RateCounter> RequestLimit<R> {
 
 impl Uses {
     const fn new(window: Window, served_before: u64) -> Self {
-        Self { window, served: 0, served_before, counted_ahead: 0, exceeded: false }
+        Self { window, served: 0, served_before, reserved: 0, is_near: false, exceeded: false }
     }
 }

@@ -189,6 +189,26 @@ async fn all_processes_together_pass_the_limit_by_at_most_a_block_each() {
     assert!((limit - 10 * processes..=limit + 10 * processes).contains(&passed), "{passed}");
 }
 
+/// A burst that meets a hundred processes which served seven requests each a moment ago.
+#[tokio::test]
+async fn what_processes_reserve_in_vain_refuses_nobody() {
+    let limit = 1_000;
+    let first = Gate::new(Recording::Works, limit);
+    let gates: Vec<_> = (0..100).map(|_| Gate::beside(&first, limit)).collect();
+    for gate in &gates {
+        for _ in 0..7 {
+            assert_eq!(gate.request(Scope::Ingest).await, None);
+        }
+    }
+    first.clock.advance(Duration::from_secs(10));
+    for gate in &gates {
+        assert_eq!(gate.request(Scope::Ingest).await, None);
+    }
+    for _ in 0..300 {
+        assert_eq!(Gate::beside(&first, limit).request(Scope::Ingest).await, None);
+    }
+}
+
 #[tokio::test]
 async fn a_limit_that_cannot_be_kept_refuses_nobody() {
     let gate = Gate::new(Recording::Works, 1);

@@ -28,6 +28,10 @@ use super::table::{Condition, Table};
 /// fit into an item, too. Every accepted conversation must be able to end.
 const SPARE_FOR_THE_END: usize = 20 * 1024;
 
+/// How much longer a conversation is kept than its event. DynamoDB removes expired rows within days, and those of the
+/// event's deliveries would refuse the deliveries of a second conversation with the same id.
+const OUTLIVES_EVENT_BY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Sort key of a conversation's record.
 const RECORD: &str = "record";
 
@@ -82,8 +86,8 @@ impl ConversationTable {
 
     /// When the record expires, in seconds since the epoch.
     fn expiry(&self, conversation: &Conversation) -> Option<u64> {
-        let retention = self.retention.filter(|_| conversation.ended.is_some())?;
-        Some((conversation.updated_at + retention).as_secs())
+        let (retention, ended) = (self.retention?, conversation.ended.as_ref()?);
+        Some((conversation.updated_at + retention).max(ended.until + OUTLIVES_EVENT_BY).as_secs())
     }
 
     /// The condition that the stored version is still the loaded one, or that the id is still free.

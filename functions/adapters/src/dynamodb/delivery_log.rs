@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use domain::delivery::history::Record;
-use domain::delivery::record::{Delivery, Trigger};
+use domain::delivery::record::Delivery;
 use domain::delivery::state::{DeliveryState, Summary};
 use domain::delivery_log::events::{EventPage, ListedEvent};
 use domain::delivery_log::search::{DeliveryLog, Filter, Page, Search};
@@ -94,26 +94,29 @@ impl DeliveryLogTable {
     }
 }
 
-/// The event of a row, and the delivery that the row lists. `None` for a delivery that a customer asked for.
-fn event_of(row: Listed) -> Option<(ListedEvent, Option<Summary>)> {
-    match row {
-        Listed::Unwanted(event) => Some((event, None)),
-        Listed::Delivery(Summary {
-            delivery: Delivery { trigger: Trigger::Resend | Trigger::ResendLatest, .. },
-            ..
-        }) => None,
-        Listed::Delivery(summary) => {
-            let Delivery { id, conversation_id, event, created_at, .. } = &summary.delivery;
-            let event = ListedEvent {
-                id: id.event_id()?,
-                conversation_id: conversation_id.clone(),
-                kind: *event,
-                created_at: *created_at,
-                deliveries: Vec::new(),
-            };
-            Some((event, Some(summary)))
-        }
-    }
+/// Whether a delivery is the one that an event left with, or one that a customer asked for since.
+enum Sending {
+    First,
+    Later,
+}
+
+/// The event of a row, and the delivery that the row lists.
+fn event_of(row: Listed) -> Option<(ListedEvent, Option<(Summary, Sending)>)> {
+    let summary = match row {
+        Listed::Unwanted(event) => return Some((event, None)),
+        Listed::Delivery(summary) => summary,
+    };
+    let Delivery { id, destination_id, conversation_id, event, created_at, .. } = &summary.delivery;
+    let event = ListedEvent {
+        id: id.event_id()?,
+        conversation_id: conversation_id.clone(),
+        kind: *event,
+        created_at: *created_at,
+        deliveries: Vec::new(),
+    };
+    let is_first = *id == DeliveryId::of(&event.id, destination_id);
+    let sending = if is_first { Sending::First } else { Sending::Later };
+    Some((event, Some((summary, sending))))
 }
 
 /// Summarizes each delivery; its records must be adjacent.
@@ -146,24 +149,24 @@ impl DeliveryLog for DeliveryLogTable {
         let mut examined = 0;
         let mut last = None;
         while let Some(row) = rows.next().await? {
-            let position = row.position();
-            let Some((event, summary)) = event_of(row) else { continue };
-            let is_same = page.events.last().is_some_and(|before| before.id == event.id);
-            if !is_same && (page.events.len() == search.limit || examined >= MAX_EXAMINED) {
-                page.next = last; // more events follow
+            let Some((event, delivery)) = event_of(row) else { continue };
+            let is_next = last.as_ref().is_none_or(|last: &ListedEvent| last.id != event.id);
+            if is_next && (page.events.len() == search.limit || examined >= MAX_EXAMINED) {
+                page.next = last.map(|last| last.position()); // more events follow
                 break;
             }
             examined += 1;
-            last = Some(position.min(event.position()));
-            if search.filter.event.is_some_and(|kind| kind != event.kind) {
-                continue;
+            let is_listed = !matches!(delivery, Some((_, Sending::Later)))
+                && search.filter.event.is_none_or(|kind| kind == event.kind);
+            if is_listed {
+                if page.events.last().is_none_or(|before| before.id != event.id) {
+                    page.events.push(event.clone());
+                }
+                if let Some(event) = page.events.last_mut() {
+                    event.deliveries.extend(delivery.map(|(summary, _)| summary));
+                }
             }
-            if !is_same {
-                page.events.push(event);
-            }
-            if let Some(event) = page.events.last_mut() {
-                event.deliveries.extend(summary);
-            }
+            last = Some(event);
         }
         Ok(page)
     }

@@ -20,7 +20,7 @@ use futures_util::stream::{self, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::forgotten::Forgotten;
-use super::item::{Item, compress, decompress, from_item, key, n, to_item};
+use super::item::{Item, compress, decompress, from_item, is_expired, key, n, to_item};
 use super::record::event_partition;
 use super::table::{NEW, Table};
 use super::transaction::{Written, transact};
@@ -187,9 +187,14 @@ impl EventVersions for EventTable {
 impl EventLookup for EventTable {
     async fn exists(&self, account: &AccountId, event: &EventId) -> Result<bool> {
         let get = self.table.client.get_item().table_name(&self.table.name);
-        let get = get.set_key(Some(event_key(account, event))).projection_expression("event_id").send().await;
+        let get = get
+            .set_key(Some(event_key(account, event)))
+            .projection_expression("event_id, expires_at")
+            .send()
+            .await;
         let item = get.map_err(|error| Unavailable::new("read an event", error.into_service_error()))?.item;
-        Ok(item.is_some_and(|item| item.contains_key("event_id")))
+        let now = self.clock.now();
+        Ok(item.is_some_and(|item| item.contains_key("event_id") && !is_expired(&item, now)))
     }
 }
 

@@ -6,7 +6,7 @@
 //! | destinations | `key#<id>` | `key` |
 //! | conversations | account`#`conversation | `record` |
 //! | conversations | account`#`provider`#`reference | `link`, `callback#<digest>` |
-//! | delivery-log | account`#`event | `event`, delivery`#`number, `unwanted` |
+//! | delivery-log | account`#`event | `event`, `event#`delivery, delivery`#`number, `unwanted` |
 //! | delivery-log | `rate#`account`#`window, `rate#`account`#`destination`#`window | `counter` |
 //! | delivery-log | `rate#`account`#`destination`#probes#`window | `counter` |
 //!

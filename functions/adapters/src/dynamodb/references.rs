@@ -1,6 +1,7 @@
 //! Providers' ids of conversations, and the callbacks parked until their conversation is known.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -15,6 +16,7 @@ use domain::shared::ids::{AccountId, ConversationId, hex};
 use domain::shared::json::JsonObject;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -32,6 +34,8 @@ const CALLBACK: &str = "callback#";
 #[derive(Clone)]
 pub struct ReferenceTable {
     table: Table,
+    /// How long an ended conversation is kept after its last change; `None` for ever.
+    retention: Option<Duration>,
     clock: Arc<dyn Clock>,
 }
 
@@ -41,6 +45,8 @@ struct LinkRow {
     since: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     earlier: Option<ConversationId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,8 +64,8 @@ struct CallbackRow {
 impl ReferenceTable {
     /// Wraps the table with this name.
     #[must_use]
-    pub fn new(client: Client, table: String, clock: Arc<dyn Clock>) -> Self {
-        Self { table: Table::new(client, table), clock }
+    pub fn new(client: Client, table: String, retention: Option<Duration>, clock: Arc<dyn Clock>) -> Self {
+        Self { table: Table::new(client, table), retention, clock }
     }
 }
 
@@ -87,7 +93,7 @@ fn unchanged(found: &Link) -> Condition {
 
 /// Lets a conversation's links expire with its record; those that have led to another conversation since stay.
 pub(super) async fn expire_links(table: &Table, conversation: &Conversation, expires_at: u64) -> Result<()> {
-    for reference in &conversation.references {
+    let updates = conversation.references.iter().map(async |reference| {
         let update = table.client.update_item().table_name(&table.name);
         let update = update
             .set_key(Some(link_key(&conversation.account_id, reference)))
@@ -96,19 +102,20 @@ pub(super) async fn expire_links(table: &Table, conversation: &Conversation, exp
             .expression_attribute_values(":expires_at", n(expires_at))
             .expression_attribute_values(":conversation", s(conversation.id.as_str()));
         match update.send().await.map_err(SdkError::into_service_error) {
-            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => {}
-            Err(error) => return Err(Unavailable::new("let a reference expire", error)),
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(Unavailable::new("let a reference expire", error)),
         }
-    }
-    Ok(())
+    });
+    try_join_all(updates).await.map(drop)
 }
 
 impl References for ReferenceTable {
     async fn find(&self, account: &AccountId, reference: &Reference) -> Result<Option<Link>> {
         let item = self.table.get("read a reference", link_key(account, reference)).await?;
         let Some(item) = item.filter(|item| !is_expired(item, self.clock.now())) else { return Ok(None) };
-        let LinkRow { conversation_id, since, earlier } = from_item(item)?;
-        Ok(Some(Link { conversation_id, since: Timestamp::from_millis(since), earlier }))
+        let LinkRow { conversation_id, since, earlier, expires_at } = from_item(item)?;
+        let (since, ended) = (Timestamp::from_millis(since), expires_at.is_some());
+        Ok(Some(Link { conversation_id, since, earlier, ended }))
     }
 
     async fn put(
@@ -122,6 +129,7 @@ impl References for ReferenceTable {
             conversation_id: link.conversation_id.clone(),
             since: link.since.as_millis(),
             earlier: link.earlier.clone(),
+            expires_at: self.retention.filter(|_| link.ended).map(|kept| (self.clock.now() + kept).as_secs()),
         })?;
         item.extend(link_key(account, reference));
         let now = self.clock.now().as_secs();

@@ -2,16 +2,15 @@
 
 mod lists;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use self::lists::{List, Lists};
+use self::lists::{Batch, List, Lists};
 use crate::conversation::store::Conversations;
 use crate::delivery::deliver::Verdict;
 use crate::delivery::ledger::{Claimed, Ledger};
-use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
+use crate::delivery::message::DeliveryQueue;
 use crate::delivery::received::{Receipt, Visibility};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::record::Destination;
@@ -22,8 +21,8 @@ use crate::event::store::{EventEraser, Events, StoredEvent};
 use crate::lifecycle::freeze::{Freeze, Frozen};
 use crate::shared::catch_panic::catch_panic;
 use crate::shared::clock::Clock;
-use crate::shared::ids::{AccountId, DeliveryId};
-use crate::shared::unavailable::{Result, Unavailable};
+use crate::shared::ids::DeliveryId;
+use crate::shared::unavailable::Result;
 
 /// Lets events leave: queues one delivery of each for each destination.
 pub struct FanOut<C, E, Q, V, D, L> {
@@ -45,33 +44,6 @@ pub struct ReceivedEvent<'a> {
     pub receipt: &'a Receipt,
     /// Whether the queue says that this is the first receive.
     pub is_first: bool,
-}
-
-/// What to do about a message once its end was looked at.
-enum Step {
-    /// Its event leaves.
-    Leave(Box<LifecycleEvent>),
-    /// There is nothing to do, or not yet.
-    End(Verdict),
-}
-
-/// An event whose deliveries are about to be sent.
-struct Left {
-    deliveries: Vec<DeliveryMessage>,
-    /// Why one of its account's destinations could not be read.
-    unreadable: Option<Unavailable>,
-    verdict: Verdict,
-}
-
-impl Left {
-    /// The verdict after the deliveries of the batch were sent, or were not.
-    fn end(self, sent: &Result<()>) -> Result<Verdict> {
-        match sent {
-            Err(error) if !self.deliveries.is_empty() => Err(error.repeat()),
-            // The others have their messages; the event comes back until this destination has one, too.
-            _ => self.unreadable.map_or(Ok(self.verdict), Err),
-        }
-    }
 }
 
 impl<C, E, Q, V, D, L> FanOut<C, E, Q, V, D, L>
@@ -97,79 +69,66 @@ where
         Self { freeze, stored, deliveries, events, destinations, ledger, lists: Lists::default(), clock }
     }
 
-    /// Handles a batch; one verdict for each message. What fails because of us waits as a copy; if none can be sent, the
-    /// message comes back after the queue's own visibility timeout.
+    /// Handles a batch; one verdict for each message.
     pub async fn run(&self, batch: &[ReceivedEvent<'_>]) -> Vec<Verdict> {
-        let frozen = join_all(batch.iter().map(|received| catch_panic(self.freeze(received)))).await;
-        let events = frozen.iter().filter_map(|step| match step {
-            Ok(Step::Leave(event)) => Some(&**event),
-            _ => None,
-        });
-        let lists = self.lists.read(&self.destinations, events, self.clock.now()).await;
-        let left = join_all(frozen.into_iter().map(async |step| match step? {
-            Step::End(verdict) => Ok(Left { deliveries: Vec::new(), unreadable: None, verdict }),
-            Step::Leave(event) => catch_panic(self.leave(&event, &lists)).await,
-        }))
-        .await;
-        // One call takes deliveries of several events.
-        let messages: Vec<_> = left.iter().flatten().flat_map(|left| left.deliveries.clone()).collect();
-        let sent = self.deliveries.send(&messages).await;
-        let verdicts = batch.iter().zip(left).map(async |(received, left)| {
-            match left.and_then(|left| left.end(&sent)) {
-                Ok(verdict) => verdict,
-                Err(error) => self.wait_as_copy(received.message, &error).await,
-            }
-        });
-        join_all(verdicts).await
+        let number = self.lists.batch();
+        join_all(batch.iter().map(|received| self.one(received, number))).await
     }
 
-    async fn wait_as_copy(&self, message: &EventMessage, error: &Unavailable) -> Verdict {
-        tracing::error!(
-            account_id = %message.account_id,
-            event_id = %message.event_id(),
-            error = %error,
-            cause = error.causes(),
-            "fan_out.failed"
-        );
-        match self.events.send(&message.after_failure()).await {
-            Ok(()) => Verdict::Done,
-            Err(_) => Verdict::Keep,
+    /// Handles one message. What fails because of us waits as a copy; if none can be sent, the message comes back after
+    /// the queue's own visibility timeout.
+    async fn one(&self, received: &ReceivedEvent<'_>, batch: Batch) -> Verdict {
+        match catch_panic(self.leave(received, batch)).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                let message = received.message;
+                tracing::error!(
+                    account_id = %message.account_id,
+                    event_id = %message.event_id(),
+                    error = %error,
+                    cause = error.causes(),
+                    "fan_out.failed"
+                );
+                match self.events.send(&message.after_failure()).await {
+                    Ok(()) => Verdict::Done,
+                    Err(_) => Verdict::Keep,
+                }
+            }
         }
     }
 
-    async fn freeze(&self, received: &ReceivedEvent<'_>) -> Result<Step> {
-        Ok(match self.freeze.run(received.message, received.is_first).await? {
-            Frozen::Event(event) => Step::Leave(event),
-            Frozen::Nothing => Step::End(Verdict::Done),
+    async fn leave(&self, received: &ReceivedEvent<'_>, batch: Batch) -> Result<Verdict> {
+        match self.freeze.run(received.message, received.is_first).await? {
+            Frozen::Event(event) => self.fan_out(&event, batch).await.map(|()| Verdict::Done),
+            Frozen::Nothing => Ok(Verdict::Done),
             Frozen::Later(until) => {
                 self.events.postpone(received.receipt, until.since(self.clock.now())).await?;
-                Step::End(Verdict::Keep)
+                Ok(Verdict::Keep)
             }
-        })
+        }
     }
 
-    /// Records what is skipped, and returns the deliveries to send. Delivery ids derive from event and destination, so
-    /// repeating this creates no second delivery.
-    async fn leave(&self, event: &LifecycleEvent, lists: &HashMap<AccountId, Result<List>>) -> Result<Left> {
-        let list = match lists.get(&event.account_id) {
-            Some(Ok(list)) => list,
-            Some(Err(error)) => return Err(error.repeat()),
-            None => return Err(Unavailable::new("read destinations", "their account was left out")),
-        };
+    /// Delivery ids derive from event and destination, so repeating this creates no second delivery.
+    async fn fan_out(&self, event: &LifecycleEvent, batch: Batch) -> Result<()> {
+        let now = self.clock.now();
+        let List { destinations, unreadable } =
+            self.lists.read(&self.destinations, event, batch, now).await?;
         let agent = event.agent_id();
         let wanting =
-            list.destinations.iter().filter(|destination| destination.wants(event.kind, agent.as_deref()));
+            destinations.iter().filter(|destination| destination.wants(event.kind, agent.as_deref()));
         let (active, disabled): (Vec<_>, Vec<_>) = wanting.partition(|destination| destination.is_active());
         for destination in &disabled {
             self.skip(&delivery(event, destination)).await?;
         }
-        let is_unwanted = active.is_empty() && disabled.is_empty() && list.unreadable.is_none();
+        let is_unwanted = active.is_empty() && disabled.is_empty() && unreadable.is_none();
         if is_unwanted {
             self.stored.list_unwanted(event).await?;
         }
         if is_unwanted || !disabled.is_empty() {
             self.forget_if_deleted(event).await?;
         }
+        let messages: Vec<_> = active.iter().map(|destination| delivery(event, destination).into()).collect();
+        self.deliveries.send(&messages).await?;
         tracing::debug!(
             account_id = %event.account_id,
             event_id = %event.id,
@@ -177,9 +136,8 @@ where
             skipped = disabled.len(),
             "event.fanned_out"
         );
-        let deliveries = active.iter().map(|destination| delivery(event, destination).into()).collect();
-        let unreadable = list.unreadable.as_ref().map(Unavailable::repeat);
-        Ok(Left { deliveries, unreadable, verdict: Verdict::Done })
+        // The others have their messages; the event comes back until this destination has one, too.
+        unreadable.map_or(Ok(()), Err)
     }
 
     async fn skip(&self, delivery: &Delivery) -> Result<()> {
@@ -191,7 +149,7 @@ where
         Ok(())
     }
 
-    /// A deletion may have finished before what this has written.
+    /// A deletion may have finished before these rows were written; if so, deletes them.
     async fn forget_if_deleted(&self, event: &LifecycleEvent) -> Result<()> {
         if let StoredEvent::Forgotten { .. } = self.stored.load(&event.account_id, &event.id).await? {
             self.stored.forget_deliveries(&event.account_id, &event.id).await?;

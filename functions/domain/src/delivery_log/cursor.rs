@@ -1,12 +1,13 @@
 //! Cursors: each marks where a page of the Delivery Logs ends; a caller sends it to get the next.
 
+use std::fmt::Debug;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::delivery_log::position::Position;
-use crate::delivery_log::search::Filter;
 use crate::shared::ids::{AccountId, DeliveryId};
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::Timestamp;
@@ -15,33 +16,33 @@ use crate::shared::timestamp::Timestamp;
 const MAC_BYTES: usize = 16;
 
 /// Encodes a position as a cursor. The cursor holds only the position; its MAC binds it to the caller's account, which
-/// comes from the API key, and to the filter.
+/// comes from the API key, and to the search, as its `Debug` names it.
 #[must_use]
-pub fn encode(position: &Position, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> String {
+pub fn encode(position: &Position, account: &AccountId, search: &impl Debug, secret: &[u8; 32]) -> String {
     let body = position.sort_key();
-    let mac = mac(&body, account, filter, secret);
+    let mac = mac(&body, account, search, secret);
     URL_SAFE_NO_PAD.encode([&mac[..MAC_BYTES], body.as_bytes()].concat())
 }
 
 /// Decodes a cursor. Every error has the same text.
 ///
 /// # Errors
-/// The cursor was changed, or was returned for another account or filter.
+/// The cursor was changed, or was returned for another account or search.
 pub fn decode(
     cursor: &str,
     account: &AccountId,
-    filter: &Filter,
+    search: &impl Debug,
     secret: &[u8; 32],
 ) -> Result<Position, Invalid> {
-    verified(cursor, account, filter, secret)
+    verified(cursor, account, search, secret)
         .ok_or_else(|| Invalid::new("cursor", "must be a next_cursor that this search returned"))
 }
 
-fn verified(cursor: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> Option<Position> {
+fn verified(cursor: &str, account: &AccountId, search: &impl Debug, secret: &[u8; 32]) -> Option<Position> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let (given, body) = bytes.split_at_checked(MAC_BYTES)?;
     let body = std::str::from_utf8(body).ok()?;
-    let expected = mac(body, account, filter, secret);
+    let expected = mac(body, account, search, secret);
     if !bool::from(subtle::ConstantTimeEq::ct_eq(given, &expected[..MAC_BYTES])) {
         return None;
     }
@@ -50,11 +51,11 @@ fn verified(cursor: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32
     Some(Position { created_at, delivery_id: DeliveryId::parse(id).ok()? })
 }
 
-fn mac(body: &str, account: &AccountId, filter: &Filter, secret: &[u8; 32]) -> [u8; 32] {
+fn mac(body: &str, account: &AccountId, search: &impl Debug, secret: &[u8; 32]) -> [u8; 32] {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any key");
-    // A filter's `Debug` names every field. If it changes between versions, old cursors become invalid, nothing more.
-    let bound = crate::shared::ids::digest(&[account.as_str(), &format!("{filter:?}"), body]);
+    // A search's `Debug` names every field. If it changes between versions, old cursors become invalid, nothing more.
+    let bound = crate::shared::ids::digest(&[account.as_str(), &format!("{search:?}"), body]);
     mac.update(&bound);
     mac.finalize().into_bytes().into()
 }
@@ -64,6 +65,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::delivery_log::search::Filter;
     use crate::event::kind::EventKind;
 
     fn position(millis: u64) -> Position {

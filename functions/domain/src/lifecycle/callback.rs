@@ -149,10 +149,12 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
         };
         let earlier = link.earlier.as_ref().filter(|_| began < link.since);
         for candidate in earlier.into_iter().chain([&link.conversation_id]) {
-            let record = self.conversations.load(account, candidate).await?;
-            let over =
-                record.kept().and_then(|record| record.ended).is_some_and(|ended| ended.is_before(began));
-            if !over {
+            let is_over = match self.conversations.load(account, candidate).await?.kept() {
+                Some(record) => record.ended.is_some_and(|ended| ended.is_before(began)),
+                // The last one is made by its first callback; one before it was deleted, or has expired.
+                None => *candidate != link.conversation_id,
+            };
+            if !is_over {
                 return Ok(Some(candidate.clone()));
             }
         }
@@ -202,6 +204,7 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
                 conversation_id: conversation.clone(),
                 since: self.clock.now(),
                 earlier: link.as_ref().map(|link| link.conversation_id.clone()),
+                ended,
             };
             let saved = self.references.put(account, reference, &new, link.as_ref()).await?;
             Ok((saved == Saved::Yes).then_some(()))

@@ -100,9 +100,12 @@ enum Remainder {
 
 fn without(link: &Link, id: &ConversationId) -> Remainder {
     match &link.earlier {
-        Some(earlier) if link.conversation_id == *id && earlier != id => {
-            Remainder::Changed(Link { conversation_id: earlier.clone(), since: link.since, earlier: None })
-        }
+        Some(earlier) if link.conversation_id == *id && earlier != id => Remainder::Changed(Link {
+            conversation_id: earlier.clone(),
+            since: link.since,
+            earlier: None,
+            ended: true,
+        }),
         _ if link.conversation_id == *id => Remainder::Nothing,
         Some(earlier) if earlier == id => Remainder::Changed(Link { earlier: None, ..link.clone() }),
         _ => Remainder::Unchanged,

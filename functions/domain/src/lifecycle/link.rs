@@ -20,6 +20,9 @@ pub struct Link {
     /// The conversation before it: a room is used again and again, and callbacks can come late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<ConversationId>,
+    /// Whether the conversation has ended: then the link expires when its record does.
+    #[serde(default)]
+    pub ended: bool,
 }
 
 /// Stores links, and the callbacks that came before their conversation.

@@ -159,7 +159,7 @@ impl DeliveryId {
         Self(format!("{}{}", Self::before_all_of(event), hex(&digest(own)[..Self::OWN_DIGITS / 2])))
     }
 
-    /// The id that sorts just before those of an event's deliveries, and is none of them.
+    /// The common prefix of the ids of an event's deliveries: sorts before all of them, and names none.
     #[must_use]
     pub fn before_all_of(event: &EventId) -> Self {
         let event = event.0.strip_prefix(EventId::PREFIX).unwrap_or(&event.0);

@@ -45,7 +45,7 @@ impl RateLimit {
         }
     }
 
-    /// The number of uses.
+    /// The uses allowed in a window.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0.get()
@@ -86,7 +86,7 @@ impl Window {
         Timestamp::from_millis((self.0 + 1) * WINDOW_MILLIS)
     }
 
-    /// Whether `next` is the next one.
+    /// Whether `next` is the window that follows.
     #[must_use]
     pub fn is_just_before(self, next: Self) -> bool {
         self.0 + 1 == next.0

@@ -117,8 +117,10 @@ async fn each_attempt_is_a_line_with_its_delay_if_it_is_an_events_first_and_with
     assert_eq!(logged.len(), 3, "{logged:?}");
     assert!(has(&logged[0], &format!("delay_ms={delay}")), "{logged:?}");
     assert!(logged[1..].iter().all(|line| !line.contains("delay_ms")), "{logged:?}");
-    let unused = ["1", "2", "0"].map(|unused| format!("receives_without_attempt={unused}"));
-    assert!(logged.iter().zip(unused).all(|(line, unused)| has(line, &unused)), "{logged:?}");
+    for (line, unused) in logged.iter().zip([1, 2]) {
+        assert!(has(line, &format!("receives_without_attempt={unused}")), "{logged:?}");
+    }
+    assert!(!logged[2].contains("receives_without_attempt"), "{logged:?}");
 }
 
 #[tokio::test]

@@ -1,16 +1,14 @@
-//! The destinations of the accounts whose events leave together.
+//! The destinations of the accounts whose events leave.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use futures_util::future::join_all;
 
 use crate::delivery::ledger::LEASE_MARGIN;
 use crate::destination::record::Destination;
 use crate::destination::store::Destinations;
 use crate::event::lifecycle_event::LifecycleEvent;
-use crate::shared::catch_panic::catch_panic;
 use crate::shared::ids::AccountId;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
@@ -26,49 +24,50 @@ pub(super) struct List {
     pub(super) unreadable: Option<Unavailable>,
 }
 
+/// The number of a batch: its messages were received before any with a higher number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Batch(u64);
+
 /// The lists that were read last.
 #[derive(Default)]
-pub(super) struct Lists(Mutex<HashMap<AccountId, Recent>>);
+pub(super) struct Lists {
+    batches: AtomicU64,
+    accounts: Mutex<HashMap<AccountId, Arc<Slot>>>,
+}
 
-/// A list without unreadable destinations.
+/// Locked while an account's list is read, so that the other events of a batch wait for it.
+type Slot = futures_util::lock::Mutex<Option<Recent>>;
+
+/// A list that was read whole.
 struct Recent {
+    batch: Batch,
     read_at: Timestamp,
     destinations: Arc<Vec<Destination>>,
 }
 
 impl Lists {
-    /// The list of each account, read once for all its events, after they were accepted. One partition holds the
-    /// destinations of an account, and a table answers so many reads of it: what was accepted a while ago, and waited or
-    /// settled since, takes a list that is at most a second old.
-    pub(super) async fn read(
-        &self,
-        destinations: &impl Destinations,
-        events: impl Iterator<Item = &LifecycleEvent>,
-        now: Timestamp,
-    ) -> HashMap<AccountId, Result<List>> {
-        let mut newest = HashMap::<_, Timestamp>::new();
-        for event in events {
-            let accepted = newest.entry(event.account_id.clone()).or_default();
-            *accepted = event.accepted_at.max(*accepted);
-        }
-        let lists = newest.into_iter().map(async |(account, accepted_at)| {
-            let list = match self.recent(&account, accepted_at, now) {
-                Some(destinations) => Ok(List { destinations, unreadable: None }),
-                None => catch_panic(self.read_one(destinations, &account, now)).await,
-            };
-            (account, list)
-        });
-        join_all(lists).await.into_iter().collect()
+    /// The number of a batch that was just received.
+    pub(super) fn batch(&self) -> Batch {
+        Batch(self.batches.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn read_one(
+    /// The destinations of an event's account, read after the event was accepted, and once for a batch. One partition
+    /// holds the destinations of an account, and a table answers so many reads of it: what was accepted a while ago, and
+    /// waited or settled since, takes a list that is at most a second old.
+    pub(super) async fn read(
         &self,
-        destinations: &impl Destinations,
-        account: &AccountId,
+        stored: &impl Destinations,
+        event: &LifecycleEvent,
+        batch: Batch,
         now: Timestamp,
     ) -> Result<List> {
+        let slot = self.slot(&event.account_id, now);
+        let mut slot = slot.lock().await;
+        if let Some(recent) = slot.as_ref().filter(|recent| recent.serves(event, batch, now)) {
+            return Ok(List { destinations: Arc::clone(&recent.destinations), unreadable: None });
+        }
         let (mut readable, mut unreadable) = (Vec::new(), None);
-        for destination in destinations.of_account(account).await? {
+        for destination in stored.of_account(&event.account_id).await? {
             match destination {
                 Ok(destination) => readable.push(destination),
                 Err(error) => unreadable = Some(error),
@@ -76,23 +75,29 @@ impl Lists {
         }
         let destinations = Arc::new(readable);
         if unreadable.is_none() {
-            let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let destinations = Arc::clone(&destinations);
-            lists.insert(account.clone(), Recent { read_at: now, destinations });
+            *slot = Some(Recent { batch, read_at: now, destinations: Arc::clone(&destinations) });
         }
         Ok(List { destinations, unreadable })
     }
 
-    fn recent(
-        &self,
-        account: &AccountId,
-        accepted_at: Timestamp,
-        now: Timestamp,
-    ) -> Option<Arc<Vec<Destination>>> {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.retain(|_, list| now.since(list.read_at) < RECENT);
-        let list = lists.get(account)?;
+    fn slot(&self, account: &AccountId, now: Timestamp) -> Arc<Slot> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.retain(|_, slot| {
+            // One that is locked is in use.
+            slot.try_lock().is_none_or(|recent| recent.as_ref().is_some_and(|recent| recent.is_fresh(now)))
+        });
+        Arc::clone(accounts.entry(account.clone()).or_default())
+    }
+}
+
+impl Recent {
+    fn serves(&self, event: &LifecycleEvent, batch: Batch, now: Timestamp) -> bool {
         // Ingest's clock said when the event was accepted, and ours when the list was read.
-        (accepted_at + LEASE_MARGIN < list.read_at).then(|| Arc::clone(&list.destinations))
+        let is_older = event.accepted_at + LEASE_MARGIN < self.read_at;
+        self.batch >= batch || is_older && self.is_fresh(now)
+    }
+
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        now.since(self.read_at) < RECENT
     }
 }

@@ -54,8 +54,12 @@ impl World {
         self.callbacks.receive(&sample::account(), &callback, names.map(id).as_ref()).await.unwrap()
     }
 
-    /// The platform links the room to this conversation.
+    /// The platform stores this conversation, which uses the room.
     async fn name(&self, conversation: &str) -> bool {
+        if self.record(conversation).await.is_none() {
+            let record = Conversation::new(sample::account(), id(conversation), self.clock.now());
+            self.callbacks.conversations.save(&record).await.unwrap();
+        }
         self.callbacks.link(&sample::account(), &id(conversation), &[room()], false).await.unwrap()
     }
 

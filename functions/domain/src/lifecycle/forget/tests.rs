@@ -94,7 +94,12 @@ fn room() -> Reference {
 
 fn link(conversation: &str, earlier: Option<&str>) -> Link {
     let id = |text: &str| ConversationId::parse(text).unwrap();
-    Link { conversation_id: id(conversation), since: Timestamp::from_millis(5), earlier: earlier.map(id) }
+    Link {
+        conversation_id: id(conversation),
+        since: Timestamp::from_millis(5),
+        earlier: earlier.map(id),
+        ended: false,
+    }
 }
 
 #[tokio::test]
@@ -166,7 +171,7 @@ async fn a_reference_leads_to_whom_it_leads_without_the_conversation() {
     let this = sample::conversation_id().to_string();
     for (before, after) in [
         (link(&this, None), None),
-        (link(&this, Some("c-before")), Some(link("c-before", None))),
+        (link(&this, Some("c-before")), Some(Link { ended: true, ..link("c-before", None) })),
         (link("c-after", Some(&this)), Some(link("c-after", None))),
         (link("c-after", Some("c-between")), Some(link("c-after", Some("c-between")))),
     ] {

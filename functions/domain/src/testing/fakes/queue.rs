@@ -12,7 +12,6 @@ use crate::shared::unavailable::{Result, Unavailable};
 struct State<T> {
     sent: Vec<T>,
     postponed: Vec<(Receipt, Duration)>,
-    calls: usize,
     fails: bool,
 }
 
@@ -21,7 +20,7 @@ pub struct MemoryQueue<T>(Arc<Mutex<State<T>>>);
 
 impl<T> Default for MemoryQueue<T> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { sent: Vec::new(), postponed: Vec::new(), calls: 0, fails: false })))
+        Self(Arc::new(Mutex::new(State { sent: Vec::new(), postponed: Vec::new(), fails: false })))
     }
 }
 
@@ -44,12 +43,6 @@ impl<T: Clone> MemoryQueue<T> {
         lock(&self.0).postponed.clone()
     }
 
-    /// Returns the number of calls to send.
-    #[must_use]
-    pub fn calls(&self) -> usize {
-        lock(&self.0).calls
-    }
-
     /// Makes the next send fail.
     pub fn fail_next(&self) {
         lock(&self.0).fails = true;
@@ -57,7 +50,6 @@ impl<T: Clone> MemoryQueue<T> {
 
     fn push(&self, messages: &[T]) -> Result<()> {
         let mut state = lock(&self.0);
-        state.calls += 1;
         if std::mem::take(&mut state.fails) {
             return Err(Unavailable::new("send a message", "simulated failure"));
         }
