@@ -1,7 +1,8 @@
 //! Measures the figures in tests/README.md: `cargo bench -p tests`, or one by name, `cargo bench -p tests -- daily`.
+//! `--brief` is for a check that `deliveries` still runs; `--compare FILE` shows its figures beside earlier ones.
 //!
 //! Clients run in the same process and use the stack's HTTP front; tables, queues and the receiver are in memory, at
-//! real endpoints over sockets.
+//! real endpoints over sockets. `deliveries` calls tables and queues without a socket, as `cargo run` does.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +12,7 @@
 )]
 
 mod daily;
+mod deliveries;
 #[path = "../it/described.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod described;
@@ -28,17 +30,25 @@ mod world;
 
 #[tokio::main]
 async fn main() {
-    // Cargo adds flags for test harnesses.
-    let names: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let mut arguments = std::env::args().skip(1);
+    let (mut names, mut is_brief, mut earlier) = (Vec::new(), false, None);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--bench" => {} // cargo adds it
+            "--brief" => is_brief = true,
+            "--compare" => earlier = arguments.next(),
+            "daily" | "deliveries" | "log" => names.push(argument),
+            _ => panic!("choose daily, deliveries or log, not {argument}"),
+        }
+    }
     let wants = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
-    assert!(
-        names.iter().all(|name| ["daily", "log"].contains(&name.as_str())),
-        "choose daily or log, not {names:?}"
-    );
     if wants("daily") {
         daily::run().await;
     }
     if wants("log") {
         log::run().await;
+    }
+    if wants("deliveries") {
+        deliveries::run(is_brief, earlier.as_deref()).await;
     }
 }
