@@ -1,6 +1,7 @@
 //! Links the functions' binaries without position independence: they are smaller, and the loader has no addresses to
 //! correct when they start. A build script reaches the binary alone; `RUSTFLAGS` would break procedural macros.
 
+#[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 fn main() {
     println!("cargo::rerun-if-changed=../link.rs");
     // The linkers of other systems do not know the option, and Lambda is Linux.

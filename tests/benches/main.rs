@@ -16,6 +16,7 @@ mod deliveries;
 #[path = "../it/described.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod described;
+mod dispatch;
 mod figures;
 mod log;
 #[path = "../it/providers.rs"]
@@ -37,13 +38,16 @@ async fn main() {
             "--bench" => {} // cargo adds it
             "--brief" => is_brief = true,
             "--compare" => earlier = arguments.next(),
-            "daily" | "deliveries" | "log" => names.push(argument),
-            _ => panic!("choose daily, deliveries or log, not {argument}"),
+            "daily" | "deliveries" | "dispatch" | "log" => names.push(argument),
+            _ => panic!("choose daily, deliveries, dispatch or log, not {argument}"),
         }
     }
     let wants = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     if wants("daily") {
         daily::run().await;
+    }
+    if wants("dispatch") {
+        dispatch::run().await;
     }
     if wants("log") {
         log::run().await;

@@ -57,7 +57,8 @@ const ENVIRONMENT: [(&str, &str); 18] = [
 /// One build of one function.
 struct Build {
     program: PathBuf,
-    starts: Vec<Duration>,
+    waits: Vec<Duration>,
+    cpu: Vec<Duration>,
 }
 
 impl Build {
@@ -77,22 +78,29 @@ impl Build {
         connection.get_ref().set_read_timeout(Some(LIMIT)).unwrap();
         let mut request = String::new();
         connection.read_line(&mut request).unwrap();
-        let took = start.elapsed();
+        self.waits.push(start.elapsed());
+        self.cpu.push(cpu(process.id()));
         process.kill().unwrap();
         process.wait().unwrap();
         assert!(request.starts_with("GET /2018-06-01/runtime/invocation/next "), "{request}");
-        self.starts.push(took);
-    }
-
-    fn median(&self) -> Duration {
-        let mut starts = self.starts.clone();
-        starts.sort();
-        starts[starts.len() / 2]
     }
 
     fn bytes(&self) -> u64 {
         self.program.metadata().unwrap().len()
     }
+}
+
+/// The time that a process's first thread has been on a CPU: unlike the time it took, the same on a busy machine.
+fn cpu(process: u32) -> Duration {
+    let schedstat = std::fs::read_to_string(format!("/proc/{process}/schedstat")).unwrap();
+    Duration::from_nanos(schedstat.split(' ').next().unwrap().parse().unwrap())
+}
+
+/// The median, in milliseconds.
+fn median(times: &[Duration]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1000.0
 }
 
 fn main() {
@@ -103,24 +111,22 @@ fn main() {
     let builds = directories.iter().flat_map(|directory| FUNCTIONS.map(|name| directory.join(name)));
     let mut builds: Vec<_> = builds
         .filter(|program| program.exists())
-        .map(|program| Build { program, starts: Vec::new() })
+        .map(|program| Build { program, waits: Vec::new(), cpu: Vec::new() })
         .collect();
     // In turn, so that what else the machine does affects all alike.
     for _ in 0..RUNS {
         builds.iter_mut().for_each(Build::start);
     }
-    let empty = builds.iter().find(|build| build.program.ends_with("empty")).map(Build::median);
+    let empty = builds.iter().find(|build| build.program.ends_with("empty"));
     let empty = empty.expect("one directory has the function that does nothing");
-    println!("{:>10}  {:>8}  {:>5}  build", "bytes", "first poll", "ratio");
+    println!("{:>10}  {:>16}  {:>16}  build", "bytes", "first poll, ms", "CPU time, ms");
     let mut figures = Vec::new();
     for build in &builds {
-        let (bytes, median) = (build.bytes(), build.median());
-        let ratio = median.as_secs_f64() / empty.as_secs_f64();
-        let milliseconds = median.as_secs_f64() * 1000.0;
-        println!("{bytes:>10}  {milliseconds:>7.2} ms  {ratio:>5.2}  {}", build.program.display());
-        figures.push(
-            json!({"build": build.program, "bytes": bytes, "first_poll_ms": milliseconds, "ratio": ratio}),
-        );
+        let (bytes, waits, cpu) = (build.bytes(), median(&build.waits), median(&build.cpu));
+        let (times_waits, times_cpu) = (waits / median(&empty.waits), cpu / median(&empty.cpu));
+        let name = build.program.display();
+        println!("{bytes:>10}  {waits:>8.2} × {times_waits:>5.2}  {cpu:>8.2} × {times_cpu:>5.2}  {name}");
+        figures.push(json!({"build": build.program, "bytes": bytes, "first_poll_ms": waits, "cpu_ms": cpu}));
     }
     println!("{}", json!({"runs": RUNS, "builds": figures}));
 }
