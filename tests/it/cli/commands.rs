@@ -4,8 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use super::{Folder, file, refusal, stop};
-use crate::world::{eventually, text};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use super::{Folder, command, file, refusal, stop};
+use crate::world::text;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_can_be_sent_ends_a_conversation_of_its_own() {
@@ -116,5 +118,20 @@ async fn a_stack_leaves_its_file_to_its_owner_while_it_runs() {
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
     stop(&mut folder.stack).await;
-    eventually("no file", async || (!file.exists()).then_some(())).await;
+    assert!(!file.parent().unwrap().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_thing_to_type_is_listen_and_an_attempt_names_its_destination() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stack = command(folder.path(), &["--port", "0"]).await.spawn().unwrap();
+    let mut lines = BufReader::new(stack.stdout.take().unwrap()).lines();
+    let mut printed = Vec::new();
+    while !printed.last().is_some_and(|line: &String| line.contains("attempt 1")) {
+        printed.push(lines.next_line().await.unwrap().unwrap());
+    }
+    let command = printed.iter().find(|line| line.starts_with("  ")).unwrap();
+    assert_eq!(command, "  cargo run -- listen http://localhost:3000/webhooks");
+    let attempt = printed.last().unwrap();
+    assert!(attempt.contains("→ Example receiver (dst_"), "{attempt}");
 }

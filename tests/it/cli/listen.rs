@@ -12,10 +12,11 @@ use crate::world::{eventually, text};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plain_http_server_gets_each_verified_webhook_unchanged_and_its_answer_is_the_answer() {
     let folder = Folder::start().await;
-    for request_type in ["POST", "PUT", "PATCH", "GET"] {
+    for (request_type, format) in [("POST", "form"), ("PUT", "json"), ("PATCH", "form"), ("GET", "form")] {
         let server = Server::start().await;
         let url = server.url("/webhooks?tenant=1");
-        let mut listen = folder.spawn(&["listen", &url, "--request-type", request_type]).await;
+        let mut listen =
+            folder.spawn(&["listen", &url, "--request-type", request_type, "--format", format]).await;
         let started = listen.next().await;
         let conversation = folder.send(&["completed"]).await;
         let (head, body) = server.wait_for(1).await.remove(0);

@@ -54,6 +54,19 @@ fn the_options_are_those_of_the_local_stack() {
     assert_eq!(described, options.collect());
 }
 
+/// One line of `cli/mod.rs` names each subcommand with its file: `Listen(listen::Listen),`.
+#[test]
+fn the_subcommands_are_those_of_the_program() {
+    let described = column(&Document::read(OPERATE), "## The command line", 0);
+    let described: BTreeSet<_> =
+        described.iter().map(|row| row.split(' ').next().unwrap().to_owned()).collect();
+    let program = read("infra/local/src/cli/mod.rs");
+    let (_, subcommands) = program.split_once("enum Command {").unwrap();
+    let (subcommands, _) = subcommands.split_once("\n}").unwrap();
+    let names = subcommands.lines().filter_map(|line| Some(line.split_once('(')?.0.trim().to_lowercase()));
+    assert_eq!(described, names.collect());
+}
+
 #[test]
 fn the_metrics_are_those_that_are_counted() {
     let operate = Document::read(OPERATE);

@@ -21,7 +21,8 @@ use super::api::{plain, root_cause};
 use super::output::{Color, Output};
 
 /// Headers of one connection, which the next has its own of, and the host's name.
-const OF_A_CONNECTION: [HeaderName; 8] = [
+const OF_A_CONNECTION: [HeaderName; 9] = [
+    HeaderName::from_static("keep-alive"),
     header::CONNECTION,
     header::CONTENT_LENGTH,
     header::HOST,
@@ -69,7 +70,8 @@ impl Forward {
                 Ok(response) => (response.status(), ""),
                 Err((status, reason)) => (*status, reason.as_str()),
             };
-            self.print(&head, &body, (status, reason), started).await?;
+            // A webhook does not fail because nobody reads the line.
+            let _ = self.print(&head, &body, (status, reason), started).await;
             Ok(result.unwrap_or_else(|(status, reason)| failed(status, reason)))
         })
         .await?

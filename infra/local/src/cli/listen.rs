@@ -30,6 +30,10 @@ pub(crate) struct Listen {
     #[arg(long, value_name = "TYPE", default_value = "POST")]
     request_type: String,
 
+    /// The body: form or json
+    #[arg(long, value_name = "FORMAT", default_value = "form")]
+    format: String,
+
     /// The events to receive, separated by commas; without it, all
     #[arg(long, value_name = "EVENTS", value_delimiter = ',')]
     events: Vec<String>,
@@ -67,7 +71,8 @@ impl Listen {
         let stopped = shutdown_signal()?;
         let name: String = format!("listen {}", self.server).chars().take(MAX_NAME).collect();
         remove_left(api, &name).await?;
-        let mut destination = json!({"name": name, "url": url, "request_type": self.request_type});
+        let mut destination =
+            json!({"name": name, "url": url, "request_type": self.request_type, "format": self.format});
         if !self.events.is_empty() {
             destination["events"] = json!(self.events);
         }

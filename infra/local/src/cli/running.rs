@@ -49,6 +49,7 @@ impl RunningStack {
     pub(crate) fn remove(&self) -> Result<(), Error> {
         if Self::read()?.is_some_and(|running| running.api == self.api) {
             fs::remove_file(Path::new(FOLDER).join(FILE))?;
+            let _ = fs::remove_dir(FOLDER); // fails if the stack's data is there, too
         }
         Ok(())
     }
