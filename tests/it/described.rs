@@ -97,8 +97,11 @@ fn check_query(operation: &Value, url: &Url) -> Result<(), String> {
             }
             return Err(format!("{name} is not a parameter"));
         };
-        let is_number = parameter["schema"]["type"] == "integer";
-        let value = if is_number { serde_json::from_str(&value).unwrap() } else { json!(value) };
+        let value = match parameter["schema"]["type"].as_str() {
+            Some("integer") => serde_json::from_str(&value).unwrap(),
+            Some("array") => json!([value]),
+            _ => json!(value),
+        };
         fits(&parameter["schema"], &value).map_err(|wrong| format!("{name}: {wrong}"))?;
     }
     let is_present = |parameter: &Value| url.query_pairs().any(|(name, _)| parameter["name"] == *name);

@@ -1,5 +1,6 @@
 //! The list of events: by their deliveries, and those that no destination wanted.
 
+use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -135,4 +136,43 @@ async fn the_deliveries_of_a_quiet_destination_are_read_without_those_of_busy_on
     assert_eq!(page["next_cursor"], Value::Null, "no other row was examined: {page}");
     let page = customer.get(&format!("/v1/deliveries?limit=100&destination_id={}", ids[0])).await;
     assert_eq!(page["deliveries"].as_array().unwrap().len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_are_found_by_event_trigger_status_code_and_several_statuses() {
+    let (world, hand) = World::by_hand().await;
+    let customer = world.customer("Acme").await;
+    world.stack.receiver.answer("/broken", Answer::Status(500));
+    let mut made = Vec::new();
+    for path in ["/works", "/broken"] {
+        made.push(customer.add_destination(&world.stack.receiver.url(path), "POST").await.0);
+        hand.advance(std::time::Duration::from_secs(1));
+    }
+    let listed = customer.get("/v1/destinations").await;
+    let listed = listed["destinations"].as_array().unwrap().iter().map(|destination| text(&destination["id"]));
+    assert_eq!(listed.collect::<Vec<_>>(), made, "in the order in which they were made");
+
+    let event = customer.hang_up("c-1").await;
+    customer.hang_up("c-2").await;
+    for conversation in ["c-1", "c-2"] {
+        customer.delivery_once(conversation, "delivered").await;
+        customer.delivery_once(conversation, "retrying").await;
+    }
+    customer.call(Method::POST, &format!("/v1/destinations/{}/test", made[0]), None).await;
+    world.at_rest().await;
+    for (query, found) in [
+        (format!("event_id={event}"), 2),
+        (format!("event_id={event}&http_status=500"), 1),
+        ("http_status=500".to_owned(), 2),
+        ("status=delivered&status=retrying".to_owned(), 5),
+        ("status=delivered".to_owned(), 3),
+        ("trigger=test".to_owned(), 1),
+        ("trigger=test&status=exhausted".to_owned(), 0),
+    ] {
+        let page = customer.get(&format!("/v1/deliveries?{query}")).await;
+        assert_eq!(page["deliveries"].as_array().unwrap().len(), found, "{query}: {page}");
+    }
+    let refused = world.http.get(world.stack.url("/v1/deliveries")).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(refused.headers()["www-authenticate"], "X-API-Key");
 }

@@ -50,7 +50,8 @@ impl Manage {
     }
 
     pub(crate) async fn list(&self, account: &AccountId) -> Result<Reply, Problem> {
-        let destinations = readable(self.destinations.of_account(account).await?);
+        let mut destinations = readable(self.destinations.of_account(account).await?);
+        destinations.sort_by_key(|destination| destination.created_at);
         Ok(Reply::json(StatusCode::OK, &DestinationList::new(&destinations, self.clock.now())))
     }
 

@@ -8,7 +8,7 @@ use domain::delivery_log::cursor::{decode, encode};
 use domain::delivery_log::search::DeliveryLog;
 use domain::delivery_log::search::{DEFAULT_PAGE, Filter, MAX_PAGE, Search};
 use domain::destination::store::Destinations;
-use domain::shared::ids::{ConversationId, DeliveryId, DestinationId};
+use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::invalid::Invalid;
 use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
@@ -81,13 +81,12 @@ impl SearchParameters {
             match name.as_str() {
                 "destination_id" => filter.destination = Some(DestinationId::parse(value)?),
                 "conversation_id" => filter.conversation = Some(ConversationId::parse(value)?),
+                "event_id" => filter.event_id = Some(EventId::parse(value)?),
                 "event" => filter.event = Some(one_of("event", value)?),
-                "status" => {
-                    filter.status = Some(one_of("status", value)?);
-                }
-                "outcome" => {
-                    filter.outcome = Some(one_of("outcome", value)?);
-                }
+                "trigger" => filter.trigger = Some(one_of("trigger", value)?),
+                "status" => filter.statuses.push(one_of("status", value)?),
+                "outcome" => filter.outcome = Some(one_of("outcome", value)?),
+                "http_status" => filter.http_status = Some(http_status(value)?),
                 "from" => filter.from = Some(time("from", value)?),
                 "to" => filter.to = Some(time("to", value)?),
                 "cursor" => parameters.cursor = Some(value.clone()),
@@ -115,6 +114,11 @@ pub(crate) fn time(name: &'static str, value: &str) -> Result<Timestamp, Invalid
         .ok_or_else(|| Invalid::new(name, "must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))
 }
 
+fn http_status(value: &str) -> Result<u16, Invalid> {
+    let status = value.parse().ok().filter(|status| (100..=599).contains(status));
+    status.ok_or_else(|| Invalid::new("http_status", "must be a number from 100 to 599"))
+}
+
 pub(crate) fn limit(value: &str) -> Result<usize, Invalid> {
     let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
     limit.ok_or_else(|| Invalid::new("limit", "must be a number from 1 to 100"))
@@ -123,7 +127,7 @@ pub(crate) fn limit(value: &str) -> Result<usize, Invalid> {
 #[cfg(test)]
 mod tests {
     use domain::delivery::outcome::OutcomeClass;
-    use domain::delivery::record::DeliveryStatus;
+    use domain::delivery::record::{DeliveryStatus, Trigger};
 
     use super::*;
 
@@ -137,6 +141,9 @@ mod tests {
             ("status", "broken"),
             ("event", "conversation.started"),
             ("outcome", "500"),
+            ("http_status", "99"),
+            ("trigger", "cron"),
+            ("event_id", "a#b"),
             ("from", "yesterday"),
             ("limit", "0"),
             ("limit", "101"),
@@ -150,7 +157,13 @@ mod tests {
     #[test]
     fn good_parameters_are_taken() {
         assert_eq!(read("limit", "100").unwrap().limit, 100);
-        assert_eq!(read("status", "delivered").unwrap().filter.status, Some(DeliveryStatus::Delivered));
+        let statuses = [("status", "exhausted"), ("status", "skipped")];
+        let statuses =
+            SearchParameters::read(&statuses.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let wanted = [DeliveryStatus::Exhausted, DeliveryStatus::Skipped];
+        assert_eq!(statuses.unwrap().filter.statuses, wanted);
+        assert_eq!(read("http_status", "503").unwrap().filter.http_status, Some(503));
+        assert_eq!(read("trigger", "test").unwrap().filter.trigger, Some(Trigger::Test));
         assert_eq!(read("outcome", "http_error").unwrap().filter.outcome, Some(OutcomeClass::HttpError));
     }
 }

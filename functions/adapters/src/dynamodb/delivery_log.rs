@@ -133,11 +133,11 @@ fn summaries(records: &[(Delivery, Record)]) -> Vec<Summary> {
 
 impl DeliveryLog for DeliveryLogTable {
     async fn search(&self, account: &AccountId, search: &Search) -> Result<Page> {
-        let Filter { conversation, .. } = &search.filter;
-        match conversation {
-            Some(conversation) => {
-                self.of_event(account, &EventId::of_conversation(account, conversation), search).await
-            }
+        let Filter { conversation, event_id, .. } = &search.filter;
+        let of_conversation =
+            conversation.as_ref().map(|conversation| EventId::of_conversation(account, conversation));
+        match event_id.clone().or(of_conversation) {
+            Some(event) => self.of_event(account, &event, search).await,
             None => self.by_time(account, search).await,
         }
     }

@@ -90,7 +90,12 @@ impl Problem {
     /// The problem as a response.
     #[must_use]
     pub fn reply(&self) -> Reply {
-        let reply = Reply::json(self.status, self).with_header("content-type", "application/problem+json");
+        let mut reply =
+            Reply::json(self.status, self).with_header("content-type", "application/problem+json");
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 requires it; the scheme is ours.
+            reply = reply.with_header("www-authenticate", "X-API-Key");
+        }
         match self.retry_after {
             // Whole seconds, rounded up: an earlier try would be refused again.
             Some(wait) => reply.with_header("retry-after", &wait.as_millis().div_ceil(1000).to_string()),

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use crate::delivery::history::Record;
 use crate::delivery::outcome::OutcomeClass;
-use crate::delivery::record::{Delivery, DeliveryStatus};
+use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::delivery::state::Summary;
 use crate::delivery_log::events::EventPage;
 use crate::delivery_log::position::Position;
@@ -27,12 +27,18 @@ pub struct Filter {
     pub destination: Option<DestinationId>,
     /// Of this conversation.
     pub conversation: Option<ConversationId>,
+    /// Of this event.
+    pub event_id: Option<EventId>,
     /// Of this kind.
     pub event: Option<EventKind>,
-    /// With this status.
-    pub status: Option<DeliveryStatus>,
+    /// Created by this.
+    pub trigger: Option<Trigger>,
+    /// With one of these statuses; with any if there are none.
+    pub statuses: Vec<DeliveryStatus>,
     /// Whose latest attempt had this outcome.
     pub outcome: Option<OutcomeClass>,
+    /// Whose latest attempt was answered with this status code.
+    pub http_status: Option<u16>,
     /// Created at this time or later.
     pub from: Option<Timestamp>,
     /// Created before this time.
@@ -48,9 +54,12 @@ impl Filter {
         }
         agrees(self.destination.as_ref(), &delivery.destination_id)
             && agrees(self.conversation.as_ref(), &delivery.conversation_id)
+            && self.event_id.as_ref().is_none_or(|event| delivery.id.event_id().as_ref() == Some(event))
             && agrees(self.event.as_ref(), &delivery.event)
-            && agrees(self.status.as_ref(), &state.status)
+            && agrees(self.trigger.as_ref(), &delivery.trigger)
+            && (self.statuses.is_empty() || self.statuses.contains(&state.status))
             && self.outcome.is_none_or(|outcome| state.outcome == Some(outcome))
+            && self.http_status.is_none_or(|status| state.http_status == Some(status))
             && self.from.is_none_or(|from| delivery.created_at >= from)
             && self.to.is_none_or(|to| delivery.created_at < to)
     }
