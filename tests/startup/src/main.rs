@@ -19,6 +19,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -33,7 +34,7 @@ const RUNS: usize = 41;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// What the functions read, apart from what Lambda sets. Nothing is called before the first invocation.
-const ENVIRONMENT: [(&str, &str); 18] = [
+const ENVIRONMENT: [(&str, &str); 21] = [
     ("AWS_ACCESS_KEY_ID", "key"),
     ("AWS_SECRET_ACCESS_KEY", "secret"),
     ("AWS_SESSION_TOKEN", "token"),
@@ -50,6 +51,9 @@ const ENVIRONMENT: [(&str, &str); 18] = [
     ("SECRETS_KEY_ARN", "arn:aws:kms:eu-central-1:0:key/0"),
     ("PUBLIC_URL", "https://hooks.example.com"),
     ("DELIVERY_RETENTION_DAYS", "30"),
+    ("CONVERSATION_RETENTION_DAYS", "30"),
+    ("API_RATE_LIMIT", "1000"),
+    ("DELIVERY_RATE_LIMIT", "0"),
     ("SETTLE_SECONDS", "10"),
     ("FUNCTION_TIMEOUT_SECONDS", "30"),
 ];
@@ -65,24 +69,30 @@ impl Build {
     /// Starts it and waits until it asks for an invocation.
     fn start(&mut self) {
         let api = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = api.local_addr().unwrap().to_string();
+        let (asks, asked) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut connection = BufReader::new(api.accept().unwrap().0);
+            let mut request = String::new();
+            connection.read_line(&mut request).unwrap();
+            asks.send((Instant::now(), request, connection))
+        });
         let start = Instant::now();
         let mut process = Command::new(&self.program)
             .env_clear()
             .envs(ENVIRONMENT)
-            .envs([("API_RATE_LIMIT", "1000"), ("DELIVERY_RATE_LIMIT", "0")])
-            .env("AWS_LAMBDA_RUNTIME_API", api.local_addr().unwrap().to_string())
+            .env("AWS_LAMBDA_RUNTIME_API", address)
             .stdout(Stdio::null())
             .spawn()
-            .expect("the functions are built: see the top of tests/startup/src/main.rs");
-        let mut connection = BufReader::new(api.accept().unwrap().0);
-        connection.get_ref().set_read_timeout(Some(LIMIT)).unwrap();
-        let mut request = String::new();
-        connection.read_line(&mut request).unwrap();
-        self.waits.push(start.elapsed());
-        self.cpu.push(cpu(process.id()));
+            .unwrap();
+        let asked = asked.recv_timeout(LIMIT);
+        let cpu = cpu(process.id());
         process.kill().unwrap();
         process.wait().unwrap();
+        let (at, request, _connection) = asked.expect("it asks for an invocation");
         assert!(request.starts_with("GET /2018-06-01/runtime/invocation/next "), "{request}");
+        self.waits.push(at - start);
+        self.cpu.push(cpu);
     }
 
     fn bytes(&self) -> u64 {
