@@ -149,7 +149,8 @@ async fn deliveries_are_found_by_event_trigger_status_code_and_several_statuses(
         hand.advance(std::time::Duration::from_secs(1));
     }
     let listed = customer.get("/v1/destinations").await;
-    let listed = listed["destinations"].as_array().unwrap().iter().map(|destination| text(&destination["id"]));
+    let listed =
+        listed["destinations"].as_array().unwrap().iter().map(|destination| text(&destination["id"]));
     assert_eq!(listed.collect::<Vec<_>>(), made, "in the order in which they were made");
 
     let event = customer.hang_up("c-1").await;
