@@ -29,8 +29,8 @@ struct Uses {
     served_before: u64,
     /// Requests that are counted, but not yet served.
     reserved: u64,
-    /// Whether the account has used half its limit: from then on, requests are counted one by one, so that what other
-    /// processes have reserved in vain refuses nobody.
+    /// Whether the account has used half its limit, in this window or the one before it: from then on, requests are
+    /// counted one by one. So what processes reserve in vain is at most half the limit.
     is_near: bool,
     /// Whether the account is over its limit: the rest of its requests are refused without being counted.
     exceeded: bool,
@@ -86,8 +86,9 @@ impl<R: RateCounter> RequestLimit<R> {
         let mut accounts = self.uses();
         let uses = accounts.entry(account.clone()).or_insert(Uses::new(window, 0));
         if uses.window != window {
-            let before = if uses.window.is_just_before(window) { uses.served } else { 0 };
-            *uses = Uses::new(window, before);
+            let follows = uses.window.is_just_before(window);
+            let before = if follows { uses.served } else { 0 };
+            *uses = Uses { is_near: follows && uses.is_near, ..Uses::new(window, before) };
         }
         if uses.exceeded {
             return Step::Refuse;
