@@ -156,11 +156,19 @@ async fn deliveries_are_found_by_event_trigger_status_code_and_several_statuses(
     let event = customer.hang_up("c-1").await;
     customer.hang_up("c-2").await;
     for conversation in ["c-1", "c-2"] {
-        customer.delivery_once(conversation, "delivered").await;
-        customer.delivery_once(conversation, "retrying").await;
+        let attempted = async || {
+            let deliveries = customer.deliveries_of(conversation).await;
+            let has = |status: &str| deliveries.iter().any(|delivery| delivery["status"] == status);
+            (has("delivered") && has("retrying")).then_some(())
+        };
+        eventually("an attempt at each destination", attempted).await;
     }
     customer.call(Method::POST, &format!("/v1/destinations/{}/test", made[0]), None).await;
-    world.at_rest().await;
+    let tested = async || {
+        let page = customer.get("/v1/deliveries?trigger=test&status=delivered").await;
+        page["deliveries"].get(0).cloned()
+    };
+    eventually("a test that was delivered", tested).await;
     for (query, found) in [
         (format!("event_id={event}"), 2),
         (format!("event_id={event}&http_status=500"), 1),
