@@ -91,18 +91,19 @@ impl SearchParameters {
                 "to" => filter.to = Some(time("to", value)?),
                 "cursor" => parameters.cursor = Some(value.clone()),
                 "limit" => parameters.limit = limit(value)?,
-                _ => return Err(Invalid::new(name.clone(), "is not a parameter of this search")),
+                _ => return Err(not_a_parameter(name)),
             }
         }
         Ok(parameters)
     }
 }
 
+pub(crate) fn not_a_parameter(name: &str) -> Invalid {
+    Invalid::new(name.to_owned(), "is not a parameter of this search")
+}
+
 /// The value with the given name; an error lists every name.
-pub(crate) fn one_of<T: AsRef<str> + Copy + VariantArray>(
-    field: &'static str,
-    given: &str,
-) -> Result<T, Invalid> {
+fn one_of<T: AsRef<str> + Copy + VariantArray>(field: &'static str, given: &str) -> Result<T, Invalid> {
     T::VARIANTS.iter().copied().find(|value| value.as_ref() == given).ok_or_else(|| {
         let names: Vec<&str> = T::VARIANTS.iter().map(AsRef::as_ref).collect();
         Invalid::new(field, format!("must be one of {}", names.join(", ")))
@@ -119,7 +120,7 @@ fn http_status(value: &str) -> Result<u16, Invalid> {
     status.ok_or_else(|| Invalid::new("http_status", "must be a number from 100 to 599"))
 }
 
-pub(crate) fn limit(value: &str) -> Result<usize, Invalid> {
+fn limit(value: &str) -> Result<usize, Invalid> {
     let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
     limit.ok_or_else(|| Invalid::new("limit", "must be a number from 1 to 100"))
 }

@@ -5,16 +5,18 @@ use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use domain::delivery_log::cursor::{decode, encode};
-use domain::delivery_log::search::{DEFAULT_PAGE, DeliveryLog, Filter, Search};
+use domain::delivery_log::search::{DeliveryLog, Filter, Search};
 use domain::shared::ids::EventId;
-use domain::shared::invalid::Invalid;
 use http::StatusCode;
 
-use crate::deliveries::{fitting, limit, one_of, time};
+use crate::deliveries::{SearchParameters, fitting, not_a_parameter};
 use crate::view::{EventDetail, EventPage};
 
 /// Binds a cursor to this list.
 const EVENTS: &str = "events";
+
+/// The parameters of a search that apply to events.
+const PARAMETERS: [&str; 5] = ["event", "from", "to", "cursor", "limit"];
 
 /// The most deliveries of one event that are shown: the newest.
 const MAX_DELIVERIES: usize = 1_000;
@@ -26,7 +28,11 @@ pub(crate) async fn list(
     request: &Request,
 ) -> Result<Reply, Problem> {
     let Caller { account_id, cursor_secret, .. } = caller;
-    let (filter, cursor, limit) = read(request.query())?;
+    let query = request.query();
+    if let Some((other, _)) = query.iter().find(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
+        return Err(not_a_parameter(other).into());
+    }
+    let SearchParameters { filter, cursor, limit } = SearchParameters::read(query)?;
     let after =
         cursor.map(|cursor| decode(&cursor, account_id, &(EVENTS, &filter), cursor_secret)).transpose();
     let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
@@ -46,24 +52,9 @@ pub(crate) async fn show(
     let none = || Problem::not_found("event");
     let id = EventId::parse(request.path("event_id")).map_err(|_| none())?;
     let event = log.event(&caller.account_id, &id).await?.ok_or_else(none)?;
-    let filter = Filter { conversation: Some(event.conversation_id.clone()), ..Filter::default() };
+    let filter = Filter { event_id: Some(id), ..Filter::default() };
     let search = Search { filter, after: None, limit: MAX_DELIVERIES };
     let deliveries = log.search(&caller.account_id, &search).await?.deliveries;
     let payload = std::str::from_utf8(&event.payload).ok();
     Ok(fitting(|whole| EventDetail::new(&event, &deliveries, payload.filter(|_| whole))))
-}
-
-fn read(query: &[(String, String)]) -> Result<(Filter, Option<String>, usize), Invalid> {
-    let (mut filter, mut cursor, mut rows) = (Filter::default(), None, DEFAULT_PAGE);
-    for (name, value) in query {
-        match name.as_str() {
-            "event" => filter.event = Some(one_of("event", value)?),
-            "from" => filter.from = Some(time("from", value)?),
-            "to" => filter.to = Some(time("to", value)?),
-            "cursor" => cursor = Some(value.clone()),
-            "limit" => rows = limit(value)?,
-            _ => return Err(Invalid::new(name.clone(), "is not a parameter of this search")),
-        }
-    }
-    Ok((filter, cursor, rows))
 }

@@ -30,7 +30,7 @@ struct Size {
     /// Shorter than the time until the first sweep of the tables.
     steady: Duration,
     neighbours: Duration,
-    /// Measured from here on: by then, a destination that hangs is known to.
+    /// When measuring begins: the circuit breaker of a destination that hangs is open by then.
     settled: Duration,
     /// Rows that have expired when that sweep begins.
     expired: usize,

@@ -52,7 +52,7 @@ impl<R: RateCounter> RequestLimit<R> {
         Self { rates, limit, uses: Mutex::default() }
     }
 
-    /// Counts a request. Fails open: while the counter is unavailable, none is refused.
+    /// Counts a request. While the counter is unavailable, every request passes.
     pub(super) async fn count(&self, account: &AccountId, now: Timestamp) -> Result<(), Problem> {
         let Some(limit) = self.limit else { return Ok(()) };
         let window = Window::at(now);

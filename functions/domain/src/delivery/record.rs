@@ -35,7 +35,7 @@ pub enum Trigger {
     Lifecycle,
     /// A customer asked for the same event again.
     Resend,
-    /// A customer asked for the same event again, with what is known of its conversation by then.
+    /// A customer asked for the same event again, with the payload made anew from the conversation's record.
     ResendLatest,
     /// A customer tested a destination.
     Test,

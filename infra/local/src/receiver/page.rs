@@ -15,7 +15,7 @@ use super::state::Received;
 /// How many requests the page shows.
 const SHOWN: usize = 50;
 
-/// What a browser may do with the page. Everything on it is text, whoever has sent it.
+/// The page's content security policy. What senders put into a webhook is shown as text and never runs.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>What has arrived</title><style>\
