@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -18,7 +19,8 @@ use crate::world::client;
 
 /// One SDK call.
 pub(crate) struct Call {
-    /// The operation's name: `UpdateItem`.
+    /// The operation's name: `UpdateItem`. For a batch of statements also the word that they begin with:
+    /// `BatchExecuteStatement INSERT`.
     pub(crate) operation: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -106,11 +108,20 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let (head, body) = request.into_parts();
     let target = head.headers.get("x-amz-target").ok_or("no operation")?.to_str()?;
-    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-    let call = Call { operation, headers: head.headers, body: body.collect().await?.to_bytes() };
+    let body = body.collect().await?.to_bytes();
+    let operation = named(target.rsplit('.').next().unwrap_or_default(), &body);
+    let call = Call { operation, headers: head.headers, body };
     let reply = interceptor.intercept(call, upstream).await.ok_or("no answer")?;
     let mut response = Response::new(Full::new(reply.body));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     Ok(response)
+}
+
+/// The operation's name, and the word that its statements begin with.
+fn named(operation: &str, body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let statement = body["Statements"][0]["Statement"].as_str();
+    let word = statement.and_then(|statement| statement.split(' ').next());
+    [Some(operation), word].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,5 @@
 //! The SQS queues.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -9,41 +8,28 @@ use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
 use domain::delivery::received::{Receipt, Visibility};
 use domain::event::message::{EventMessage, EventQueue};
 use domain::shared::unavailable::{Result, Unavailable};
-use futures_util::future::join;
-use futures_util::stream::{self, StreamExt};
-use tokio::sync::oneshot;
+
+use crate::gather::Gather;
 
 /// `SendMessageBatch` takes ten entries.
 const BATCH: usize = 10;
 
-/// Batches that are sent concurrently, each over its own connection.
-const CONCURRENT_CALLS: usize = 8;
-
 /// Calls for one batch: each later call repeats the entries that the queue refused.
 const MAX_CALLS: usize = 3;
-
-/// How long deliveries wait for those of other events, so that one call sends them together.
-const GATHERING: Duration = Duration::from_millis(2);
 
 /// One SQS queue.
 #[derive(Clone)]
 pub struct Queue {
     client: Client,
     url: String,
-    waiting: Arc<Mutex<Vec<Waiting>>>,
-}
-
-/// A delivery that is about to be sent, and who waits for it.
-struct Waiting {
-    message: DeliveryMessage,
-    sent: oneshot::Sender<Result<()>>,
+    deliveries: Gather<DeliveryMessage, Result<()>>,
 }
 
 impl Queue {
     /// The queue with this URL.
     #[must_use]
     pub fn new(client: Client, url: String) -> Self {
-        Self { client, url, waiting: Arc::default() }
+        Self { client, url, deliveries: Gather::new(BATCH) }
     }
 
     /// Whether a message's `eventSourceARN` names this queue: ARN and URL end in the queue's name.
@@ -52,35 +38,17 @@ impl Queue {
         arn.rsplit(':').next() == self.url.rsplit('/').next()
     }
 
-    /// Sends what waits, as long as there is enough for whole batches or, at last, anything.
-    async fn send_waiting(&self, least: usize) {
-        let mut batches = Vec::new();
-        {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            while waiting.len() >= least {
-                let count = waiting.len().min(BATCH);
-                batches.push(waiting.drain(..count).collect::<Vec<_>>());
-            }
-        }
-        let sends = batches.into_iter().map(|batch| self.send_batch(batch));
-        stream::iter(sends).for_each_concurrent(CONCURRENT_CALLS, |send| send).await;
-    }
-
-    /// Sends a batch, and tells each of those who wait what came of theirs.
-    async fn send_batch(&self, batch: Vec<Waiting>) {
-        let (messages, senders): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|Waiting { message, sent }| (message, sent)).unzip();
+    /// Sends up to ten deliveries; returns a result for each.
+    async fn send_batch(&self, messages: Vec<DeliveryMessage>) -> Vec<Result<()>> {
         let unsent = self.try_send(&messages).await;
-        for (index, sent) in senders.into_iter().enumerate() {
-            let result = match &unsent {
-                Ok(refused) if refused.contains(&index) => {
-                    Err(Unavailable::new("send deliveries", "the queue refused this one"))
-                }
-                Ok(_) => Ok(()),
-                Err(error) => Err(error.repeat()),
-            };
-            let _ = sent.send(result); // who waited may have given up
-        }
+        let results = (0..messages.len()).map(|index| match &unsent {
+            Ok(refused) if refused.contains(&index) => {
+                Err(Unavailable::new("send deliveries", "the queue refused this one"))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.repeat()),
+        });
+        results.collect()
     }
 
     /// Sends up to ten deliveries; returns the indexes of those that the queue refused to the end.
@@ -142,23 +110,9 @@ impl EventQueue for Queue {
 impl DeliveryQueue for Queue {
     /// Gathers the deliveries of several events for a moment: ten that are sent together cost as much as one.
     async fn send(&self, messages: &[DeliveryMessage]) -> Result<()> {
-        let mut receivers = Vec::with_capacity(messages.len());
-        {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            for message in messages {
-                let (sent, receiver) = oneshot::channel();
-                waiting.push(Waiting { message: message.clone(), sent });
-                receivers.push(receiver);
-            }
-        }
-        let rest = async {
-            tokio::time::sleep(GATHERING).await;
-            self.send_waiting(1).await;
-        };
-        join(self.send_waiting(BATCH), rest).await;
-        for receiver in receivers {
-            // Dropped with the call that was to send it.
-            receiver.await.map_err(|_| Unavailable::new("send deliveries", "the call was given up"))??;
+        let call = |messages| self.send_batch(messages);
+        for sent in self.deliveries.send(messages.iter().cloned(), call).await {
+            sent.unwrap_or_else(|| Err(Unavailable::new("send deliveries", "the call was given up")))?;
         }
         Ok(())
     }

@@ -163,7 +163,9 @@ fn only_dispatch_updates_deliveries(template: &Template) -> Vec<String> {
             let on = items(&statement["Resource"]).iter().map(resource);
             *role != "DispatchRole"
                 && on.into_iter().any(|on| on == "DeliveryLogTable")
-                && items(&statement["Action"]).iter().any(|action| action == "dynamodb:UpdateItem")
+                && items(&statement["Action"])
+                    .iter()
+                    .any(|action| *action == "dynamodb:UpdateItem" || *action == "dynamodb:PartiQLUpdate")
         })
         .filter(|(_, statement)| statement["Condition"]["ForAllValues:StringLike"] != counters)
         .map(|(role, statement)| format!("{role} {}", statement["Sid"]))

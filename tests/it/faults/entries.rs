@@ -44,6 +44,17 @@ pub(super) fn cancelled(reasons: &[String]) -> Reply {
     reply(StatusCode::BAD_REQUEST, &body)
 }
 
+/// A batch of statements that claim attempts.
+pub(super) const INSERTS: &str = "BatchExecuteStatement INSERT";
+/// A batch of statements that complete first attempts.
+pub(super) const UPDATES: &str = "BatchExecuteStatement UPDATE";
+
+/// The number of statements of a batch.
+pub(super) fn statements(call: &Call) -> usize {
+    let body: Value = serde_json::from_slice(&call.body).unwrap();
+    body["Statements"].as_array().map_or(0, Vec::len)
+}
+
 /// Throttles a call in the form of its operation: a transaction is cancelled, and a batch names what was left out.
 pub(super) fn throttled(call: &Call) -> Reply {
     let body: Value = serde_json::from_slice(&call.body).unwrap();
@@ -54,9 +65,7 @@ pub(super) fn throttled(call: &Call) -> Reply {
             *reasons.last_mut().unwrap() = "ThrottlingError".to_owned();
             cancelled(&reasons)
         }
-        "BatchExecuteStatement" => {
-            put_in(None, Refused::Statements((0..count(&body["Statements"])).collect()))
-        }
+        INSERTS | UPDATES => put_in(None, Refused::Statements((0..statements(call)).collect())),
         _ => error(StatusCode::BAD_REQUEST, THROTTLED),
     }
 }

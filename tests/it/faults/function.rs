@@ -26,6 +26,7 @@ use local::lambda::function::{Function, InvokeError};
 use local::receiver::Answer;
 use serde_json::{Value, json};
 
+use super::entries::INSERTS;
 use super::mappings::Mappings;
 use super::site::{DELIVERIES, Site};
 use crate::log;
@@ -53,7 +54,7 @@ async fn row_26_a_batch_that_was_slow_to_start_is_handed_back_without_a_claim() 
     hand.advance(TIMEOUT - ATTEMPT_LIMIT);
     reads.release();
     assert_eq!(stepping.await.unwrap(), 1);
-    assert_eq!(site.tables.calls("BatchExecuteStatement"), 0, "nothing is claimed that cannot be finished");
+    assert_eq!(site.tables.calls(INSERTS), 0, "nothing is claimed that cannot be finished");
     assert_eq!(mappings.deliveries.step().await, 1, "it is returned at once");
     assert_eq!(site.attempts_at("/slow"), [1]);
 
@@ -206,7 +207,7 @@ async fn row_30_two_workers_with_one_message_send_it_once() {
     hand.advance(VISIBILITY);
     // SQS delivers twice, to two workers; neither claims before both have the message.
     site.put(DELIVERIES, &body.to_string()).await;
-    let claims = [(); 2].map(|()| site.tables.on("BatchExecuteStatement").stop_before());
+    let claims = [(); 2].map(|()| site.tables.on(INSERTS).stop_before());
     let single = async || {
         let mut mapping = site.mapping(DELIVERIES, &dispatch).await;
         mapping.batch_size = 1;

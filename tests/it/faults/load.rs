@@ -14,6 +14,7 @@ use local::lambda::function::{Deployed, Function, InvokeError};
 use local::receiver::Answer;
 use tokio::sync::watch;
 
+use super::entries::UPDATES;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
 use crate::world::eventually;
 
@@ -175,7 +176,7 @@ async fn everything_fails(events: usize, hangs: usize) {
     load.accept(events, Duration::ZERO).await;
     let accepted = start.elapsed();
     // If invocations were killed for ever, a few deliveries might never end.
-    load.site.tables.answered("UpdateItem", events * DESTINATIONS * 9 / 10).await;
+    load.site.tables.answered(UPDATES, events * DESTINATIONS * 9 / 10).await;
     make_safe.send(true).unwrap();
     load.quiet(Duration::from_secs(20 * 60)).await;
     let quiet = start.elapsed();

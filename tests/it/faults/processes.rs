@@ -10,6 +10,7 @@ use domain::shared::ids::{DeliveryId, EventId};
 use local::lambda::mapping::Mapping;
 use local::receiver::Answer;
 
+use super::entries::{INSERTS, UPDATES};
 use super::mappings::Mappings;
 use super::site::{DELIVERIES, Site};
 use super::stop::Stop;
@@ -20,8 +21,8 @@ use crate::world::eventually;
 /// Just enough for an invocation to start a batch, which takes 13 s. A claim outlives it by the margin of 3 s.
 const TIMEOUT: Duration = Duration::from_secs(14);
 
-const CLAIM: &str = "BatchExecuteStatement";
-const COMPLETE: &str = "UpdateItem";
+const CLAIM: &str = INSERTS;
+const COMPLETE: &str = UPDATES;
 
 /// A site, and a worker that has fanned out an event to destinations at these paths.
 async fn fanned_out(paths: &[&str]) -> Option<(Site, Arc<Worker>, Mappings, EventId)> {

@@ -53,7 +53,7 @@ struct Script {
     rules: Mutex<Vec<Rule>>,
     /// The probability that a call is throttled, and the randomness that decides.
     throttles: Mutex<(f64, SeededRandomness)>,
-    /// Calls by operation: how many came, and how many the endpoint has answered.
+    /// Calls by operation: how many came, and how many the endpoint has answered, each statement of a batch counted.
     counts: watch::Sender<HashMap<String, [usize; 2]>>,
 }
 
@@ -94,7 +94,7 @@ impl Proxy {
         self.script.counts.borrow().get(operation).map_or(0, |[came, _]| *came)
     }
 
-    /// Waits until the endpoint has answered this number of calls of an operation.
+    /// Waits until the endpoint has answered this number of calls of an operation, or of its statements.
     pub(super) async fn answered(&self, operation: &str, times: usize) {
         let mut counts = self.script.counts.subscribe();
         let enough = |counts: &HashMap<String, [usize; 2]>| {
@@ -198,14 +198,14 @@ impl Script {
         randomness.chance(*probability)
     }
 
-    fn count(&self, operation: &str, which: usize) {
-        self.counts.send_modify(|counts| counts.entry(operation.to_owned()).or_default()[which] += 1);
+    fn count(&self, operation: &str, which: usize, by: usize) {
+        self.counts.send_modify(|counts| counts.entry(operation.to_owned()).or_default()[which] += by);
     }
 
     async fn forward(&self, call: Call, upstream: &Upstream) -> Option<Reply> {
-        let operation = call.operation.clone();
+        let (operation, statements) = (call.operation.clone(), entries::statements(&call));
         let reply = upstream.send(call).await;
-        self.count(&operation, 1);
+        self.count(&operation, 1, statements.max(1));
         reply
     }
 }
@@ -223,7 +223,7 @@ impl Rule {
 
 impl Interceptor for Script {
     async fn intercept(&self, call: Call, upstream: &Upstream) -> Option<Reply> {
-        self.count(&call.operation, 0);
+        self.count(&call.operation, 0, 1);
         match self.fault(&call.operation) {
             None => self.forward(call, upstream).await,
             Some(Fault::DropAnswer) => {

@@ -12,14 +12,14 @@ use local::receiver::Answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::entries::THROTTLED;
+use super::entries::{INSERTS, THROTTLED, UPDATES};
 use super::mappings::Mappings;
 use super::proxy::On;
 use super::site::{DELIVERIES, Site};
 use crate::world::{MORNING_MS, eventually};
 
-const CLAIM: &str = "BatchExecuteStatement";
-const COMPLETE: &str = "UpdateItem";
+const CLAIM: &str = INSERTS;
+const COMPLETE: &str = UPDATES;
 /// Completes a later attempt, together with the row that lists the delivery.
 const COMPLETE_LATER: &str = "TransactWriteItems";
 

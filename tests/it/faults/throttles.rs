@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::api::Api;
+use super::entries::{INSERTS, UPDATES};
 use super::mappings::Mappings;
 use super::site::{DELIVERIES, Site};
 use crate::log::captured;
@@ -135,7 +136,7 @@ async fn row_41_two_hundred_updates_of_one_conversation_by_64_writers_all_succee
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_36_a_throttled_claim_of_a_batch_is_tried_again_alone() {
+async fn row_36_a_throttled_claim_or_completion_of_a_batch_is_tried_again_alone() {
     let (site, hand) = Site::by_hand().await;
     let mappings = Mappings::new(&site, &site.dispatch().await).await;
     for path in ["/a", "/b"] {
@@ -144,7 +145,9 @@ async fn row_36_a_throttled_claim_of_a_batch_is_tried_again_alone() {
     site.accept("c-1").await;
     mappings.events.step().await;
     // Of both, then of the one that is left.
-    site.tables.on("BatchExecuteStatement").first(4).fail_entries(&[0]);
+    for operation in [INSERTS, UPDATES] {
+        site.tables.on(operation).first(4).fail_entries(&[0]);
+    }
     mappings.deliveries.step().await;
     assert_eq!([site.attempts_at("/a"), site.attempts_at("/b")], [[1], [1]]);
     assert_eq!(site.world.messages_in(DELIVERIES).await, 0, "acknowledged by the same invocation");

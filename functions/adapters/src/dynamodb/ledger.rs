@@ -6,10 +6,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse, Put,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    BatchStatementRequest, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::delivery::deliver::TIME_TO_CLAIM;
 use domain::delivery::history::{Entry, Record};
@@ -25,10 +23,12 @@ use super::expression::Expression;
 use super::history::History;
 use super::item::{Item, s, to_attribute, to_item};
 use super::record::{AttemptMap, IndexKeys, RecordRow, StateRow, record_key};
+use super::statement::{MAX_STATEMENTS, execute, insert, update};
 use super::table::{EXISTS, NEW};
 use super::transaction::{PAUSE, Written, transact};
 use crate::config::Retention;
 use crate::deadline;
+use crate::gather::Gather;
 
 /// What the completion of an attempt leaves of an invocation when it gives up: enough to hand the message back.
 const COMPLETION_RESERVE: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ pub struct LedgerTable {
     table: String,
     retention: Retention,
     history: History,
+    completions: Gather<BatchStatementRequest, Result<Written>>,
 }
 
 impl LedgerTable {
@@ -47,7 +48,7 @@ impl LedgerTable {
     #[must_use]
     pub fn new(client: Client, table: String, retention: Retention) -> Self {
         let history = History::whole(client.clone(), table.clone());
-        Self { client, table, retention, history }
+        Self { client, table, retention, history, completions: Gather::new(MAX_STATEMENTS) }
     }
 
     /// A row that is kept for the retention after `since`.
@@ -55,39 +56,59 @@ impl LedgerTable {
         RecordRow::item(delivery, record, self.retention.expiry(since))
     }
 
-    /// A claim as a PartiQL statement: one call can send several, and each succeeds or fails by itself.
-    fn insert(&self, claim: &Claim) -> Result<BatchStatementRequest> {
-        let entry = Entry::Inflight { owner: claim.owner.clone(), lease_until: claim.lease_until };
-        let record = Record { number: claim.number, at: claim.at, entry };
-        let (names, values): (Vec<_>, Vec<_>) =
-            self.item(&claim.delivery, &record, claim.delivery.created_at)?.into_iter().unzip();
-        let placeholders: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
-        BatchStatementRequest::builder()
-            .statement(format!("INSERT INTO \"{}\" VALUE {{{}}}", self.table, placeholders.join(", ")))
-            .set_parameters(Some(values))
-            .build()
-            .map_err(|error| Unavailable::new("claim attempts", error))
-    }
-
     /// Returns one result for each claim, in order, and `None` for those that the table had no capacity for.
     async fn try_claim(&self, claims: &[&Claim]) -> Result<Vec<Option<Result<Claimed>>>> {
-        let inserts = claims.iter().map(|claim| self.insert(claim)).collect::<Result<Vec<_>>>()?;
-        let request = self.client.batch_execute_statement().set_statements(Some(inserts));
-        let response = request.send().await;
-        let response =
-            response.map_err(|error| Unavailable::new("claim attempts", error.into_service_error()))?;
-        Ok(response.responses.unwrap_or_default().into_iter().map(claimed).collect())
+        let insert = |claim: &&Claim| {
+            let entry = Entry::Inflight { owner: claim.owner.clone(), lease_until: claim.lease_until };
+            let record = Record { number: claim.number, at: claim.at, entry };
+            insert(&self.table, self.item(&claim.delivery, &record, claim.delivery.created_at)?)
+        };
+        let inserts = claims.iter().map(insert).collect::<Result<Vec<_>>>()?;
+        let results = execute(&self.client, "claim attempts", inserts).await?;
+        // An existing row is not an error: another worker has claimed the attempt.
+        let claimed = |written| match written {
+            Written::Yes => Claimed::Granted,
+            Written::Refused(_) | Written::TooLarge => Claimed::Taken,
+        };
+        Ok(results.into_iter().map(|result| Some(result?.map(claimed))).collect())
     }
 
-    /// Completes an attempt's record, if it is still in flight and has the same owner. Sets the other attributes, too.
-    fn completion(&self, closing: &CompletedAttempt, others: Item) -> Result<Update> {
-        let mut set =
-            Item::from([("attempt".to_owned(), to_attribute(&AttemptMap::from(closing.attempted.clone()))?)]);
-        set.extend(others);
+    /// Completes the record of a first attempt together with those of others that end at the same moment. The write also
+    /// adds the delivery to the index: no earlier one does, so a first-try success costs three write units.
+    async fn complete_first(&self, closing: &CompletedAttempt) -> Result<Written> {
+        let mut set = to_item(&StateRow::from(closing.state()))?;
+        set.extend(to_item(&IndexKeys::of(&closing.delivery))?);
+        set.extend(completion(closing)?);
+        let mut condition = record_key(&closing.delivery, closing.number)?;
+        condition.insert("owner".to_owned(), s(closing.owner.as_str()));
+        let statement = update(&self.table, condition, set, &COMPLETION_REMOVES)?;
+        let written = self.completions.send([statement], |statements| self.execute(statements)).await;
+        written.into_iter().next().flatten().unwrap_or_else(|| {
+            Err(Unavailable::new(
+                "complete an attempt",
+                "the table had no capacity, or the call was given up",
+            ))
+        })
+    }
+
+    /// Executes statements. Returns a result for each, in order.
+    async fn execute(&self, statements: Vec<BatchStatementRequest>) -> Vec<Result<Written>> {
+        let count = statements.len();
+        match execute(&self.client, "complete attempts", statements).await {
+            Ok(results) => results.into_iter().map(|result| result.unwrap_or_else(throttled)).collect(),
+            Err(error) => (0..count).map(|_| Err(error.repeat())).collect(),
+        }
+    }
+
+    /// Completes the record of a later attempt and updates the delivery's state: both or neither.
+    async fn complete_later(&self, closing: &CompletedAttempt) -> Result<Written> {
         let key = record_key(&closing.delivery, closing.number)?;
-        let expression =
-            Expression::new(set, &["lease_until", "owner"]).with("owner", s(closing.owner.as_str()));
-        self.update(key, expression, "#owner = :owner")
+        let expression = Expression::new(completion(closing)?, &COMPLETION_REMOVES);
+        let expression = expression.with("owner", s(closing.owner.as_str()));
+        let completion = self.update(key, expression, "#owner = :owner")?;
+        let (state, unset) = StateRow::from(closing.state()).into_update()?;
+        let state = self.state_update(&closing.delivery, state, &unset)?;
+        self.write_with_state(TransactWriteItem::builder().update(completion).build(), state).await
     }
 
     /// Updates a delivery's state in its row 1. The row must exist: an update must not recreate one that was deleted
@@ -109,28 +130,6 @@ impl LedgerTable {
             .map_err(|error| Unavailable::new("write a record", error))
     }
 
-    async fn write_alone(&self, update: Update) -> Result<Written> {
-        let result = self
-            .client
-            .update_item()
-            .table_name(update.table_name)
-            .set_key(Some(update.key))
-            .update_expression(update.update_expression)
-            .set_condition_expression(update.condition_expression)
-            .set_expression_attribute_names(update.expression_attribute_names)
-            .set_expression_attribute_values(update.expression_attribute_values)
-            .set_return_values_on_condition_check_failure(update.return_values_on_condition_check_failure)
-            .send()
-            .await;
-        match result.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Written::Yes),
-            Err(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                Ok(Written::Refused(refused.item.unwrap_or_default()))
-            }
-            Err(error) => Err(Unavailable::new("complete an attempt", error)),
-        }
-    }
-
     async fn put_alone(&self, row: Item) -> Result<Written> {
         let put =
             self.client.put_item().table_name(&self.table).set_item(Some(row)).condition_expression(NEW);
@@ -148,17 +147,9 @@ impl LedgerTable {
     }
 
     async fn try_complete(&self, closing: &CompletedAttempt) -> Result<bool> {
-        let (state, unset) = StateRow::from(closing.state()).into_update()?;
-        let written = if closing.number == 1 {
-            // This write also adds the delivery to the index: no earlier one does, so a first-try success costs three
-            // write units.
-            let mut others = state;
-            others.extend(to_item(&IndexKeys::of(&closing.delivery))?);
-            self.write_alone(self.completion(closing, others)?).await?
-        } else {
-            let completion = self.completion(closing, Item::new())?;
-            let state = self.state_update(&closing.delivery, state, &unset)?;
-            self.write_with_state(TransactWriteItem::builder().update(completion).build(), state).await?
+        let written = match closing.number {
+            1 => self.complete_first(closing).await?,
+            _ => self.complete_later(closing).await?,
         };
         match written {
             Written::Yes => Ok(true),
@@ -189,7 +180,6 @@ impl Ledger for LedgerTable {
                 break;
             }
         }
-        let throttled = || Err(Unavailable::new("claim an attempt", "the table had no capacity for it"));
         results.into_iter().map(|result| result.unwrap_or_else(throttled)).collect()
     }
 
@@ -261,21 +251,16 @@ impl Ledger for LedgerTable {
     }
 }
 
-/// The result of one `INSERT`; `None` if the table had no capacity for it. An existing row is not an error: another
-/// worker has claimed the attempt.
-fn claimed(response: BatchStatementResponse) -> Option<Result<Claimed>> {
-    use BatchStatementErrorCodeEnum as Code;
-    let Some(error) = response.error else { return Some(Ok(Claimed::Granted)) };
-    match error.code {
-        Some(Code::DuplicateItem) => Some(Ok(Claimed::Taken)),
-        Some(Code::ThrottlingError | Code::ProvisionedThroughputExceeded | Code::RequestLimitExceeded) => {
-            None
-        }
-        code => {
-            let code = code.as_ref().map_or("no code", Code::as_str).to_owned();
-            Some(Err(Unavailable::new("claim an attempt", code)))
-        }
-    }
+/// The attributes of a record in flight that its completion removes.
+const COMPLETION_REMOVES: [&str; 2] = ["lease_until", "owner"];
+
+/// The attributes that complete an attempt's record.
+fn completion(closing: &CompletedAttempt) -> Result<Item> {
+    Ok(Item::from([("attempt".to_owned(), to_attribute(&AttemptMap::from(closing.attempted.clone()))?)]))
+}
+
+fn throttled<T>() -> Result<T> {
+    Err(Unavailable::new("write a record", "the table had no capacity for it"))
 }
 
 /// Whether a refused completion had been applied before, and only its response was lost. Compares the stored forms,

@@ -31,6 +31,7 @@ mod providers;
 mod rates;
 mod record;
 mod references;
+mod statement;
 mod table;
 mod transaction;
 mod unwanted;
