@@ -26,7 +26,7 @@ use adapters::public_url::PublicUrl;
 use adapters::sqs::Queue;
 use adapters::vault::kms::{KmsDecryptor, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
-use domain::lifecycle::complete::Spans;
+use domain::lifecycle::completion::Spans;
 use domain::lifecycle::forget::Forget;
 use domain::lifecycle::overdue::{EndOverdue, Sweep};
 use domain::lifecycle::update::Update;

@@ -122,9 +122,9 @@ async fn the_metrics_that_are_shown_are_those_that_are_counted() {
     keeps(contract, &[("/CallbacksLost/Properties/MetricName", json!("CallbackLost"))]).await;
     let Some(template) = Template::expanded().await else { return };
     for (from, to) in [
-        ("\"delay_ms\"", "\"wait_ms\""),
+        ("\"FirstAttemptDelay\"", "\"Wait\""),
         ("\",outcome}", "\",result}"),
-        ("\"receives_without_attempt\"", "\"Failures\""),
+        ("\"ReceivesWithoutAttempt\"", "\"Failures\""),
         ("]}", "]"),
     ] {
         assert_ne!(contract(&change_dashboard(template, from, to)), Vec::<String>::new(), "{from} → {to}");

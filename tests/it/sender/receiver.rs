@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::{HandshakeKind, ServerConfig};
 
 use super::{HOST, LOOPBACK};
 
@@ -45,6 +45,8 @@ pub(crate) struct Receiver {
 #[derive(Default)]
 struct Seen {
     connections: Mutex<usize>,
+    /// Connections that resumed a TLS session.
+    resumed: Mutex<usize>,
     requests: Mutex<Vec<String>>,
     /// The statuses that the requests were answered with.
     statuses: Mutex<Vec<Option<u16>>>,
@@ -68,6 +70,9 @@ impl Receiver {
             let (acceptor, answers) = (acceptor.clone(), Arc::clone(&answers));
             async move {
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+                    *seen.resumed.lock().unwrap() += 1;
+                }
                 if let Some(request) = read_request(&mut stream).await {
                     let answer = seen.keep(request, &answers);
                     give(&mut stream, answer).await;
@@ -117,6 +122,11 @@ impl Receiver {
 
     pub(crate) fn connections(&self) -> usize {
         *self.seen.connections.lock().unwrap()
+    }
+
+    /// The number of connections that resumed a TLS session.
+    pub(crate) fn resumed(&self) -> usize {
+        *self.seen.resumed.lock().unwrap()
     }
 
     /// Head and body of each request, in order of arrival.

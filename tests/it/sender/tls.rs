@@ -5,6 +5,7 @@ use std::sync::Arc;
 use adapters::sender::{HttpSender, SystemResolver};
 use domain::delivery::outcome::OutcomeClass;
 use domain::destination::egress::EgressPolicy;
+use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -48,6 +49,25 @@ async fn row_19_plain_http_on_the_port_is_told_as_such() {
     let outcome = attempt(&sender(&Authority::new()), &receiver.url()).await;
     assert_eq!(outcome.class, OutcomeClass::Tls);
     assert_eq!(outcome.error.unwrap(), "The server does not speak TLS on this port.");
+}
+
+#[tokio::test]
+async fn ten_connections_at_once_resume_sessions_at_each_of_forty_servers() {
+    let authority = Authority::new();
+    let sender = sender(&authority);
+    let mut servers = Vec::new();
+    for number in 0..40 {
+        let host = format!("hooks-{number}.example.com");
+        let receiver = Receiver::https(authority.identity(&host), Answer::status(200)).await;
+        servers.push((receiver.url().replace(HOST, &host), receiver));
+    }
+    for resumed in [0, 10] {
+        for (url, receiver) in &servers {
+            let outcomes = join_all((0..10).map(|_| attempt(&sender, url))).await;
+            assert!(outcomes.iter().all(|outcome| outcome.class == OutcomeClass::Success), "{outcomes:?}");
+            assert_eq!(receiver.resumed(), resumed, "{url}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -90,6 +90,16 @@ impl ConversationTable {
         Some((conversation.updated_at + retention).max(ended.until + OUTLIVES_EVENT_BY).as_secs())
     }
 
+    /// What an item is; an expired one is nothing.
+    fn parse(&self, item: Option<Item>, account: &AccountId, id: &ConversationId) -> Result<Stored> {
+        let Some(item) = item.filter(|item| !is_expired(item, self.clock.now())) else {
+            return Ok(Stored::Absent);
+        };
+        Ok(match Forgotten::of(&item)? {
+            Some(mark) => Stored::Forgotten { until: mark.until() },
+            None => Stored::Kept(Box::new(parse_record(item, account, id)?)),
+        })
+    }
     /// The condition that the stored version is still the loaded one, or that the id is still free.
     fn unchanged(&self, conversation: &Conversation) -> Condition {
         match conversation.version {
@@ -149,18 +159,19 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
 
 impl ConversationLookup for ConversationTable {
     async fn load(&self, account: &AccountId, id: &ConversationId) -> Result<Stored> {
-        let item = self.table.get("read a conversation", conversation_key(account, id)).await?;
-        let Some(item) = item.filter(|item| !is_expired(item, self.clock.now())) else {
-            return Ok(Stored::Absent);
-        };
-        Ok(match Forgotten::of(&item)? {
-            Some(mark) => Stored::Forgotten { until: mark.until() },
-            None => Stored::Kept(Box::new(parse_record(item, account, id)?)),
-        })
+        self.parse(self.table.get("read a conversation", conversation_key(account, id)).await?, account, id)
     }
 }
 
 impl Conversations for ConversationTable {
+    async fn glance(&self, account: &AccountId, id: &ConversationId) -> Result<Stored> {
+        self.parse(
+            self.table.glance("read a conversation", conversation_key(account, id)).await?,
+            account,
+            id,
+        )
+    }
+
     async fn save(&self, conversation: &Conversation) -> Result<Saved> {
         let expires_at = self.expiry(conversation);
         let Some(record) = to_record(conversation, expires_at)? else { return Ok(Saved::TooLarge) };

@@ -61,8 +61,17 @@ impl Table {
 
     /// Reads the row with this key, strongly consistent.
     pub(super) async fn get(&self, operation: &'static str, key: Item) -> Result<Option<Item>> {
-        let request = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
-        let response = request.send().await;
+        self.read(operation, key, true).await
+    }
+
+    /// Reads the row with this key as it is or was a moment ago, for half the price.
+    pub(super) async fn glance(&self, operation: &'static str, key: Item) -> Result<Option<Item>> {
+        self.read(operation, key, false).await
+    }
+
+    async fn read(&self, operation: &'static str, key: Item, consistent: bool) -> Result<Option<Item>> {
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(key));
+        let response = request.consistent_read(consistent).send().await;
         Ok(response.map_err(|error| Unavailable::new(operation, error.into_service_error()))?.item)
     }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use domain::destination::egress::EgressPolicy;
 use rustls::ClientConfig;
-use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
+use rustls::client::{Resumption, VerifierBuilderError, WebPkiServerVerifier};
 use rustls::pki_types::CertificateDer;
 
 use super::names::{GuardedResolver, NameResolver};
 use super::phase::HandshakeWatch;
+use super::sessions::Sessions;
 use super::verifier::Verifier;
 use crate::roots;
 
@@ -77,6 +78,7 @@ fn tls(extra_roots: &[CertificateDer<'static>]) -> Result<ClientConfig, SetupErr
         .dangerous() // replaces no rule: see `Verifier`
         .with_custom_certificate_verifier(Arc::new(Verifier(verifier)))
         .with_client_cert_resolver(Arc::new(HandshakeWatch));
+    config.resumption = Resumption::store(Arc::new(Sessions::new()));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

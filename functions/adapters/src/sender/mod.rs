@@ -1,8 +1,8 @@
 //! The one HTTP client that talks to customers' servers: one request for each call, to permitted addresses only.
 //!
 //! [`client`] builds it, [`names`] resolves to permitted addresses, [`verifier`] verifies certificates, [`form`] is the body
-//! that is sent, [`answer`] and [`excerpt`] read the response, [`phase`] tracks how far a request got, and [`failure`] and
-//! [`tls`] describe what went wrong.
+//! that is sent, [`sessions`] has the TLS sessions that are resumed, [`answer`] and [`excerpt`] read the response, [`phase`]
+//! tracks how far a request got, and [`failure`] and [`tls`] describe what went wrong.
 
 mod answer;
 mod client;
@@ -13,6 +13,7 @@ mod form;
 mod fuzz;
 mod names;
 mod phase;
+mod sessions;
 mod tls;
 mod verifier;
 

@@ -11,10 +11,10 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::metrics::{self, Metric};
+use super::metrics;
 use crate::system::SystemClock;
 
-/// Formats events as JSON, with their metrics in CloudWatch's embedded metric format.
+/// Formats events as JSON, with their metric in CloudWatch's embedded metric format.
 pub(super) struct JsonLines {
     pub(super) namespace: Option<String>,
 }
@@ -42,40 +42,32 @@ where
         }
         let name = message.as_ref().and_then(Value::as_str).unwrap_or_default();
         if let Some(namespace) = &self.namespace {
-            write_metrics(&mut line, namespace, name, &fields.0, now.as_millis())?;
+            write_metric(&mut line, namespace, name, &fields.0, now.as_millis())?;
         }
         writeln!(writer, "{line}}}")
     }
 }
 
-/// Adds `_aws`, which declares members of the line as metrics, and those that are no field.
+/// Adds the line's metric and `_aws`, which declares it.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
-fn write_metrics(
+fn write_metric(
     line: &mut String,
     namespace: &str,
     event: &str,
     fields: &BTreeMap<&'static str, Value>,
     now_ms: u64,
 ) -> fmt::Result {
-    let Some(of) = metrics::of(event) else { return Ok(()) };
-    if of.by.is_some_and(|by| !fields.contains_key(by)) {
+    let Some(metric) = metrics::of(event) else { return Ok(()) };
+    if metric.by.is_some_and(|by| !fields.contains_key(by)) {
         return Ok(());
-    }
-    let mut declared = Vec::new();
-    for metric in of.metrics {
-        match metric {
-            Metric::Count(name) => write!(line, ",{}:1", Value::from(*name))?,
-            Metric::Field(name) if !fields.contains_key(name) => continue,
-            Metric::Field(_) => {}
-        }
-        declared.push(json!({"Name": metric.name()}));
     }
     let directive = json!({
         "Namespace": namespace,
-        "Dimensions": [of.by.iter().collect::<Vec<_>>()],
-        "Metrics": declared,
+        "Dimensions": [metric.by.iter().collect::<Vec<_>>()],
+        "Metrics": [{"Name": metric.name}],
     });
-    write!(line, r#","_aws":{}"#, json!({"Timestamp": now_ms, "CloudWatchMetrics": [directive]}))
+    let declared = json!({"Timestamp": now_ms, "CloudWatchMetrics": [directive]});
+    write!(line, r#","{}":1,"_aws":{declared}"#, metric.name)
 }
 
 /// An event's fields by name.

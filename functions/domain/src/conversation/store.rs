@@ -45,6 +45,10 @@ pub trait ConversationLookup: Send + Sync {
 
 /// Stores the records of conversations.
 pub trait Conversations: ConversationLookup {
+    /// What is stored now or was a moment ago: enough for a save, which then conflicts. Costs half as much.
+    fn glance(&self, account: &AccountId, id: &ConversationId)
+    -> impl Future<Output = Result<Stored>> + Send;
+
     /// Stores the record if it still has the version that was loaded.
     fn save(&self, conversation: &Conversation) -> impl Future<Output = Result<Saved>> + Send;
 

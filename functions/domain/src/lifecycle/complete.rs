@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::conversation::ended::{CompletionFlow, Ended, LateSignal, Rank};
+use crate::conversation::ended::{CompletionFlow, Ended, Rank};
 use crate::conversation::fields::ConversationFields;
 use crate::conversation::patch::ConversationPatch;
 use crate::conversation::record::{Conversation, ENDING_RESERVE_BYTES, MAX_RECORD_BYTES, OVERDUE_GRACE};
@@ -12,10 +12,11 @@ use crate::conversation::store::{Conversations, Stored};
 use crate::event::kind::EventKind;
 use crate::event::message::{EventMessage, EventQueue, Version};
 use crate::event::store::EventLookup;
+use crate::lifecycle::completion::{Change, Completion, Spans, add, end};
 use crate::lifecycle::provider_callback::Ending;
 use crate::shared::clock::Clock;
 use crate::shared::conflict::retry_on_conflict;
-use crate::shared::ids::{AccountId, ConversationId, EventId};
+use crate::shared::ids::{AccountId, ConversationId};
 use crate::shared::invalid::Invalid;
 use crate::shared::randomness::Randomness;
 use crate::shared::timestamp::Timestamp;
@@ -26,38 +27,6 @@ use crate::shared::wait::Wait;
 /// How long a message that is sent before its write waits at least: an invocation lasts ten seconds at most, so that a
 /// crash between the two loses nothing.
 const SENT_BEFORE_THE_WRITE: Duration = Duration::from_secs(12);
-
-/// A report that a conversation ended.
-pub struct Completion {
-    /// The account it belongs to.
-    pub account_id: AccountId,
-    /// The conversation.
-    pub conversation_id: ConversationId,
-    /// The source of the report.
-    pub flow: CompletionFlow,
-    /// How it ended.
-    pub end: Ending,
-    /// When it ended, if a provider reports it.
-    pub ended_at: Option<Timestamp>,
-    /// How long the platform goes on adding to its report.
-    pub settle: Duration,
-    /// What the platform states: replaces what the record has.
-    pub stated: ConversationPatch,
-    /// What a provider reports: fills what the record lacks.
-    pub known: ConversationFields,
-}
-
-impl Completion {
-    /// How much it weighs.
-    #[must_use]
-    pub fn rank(&self) -> Rank {
-        match (self.flow.is_platform(), self.settle.is_zero()) {
-            (false, _) => Rank::Provisional,
-            (true, false) => Rank::Delayed,
-            (true, true) => Rank::Final,
-        }
-    }
-}
 
 /// The result of a completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,15 +41,6 @@ pub enum CompletionResult {
     Refused(Invalid),
     /// The conversation was deleted, and its id is free again at this time.
     Forgotten(Timestamp),
-}
-
-/// How long ends settle, and how long events are kept.
-#[derive(Debug, Clone, Copy)]
-pub struct Spans {
-    /// The wait for the platform's word after a provider's: `SettleSeconds`.
-    pub settle: Duration,
-    /// The retention of events.
-    pub retention: Duration,
 }
 
 /// Ends conversations.
@@ -99,6 +59,8 @@ struct Word {
     token: Token,
     /// Whether its message was sent before its write.
     is_sent: AtomicBool,
+    /// Whether it has glanced at the record.
+    has_glanced: AtomicBool,
 }
 
 impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
@@ -116,28 +78,41 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
 
     /// Ends the record and tells fan-out, which lets the event leave once the end has settled. The first report of the
     /// highest rank decides; later ones add to the record.
+    ///
+    /// Most final reports find a record that has not ended, or none, and write it on the condition that this is so. So a
+    /// glance is enough at first; whatever else it sees is looked at again.
     pub async fn run(&self, completion: &Completion) -> Result<CompletionResult> {
         let Completion { account_id, conversation_id, .. } = completion;
         let word = &self.word();
         retry_on_conflict("end a conversation", || async move {
             let now = self.clock.now();
-            let conversation = match self.conversations.load(account_id, conversation_id).await? {
+            let is_glance =
+                completion.rank() == Rank::Final && !word.has_glanced.swap(true, Ordering::Relaxed);
+            let stored = if is_glance {
+                self.conversations.glance(account_id, conversation_id).await?
+            } else {
+                self.conversations.load(account_id, conversation_id).await?
+            };
+            let conversation = match stored {
+                Stored::Kept(conversation) if is_glance && conversation.ended.is_some() => return Ok(None),
                 Stored::Kept(conversation) => *conversation,
                 Stored::Absent => Conversation::new(account_id.clone(), conversation_id.clone(), now),
+                Stored::Forgotten { .. } if is_glance => return Ok(None),
                 Stored::Forgotten { until } => return Ok(Some(CompletionResult::Forgotten(until))),
             };
             // Others cannot correct their report; the record does without the reference.
             if completion.flow.is_platform()
                 && let Err(refused) = conversation.check(&completion.stated)
             {
-                return Ok(Some(CompletionResult::Refused(refused)));
+                return Ok((!is_glance).then_some(CompletionResult::Refused(refused)));
             }
-            match conversation.ended.clone() {
+            let result = match conversation.ended.clone() {
                 Some(ended) if !ended.yields_to(completion.rank()) => {
-                    self.record_late(conversation, completion, ended, now).await
+                    self.record_late(conversation, completion, ended, now).await?
                 }
-                _ => self.accept(conversation, completion, word, now).await,
-            }
+                _ => self.accept(conversation, completion, word, now).await?,
+            };
+            Ok(result.filter(|result| !is_glance || *result != CompletionResult::TooLarge))
         })
         .await
     }
@@ -189,7 +164,11 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
     }
 
     fn word(&self) -> Word {
-        Word { token: Token::random(&*self.randomness), is_sent: AtomicBool::new(false) }
+        Word {
+            token: Token::random(&*self.randomness),
+            is_sent: AtomicBool::new(false),
+            has_glanced: AtomicBool::new(false),
+        }
     }
 
     /// Ends the conversation by the one conditional write that decides which report counts. `None` after a conflict.
@@ -300,100 +279,6 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup> Complete<C, Q, L> {
             wait: Wait::NONE,
         }
     }
-}
-
-/// What a report changes that does not decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing.
-    Nothing,
-    /// It is noted.
-    Note,
-    /// What it adds is kept.
-    Fields,
-}
-
-/// Adds to the record what a report says that does not decide. If its flow or its end is another, notes it once.
-pub fn add(
-    conversation: &mut Conversation,
-    completion: &Completion,
-    ended: &Ended,
-    now: Timestamp,
-) -> Change {
-    let kind = completion.end.kind(conversation);
-    let known = |note: &LateSignal| note.event == kind && note.flow == completion.flow;
-    let is_repeat =
-        (kind, completion.flow) == (ended.kind, ended.flow) || conversation.late_signals.iter().any(known);
-    if !is_repeat {
-        conversation.late_signals.push(LateSignal { event: kind, flow: completion.flow, at: now });
-    }
-    let before = (conversation.fields.clone(), conversation.references.len());
-    conversation.apply(&completion.stated);
-    conversation.fields.fill(completion.known.clone());
-    let adds = (&conversation.fields, conversation.references.len()) != (&before.0, before.1);
-    if adds || !is_repeat {
-        conversation.updated_at = now;
-    }
-    match (adds, is_repeat) {
-        (true, _) => Change::Fields,
-        (false, false) => Change::Note,
-        (false, true) => Change::Nothing,
-    }
-}
-
-/// Returns the record as a report ends it.
-#[must_use]
-pub fn end(
-    mut conversation: Conversation,
-    completion: &Completion,
-    word: &Token,
-    spans: Spans,
-    now: Timestamp,
-) -> (Conversation, Ended) {
-    let previous = conversation.ended.take();
-    conversation.apply(&completion.stated);
-    if let (None, Some(failed)) = (conversation.answered_at, conversation.failed_leg.clone()) {
-        conversation.fields.fill(failed);
-    }
-    conversation.fields.fill(completion.known.clone());
-    if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
-        let seconds = ended.since(answered).as_secs();
-        conversation.fields.conversation_duration.get_or_insert_with(|| seconds.into());
-    }
-    let kind = completion.end.kind(&conversation);
-    // A provider's clock may be ahead of ours, but what it reports has happened.
-    let reported = completion.ended_at.map(|at| at.min(now));
-    let mut ended = Ended {
-        event_id: EventId::of_conversation(&conversation.account_id, &conversation.id),
-        kind,
-        flow: completion.flow,
-        at: now,
-        reported,
-        until: now + spans.retention,
-        settles_at: match completion.rank() {
-            Rank::Provisional => Some(now + spans.settle),
-            Rank::Delayed => Some(now + completion.settle),
-            Rank::Final => None,
-        },
-        words: Vec::new(),
-    };
-    if let Some(previous) = previous {
-        (ended.at, ended.until, ended.words) = (previous.at, previous.until, previous.words);
-        ended.reported = reported.or(previous.reported);
-        if (previous.kind, previous.flow) != (ended.kind, ended.flow) {
-            let (event, flow) = (previous.kind, previous.flow);
-            conversation.late_signals.push(LateSignal { event, flow, at: previous.at });
-        }
-    }
-    ended.words.push(word.clone());
-    conversation.fields.set_status(kind.into());
-    conversation.ended = Some(ended.clone());
-    if kind == EventKind::Completed {
-        conversation.answered_at.get_or_insert(now);
-    }
-    conversation.overdue_at = None;
-    conversation.updated_at = now;
-    (conversation, ended)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use domain::conversation::record::Conversation;
 use domain::conversation::store::Stored;
-use domain::lifecycle::complete::{Change, add, end};
+use domain::lifecycle::completion::{Change, add, end};
 use domain::testing::fakes::sample;
 
 use crate::explore::Next;

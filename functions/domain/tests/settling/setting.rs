@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::patch::ConversationPatch;
-use domain::lifecycle::complete::{Completion, Spans};
+use domain::lifecycle::completion::{Completion, Spans};
 use domain::lifecycle::provider_callback::Ending;
 use domain::testing::fakes::sample;
 

@@ -154,6 +154,12 @@ impl ConversationLookup for Ports {
 }
 
 impl Conversations for Ports {
+    async fn glance(&self, account: &AccountId, id: &ConversationId) -> Result<Stored> {
+        let (world, account, id) = (Arc::clone(&self.world), account.clone(), id.clone());
+        let glance = move || at_once(world.conversations.glance(&account, &id));
+        self.network.call(Point::Conversation, glance).await
+    }
+
     async fn save(&self, conversation: &Conversation) -> Result<Saved> {
         let (world, conversation) = (Arc::clone(&self.world), conversation.clone());
         let save = move || at_once(world.conversations.save(&conversation));

@@ -3,7 +3,8 @@
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use domain::conversation::ended::Ended;
-use domain::lifecycle::complete::{Completion, CompletionResult};
+use domain::lifecycle::complete::CompletionResult;
+use domain::lifecycle::completion::Completion;
 use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::Serialize;

@@ -7,7 +7,7 @@ use adapters::http::request::Request;
 use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
 use domain::event::kind::EventKind;
-use domain::lifecycle::complete::Completion;
+use domain::lifecycle::completion::Completion;
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::Invalid;
 use domain::shared::json::JsonObject;

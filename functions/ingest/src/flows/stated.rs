@@ -6,7 +6,7 @@ use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
 use domain::conversation::patch::ConversationPatch;
 use domain::event::kind::EventKind;
-use domain::lifecycle::complete::Completion;
+use domain::lifecycle::completion::Completion;
 use domain::lifecycle::provider_callback::Ending;
 use domain::shared::ids::{AccountId, ConversationId};
 use domain::shared::invalid::Invalid;

@@ -16,11 +16,18 @@ use crate::shared::unavailable::{Result, Saved};
 #[derive(Default)]
 struct State {
     records: HashMap<(AccountId, ConversationId), Stored>,
+    /// What the last write replaced.
+    replaced: HashMap<(AccountId, ConversationId), Stored>,
     ends_after_load: Option<EventKind>,
     refuses_as_too_large: bool,
 }
 
 impl State {
+    fn write(&mut self, key: (AccountId, ConversationId), stored: Stored) {
+        let replaced = self.records.insert(key.clone(), stored).unwrap_or(Stored::Absent);
+        self.replaced.insert(key, replaced);
+    }
+
     /// The version that a save must name; `None` where nothing can be saved.
     fn version(&self, key: &(AccountId, ConversationId)) -> Option<u64> {
         match self.records.get(key) {
@@ -69,6 +76,12 @@ impl ConversationLookup for MemoryConversations {
 }
 
 impl Conversations for MemoryConversations {
+    /// Always what the last write replaced.
+    async fn glance(&self, account: &AccountId, id: &ConversationId) -> Result<Stored> {
+        let key = (account.clone(), id.clone());
+        Ok(lock(&self.0).replaced.get(&key).cloned().unwrap_or(Stored::Absent))
+    }
+
     async fn save(&self, conversation: &Conversation) -> Result<Saved> {
         let mut state = lock(&self.0);
         let key = (conversation.account_id.clone(), conversation.id.clone());
@@ -79,7 +92,7 @@ impl Conversations for MemoryConversations {
             return Ok(Saved::TooLarge);
         }
         let version = conversation.version + 1;
-        state.records.insert(key, Stored::Kept(Box::new(Conversation { version, ..conversation.clone() })));
+        state.write(key, Stored::Kept(Box::new(Conversation { version, ..conversation.clone() })));
         Ok(Saved::Yes)
     }
 
@@ -89,7 +102,7 @@ impl Conversations for MemoryConversations {
         if state.version(&key) != Some(conversation.version) {
             return Ok(Saved::Conflict);
         }
-        state.records.insert(key, Stored::Forgotten { until: at + FORGOTTEN_FOR });
+        state.write(key, Stored::Forgotten { until: at + FORGOTTEN_FOR });
         Ok(Saved::Yes)
     }
 }

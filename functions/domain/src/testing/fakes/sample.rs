@@ -22,7 +22,7 @@ use crate::destination::target_url::TargetUrl;
 use crate::event::kind::EventKind;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::event::message::{EventMessage, Version};
-use crate::lifecycle::complete::Spans;
+use crate::lifecycle::completion::Spans;
 use crate::shared::encryption::EncryptionContext;
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use crate::shared::timestamp::Timestamp;
