@@ -128,6 +128,7 @@ impl Dispatch {
                 deliveries.clone(),
                 config.rate_limit,
                 Arc::clone(&circuit_breaker),
+                config.retention.duration(),
                 Arc::clone(&clock),
                 Arc::new(SystemRandomness),
             ),

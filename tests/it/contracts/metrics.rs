@@ -187,7 +187,8 @@ fn refusals_of_providers_are_counted(template: &Template) -> Vec<String> {
             "the filter reads another log",
         ),
         (
-            filter["FilterPattern"] == r#"{ $.status = "429" && $.route = %/v1/flows/(twilio|daily)/% }"#,
+            filter["FilterPattern"]
+                == r#"{ $.status = "429" && $.route = %/v1/flows/twilio/|/v1/flows/daily/% }"#,
             "its pattern",
         ),
         (format.contains(r#""route":"$context.routeKey","status":"$context.status""#), "the log's format"),
@@ -206,6 +207,44 @@ async fn what_providers_are_refused_is_counted_from_the_access_log() {
             ("/ProviderRequestsLimitedInLog", Value::Null),
             ("/ApiApiGatewayDefaultStage/Properties/AccessLogSettings", Value::Null),
             ("/ApiApiGatewayDefaultStage/Properties/AccessLogSettings/Format", json!("$context.requestId")),
+        ],
+    )
+    .await;
+}
+
+/// What may stand between the `%` of a regular expression.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>
+const REGEX_SYMBOLS: &str = "_#=@/;,-^$?[]{}|\\*+.";
+
+/// CloudWatch takes two regular expressions in a pattern, in five patterns of a log group, and no parentheses in them.
+fn patterns_are_cloudwatchs(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let mut with_regex = BTreeMap::<_, usize>::new();
+    for (id, filter) in template.resources("AWS::Logs::MetricFilter") {
+        let pattern = filter["FilterPattern"].as_str().unwrap_or_default();
+        let regexes: Vec<_> = pattern.split('%').skip(1).step_by(2).collect();
+        let is_regex = |c: char| c.is_ascii_alphanumeric() || REGEX_SYMBOLS.contains(c);
+        if pattern.matches('%').count() % 2 == 1
+            || regexes.len() > 2
+            || !regexes.concat().chars().all(is_regex)
+        {
+            breaches.push(format!("{id}: {pattern}"));
+        }
+        *with_regex.entry(filter["LogGroupName"].to_string()).or_default() +=
+            usize::from(!regexes.is_empty());
+    }
+    breaches.extend(with_regex.into_iter().filter(|(_, count)| *count > 5).map(|(group, _)| group));
+    breaches
+}
+
+#[tokio::test]
+async fn cloudwatch_takes_the_patterns_of_the_metric_filters() {
+    let pattern = "/ProviderRequestsLimitedInLog/Properties/FilterPattern";
+    keeps(
+        patterns_are_cloudwatchs,
+        &[
+            (pattern, json!(r#"{ $.status = "429" && $.route = %/v1/flows/(twilio|daily)/% }"#)),
+            (pattern, json!("{ $.route = %twilio }")),
         ],
     )
     .await;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::mappings::Mappings;
 use super::site::{DELIVERIES, Site};
+use crate::providers::{DAILY_SECRET, TWILIO_TOKEN};
 
 /// A site with a destination that can be read, at `/a`, and one that will not be, at `/b`.
 struct Case {
@@ -83,4 +84,18 @@ async fn row_36_a_delivery_that_cannot_be_read_is_left_out_of_lists_that_show_th
     assert_eq!(count("/v1/deliveries?conversation_id=c-1").await, Some(1));
     let stats: Value = site.customer.get("/v1/stats?from=2026-09-01T00:00:00Z&to=2026-09-02T00:00:00Z").await;
     assert!(stats.is_object(), "{stats}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_a_provider_that_cannot_be_read_is_left_out_of_a_list_that_shows_the_others() {
+    let Case { site, .. } = Case::start().await;
+    site.customer.set_provider("twilio", TWILIO_TOKEN).await;
+    site.customer.set_provider("daily", DAILY_SECRET).await;
+    let key = [site.customer.account_id.as_str(), "provider#twilio"];
+    let value = AttributeValue::S("pigeon".to_owned());
+    site.world.force("DestinationsTable", key, "provider", value).await;
+    let listed = site.customer.get("/v1/providers").await;
+    let listed: Vec<_> =
+        listed["providers"].as_array().unwrap().iter().map(|each| &each["provider"]).collect();
+    assert_eq!(listed, ["daily"]);
 }

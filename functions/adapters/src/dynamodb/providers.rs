@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::item::{EncryptedRow, Item, from_item, key, to_item};
 use super::table::Table;
+use crate::telemetry::readable;
 
 /// Prefix of the sort keys of providers' rows.
 const PREFIX: &str = "provider#";
@@ -82,6 +83,6 @@ impl<V: Vault> ProviderSecretStore for ProviderTable<V> {
     async fn list(&self, account: &AccountId) -> Result<Vec<(Provider, Timestamp)>> {
         let rows = self.table.rows("read providers", account.to_string(), PREFIX, None).await?;
         let rows = rows.into_iter().map(from_item::<ProviderRow>);
-        rows.map(|row| row.map(|row| (row.provider, Timestamp::from_millis(row.updated_at)))).collect()
+        Ok(readable(rows.map(|row| row.map(|row| (row.provider, Timestamp::from_millis(row.updated_at))))))
     }
 }

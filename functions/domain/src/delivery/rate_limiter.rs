@@ -27,6 +27,8 @@ pub struct RateLimiter<R, D> {
     queue: D,
     limit: Option<RateLimit>,
     circuit_breaker: Arc<CircuitBreaker>,
+    /// How long events are kept.
+    retention: Duration,
     /// Windows that this process knows to be used up, and how many messages it has seen in them.
     used_up: Mutex<HashMap<String, (Window, u64)>>,
     clock: Arc<dyn Clock>,
@@ -51,17 +53,30 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         queue: D,
         limit: Option<RateLimit>,
         circuit_breaker: Arc<CircuitBreaker>,
+        retention: Duration,
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
     ) -> Self {
-        Self { counter, queue, limit, circuit_breaker, used_up: Mutex::default(), clock, randomness }
+        Self {
+            counter,
+            queue,
+            limit,
+            circuit_breaker,
+            retention,
+            used_up: Mutex::default(),
+            clock,
+            randomness,
+        }
     }
 
     /// Returns one admission for each message, in order.
     pub async fn run(&self, batch: &[Received]) -> Vec<Admission> {
         let now = self.clock.now();
         let mut waits = vec![None; batch.len()];
-        let probes = (0..batch.len()).filter(|&index| self.is_probe(&batch[index], now)).collect();
+        // Of a delivery that outlived its event, nothing is left to send but its end.
+        let is_kept = |&index: &usize| now.since(batch[index].message.created_at) < self.retention;
+        let kept: Vec<_> = (0..batch.len()).filter(is_kept).collect();
+        let probes = kept.iter().copied().filter(|&index| self.is_probe(&batch[index], now)).collect();
         self.limit(
             batch,
             probes,
@@ -72,7 +87,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         )
         .await;
         if let Some(limit) = self.limit {
-            let admitted = (0..batch.len()).filter(|&index| waits[index].is_none()).collect();
+            let admitted = kept.into_iter().filter(|&index| waits[index].is_none()).collect();
             self.limit(
                 batch,
                 admitted,
@@ -203,7 +218,7 @@ mod tests {
     use crate::delivery::outcome::Reaction;
     use crate::delivery::received::Receipt;
     use crate::testing::fakes::{
-        CapturedLog, ManualClock, MemoryQueue, MemoryRates, SeededRandomness, sample,
+        CapturedLog, ManualClock, MemoryQueue, MemoryRates, RETENTION, SeededRandomness, sample,
     };
 
     fn received() -> Received {
@@ -224,6 +239,7 @@ mod tests {
                 queue.clone(),
                 limit,
                 Arc::default(),
+                RETENTION,
                 Arc::new(clock.clone()),
                 Arc::new(SeededRandomness::new(7)),
             ),
@@ -253,6 +269,22 @@ mod tests {
         assert_eq!(waits(&queue), [10]);
         clock.advance(Duration::from_secs(10));
         assert_eq!(rate_limiter.run(&batch[..1]).await, [Admission::Now]);
+    }
+
+    /// Its event is gone: it ends, instead of waiting for ever.
+    #[tokio::test]
+    async fn what_is_too_much_waits_no_longer_than_its_event_is_kept() {
+        let (rates, queue) = (MemoryRates::default(), MemoryQueue::default());
+        let (rate_limiter, clock) = rate_limiter(&rates, &queue, 1);
+        let mut waiting = received();
+        waiting.message.created_at = clock.now();
+        clock.advance(RETENTION - WINDOW);
+        for admission in [Admission::Deferred, Admission::Now] {
+            open_circuit(&rate_limiter, &clock);
+            rate_limiter.run(&[received(), received()]).await;
+            assert_eq!(rate_limiter.run(&[waiting.clone()]).await, [admission]);
+            clock.advance(WINDOW);
+        }
     }
 
     /// An operator finds the customer behind a destination by this line.

@@ -113,6 +113,7 @@ pub(crate) enum Point {
 
 /// The points at which Dispatch calls tables.
 pub(crate) const TABLES: &[Point] = &[
+    Point::Conversation,
     Point::Event,
     Point::Destinations,
     Point::Contexts,

@@ -86,11 +86,13 @@ impl Network {
         if happens(Fault::KilledBefore) {
             return self.die().await;
         }
-        if self.faults.is_out(at) || happens(Fault::Refused) {
+        let is_out = self.faults.is_out(at);
+        let hangs = is_out && self.randomness.chance(0.5);
+        if (is_out && !hangs) || happens(Fault::Refused) {
             self.time.sleep(self.travel()).await;
             return None;
         }
-        if happens(Fault::LostRequest) {
+        if hangs || happens(Fault::LostRequest) {
             self.time.sleep(CALL_TIMEOUT).await;
             return None;
         }

@@ -10,6 +10,7 @@ use domain::delivery::received::{Receipt, Received};
 use domain::delivery::reconcile::Reconcile;
 use domain::shared::catch_panic::catch_panic;
 use domain::shared::clock::Clock;
+use domain::testing::fakes::RETENTION;
 use futures_util::future::join_all;
 
 use crate::ports::Ports;
@@ -63,6 +64,7 @@ impl Worker {
             ports(),
             world.rate_limit,
             Arc::clone(&circuit_breaker),
+            RETENTION,
             clock(),
             randomness,
         );
