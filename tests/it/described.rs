@@ -127,6 +127,11 @@ fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     operations.get(method.as_str().to_lowercase())
 }
 
+/// The description as a whole.
+pub(crate) fn description() -> &'static Value {
+    &DESCRIPTION
+}
+
 /// The operations by path.
 pub(crate) fn paths() -> &'static Map<String, Value> {
     DESCRIPTION["paths"].as_object().unwrap()

@@ -1,15 +1,17 @@
 //! The API's description is complete, and the check against it ([`crate::described`]) can fail.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use adapters::http::problem::Code;
 use local::template::{Parameters, Route, Template};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use strum::VariantArray;
 use url::Url;
 
-use crate::described::{Exchange, check, fits, paths};
-use crate::world::World;
+use crate::described::{Exchange, check, description, fits, paths};
+use crate::world::{World, text};
 
 #[test]
 fn every_route_is_described_and_nothing_else() {
@@ -25,6 +27,63 @@ fn every_route_is_described_and_nothing_else() {
         methods.map(move |method| format!("{} {path}", method.to_uppercase()))
     });
     assert_eq!(described.collect::<BTreeSet<_>>(), routes.collect::<BTreeSet<_>>());
+}
+
+#[test]
+fn every_code_of_a_problem_is_described_with_its_status() {
+    let codes = &description()["components"]["schemas"]["Problem"]["properties"]["code"]["oneOf"];
+    let described: BTreeMap<_, _> = codes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|code| (text(&code["const"]), code["x-status"].clone()))
+        .collect();
+    let known = Code::VARIANTS.iter().map(|code| (code.as_ref().to_owned(), json!(code.status().as_u16())));
+    assert_eq!(described, known.collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_names_all_mistakes_and_a_page() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    let body = json!({"url": "http://example.com", "request_type": "DELETE", "secret": "short", "color": "red",
+        "headers": {"host": "a", "x-a": 5}});
+    for (method, path, body, fields) in [
+        (
+            Method::POST,
+            "/v1/destinations",
+            Some(body),
+            &["name", "color", "url", "request_type", "headers.x-a", "headers.host", "secret"][..],
+        ),
+        (
+            Method::POST,
+            "/v1/flows/hangup",
+            Some(json!({"notes": 5})),
+            &["conversation_id", "notes", "conversation_status"],
+        ),
+        (
+            Method::PUT,
+            "/v1/conversations/c-1",
+            Some(json!({"conversation_id": "c-2", "notes": 5})),
+            &["conversation_id", "notes"],
+        ),
+        (Method::GET, "/v1/deliveries?status=x&limit=0", None, &["status", "limit"]),
+        (Method::GET, "/v1/events?status=x&limit=0", None, &["limit", "status"]),
+        (Method::GET, "/v1/stats?to=x", None, &["from", "to"]),
+    ] {
+        let (status, problem) = customer.send(method, path, body.map(|body| body.to_string())).await;
+        assert_eq!(
+            (status, &problem["type"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!("/docs#invalid")),
+            "{path}"
+        );
+        let errors = problem["errors"].as_array().unwrap();
+        let named: Vec<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
+        assert_eq!(named, fields, "{path}: {problem}");
+        let sentences =
+            errors.iter().map(|error| format!("{} {}.", text(&error["field"]), text(&error["rule"])));
+        assert_eq!(problem["detail"], sentences.collect::<Vec<_>>().join(" "));
+    }
 }
 
 #[test]

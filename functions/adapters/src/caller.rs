@@ -5,7 +5,6 @@ mod request_limit;
 
 use std::sync::Arc;
 
-use ::http::StatusCode;
 use domain::account::api_key::{ApiKey, PresentedKey, Scope};
 use domain::account::store::{Accounts, KeyUses};
 use domain::shared::clock::Clock;
@@ -18,7 +17,7 @@ use futures_util::future::join;
 use self::best_effort::best_effort;
 use self::request_limit::RequestLimit;
 use crate::dynamodb::{AccountTable, RateTable};
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 
 /// A caller whose API key has the scope that its request needs.
@@ -58,7 +57,7 @@ impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
     async fn valid_key(&self, request: &Request) -> Result<ApiKey, Problem> {
         self.stored_key(request).await?.ok_or_else(|| {
             let detail = "Send a valid API key in the header X-API-Key.";
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+            Problem::new(Code::Unauthorized, detail)
         })
     }
 
@@ -83,7 +82,7 @@ fn authorize(key: ApiKey, scope: Scope) -> Result<Caller, Problem> {
     if !key.scopes.contains(&scope) {
         let detail =
             format!("This API key does not have the scope \"{}\" that this route needs.", scope.as_ref());
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+        return Err(Problem::new(Code::Forbidden, detail));
     }
     let manages = key.scopes.contains(&Scope::Manage);
     Ok(Caller { account_id: key.account_id, cursor_secret: key.cursor_secret, manages })

@@ -15,13 +15,15 @@ use domain::destination::target_url::TargetUrl;
 use domain::event::kind::EventKind;
 use domain::shared::encryption::{EncryptionContext, Vault};
 use domain::shared::ids::{AccountId, DestinationId};
-use domain::shared::invalid::Invalid;
+use domain::shared::invalid::{Invalid, Mistakes, both};
 use domain::shared::json::JsonObject;
 use domain::shared::timestamp::Timestamp;
-use serde_json::value::RawValue;
+use serde::de::DeserializeOwned;
 
 const FIELDS: [&str; 9] =
     ["name", "url", "request_type", "format", "status", "events", "include", "agent_ids", "headers"];
+
+const TEXT: &str = "must be a string";
 
 const HEADERS: &str = "must be an object of header names, each given once, and string values";
 
@@ -39,27 +41,53 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    /// Reads the fields of a new destination, of which name and URL are required.
+    pub(crate) fn parse_new(fields: &JsonObject, addresses: &EgressPolicy) -> Result<Self, Invalid> {
+        let required = fields.require(&["name", "url"]);
+        Ok(both(required, Self::parse(fields, addresses))?.1)
+    }
+
     pub(crate) fn parse(fields: &JsonObject, addresses: &EgressPolicy) -> Result<Self, Invalid> {
-        fields.allow_only(&FIELDS)?;
-        let name: Option<String> = fields.optional("name", "must be a string")?;
-        let url: Option<String> = fields.optional("url", "must be a string")?;
-        let events: Option<Vec<EventKind>> = fields.optional(
-            "events",
-            "must be an array of conversation.completed, conversation.disconnected, conversation.failed",
-        )?;
-        let agents: Option<Vec<String>> = fields.optional("agent_ids", AgentFilter::RULE)?;
-        let headers: Option<JsonObject> = fields.optional("headers", HEADERS)?;
-        Ok(Self {
-            name: name.map(|name| DestinationName::parse(&name)).transpose()?,
-            url: url.map(|url| TargetUrl::parse(&url, addresses)).transpose()?,
-            request_type: fields.optional("request_type", "must be GET, POST, PATCH or PUT")?,
-            format: fields.optional("format", "must be form or json")?,
-            status: fields.optional("status", "must be enabled or disabled")?,
-            events: events.map(EventFilter::try_from).transpose()?,
-            include: fields.optional("include", "must be an array of conversation_metadata, or empty")?,
-            agents: agents.map(AgentFilter::try_from).transpose()?,
-            headers: headers.map(read_headers).transpose()?,
-        })
+        let mut all = Mistakes::default();
+        all.note(fields.allow_only(&FIELDS));
+        /// A field's value, if it is given and has its type, or the mistake in it.
+        fn read<G: DeserializeOwned, T>(
+            fields: &JsonObject,
+            name: &'static str,
+            rule: &'static str,
+            parse: impl FnOnce(G) -> Result<T, Invalid>,
+        ) -> Result<Option<T>, Invalid> {
+            fields.optional(name, rule)?.map(parse).transpose()
+        }
+        let events =
+            "must be an array of conversation.completed, conversation.disconnected, conversation.failed";
+        let form = Self {
+            name: all
+                .note(read(fields, "name", TEXT, |name: String| DestinationName::parse(&name)))
+                .flatten(),
+            url: all
+                .note(read(fields, "url", TEXT, |url: String| TargetUrl::parse(&url, addresses)))
+                .flatten(),
+            request_type: all
+                .note(fields.optional("request_type", "must be GET, POST, PATCH or PUT"))
+                .flatten(),
+            format: all.note(fields.optional("format", "must be form or json")).flatten(),
+            status: all.note(fields.optional("status", "must be enabled or disabled")).flatten(),
+            events: all
+                .note(read(fields, "events", events, |given: Vec<EventKind>| EventFilter::try_from(given)))
+                .flatten(),
+            include: all
+                .note(fields.optional("include", "must be an array of conversation_metadata, or empty"))
+                .flatten(),
+            agents: all
+                .note(read(fields, "agent_ids", AgentFilter::RULE, |given: Vec<String>| {
+                    AgentFilter::try_from(given)
+                }))
+                .flatten(),
+            headers: all.note(read(fields, "headers", HEADERS, read_headers)).flatten(),
+        };
+        all.none()?;
+        Ok(form)
     }
 
     /// Creates a destination; name and URL are required.
@@ -143,9 +171,11 @@ fn require_values(given: Option<&ExtraHeaders>, stored: &[String]) -> Result<(),
 }
 
 fn read_headers(given: JsonObject) -> Result<ExtraHeaders, Invalid> {
-    let value = |(name, value): (String, Box<RawValue>)| match serde_json::from_str(value.get()) {
-        Ok(value) => Ok((name, value)),
-        Err(_) => Err(Invalid::new(format!("headers.{name}"), "must be a string")),
-    };
-    given.into_iter().map(value).collect::<Result<BTreeMap<String, String>, _>>()?.try_into()
+    let (mut headers, mut mistakes) = (BTreeMap::new(), Mistakes::default());
+    for (name, value) in given {
+        let value = serde_json::from_str::<String>(value.get());
+        let value = value.map_err(|_| Invalid::new(format!("headers.{name}"), "must be a string"));
+        headers.extend(mistakes.note(value).map(|value| (name, value)));
+    }
+    Ok(both(mistakes.none(), headers.try_into())?.1)
 }

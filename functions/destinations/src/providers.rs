@@ -7,6 +7,7 @@ use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::conversation::provider_secret::ProviderSecretStore;
 use domain::shared::ids::AccountId;
+use domain::shared::invalid::both;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::Result;
 use http::StatusCode;
@@ -64,9 +65,9 @@ impl Manage {
     ) -> Result<Reply, Problem> {
         let provider = provider_of(request)?;
         let fields: domain::shared::json::JsonObject = request.json()?;
-        fields.allow_only(&["secret"])?;
-        let secret: String = fields.required("secret", "must be a string")?;
-        let secret = ProviderSecret::parse(provider, secret)?;
+        let secret = fields.required::<String>("secret", "must be a string");
+        let secret = secret.and_then(|secret| ProviderSecret::parse(provider, secret));
+        let (secret, ()) = both(secret, fields.allow_only(&["secret"]))?;
         Ok(Reply::json(StatusCode::OK, &self.keep_provider_secret(account, provider, &secret).await?))
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adapters::http::problem::Problem;
+use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use adapters::telemetry::readable;
@@ -10,7 +10,7 @@ use domain::destination::record::Destination;
 use domain::destination::signature::SigningSecret;
 use domain::destination::store::{DestinationStore, Destinations, Stored};
 use domain::shared::ids::{AccountId, DestinationId};
-use domain::shared::invalid::Invalid;
+use domain::shared::invalid::{Invalid, both};
 use domain::shared::json::JsonObject;
 use domain::shared::unavailable::Saved;
 use http::StatusCode;
@@ -31,8 +31,8 @@ const MAX_CONFLICTS: usize = 8;
 impl Manage {
     pub(crate) async fn create(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let mut fields: JsonObject = request.json()?;
-        let secret = self.secret(&mut fields)?;
-        let form = Form::parse(&fields, &self.addresses)?;
+        let secret = self.secret(&mut fields);
+        let (form, secret) = both(Form::parse_new(&fields, &self.addresses), secret)?;
         let others = readable(self.destinations.of_account(account).await?);
         let others: Vec<_> = others.into_iter().map(|destination| destination.id).collect();
         let id = DestinationId::new(self.randomness.bytes(), &others);
@@ -69,8 +69,8 @@ impl Manage {
     /// Sets a new secret, shown once. The previous one stays valid for a while, so that receivers have time to change.
     pub(crate) async fn rotate(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let mut fields: JsonObject = request.json_or_empty()?;
-        let secret = self.secret(&mut fields)?;
-        let grace = grace(&fields)?;
+        let secret = self.secret(&mut fields);
+        let (secret, grace) = both(secret, grace(&fields))?;
         let change = Update::Secret { new: secret.clone(), grace };
         let changed = self.write(account, request, &change).await?;
         Ok(Reply::json(
@@ -158,8 +158,8 @@ enum Update {
 /// How long the previous secret stays valid: `grace_hours`, a day by default.
 fn grace(fields: &JsonObject) -> Result<Duration, Invalid> {
     let rule = "must be a whole number of hours, 0 to 168";
-    fields.allow_only(&["grace_hours"])?;
-    let hours: u64 = fields.optional("grace_hours", rule)?.unwrap_or(DEFAULT_GRACE_HOURS);
+    let hours: Result<Option<u64>, _> = fields.optional("grace_hours", rule);
+    let hours = both(hours, fields.allow_only(&["grace_hours"]))?.0.unwrap_or(DEFAULT_GRACE_HOURS);
     if hours > MAX_GRACE_HOURS {
         return Err(Invalid::new("grace_hours", rule));
     }
@@ -178,12 +178,12 @@ fn not_found() -> Problem {
 fn too_many_secrets() -> Problem {
     let detail = "A destination can have at most five valid secrets at once; rotate with \"grace_hours\": 0, or wait \
                   until one of them expires.";
-    Problem::new(StatusCode::CONFLICT, "too_many_secrets", detail)
+    Problem::new(Code::TooManySecrets, detail)
 }
 
 fn too_many_destinations() -> Problem {
     let detail = "An account can have at most 100 destinations.";
-    Problem::new(StatusCode::CONFLICT, "too_many_destinations", detail)
+    Problem::new(Code::TooManyDestinations, detail)
 }
 
 fn duplicate(other: &DestinationId) -> Problem {
@@ -191,13 +191,9 @@ fn duplicate(other: &DestinationId) -> Problem {
         "The destination {other} has the same URL, request type, events and agents, so each event would be sent there \
          twice."
     );
-    Problem::new(StatusCode::CONFLICT, "duplicate_destination", detail)
+    Problem::new(Code::DuplicateDestination, detail)
 }
 
 fn conflict() -> Problem {
-    Problem::new(
-        StatusCode::CONFLICT,
-        "conflict",
-        "The destination is being changed by other requests; try again.",
-    )
+    Problem::new(Code::Conflict, "The destination is being changed by other requests; try again.")
 }

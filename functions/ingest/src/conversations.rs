@@ -9,7 +9,7 @@ use domain::conversation::patch::ConversationPatch;
 use domain::lifecycle::forget::Forget;
 use domain::lifecycle::update::{Update, UpdateResult};
 use domain::shared::ids::ConversationId;
-use domain::shared::invalid::Invalid;
+use domain::shared::invalid::{Invalid, both};
 use domain::shared::json::JsonObject;
 use http::StatusCode;
 
@@ -29,12 +29,13 @@ pub(crate) async fn put(
     let id = ConversationId::parse(request.path("conversation_id"))?;
     let account = &caller.account_id;
     let fields: JsonObject = request.json()?;
-    if let Some(stated) = fields.optional::<String>("conversation_id", "must be a string")?
-        && stated != id.as_str()
-    {
-        return Err(Invalid::new("conversation_id", "must match the one in the path, or be left out").into());
-    }
-    let change = ConversationPatch::parse(fields)?;
+    let stated = match fields.optional::<String>("conversation_id", "must be a string") {
+        Ok(Some(stated)) if stated != id.as_str() => {
+            Err(Invalid::new("conversation_id", "must match the one in the path, or be left out"))
+        }
+        other => other,
+    };
+    let (_, change) = both(stated, ConversationPatch::parse(fields))?;
     let mut conversation = match update.run(account, &id, &change).await? {
         UpdateResult::Saved(conversation) => conversation,
         UpdateResult::Refused(invalid) => return Err(invalid.into()),

@@ -2,7 +2,7 @@
 
 use adapters::caller::Caller;
 use adapters::dynamodb::{ConversationTable, DeliveryLogTable, DestinationTable, EventTable};
-use adapters::http::problem::Problem;
+use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use adapters::sqs::Queue;
@@ -13,6 +13,7 @@ use domain::event::kind::EventKind;
 use domain::redelivery::resend::{NoDestination, Recovered, Resend, Resent};
 use domain::redelivery::send_test::SendTest;
 use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
+use domain::shared::invalid::both;
 use domain::shared::json::JsonObject;
 use domain::shared::randomness::Randomness;
 use http::StatusCode;
@@ -48,27 +49,27 @@ impl Redelivery<'_> {
         let none = || Problem::not_found("delivery");
         let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
         let fields: JsonObject = request.json_or_empty()?;
-        fields.allow_only(&["payload"])?;
-        let payload = fields.optional("payload", "must be original or latest")?.unwrap_or_default();
+        let payload = fields.optional("payload", "must be original or latest");
+        let payload = both(payload, fields.allow_only(&["payload"]))?.0.unwrap_or_default();
         match self.resend.one(&caller.account_id, &id, payload, self.randomness.bytes()).await? {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),
             Resent::UnderWay => {
                 let detail = "This delivery has not ended: its next attempt follows automatically.";
-                Err(Problem::new(StatusCode::CONFLICT, "under_way", detail))
+                Err(Problem::new(Code::UnderWay, detail))
             }
             Resent::NoEvent => {
                 let detail = "The event of this delivery is no longer stored, so it cannot be sent again.";
-                Err(Problem::new(StatusCode::CONFLICT, "event_expired", detail))
+                Err(Problem::new(Code::EventExpired, detail))
             }
             Resent::NoRecord => {
                 let detail =
                     "The record of this conversation is no longer stored, so there is no latest payload.";
-                Err(Problem::new(StatusCode::CONFLICT, "no_record", detail))
+                Err(Problem::new(Code::NoRecord, detail))
             }
             Resent::Refused(NoDestination::Missing) => {
                 let detail = "The destination of this delivery was deleted.";
-                Err(Problem::new(StatusCode::CONFLICT, "no_destination", detail))
+                Err(Problem::new(Code::NoDestination, detail))
             }
             Resent::Refused(NoDestination::Disabled) => Err(disabled()),
         }
@@ -78,9 +79,9 @@ impl Redelivery<'_> {
     pub(crate) async fn test(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let id = destination_of(request)?;
         let fields: JsonObject = request.json_or_empty()?;
-        fields.allow_only(&["event"])?;
         let rule = "must be conversation.completed, conversation.disconnected or conversation.failed";
-        let kind = fields.optional("event", rule)?.unwrap_or(EventKind::Completed);
+        let kind = both(fields.optional("event", rule), fields.allow_only(&["event"]))?.0;
+        let kind = kind.unwrap_or(EventKind::Completed);
         match self.resend.active(&caller.account_id, &id).await? {
             Ok(destination) => {
                 Ok(sent(&self.send_test.run(&destination, kind, self.randomness.bytes()).await?))
@@ -95,10 +96,12 @@ impl Redelivery<'_> {
     pub(crate) async fn recover(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let id = destination_of(request)?;
         let fields: JsonObject = request.json_or_empty()?;
-        fields.allow_only(&["since", "cursor", "dry_run"])?;
-        let since = fields.required("since", "must be an RFC 3339 time such as 2026-09-01T10:00:00Z")?;
-        let cursor: Option<String> = fields.optional("cursor", "must be a string")?;
-        let dry_run: bool = fields.optional("dry_run", "must be true or false")?.unwrap_or_default();
+        let since = fields.required("since", "must be an RFC 3339 time such as 2026-09-01T10:00:00Z");
+        let cursor = fields.optional::<String>("cursor", "must be a string");
+        let dry_run = fields.optional::<bool>("dry_run", "must be true or false");
+        let unknown = fields.allow_only(&["since", "cursor", "dry_run"]);
+        let ((since, cursor), (dry_run, ())) = both(both(since, cursor), both(dry_run, unknown))?;
+        let dry_run = dry_run.unwrap_or_default();
         let Caller { account_id, cursor_secret, .. } = caller;
         let filter = Filter { destination: Some(id.clone()), from: Some(since), ..Filter::default() };
         let after = cursor.map(|cursor| decode(&cursor, account_id, &filter, cursor_secret)).transpose();
@@ -126,5 +129,5 @@ fn destination_of(request: &Request) -> Result<DestinationId, Problem> {
 }
 
 fn disabled() -> Problem {
-    Problem::new(StatusCode::CONFLICT, "disabled", "The destination is disabled: enable it first.")
+    Problem::new(Code::Disabled, "The destination is disabled: enable it first.")
 }

@@ -9,7 +9,7 @@ use domain::delivery_log::search::DeliveryLog;
 use domain::delivery_log::search::{DEFAULT_PAGE, Filter, MAX_PAGE, Search};
 use domain::destination::store::Destinations;
 use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
-use domain::shared::invalid::Invalid;
+use domain::shared::invalid::{Invalid, Mistakes};
 use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
 use serde::Serialize;
@@ -76,25 +76,32 @@ pub(crate) struct SearchParameters {
 impl SearchParameters {
     pub(crate) fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
         let mut parameters = Self { filter: Filter::default(), cursor: None, limit: DEFAULT_PAGE };
-        let filter = &mut parameters.filter;
+        let mut mistakes = Mistakes::default();
         for (name, value) in query {
-            match name.as_str() {
-                "destination_id" => filter.destination = Some(DestinationId::parse(value)?),
-                "conversation_id" => filter.conversation = Some(ConversationId::parse(value)?),
-                "event_id" => filter.event_id = Some(EventId::parse(value)?),
-                "event" => filter.event = Some(one_of("event", value)?),
-                "trigger" => filter.trigger = Some(one_of("trigger", value)?),
-                "status" => filter.statuses.push(one_of("status", value)?),
-                "outcome" => filter.outcome = Some(one_of("outcome", value)?),
-                "http_status" => filter.http_status = Some(http_status(value)?),
-                "from" => filter.from = Some(time("from", value)?),
-                "to" => filter.to = Some(time("to", value)?),
-                "cursor" => parameters.cursor = Some(value.clone()),
-                "limit" => parameters.limit = limit(value)?,
-                _ => return Err(not_a_parameter(name)),
-            }
+            mistakes.note(parameters.take(name, value));
         }
+        mistakes.none()?;
         Ok(parameters)
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
+        let filter = &mut self.filter;
+        match name {
+            "destination_id" => filter.destination = Some(DestinationId::parse(value)?),
+            "conversation_id" => filter.conversation = Some(ConversationId::parse(value)?),
+            "event_id" => filter.event_id = Some(EventId::parse(value)?),
+            "event" => filter.event = Some(one_of("event", value)?),
+            "trigger" => filter.trigger = Some(one_of("trigger", value)?),
+            "status" => filter.statuses.push(one_of("status", value)?),
+            "outcome" => filter.outcome = Some(one_of("outcome", value)?),
+            "http_status" => filter.http_status = Some(http_status(value)?),
+            "from" => filter.from = Some(time("from", value)?),
+            "to" => filter.to = Some(time("to", value)?),
+            "cursor" => self.cursor = Some(value.to_owned()),
+            "limit" => self.limit = limit(value)?,
+            _ => return Err(not_a_parameter(name)),
+        }
+        Ok(())
     }
 }
 
@@ -153,6 +160,15 @@ mod tests {
             assert_eq!(read(name, value).err().unwrap().field, name);
         }
         assert!(read("status", "x").err().unwrap().rule.contains("exhausted"));
+    }
+
+    #[test]
+    fn all_wrong_parameters_are_named() {
+        let query = [("status", "broken"), ("limit", "5"), ("from", "yesterday"), ("colour", "red")];
+        let query = query.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let wrong = SearchParameters::read(&query).err().unwrap();
+        let fields: Vec<_> = wrong.each().map(|one| one.field).collect();
+        assert_eq!(fields, ["status", "from", "colour"]);
     }
 
     #[test]

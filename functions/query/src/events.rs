@@ -7,6 +7,7 @@ use adapters::http::request::Request;
 use domain::delivery_log::cursor::{decode, encode};
 use domain::delivery_log::search::{DeliveryLog, Filter, Search};
 use domain::shared::ids::EventId;
+use domain::shared::invalid::{Mistakes, both};
 use http::StatusCode;
 
 use crate::deliveries::{SearchParameters, fitting, not_a_parameter};
@@ -29,10 +30,11 @@ pub(crate) async fn list(
 ) -> Result<Reply, Problem> {
     let Caller { account_id, cursor_secret, .. } = caller;
     let query = request.query();
-    if let Some((other, _)) = query.iter().find(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
-        return Err(not_a_parameter(other).into());
-    }
-    let SearchParameters { filter, cursor, limit } = SearchParameters::read(query)?;
+    let (known, others): (Vec<_>, Vec<_>) =
+        query.iter().cloned().partition(|(name, _)| PARAMETERS.contains(&name.as_str()));
+    let others: Mistakes = others.iter().map(|(name, _)| not_a_parameter(name)).collect();
+    let (parameters, ()) = both(SearchParameters::read(&known), others.none())?;
+    let SearchParameters { filter, cursor, limit } = parameters;
     let after =
         cursor.map(|cursor| decode(&cursor, account_id, &(EVENTS, &filter), cursor_secret)).transpose();
     let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;

@@ -10,7 +10,7 @@ use domain::delivery_log::search::DeliveryLog;
 use domain::delivery_log::search::{Filter, Search};
 use domain::delivery_log::stats::{Bucket, MAX_COUNTED, attempts_over_time};
 use domain::shared::ids::DestinationId;
-use domain::shared::invalid::Invalid;
+use domain::shared::invalid::{Invalid, Mistakes, both};
 use domain::shared::timestamp::Timestamp;
 use http::StatusCode;
 use serde::Serialize;
@@ -92,21 +92,24 @@ pub(crate) struct StatsParameters {
 impl StatsParameters {
     pub(crate) fn read(query: &[(String, String)]) -> Result<Self, Invalid> {
         let (mut destination, mut from, mut to, mut buckets) = (None, None, None, 1);
+        let mut mistakes = Mistakes::default();
         for (name, value) in query {
-            match name.as_str() {
-                "destination_id" => destination = Some(DestinationId::parse(value)?),
-                "from" => from = Some(time("from", value)?),
-                "to" => to = Some(time("to", value)?),
+            mistakes.note(match name.as_str() {
+                "destination_id" => DestinationId::parse(value).map(|id| destination = Some(id)),
+                "from" => Ok(from = Some(time("from", value))),
+                "to" => Ok(to = Some(time("to", value))),
                 "buckets" => {
                     let number = value.parse().ok().filter(|number| (1..=MAX_BUCKETS).contains(number));
-                    buckets =
-                        number.ok_or_else(|| Invalid::new("buckets", "must be a number from 1 to 200"))?;
+                    let number =
+                        number.ok_or_else(|| Invalid::new("buckets", "must be a number from 1 to 200"));
+                    number.map(|number| buckets = number)
                 }
-                _ => return Err(Invalid::new(name.clone(), "is not a parameter of these statistics")),
-            }
+                _ => Err(Invalid::new(name.clone(), "is not a parameter of these statistics")),
+            });
         }
-        let missing = |name| Invalid::new(name, "is missing");
-        let (from, to) = (from.ok_or_else(|| missing("from"))?, to.ok_or_else(|| missing("to"))?);
+        let missing = |name| Err(Invalid::new(name, "is missing"));
+        let span = both(from.unwrap_or_else(|| missing("from")), to.unwrap_or_else(|| missing("to")));
+        let ((from, to), ()) = both(span, mistakes.none())?;
         if from >= to {
             return Err(Invalid::new("to", "must be after from"));
         }
@@ -135,6 +138,7 @@ mod tests {
         ] {
             assert_eq!(read(&[&day, more].concat()).err().unwrap().field, field);
         }
-        assert_eq!(read(&[]).err().unwrap().field, "from");
+        let all = read(&[("buckets", "0")]).err().unwrap().each().map(|one| one.field).collect::<Vec<_>>();
+        assert_eq!(all, ["from", "to", "buckets"]);
     }
 }

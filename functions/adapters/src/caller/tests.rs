@@ -9,6 +9,8 @@ use domain::testing::fakes::{ManualClock, MemoryRates};
 
 use std::time::Duration;
 
+use ::http::StatusCode;
+
 use super::best_effort::BEST_EFFORT_TIMEOUT;
 use super::*;
 

@@ -1,5 +1,6 @@
 //! Errors as callers read them: `application/problem+json` (RFC 9457).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use domain::shared::invalid::Invalid;
@@ -7,16 +8,74 @@ use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::Serialize;
+use strum::{AsRefStr, VariantArray};
 
 use crate::http::reply::Reply;
+
+/// The kinds of problems. The page of the reference has a section for each, with cause and cure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, AsRefStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[expect(missing_docs, reason = "each is described in openapi.json")]
+pub enum Code {
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    BadSignature,
+    NotFound,
+    Conflict,
+    Disabled,
+    DuplicateDestination,
+    EventExpired,
+    NoDestination,
+    NoRecord,
+    TooManyDestinations,
+    TooManySecrets,
+    UnderWay,
+    Gone,
+    TooLarge,
+    Invalid,
+    RateLimited,
+    NotConfigured,
+    Unavailable,
+}
+
+impl Code {
+    /// The HTTP status of answers with this code.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::BadSignature => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict
+            | Self::Disabled
+            | Self::DuplicateDestination
+            | Self::EventExpired
+            | Self::NoDestination
+            | Self::NoRecord
+            | Self::TooManyDestinations
+            | Self::TooManySecrets
+            | Self::UnderWay => StatusCode::CONFLICT,
+            Self::Gone => StatusCode::GONE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotConfigured | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
 
 /// An error response: the caller's mistake or our failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    #[serde(serialize_with = "as_number")]
-    status: StatusCode,
+    /// Where the problem's kind is explained, relative to the API's URL.
+    #[serde(rename = "type")]
+    page: String,
+    status: u16,
     /// The problem's code, for programs.
-    code: &'static str,
+    code: Code,
     /// An explanation, for people.
     detail: String,
     /// How long the caller should wait before the next try.
@@ -29,70 +88,74 @@ pub struct Problem {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct FieldError {
-    field: String,
-    rule: String,
-}
-
-fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
+    field: Cow<'static, str>,
+    rule: Cow<'static, str>,
 }
 
 impl Problem {
     /// A problem with the request as a whole.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after: None, errors: Vec::new() }
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let page = format!("/docs#{}", code.as_ref());
+        let status = code.status().as_u16();
+        Self { page, status, code, detail: detail.into(), retry_after: None, errors: Vec::new() }
+    }
+
+    /// A problem with the fields that are named.
+    fn with_fields(code: Code, invalid: Invalid) -> Self {
+        let invalid: Vec<_> = invalid.each().collect();
+        let detail: Vec<_> = invalid.iter().map(|one| format!("{one}.")).collect();
+        let error = |Invalid { field, rule, .. }| FieldError { field, rule };
+        Self { errors: invalid.into_iter().map(error).collect(), ..Self::new(code, detail.join(" ")) }
     }
 
     /// The caller's account has nothing with that id. The text is the same if another account has it.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}."))
+        Self::new(Code::NotFound, format!("There is no such {what}."))
     }
 
     /// The request's body cannot be parsed.
     #[must_use]
     pub fn bad_request(invalid: &Invalid) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: "bad_request", ..Self::from(invalid.clone()) }
+        Self::with_fields(Code::BadRequest, invalid.clone())
     }
 
     /// The request's body is too large.
     #[must_use]
     pub fn too_large() -> Self {
         let detail = "A conversation's record may have at most 2 MiB of JSON, and 400 KB compressed.";
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+        Self::new(Code::TooLarge, detail)
     }
 
     /// The conversation was deleted, and its id is free again at `until`.
     #[must_use]
     pub fn gone(until: Timestamp) -> Self {
         let detail = format!("This conversation was deleted. Its id can be used again from {until}.");
-        Self::new(StatusCode::GONE, "gone", detail)
+        Self::new(Code::Gone, detail)
     }
 
     /// The caller has sent too many requests.
     pub fn rate_limited(detail: impl Into<String>, retry_after: Duration) -> Self {
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
-        Self { retry_after: Some(retry_after), ..problem }
+        Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, detail) }
     }
 
     /// The service cannot answer now.
-    pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
-        Self { retry_after: Some(Duration::from_secs(1)), ..problem }
+    pub fn unavailable(code: Code, detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(Duration::from_secs(1)), ..Self::new(code, detail) }
     }
 
     /// The HTTP status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
-        self.status
+        self.code.status()
     }
 
     /// The problem as a response.
     #[must_use]
     pub fn reply(&self) -> Reply {
         let mut reply =
-            Reply::json(self.status, self).with_header("content-type", "application/problem+json");
-        if self.status == StatusCode::UNAUTHORIZED {
+            Reply::json(self.status(), self).with_header("content-type", "application/problem+json");
+        if self.code == Code::Unauthorized {
             // RFC 9110 requires it; the scheme is ours.
             reply = reply.with_header("www-authenticate", "X-API-Key");
         }
@@ -112,15 +175,7 @@ impl From<Problem> for Reply {
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
-        let detail = format!("{invalid}.");
-        let Invalid { field, rule } = invalid;
-        Self {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            code: "invalid",
-            detail,
-            retry_after: None,
-            errors: vec![FieldError { field: field.into_owned(), rule: rule.into_owned() }],
-        }
+        Self::with_fields(Code::Invalid, invalid)
     }
 }
 
@@ -129,6 +184,6 @@ impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
         crate::telemetry::log_unavailable(&error);
         let detail = "The service is temporarily unavailable. Nothing was lost; please try again.";
-        Self::unavailable("unavailable", detail)
+        Self::unavailable(Code::Unavailable, detail)
     }
 }

@@ -70,7 +70,7 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::problem::Problem;
+    use crate::http::problem::{Code, Problem};
 
     fn headers(reply: Reply) -> HeaderMap {
         reply.into_response().headers
@@ -84,7 +84,7 @@ mod tests {
             ("text", Reply::text(StatusCode::OK, "a".to_owned())),
             ("empty", Reply::empty(StatusCode::NO_CONTENT)),
             ("a caller's mistake", Problem::not_found("key").reply()),
-            ("our failure", Problem::unavailable("unavailable", "Try again.").reply()),
+            ("our failure", Problem::unavailable(Code::Unavailable, "Try again.").reply()),
         ] {
             let headers = headers(reply);
             for (header, value) in HEADERS {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::conversation::metadata::{METADATA, Metadata};
 use crate::conversation::status::ConversationStatus;
 use crate::conversation::value::{List, Seconds, Text, read};
-use crate::shared::invalid::Invalid;
+use crate::shared::invalid::{Invalid, Mistakes};
 use crate::shared::json::{JsonObject, json_of};
 
 /// Makes one field unknown.
@@ -41,24 +41,29 @@ macro_rules! fields {
             /// `conversation_id`, which names the record and is not part of it.
             ///
             /// # Errors
-            /// The first field that is unknown or of the wrong type.
+            /// The fields that are unknown or of the wrong type.
             pub fn parse_change(object: JsonObject) -> Result<(Self, Vec<Clear>), Invalid> {
                 let (mut given, mut cleared) = (Self::default(), Vec::<Clear>::new());
+                let mut mistakes = Mistakes::default();
                 for (name, json) in object {
                     match name.as_str() {
                         "conversation_id" => {}
                         METADATA if is_null(&json) => {
                             cleared.push(|fields| fields.conversation_metadata = Metadata::default());
                         }
-                        METADATA => given.conversation_metadata = Metadata::parse(json)?,
+                        METADATA => {
+                            given.conversation_metadata =
+                                mistakes.note(Metadata::parse(json)).unwrap_or_default();
+                        }
                         $(stringify!($name) if is_null(&json) => cleared.push(|fields| fields.$name = None),)+
                         $(stringify!($name) => {
-                            given.$name =
-                                Some(read(json).map_err(|rule| Invalid::new(stringify!($name), rule))?);
+                            let value = read(json).map_err(|rule| Invalid::new(stringify!($name), rule));
+                            given.$name = mistakes.note(value);
                         })+
-                        _ => return Err(Invalid::new(name, "is not a field of a conversation")),
+                        _ => mistakes.extend([Invalid::new(name, "is not a field of a conversation")]),
                     }
                 }
+                mistakes.none()?;
                 Ok((given, cleared))
             }
         }
@@ -106,7 +111,7 @@ impl ConversationFields {
     /// Reads a JSON object; `null` is the same as an absent field.
     ///
     /// # Errors
-    /// The first field that is unknown or of the wrong type.
+    /// The fields that are unknown or of the wrong type.
     pub fn parse(object: JsonObject) -> Result<Self, Invalid> {
         Self::parse_change(object).map(|(fields, _)| fields)
     }

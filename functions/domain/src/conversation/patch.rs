@@ -4,7 +4,7 @@ use strum::VariantArray;
 
 use crate::conversation::fields::{Clear, ConversationFields};
 use crate::conversation::provider::{Provider, Reference};
-use crate::shared::invalid::Invalid;
+use crate::shared::invalid::{Invalid, Mistakes, both};
 use crate::shared::json::JsonObject;
 use crate::shared::timestamp::Timestamp;
 
@@ -25,20 +25,21 @@ impl ConversationPatch {
     /// Reads a caller's JSON object. Skips `conversation_id`, which names the record and is not part of it.
     ///
     /// # Errors
-    /// The first field that is unknown, given twice or of the wrong type.
+    /// The fields that are unknown or of the wrong type.
     pub fn parse(mut fields: JsonObject) -> Result<Self, Invalid> {
-        let mut references = Vec::new();
+        let (mut references, mut mistakes) = (Vec::new(), Mistakes::default());
         for &provider in Provider::VARIANTS {
             let field = provider.reference_field();
-            if let Some(id) = fields.take::<String>(field, "must be a string")? {
-                references.push(Reference::parse(provider, id, field)?);
-            }
+            let id = fields.take::<String>(field, "must be a string");
+            let reference = id.and_then(|id| id.map(|id| Reference::parse(provider, id, field)).transpose());
+            references.extend(mistakes.note(reference).flatten());
         }
         let expected_end = fields.take::<Option<Timestamp>>(
             "expected_end",
             "must be a time such as 2026-09-01T10:00:00Z, or null",
-        )?;
-        let (fields, cleared) = ConversationFields::parse_change(fields)?;
+        );
+        let rest = both(expected_end, ConversationFields::parse_change(fields));
+        let ((), (expected_end, (fields, cleared))) = both(mistakes.none(), rest)?;
         Ok(Self { fields, cleared, references, expected_end })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::shared::invalid::Invalid;
+use crate::shared::invalid::{Invalid, Mistakes};
 
 /// Extra headers that a customer adds to requests. Their values are the customer's secrets and have no `Debug`.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -57,12 +57,14 @@ impl TryFrom<BTreeMap<String, String>> for ExtraHeaders {
         if given.len() > Self::MAX_HEADERS {
             return Err(Invalid::new("headers", "takes at most 20 headers"));
         }
-        let mut headers = Vec::with_capacity(given.len());
+        let (mut headers, mut mistakes) = (Vec::with_capacity(given.len()), Mistakes::default());
         for (name, value) in given {
             let name = name.to_ascii_lowercase();
-            check_header(&name, &value).map_err(|rule| Invalid::new(format!("headers.{name}"), rule))?;
+            let checked = check_header(&name, &value);
+            mistakes.note(checked.map_err(|rule| Invalid::new(format!("headers.{name}"), rule)));
             headers.push((name, value));
         }
+        mistakes.none()?;
         headers.sort_unstable();
         if let Some([(name, _), _]) = headers.array_windows().find(|[a, b]| a.0 == b.0) {
             return Err(Invalid::new(format!("headers.{name}"), "is given twice"));

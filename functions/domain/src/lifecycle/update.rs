@@ -10,7 +10,7 @@ use crate::conversation::store::{Conversations, Stored};
 use crate::shared::clock::Clock;
 use crate::shared::conflict::retry_on_conflict;
 use crate::shared::ids::{AccountId, ConversationId};
-use crate::shared::invalid::Invalid;
+use crate::shared::invalid::{Invalid, both};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Saved};
 
@@ -60,10 +60,9 @@ impl<C: Conversations> Update<C> {
                 Stored::Absent => Conversation::new(account.clone(), id.clone(), now),
                 Stored::Forgotten { until } => return Ok(Some(UpdateResult::Forgotten(until))),
             };
-            let checked = check_status(change.fields.status(), &conversation)
-                .and_then(|()| check_expected_end(change.expected_end.flatten(), &conversation, now))
-                .and_then(|()| conversation.check(change));
-            if let Err(refused) = checked {
+            let ends = check_expected_end(change.expected_end.flatten(), &conversation, now);
+            let checked = both(ends, conversation.check(change));
+            if let Err(refused) = both(check_status(change.fields.status(), &conversation), checked) {
                 return Ok(Some(UpdateResult::Refused(refused)));
             }
             conversation.apply(change);

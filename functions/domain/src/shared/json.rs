@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::shared::invalid::Invalid;
+use crate::shared::invalid::{Invalid, Mistakes};
 
 /// The value as JSON text. Our ids, times and notes always serialize.
 pub(crate) fn json_of(value: &impl serde::Serialize) -> String {
@@ -146,20 +146,27 @@ impl JsonObject {
         name: &'static str,
         rule: &'static str,
     ) -> Result<Option<T>, Invalid> {
-        let value = self.optional(name, rule)?;
+        let value = self.optional(name, rule);
         self.0.retain(|(given, _)| given != name);
-        Ok(value)
+        value
     }
 
     /// Refuses unknown fields, so that a misspelt one is not silently ignored.
     ///
     /// # Errors
-    /// The first unknown field.
+    /// The unknown fields.
     pub fn allow_only(&self, known: &[&str]) -> Result<(), Invalid> {
-        match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-            Some((name, _)) => Err(Invalid::new(name.clone(), "is not a known field")),
-            None => Ok(()),
-        }
+        let names = self.0.iter().map(|(name, _)| name).filter(|name| !known.contains(&name.as_str()));
+        names.map(|name| Invalid::new(name.clone(), "is not a known field")).collect::<Mistakes>().none()
+    }
+
+    /// Requires fields, of any value.
+    ///
+    /// # Errors
+    /// The fields that are absent.
+    pub fn require(&self, names: &[&'static str]) -> Result<(), Invalid> {
+        let absent = names.iter().filter(|name| !self.0.iter().any(|(given, _)| given == *name));
+        absent.map(|name| Invalid::new(*name, "is missing")).collect::<Mistakes>().none()
     }
 }
 

@@ -51,12 +51,9 @@ fn refused(invalid: &Invalid) -> String {
 
 /// The field that a report states besides its id and status, as it would be sent on.
 fn carried(stated: Result<Stated, Invalid>) -> String {
-    let completion = stated.and_then(|stated| {
-        let kind = stated.required_kind()?;
-        Ok(stated.completion(sample::account(), CompletionFlow::Hangup, kind, ConversationFields::default()))
-    });
-    let completion = match completion {
-        Ok(completion) => completion,
+    let (flow, known) = (CompletionFlow::Hangup, ConversationFields::default());
+    let completion = match stated {
+        Ok(stated) => stated.completion(sample::account(), flow, known),
         Err(invalid) => return refused(&invalid),
     };
     let fields = JsonObject::parse(completion.stated.fields.to_json().as_bytes(), "fields").unwrap();

@@ -9,7 +9,7 @@ use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
 use domain::lifecycle::complete::CompletionResult;
 use domain::shared::ids::AccountId;
-use domain::shared::invalid::Invalid;
+use domain::shared::invalid::{Invalid, both};
 use domain::shared::json::JsonObject;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -63,13 +63,12 @@ async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEve
         return Err(format!("detail-type must be {DETAIL_TYPE}").into());
     }
     let (account_id, stated) = parse(event.detail)?;
-    let kind = stated.required_kind()?;
     // Nobody could ever read the events of an unknown account.
     if accounts.cursor_secret(&account_id).await?.is_none() {
         return Err(Invalid::new("detail.account_id", "must be an existing account").into());
     }
     let flow = CompletionFlow::EventBridge;
-    match step.run(&stated.completion(account_id, flow, kind, ConversationFields::default())).await? {
+    match step.run(&stated.completion(account_id, flow, ConversationFields::default())).await? {
         CompletionResult::Accepted(_) | CompletionResult::EndedDifferently(_) => Ok(()),
         // A bus cannot be told, and nothing is to be mended.
         CompletionResult::Forgotten(_) => Ok(()),
@@ -83,9 +82,9 @@ async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEve
 pub(super) fn parse(detail: &RawValue) -> Result<(AccountId, Stated), Invalid> {
     let mut fields = JsonObject::parse(detail.get().as_bytes(), "detail")?;
     let rule = "must be a string";
-    let account_id: String =
-        fields.take("account_id", rule)?.ok_or_else(|| Invalid::new("account_id", "is missing"))?;
-    Ok((AccountId::parse(account_id)?, Stated::parse(fields)?))
+    let account_id = fields.take::<String>("account_id", rule);
+    let account_id = account_id.and_then(|id| id.ok_or_else(|| Invalid::new("account_id", "is missing")));
+    both(account_id.and_then(AccountId::parse), Stated::parse(fields))
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ pub(crate) async fn run(
     request: &Request,
 ) -> Result<Reply, Problem> {
     let stated = Stated::parse(request.json()?)?;
-    let kind = stated.required_kind()?;
     let known = ConversationFields::default();
-    step.reply(&stated.completion(caller.account_id, CompletionFlow::Hangup, kind, known)).await
+    step.reply(&stated.completion(caller.account_id, CompletionFlow::Hangup, known)).await
 }

@@ -9,7 +9,7 @@ use domain::conversation::fields::ConversationFields;
 use domain::event::kind::EventKind;
 use domain::lifecycle::completion::Completion;
 use domain::shared::ids::AccountId;
-use domain::shared::invalid::Invalid;
+use domain::shared::invalid::{Invalid, both};
 use domain::shared::json::JsonObject;
 
 use super::end::EndConversation;
@@ -26,18 +26,16 @@ pub(crate) async fn run(
 /// Parses the record's fields and `answered`. A given `conversation_status` decides; without one, an unanswered call is
 /// disconnected.
 pub(super) fn parse(account_id: AccountId, mut fields: JsonObject) -> Result<Completion, Invalid> {
-    let answered: Option<bool> = fields.take("answered", "must be true or false")?;
-    let stated = Stated::parse(fields)?;
-    let kind = match (stated.kind()?, answered) {
-        (Some(kind), _) => kind,
-        (None, Some(true)) => EventKind::Completed,
-        (None, Some(false)) => EventKind::Disconnected,
-        (None, None) => {
-            return Err(Invalid::new("answered", "must be given unless conversation_status is"));
-        }
+    let answered = fields.take::<bool>("answered", "must be true or false");
+    let kind = match &answered {
+        Ok(Some(true)) => Ok(EventKind::Completed),
+        Ok(Some(false)) => Ok(EventKind::Disconnected),
+        Ok(None) => Err(Invalid::new("answered", "must be given unless conversation_status is")),
+        Err(invalid) => Err(invalid.clone()),
     };
+    let (stated, _) = both(Stated::parse_or(kind, fields), answered)?;
     let known = ConversationFields { calling_type: Some("OUTBOUND".into()), ..ConversationFields::default() };
-    Ok(stated.completion(account_id, CompletionFlow::OutboundCall, kind, known))
+    Ok(stated.completion(account_id, CompletionFlow::OutboundCall, known))
 }
 
 #[cfg(test)]

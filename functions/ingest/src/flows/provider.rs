@@ -1,7 +1,7 @@
 //! What all provider callbacks share: the account and its secret, failures, and the answer.
 
 use adapters::dynamodb::ProviderTable;
-use adapters::http::problem::Problem;
+use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use adapters::vault::kms::KmsDecryptor;
@@ -75,7 +75,7 @@ impl From<Failure> for Problem {
             Failure::Refused(_) => {
                 let detail = "The signature does not match this URL, this body and the secret that the account has set \
                               for this provider.";
-                Self::new(StatusCode::FORBIDDEN, "bad_signature", detail)
+                Self::new(Code::BadSignature, detail)
             }
         }
     }

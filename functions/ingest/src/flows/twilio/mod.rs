@@ -6,7 +6,7 @@ pub(in crate::flows) mod callback;
 mod fuzz;
 mod signature;
 
-use adapters::http::problem::Problem;
+use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use adapters::public_url::PublicUrl;
@@ -27,7 +27,7 @@ pub(crate) async fn run(
     let Some(public_url) = public_url else {
         log_failure(Provider::Twilio, request, &Refusal::NoPublicUrl.into());
         let detail = "Twilio's callbacks cannot be verified: the stack's parameter PublicUrl is not set.";
-        return Err(Problem::unavailable("not_configured", detail));
+        return Err(Problem::unavailable(Code::NotConfigured, detail));
     };
     let effect = receive(flow, public_url, request, now).await;
     effect.map(Effect::reply).map_err(|failure| {
