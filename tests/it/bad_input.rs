@@ -43,7 +43,7 @@ fn routes(customer: &Customer, destination: &str, delivery: &str) -> Vec<Route> 
         Route { key: route.key(), method: route.method.clone(), path }
     };
     // Deletions come last, because other routes need what they delete.
-    let mut routes: Vec<_> = template.routes.iter().map(route).collect();
+    let mut routes: Vec<_> = template.routes.iter().filter(|route| !route.is_default()).map(route).collect();
     routes.sort_by_key(|route| route.method == "DELETE");
     routes
 }

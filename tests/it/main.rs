@@ -43,5 +43,6 @@ mod secrecy;
 mod secrets;
 mod sender;
 mod tools;
+mod unrouted;
 mod wire;
 mod world;

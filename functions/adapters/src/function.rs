@@ -34,12 +34,16 @@ where
 {
     let event: ApiGatewayV2httpRequest = serde_json::from_str(event.get())?;
     let route_key = event.route_key.clone();
+    let is_head = event.request_context.http.method == http::Method::HEAD;
     let reply = match Request::read(event) {
         // Boxed: a route nests futures so deeply that the compiler gives up on its layout.
         Ok(request) => Box::pin(route(request)).await.unwrap_or_else(Reply::from),
         Err(problem) => problem.reply(),
     };
-    let response: ApiGatewayV2httpResponse = reply.into_response();
+    let mut response: ApiGatewayV2httpResponse = reply.into_response();
+    if is_head {
+        response.body = None;
+    }
     tracing::debug!(route = route_key, status = response.status_code, "request.answered");
     Ok(serde_json::to_value(response)?)
 }

@@ -9,6 +9,7 @@ mod fuzz;
 mod openapi;
 mod page;
 mod stats;
+mod unrouted;
 mod view;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable, Dest
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
-use adapters::http::request::Request;
+use adapters::http::request::{DEFAULT_ROUTE, Request};
 use domain::account::api_key::Scope;
 use domain::shared::clock::Clock;
 use domain::shared::rate::RateLimit;
@@ -84,6 +85,7 @@ impl Query {
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
+        let request = if request.route() == DEFAULT_ROUTE { unrouted::route(request)? } else { request };
         match request.route() {
             // Public: the page requests its data with a key.
             "GET /" => return Ok(page::index()),

@@ -4,7 +4,7 @@ use adapters::http::reply::Reply;
 use http::StatusCode;
 
 /// The tests check their requests and answers against it.
-const DESCRIPTION: &str = include_str!("../openapi.json");
+pub(crate) const DESCRIPTION: &str = include_str!("../openapi.json");
 
 /// `GET /openapi.json`.
 pub(crate) fn show() -> Reply {

@@ -23,6 +23,7 @@ pub enum Code {
     Forbidden,
     BadSignature,
     NotFound,
+    MethodNotAllowed,
     Conflict,
     Disabled,
     DuplicateDestination,
@@ -49,6 +50,7 @@ impl Code {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::BadSignature => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict
             | Self::Disabled
             | Self::DuplicateDestination
@@ -78,9 +80,9 @@ pub struct Problem {
     code: Code,
     /// An explanation, for people.
     detail: String,
-    /// How long the caller should wait before the next try.
+    /// The header that goes with it.
     #[serde(skip)]
-    retry_after: Option<Duration>,
+    header: Option<(&'static str, String)>,
     /// The invalid fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
@@ -97,7 +99,9 @@ impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let page = format!("/docs#{}", code.as_ref());
         let status = code.status().as_u16();
-        Self { page, status, code, detail: detail.into(), retry_after: None, errors: Vec::new() }
+        // RFC 9110 requires it; the scheme is ours.
+        let header = (code == Code::Unauthorized).then(|| ("www-authenticate", "X-API-Key".to_owned()));
+        Self { page, status, code, detail: detail.into(), header, errors: Vec::new() }
     }
 
     /// A problem with the fields that are named.
@@ -136,12 +140,25 @@ impl Problem {
 
     /// The caller has sent too many requests.
     pub fn rate_limited(detail: impl Into<String>, retry_after: Duration) -> Self {
-        Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, detail) }
+        Self::new(Code::RateLimited, detail).with_retry_after(retry_after)
     }
 
     /// The service cannot answer now.
     pub fn unavailable(code: Code, detail: impl Into<String>) -> Self {
-        Self { retry_after: Some(Duration::from_secs(1)), ..Self::new(code, detail) }
+        Self::new(code, detail).with_retry_after(Duration::from_secs(1))
+    }
+
+    /// The route has no such method, but those in `allow`.
+    #[must_use]
+    pub fn method_not_allowed(method: &str, allow: String) -> Self {
+        let detail = format!("There is no {method} at this path. It takes {allow}.");
+        Self { header: Some(("allow", allow)), ..Self::new(Code::MethodNotAllowed, detail) }
+    }
+
+    /// Says how long the caller should wait before the next try, in whole seconds, rounded up: an earlier try would be
+    /// refused again.
+    fn with_retry_after(self, wait: Duration) -> Self {
+        Self { header: Some(("retry-after", wait.as_millis().div_ceil(1000).to_string())), ..self }
     }
 
     /// The HTTP status.
@@ -153,15 +170,9 @@ impl Problem {
     /// The problem as a response.
     #[must_use]
     pub fn reply(&self) -> Reply {
-        let mut reply =
-            Reply::json(self.status(), self).with_header("content-type", "application/problem+json");
-        if self.code == Code::Unauthorized {
-            // RFC 9110 requires it; the scheme is ours.
-            reply = reply.with_header("www-authenticate", "X-API-Key");
-        }
-        match self.retry_after {
-            // Whole seconds, rounded up: an earlier try would be refused again.
-            Some(wait) => reply.with_header("retry-after", &wait.as_millis().div_ceil(1000).to_string()),
+        let reply = Reply::json(self.status(), self).with_header("content-type", "application/problem+json");
+        match &self.header {
+            Some((name, value)) => reply.with_header(name, value),
             None => reply,
         }
     }

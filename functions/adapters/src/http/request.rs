@@ -14,8 +14,13 @@ use crate::http::problem::Problem;
 /// The largest body that is accepted, without white space between JSON tokens: no record is larger.
 pub const MAX_BODY_BYTES: usize = MAX_RECORD_BYTES;
 
+/// The route for requests that no other route takes.
+pub const DEFAULT_ROUTE: &str = "$default";
+
 /// The parts of an HTTP request that our routes use.
 pub struct Request {
+    method: String,
+    raw_path: String,
     route: String,
     path: std::collections::HashMap<String, String>,
     raw_query: String,
@@ -39,8 +44,13 @@ impl Request {
             return Err(Problem::too_large());
         }
         let raw_query = event.raw_query_string.unwrap_or_default();
+        let route = event.route_key.unwrap_or_default();
+        // A function treats HEAD as GET; the answer's body is left out in the end.
+        let route = route.strip_prefix("HEAD ").map_or(route.clone(), |path| format!("GET {path}"));
         Ok(Self {
-            route: event.route_key.unwrap_or_default(),
+            method: event.request_context.http.method.to_string(),
+            raw_path: event.raw_path.unwrap_or_default(),
+            route,
             path: event.path_parameters,
             query: form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
             raw_query,
@@ -53,6 +63,24 @@ impl Request {
     #[must_use]
     pub fn route(&self) -> &str {
         &self.route
+    }
+
+    /// The method, in upper case.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The path as a whole, decoded.
+    #[must_use]
+    pub fn raw_path(&self) -> &str {
+        &self.raw_path
+    }
+
+    /// The same request to another route, with its path parameters.
+    #[must_use]
+    pub fn at(self, route: String, path: std::collections::HashMap<String, String>) -> Self {
+        Self { route, path, ..self }
     }
 
     /// A path parameter; empty if the route has none with that name.

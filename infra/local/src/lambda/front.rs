@@ -1,5 +1,6 @@
 //! The HTTP API: what API Gateway does between a request and a function.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -36,14 +37,28 @@ struct Target {
 /// The router of the template's routes. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that
 /// events name the caller's address.
 pub fn router(routes: &[Route], functions: &Functions) -> Result<Router, RouteError> {
-    let mut router = Router::new();
-    for route in routes {
-        let method = method_filter(&route.method).ok_or_else(|| RouteError::Method(route.key()))?;
+    let target = |route: &Route| {
         let function = functions.get(&route.function).ok_or_else(|| RouteError::Function(route.key()))?;
-        let target = Arc::new(Target { route_key: route.key(), function: function.clone() });
-        router = router.route(&route.path, on(method, handle).with_state(target));
+        Ok(Arc::new(Target { route_key: route.key(), function: function.clone() }))
+    };
+    let default = routes.iter().find(|route| route.is_default()).map(target).transpose()?;
+    let otherwise = move |request: Request| async move {
+        match default {
+            Some(target) => invoke(&target, BTreeMap::new(), request).await,
+            None => problem(StatusCode::NOT_FOUND, "Not Found"),
+        }
+    };
+    let mut router = Router::new();
+    for route in routes.iter().filter(|route| !route.is_default()) {
+        let method = method_filter(&route.method).ok_or_else(|| RouteError::Method(route.key()))?;
+        router = router.route(&route.path, on(method, handle).with_state(target(route)?));
+        let has_head = || routes.iter().any(|other| other.path == route.path && other.method == "HEAD");
+        if route.method == "GET" && !has_head() {
+            // Unlike `axum`, the HTTP API does not take HEAD for GET.
+            router = router.route(&route.path, on(MethodFilter::HEAD, otherwise.clone()));
+        }
     }
-    Ok(router.method_not_allowed_fallback(not_found).fallback(not_found))
+    Ok(router.method_not_allowed_fallback(otherwise.clone()).fallback(otherwise))
 }
 
 fn method_filter(name: &str) -> Option<MethodFilter> {
@@ -51,14 +66,18 @@ fn method_filter(name: &str) -> Option<MethodFilter> {
     MethodFilter::try_from(method).ok()
 }
 
-/// Answers a wrong path or method; the HTTP API does not distinguish them.
-async fn not_found() -> Response<Body> {
-    problem(StatusCode::NOT_FOUND, "Not Found")
-}
-
 async fn handle(
     State(target): State<Arc<Target>>,
     parameters: RawPathParams,
+    request: Request,
+) -> Response<Body> {
+    let parameters = parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    invoke(&target, parameters.collect(), request).await
+}
+
+async fn invoke(
+    target: &Target,
+    path_parameters: BTreeMap<String, String>,
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
@@ -70,7 +89,7 @@ async fn handle(
         parts: &parts,
         body: &body,
         route_key: &target.route_key,
-        path_parameters: parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        path_parameters,
         source_ip: source_ip(&parts),
         request_id: &request_id,
         time_ms: target.function.clock.now_ms(),

@@ -8,6 +8,9 @@ use serde::de::IgnoredAny;
 use super::error::TemplateError;
 use super::resource::Resource;
 
+/// The path of the route for requests that no other route takes.
+pub(super) const DEFAULT: &str = "$default";
+
 /// One event. A type that is not listed is an error, so that nothing new is silently ignored.
 #[derive(Deserialize)]
 #[serde(tag = "Type", content = "Properties")]
@@ -19,11 +22,18 @@ pub(super) enum Event {
     BusRule(IgnoredAny),
 }
 
+/// Without method and path, it is for requests that no other route takes.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct HttpApi {
+    #[serde(default)]
     pub(super) method: String,
+    #[serde(default = "otherwise")]
     pub(super) path: String,
+}
+
+fn otherwise() -> String {
+    DEFAULT.to_owned()
 }
 
 #[derive(Deserialize)]

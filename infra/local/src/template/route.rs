@@ -1,7 +1,7 @@
 //! A function's HTTP API events.
 
 use super::error::TemplateError;
-use super::event::HttpApi;
+use super::event::{DEFAULT, HttpApi};
 
 /// Requests of this method and path invoke this function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub struct Route {
 impl Route {
     pub(super) fn read(function: &str, event: HttpApi) -> Result<Self, TemplateError> {
         let HttpApi { method, path } = event;
-        if method == "ANY" || path.contains("+}") || !path.starts_with('/') {
+        let is_default = path == DEFAULT && method.is_empty();
+        if !is_default && (method == "ANY" || path.contains("+}") || !path.starts_with('/')) {
             let message =
                 format!("the local stack does not support catch-all routes such as {method} {path}");
             return Err(TemplateError::of(function, message));
@@ -28,6 +29,12 @@ impl Route {
     /// API Gateway's name for the route: `GET /v1/deliveries`.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{} {}", self.method, self.path)
+        if self.is_default() { self.path.clone() } else { format!("{} {}", self.method, self.path) }
+    }
+
+    /// Whether it is for requests that no other route takes.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.path == DEFAULT
     }
 }

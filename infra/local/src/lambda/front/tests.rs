@@ -86,10 +86,30 @@ async fn a_request_reaches_the_function_of_its_route() {
 }
 
 #[tokio::test]
-async fn a_wrong_path_and_a_wrong_method_are_not_told_apart() {
+async fn what_no_route_takes_reaches_the_function_of_the_default_route() {
     let world = world().await;
-    for request in [world.get("/v1/nothing"), world.get("/v1/flows/hangup"), world.get("/v1/deliveries/")] {
-        assert_eq!(answer(request).await, (404, json!({"message": "Not Found"})));
+    for path in ["/v1/nothing", "/v1/flows/hangup", "/v1/deliveries/"] {
+        let (status, event) = answer(world.get(path)).await;
+        assert_eq!((status, &event["routeKey"], &event["rawPath"]), (200, &json!("$default"), &json!(path)));
+        assert_eq!(event.get("pathParameters"), None);
+    }
+}
+
+/// Read from the length, as an answer to HEAD has no body.
+#[tokio::test]
+async fn head_is_not_taken_for_get() {
+    let world = world().await;
+    let length = async |method: reqwest::Method, path: &str| {
+        let request = world.client.request(method, format!("{}{path}", world.url));
+        request.send().await.unwrap().headers()["content-length"].to_str().unwrap().parse::<usize>().unwrap()
+    };
+    for (path, shorter) in
+        [("/v1/events", "GET /v1/events".len()), ("/openapi.json", "GET /openapi.json".len())]
+    {
+        let (get, head) =
+            (length(reqwest::Method::GET, path).await, length(reqwest::Method::HEAD, path).await);
+        // The route's name twice, and the method once.
+        assert_eq!(head, get + "HEAD".len() - "GET".len() - 2 * (shorter - "$default".len()), "{path}");
     }
 }
 
