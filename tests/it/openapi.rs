@@ -8,16 +8,18 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use strum::VariantArray;
+use tokio::process::Command;
 use url::Url;
 
 use crate::described::{Exchange, check, description, fits, paths};
+use crate::tools::missing;
 use crate::world::{World, text};
 
 #[test]
 fn every_route_is_described_and_nothing_else() {
     let template = Template::read(&Parameters::new()).unwrap();
     // The page is not part of the API, and HEAD is as GET.
-    let others = ["GET /", "GET /assets/{version}/{name}", "$default"];
+    let others = ["GET /", "GET /docs", "GET /assets/{version}/{name}", "$default"];
     let routes = template.routes.iter().filter(|route| route.method != "HEAD");
     let routes = routes.map(Route::key).filter(|key| !others.contains(&key.as_str()));
     let described = paths().iter().flat_map(|(path, operations)| {
@@ -164,6 +166,44 @@ fn what_is_refused_is_not_described() {
         let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
         assert!(fits(&schema, &body).is_err(), "{schema} {body}");
     }
+}
+
+/// Every body that the description gives as an example is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_are_true() {
+    let world = World::start().await;
+    let customer = world.customer("Acme").await;
+    let (destination, _) = customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
+    customer.hang_up("c-1").await;
+    let delivery = text(&customer.delivery_once("c-1", "delivered").await["id"]);
+    let mut tried = 0;
+    for (path, operations) in paths() {
+        let own = path.replace("{destination_id}", &destination).replace("{delivery_id}", &delivery);
+        let own = own.replace("{conversation_id}", "c-2").replace("{provider}", "twilio");
+        for (method, operation) in operations.as_object().unwrap() {
+            let Some(content) = operation.pointer("/requestBody/content/application~1json") else { continue };
+            // Providers' bodies are signed.
+            if operation["security"] == json!([]) {
+                continue;
+            }
+            let example = content.get("example").unwrap_or_else(|| panic!("{method} {path} has no example"));
+            let method = method.to_uppercase().parse().unwrap();
+            let (status, answer) = customer.send(method, &own, Some(example.to_string())).await;
+            assert!(status.is_success(), "{path} {example}: {answer}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 10, "{tried} examples");
+}
+
+#[tokio::test]
+async fn the_page_of_the_reference_is_made_from_the_description() {
+    let made = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/query/docs")).output().await;
+    let Ok(made) = made else { return missing("python3") };
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let committed = include_str!("../../functions/query/docs.html");
+    let is_same = String::from_utf8(made.stdout).unwrap() == committed;
+    assert!(is_same, "run: functions/query/docs > functions/query/docs.html");
 }
 
 #[tokio::test(flavor = "multi_thread")]

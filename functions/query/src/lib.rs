@@ -90,6 +90,7 @@ impl Query {
             // Public: the page requests its data with a key.
             "GET /" => return Ok(page::index()),
             "GET /assets/{version}/{name}" => return page::asset(&request),
+            "GET /docs" => return Ok(page::docs()),
             "GET /openapi.json" => return Ok(openapi::show()),
             _ => {}
         }

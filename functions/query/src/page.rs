@@ -23,6 +23,9 @@ const STYLE_LINK: &str = r#"<link rel="stylesheet" href="/assets/page.css">"#;
 /// The path of the page's modules, before the version is inserted.
 const ASSETS: &str = "/assets/";
 
+/// The page of the reference, which `docs` makes from `openapi.json`.
+const DOCS: &str = include_str!("../docs.html");
+
 /// One module of the page.
 struct Module {
     name: &'static str,
@@ -87,17 +90,27 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Allows nothing from other origins, nothing inline but the page's own style, and no framing.
-static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let style = STANDARD.encode(Sha256::digest(STYLE));
+static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| policy(STYLE));
+
+fn policy(style: &str) -> String {
+    let style = STANDARD.encode(Sha256::digest(style));
     format!(
         "default-src 'none'; script-src 'self'; style-src 'sha256-{style}'; img-src 'self' data:; connect-src 'self'; \
          form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
-});
+}
 
 /// `GET /`.
 pub(crate) fn index() -> Reply {
     with_security_headers(PAGE.clone(), "text/html; charset=utf-8").with_header("cache-control", "no-cache")
+}
+
+/// `GET /docs`.
+pub(crate) fn docs() -> Reply {
+    let style = DOCS.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
+    with_security_headers(DOCS.to_owned(), "text/html; charset=utf-8")
+        .with_header("content-security-policy", &policy(style.map_or("", |(style, _)| style)))
+        .with_header("cache-control", "no-cache")
 }
 
 /// `GET /assets/{version}/{name}`.
@@ -130,6 +143,9 @@ fn with_security_headers(text: String, media_type: &'static str) -> Reply {
 mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
+
+    use adapters::http::problem::Code;
+    use strum::VariantArray;
 
     use super::*;
 
@@ -183,6 +199,17 @@ mod tests {
             assert_eq!(headers["cache-control"], cached);
             assert_eq!(headers["x-content-type-options"], "nosniff");
         }
+    }
+
+    #[test]
+    fn the_reference_explains_every_problem_and_is_small() {
+        for code in Code::VARIANTS {
+            assert!(DOCS.contains(&format!("<h3 id={}>", code.as_ref())), "{}", code.as_ref());
+        }
+        assert!(DOCS.len() < 30 * 1024, "{}", DOCS.len());
+        let headers = docs().into_response().headers;
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("style-src 'sha256-") && policy != *CONTENT_SECURITY_POLICY, "{policy}");
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         row("GET /", Open, Nothing, 200),
         row("GET /assets/{version}/{name}", Open, Existing("name"), 404),
+        row("GET /docs", Open, Nothing, 200),
         row("GET /openapi.json", Open, Nothing, 200),
         row("POST /v1/flows/twilio/{account_id}", Signature, Existing("account_id"), 403),
         row("GET /v1/flows/twilio/{account_id}", Signature, Existing("account_id"), 403),
