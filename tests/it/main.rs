@@ -26,6 +26,7 @@ mod flows;
 mod forget;
 mod fuzz;
 mod house;
+mod idempotency;
 mod keys;
 mod libraries;
 mod limits;

@@ -4,7 +4,7 @@
 //! [`aws`] builds the AWS clients, whose responses correct a worker's clock ([`date`]); `roots` has the certificate
 //! authorities that both trust. [`config`] reads the environment, and [`egress`] the part of it that allows private networks. [`vault`] encrypts secrets for the tables.
 //! The functions share [`function`], an invocation's [`deadline`], calls that `gather` several callers' items, HTTP requests and responses ([`http`]), authentication
-//! ([`caller`]), errors ([`http::problem`]) and logging ([`telemetry`]).
+//! ([`caller`]), repeated requests ([`idempotency`]), errors ([`http::problem`]) and logging ([`telemetry`]).
 
 pub mod aws;
 pub mod caller;
@@ -18,6 +18,7 @@ pub mod function;
 mod fuzz;
 mod gather;
 pub mod http;
+pub mod idempotency;
 pub mod public_url;
 mod roots;
 pub mod sender;

@@ -22,11 +22,13 @@ use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
+use adapters::idempotency::Idempotency;
 use adapters::public_url::PublicUrl;
 use adapters::vault::kms::{KmsDecryptor, KmsVault, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
 use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock;
+use domain::shared::ids::AccountId;
 use domain::shared::randomness::Randomness;
 use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
@@ -62,6 +64,7 @@ impl Config {
 pub struct Manage {
     accounts: AccountTable,
     callers: Callers,
+    idempotency: Idempotency,
     destinations: DestinationTable,
     providers: ProviderTable<KmsVault>,
     vault: KmsVault,
@@ -84,10 +87,18 @@ impl Manage {
         let decryptor = KmsDecryptor::new(kms, config.secrets_key_arn, Arc::clone(&clock));
         let vault = KmsVault::new(decryptor, Arc::clone(&randomness));
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
-        let rates = RateTable::new(dynamodb.clone(), config.delivery_log_table);
+        let rates = RateTable::new(dynamodb.clone(), config.delivery_log_table.clone());
         Self {
             callers: Callers::new(accounts.clone(), rates, config.rate_limit, Arc::clone(&clock)),
             accounts,
+            // Answers of this function hold signing secrets.
+            idempotency: Idempotency::new(
+                dynamodb.clone(),
+                config.delivery_log_table,
+                Some(vault.clone()),
+                Arc::clone(&clock),
+                Arc::clone(&randomness),
+            ),
             destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table.clone()),
             providers: ProviderTable::new(dynamodb, config.destinations_table, vault.clone()),
             vault,
@@ -115,16 +126,20 @@ impl Manage {
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
         let caller = self.callers.admit(&request, Scope::Manage).await?;
         let account = &caller.account_id;
+        self.idempotency.once(account, &request, self.run_route(account, &request)).await
+    }
+
+    async fn run_route(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         match request.route() {
-            "POST /v1/destinations" => self.create(account, &request).await,
+            "POST /v1/destinations" => self.create(account, request).await,
             "GET /v1/destinations" => self.list(account).await,
-            "GET /v1/destinations/{destination_id}" => self.show(account, &request).await,
-            "PATCH /v1/destinations/{destination_id}" => self.change(account, &request).await,
-            "DELETE /v1/destinations/{destination_id}" => self.delete(account, &request).await,
-            "POST /v1/destinations/{destination_id}/secret/rotate" => self.rotate(account, &request).await,
+            "GET /v1/destinations/{destination_id}" => self.show(account, request).await,
+            "PATCH /v1/destinations/{destination_id}" => self.change(account, request).await,
+            "DELETE /v1/destinations/{destination_id}" => self.delete(account, request).await,
+            "POST /v1/destinations/{destination_id}/secret/rotate" => self.rotate(account, request).await,
             "GET /v1/providers" => self.list_providers(account).await,
-            "PUT /v1/providers/{provider}" => self.set_provider(account, &request).await,
-            "DELETE /v1/providers/{provider}" => self.delete_provider(account, &request).await,
+            "PUT /v1/providers/{provider}" => self.set_provider(account, request).await,
+            "DELETE /v1/providers/{provider}" => self.delete_provider(account, request).await,
             _ => Err(Problem::not_found("route")),
         }
     }

@@ -22,6 +22,7 @@ use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
+use adapters::idempotency::Idempotency;
 use adapters::public_url::PublicUrl;
 use adapters::sqs::Queue;
 use adapters::vault::kms::{KmsDecryptor, SECRETS_KEY_ARN};
@@ -91,6 +92,7 @@ enum Command {
 pub struct Ingest {
     accounts: AccountTable,
     callers: Callers,
+    idempotency: Idempotency,
     providers: ProviderTable<KmsDecryptor>,
     complete: Complete,
     callbacks: Callbacks,
@@ -121,6 +123,14 @@ impl Ingest {
         let events = Queue::new(sqs.clone(), config.events_queue_url);
         let deliveries = Queue::new(sqs, config.deliveries_queue_url);
         let rates = RateTable::new(dynamodb.clone(), log.clone());
+        // Answers of this function hold ids only.
+        let idempotency = Idempotency::new(
+            dynamodb.clone(),
+            log.clone(),
+            None,
+            Arc::clone(&clock),
+            Arc::clone(&randomness),
+        );
         let log = DeliveryLogTable::new(dynamodb.clone(), log, config.retention, Arc::clone(&clock));
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
@@ -144,6 +154,7 @@ impl Ingest {
         Self {
             callers: Callers::new(accounts.clone(), rates, config.rate_limit, Arc::clone(&clock)),
             accounts,
+            idempotency,
             providers: ProviderTable::new(dynamodb, config.destinations_table, decryptor),
             callbacks: Callbacks::new(
                 complete.clone(),
@@ -235,14 +246,12 @@ impl Ingest {
             "DELETE /v1/conversations/{conversation_id}" => {
                 conversations::delete(&self.forget, self.manager(&request).await?, &request).await
             }
-            "POST /v1/deliveries/{delivery_id}/resend" => {
-                self.redelivery().resend(&self.manager(&request).await?, &request).await
-            }
-            "POST /v1/destinations/{destination_id}/test" => {
-                self.redelivery().test(&self.manager(&request).await?, &request).await
-            }
-            "POST /v1/destinations/{destination_id}/recover" => {
-                self.redelivery().recover(&self.manager(&request).await?, &request).await
+            "POST /v1/deliveries/{delivery_id}/resend"
+            | "POST /v1/destinations/{destination_id}/test"
+            | "POST /v1/destinations/{destination_id}/recover" => {
+                let caller = self.manager(&request).await?;
+                let redelivery = self.redelivery();
+                self.idempotency.once(&caller.account_id, &request, redelivery.run(&caller, &request)).await
             }
             _ => Err(Problem::not_found("route")),
         }

@@ -44,8 +44,17 @@ struct RecoveryView {
 }
 
 impl Redelivery<'_> {
+    /// The route that the request names.
+    pub(crate) async fn run(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+        match request.route() {
+            "POST /v1/deliveries/{delivery_id}/resend" => self.resend(caller, request).await,
+            "POST /v1/destinations/{destination_id}/test" => self.test(caller, request).await,
+            _ => self.recover(caller, request).await,
+        }
+    }
+
     /// `POST /v1/deliveries/{delivery_id}/resend`: sends the same event in a new delivery.
-    pub(crate) async fn resend(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+    async fn resend(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let none = || Problem::not_found("delivery");
         let id = DeliveryId::parse(request.path("delivery_id")).map_err(|_| none())?;
         let fields: JsonObject = request.json_or_empty()?;
@@ -76,7 +85,7 @@ impl Redelivery<'_> {
     }
 
     /// `POST /v1/destinations/{destination_id}/test`: sends an event marked as a test to this destination only.
-    pub(crate) async fn test(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+    async fn test(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let id = destination_of(request)?;
         let fields: JsonObject = request.json_or_empty()?;
         let rule = "must be conversation.completed, conversation.disconnected or conversation.failed";
@@ -93,7 +102,7 @@ impl Redelivery<'_> {
 
     /// `POST /v1/destinations/{destination_id}/recover`: resends every delivery created since `since` that ended
     /// without success.
-    pub(crate) async fn recover(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+    async fn recover(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         let id = destination_of(request)?;
         let fields: JsonObject = request.json_or_empty()?;
         let since = fields.required("since", "must be an RFC 3339 time such as 2026-09-01T10:00:00Z");

@@ -286,7 +286,7 @@ fn contexts<'a>(template: &'a Template, role: &'a str, action: &'a str) -> impl 
 }
 
 fn each_role_decrypts_only_the_secrets_it_uses(template: &Template) -> Vec<String> {
-    let all = json!(["account", "destination", "provider"]);
+    let all = json!(["account", "destination", "provider", "answer"]);
     [
         ("IngestRole", "kms:Decrypt", vec![json!(["account", "provider"])]),
         ("IngestRole", "kms:GenerateDataKey", vec![]),

@@ -9,11 +9,13 @@
 //! | delivery-log | account`#`event | `event`, `event#`delivery, delivery`#`number, `unwanted` |
 //! | delivery-log | `rate#`account`#`window, `rate#`account`#`destination`#`window | `counter` |
 //! | delivery-log | `rate#`account`#`destination`#probes#`window | `counter` |
+//! | delivery-log | `answer#`account`#`digest of an idempotency key | `answer` |
 //!
 //! Every key but an API key's own contains the account, so another account's id finds nothing. All records of an event
 //! share a partition: one query reads its deliveries. A delivery's id contains the event's, so it finds the partition.
 
 mod accounts;
+pub(crate) mod answers;
 mod batch;
 mod by_time;
 mod context;

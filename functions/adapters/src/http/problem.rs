@@ -28,6 +28,8 @@ pub enum Code {
     Disabled,
     DuplicateDestination,
     EventExpired,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     NoDestination,
     NoRecord,
     TooManyDestinations,
@@ -55,6 +57,7 @@ impl Code {
             | Self::Disabled
             | Self::DuplicateDestination
             | Self::EventExpired
+            | Self::IdempotencyKeyInUse
             | Self::NoDestination
             | Self::NoRecord
             | Self::TooManyDestinations
@@ -62,7 +65,7 @@ impl Code {
             | Self::UnderWay => StatusCode::CONFLICT,
             Self::Gone => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NotConfigured | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -146,6 +149,14 @@ impl Problem {
     /// The service cannot answer now.
     pub fn unavailable(code: Code, detail: impl Into<String>) -> Self {
         Self::new(code, detail).with_retry_after(Duration::from_secs(1))
+    }
+
+    /// The first request with the same idempotency key is being answered.
+    #[must_use]
+    pub fn in_progress() -> Self {
+        let detail =
+            "The first request with this Idempotency-Key is still being answered. Send it again in a moment.";
+        Self::new(Code::IdempotencyKeyInUse, detail).with_retry_after(Duration::from_secs(1))
     }
 
     /// The route has no such method, but those in `allow`.

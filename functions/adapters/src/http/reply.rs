@@ -47,6 +47,18 @@ impl Reply {
         Self { status, headers, body }
     }
 
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
     /// Sets a header; a value that is not valid in a header is left out.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {

@@ -113,6 +113,12 @@ impl Request {
         &self.body
     }
 
+    /// Whether a header was sent, with any value.
+    #[must_use]
+    pub fn has_header(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
+    }
+
     /// A header's value; `None` if it is missing or not visible ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

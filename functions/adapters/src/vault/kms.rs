@@ -175,6 +175,7 @@ mod tests {
             EncryptionContext::provider(&mine, Provider::Twilio),
             EncryptionContext::provider(&mine, Provider::Daily),
             EncryptionContext::provider(&other, Provider::Twilio),
+            EncryptionContext::answer(&mine, "twilio"),
         ];
         let key = Zeroizing::new([7; 32]);
         for owner in &contexts {

@@ -1,4 +1,4 @@
-//! Encryption of stored secrets. Each ciphertext is bound to one destination or provider of one account.
+//! Encryption of stored secrets. Each ciphertext is bound to one destination, provider or answer of one account.
 
 use std::fmt;
 use std::future::Future;
@@ -23,7 +23,7 @@ impl fmt::Debug for Encrypted {
     }
 }
 
-/// The destination or provider that a ciphertext is bound to: it is decrypted for no other.
+/// The destination, provider or answer that a ciphertext is bound to: it is decrypted for no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncryptionContext<'a> {
     account: &'a AccountId,
@@ -42,13 +42,19 @@ impl<'a> EncryptionContext<'a> {
         Self::new(account, "destination", id.as_str())
     }
 
+    /// The context of an answer that a request with this idempotency key got.
+    #[must_use]
+    pub const fn answer(account: &'a AccountId, key: &'a str) -> Self {
+        Self::new(account, "answer", key)
+    }
+
     /// The account.
     #[must_use]
     pub fn account(&self) -> &'a str {
         self.account.as_str()
     }
 
-    /// The kind of owner: `destination` or `provider`.
+    /// The kind of owner: `destination`, `provider` or `answer`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         self.kind
