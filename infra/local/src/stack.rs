@@ -89,7 +89,7 @@ pub struct Stack {
 const MAX_CONCURRENT_PROCESSES: usize = 50;
 
 /// Parameters that nothing on one machine obeys.
-const ONLY_ON_AWS: [&str; 11] = [
+const ONLY_ON_AWS: [&str; 13] = [
     "AlarmTopicArn",
     "Architecture",
     "BatchingSeconds",
@@ -100,7 +100,9 @@ const ONLY_ON_AWS: [&str; 11] = [
     "KmsKeyArn",
     "LogLevel",
     "LogRetentionDays",
+    "SecurityGroupIds",
     "Stage",
+    "SubnetIds",
 ];
 
 /// A port that the stack cannot listen on, mostly because another program uses it.

@@ -9,6 +9,12 @@ const REVIEWED: &str = include_str!("permissions.txt");
 /// The only AWS managed policy that a function may have: it allows writing the log.
 const LOGGING: &str = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
 
+/// The policy that a function in a VPC needs besides.
+fn of_vpc() -> Value {
+    let policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole";
+    json!({"Fn::If": ["InVpc", policy, {"Ref": "AWS::NoValue"}]})
+}
+
 /// The items of a list, or a single value as its only item.
 pub(super) fn items(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
@@ -208,7 +214,9 @@ fn each_role_has_least_privilege(template: &Template) -> Vec<String> {
     }
     for (role, properties) in template.resources("AWS::IAM::Role") {
         let managed = items(&properties["ManagedPolicyArns"]).iter().filter(|arn| !arn.is_null());
-        breaches.extend(managed.filter(|arn| **arn != LOGGING).map(|arn| format!("{role}: {arn}")));
+        breaches.extend(
+            managed.filter(|arn| **arn != LOGGING && **arn != of_vpc()).map(|arn| format!("{role}: {arn}")),
+        );
     }
     breaches
 }
@@ -229,6 +237,10 @@ async fn query_writes_nothing_else_only_ingest_and_dispatch_send_and_nothing_is_
             (
                 "/QueryRole/Properties/ManagedPolicyArns/1",
                 json!("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"),
+            ),
+            (
+                "/DispatchRole/Properties/ManagedPolicyArns/1",
+                json!("arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"),
             ),
         ],
     )

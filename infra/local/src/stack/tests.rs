@@ -33,7 +33,7 @@ async fn add_destination(stack: &Stack, url: &str) -> u16 {
 }
 
 /// A value other than the default for each parameter, and the variable that shows it; none for what AWS alone obeys.
-const PARAMETERS: [(&str, &str, Option<&str>); 20] = [
+const PARAMETERS: [(&str, &str, Option<&str>); 22] = [
     ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms", None),
     ("AllowedNetworks", "10.20.0.0/16", Some("ALLOWED_NETWORKS")),
     ("ApiRateLimit", "7", Some("API_RATE_LIMIT")),
@@ -51,8 +51,10 @@ const PARAMETERS: [(&str, &str, Option<&str>); 20] = [
     ("LogRetentionDays", "7", None),
     ("MaximumConcurrency", "7", None),
     ("PublicUrl", "https://hooks.example.com", Some("PUBLIC_URL")),
+    ("SecurityGroupIds", "sg-1", None),
     ("SettleSeconds", "7", Some("SETTLE_SECONDS")),
     ("Stage", "production", None),
+    ("SubnetIds", "subnet-1", None),
     ("TrustedCertificate", "", Some("TRUSTED_CERTIFICATE")),
 ];
 

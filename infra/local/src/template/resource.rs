@@ -39,6 +39,7 @@ impl Kind {
             | "AWS::ApiGatewayV2::DomainName"
             | "AWS::CloudWatch::Alarm"
             | "AWS::CloudWatch::Dashboard"
+            | "AWS::IAM::Role"
             | "AWS::Logs::LogGroup"
             | "AWS::Logs::MetricFilter"
             | "AWS::SQS::QueuePolicy"
