@@ -94,18 +94,17 @@ impl StatsParameters {
         let (mut destination, mut from, mut to, mut buckets) = (None, None, None, 1);
         let mut mistakes = Mistakes::default();
         for (name, value) in query {
-            mistakes.note(match name.as_str() {
-                "destination_id" => DestinationId::parse(value).map(|id| destination = Some(id)),
-                "from" => Ok(from = Some(time("from", value))),
-                "to" => Ok(to = Some(time("to", value))),
+            match name.as_str() {
+                "destination_id" => destination = mistakes.note(DestinationId::parse(value)),
+                "from" => from = Some(time("from", value)),
+                "to" => to = Some(time("to", value)),
                 "buckets" => {
                     let number = value.parse().ok().filter(|number| (1..=MAX_BUCKETS).contains(number));
-                    let number =
-                        number.ok_or_else(|| Invalid::new("buckets", "must be a number from 1 to 200"));
-                    number.map(|number| buckets = number)
+                    let rule = "must be a number from 1 to 200";
+                    buckets = mistakes.note(number.ok_or_else(|| Invalid::new("buckets", rule))).unwrap_or(1);
                 }
-                _ => Err(Invalid::new(name.clone(), "is not a parameter of these statistics")),
-            });
+                _ => mistakes.extend([Invalid::new(name.clone(), "is not a parameter of these statistics")]),
+            }
         }
         let missing = |name| Err(Invalid::new(name, "is missing"));
         let span = both(from.unwrap_or_else(|| missing("from")), to.unwrap_or_else(|| missing("to")));
