@@ -9,6 +9,7 @@ use domain::delivery::ledger::Ledger;
 use domain::delivery::ledger::{Claim, CompletedAttempt};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::delivery::record::{Delivery, Trigger};
+use domain::destination::retry::Retry;
 use domain::event::kind::EventKind;
 use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::timestamp::Timestamp;
@@ -70,7 +71,14 @@ async fn record(ledger: &LedgerTable, account: &AccountId, number: u64, millis: 
         trigger: Trigger::Lifecycle,
         created_at: at,
     };
-    let claim = Claim { delivery, number: 1, owner: Owner::new("bench", 0), at, lease_until: at };
+    let claim = Claim {
+        delivery,
+        retry: Retry::Standard,
+        number: 1,
+        owner: Owner::new("bench", 0),
+        at,
+        lease_until: at,
+    };
     assert!(ledger.claim(std::slice::from_ref(&claim)).await[0].is_ok());
     let outcome = Outcome {
         class: OutcomeClass::Success,

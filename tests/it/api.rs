@@ -136,6 +136,7 @@ async fn a_destination_is_checked_field_by_field() {
         ("url", json!("hooks")),
         ("request_type", json!("DELETE")),
         ("format", json!("xml")),
+        ("retry", json!("forever")),
         ("status", json!("paused")),
         ("events", json!([])),
         ("events", json!(["conversation.started"])),

@@ -10,6 +10,7 @@ use domain::delivery::history::Owner;
 use domain::delivery::ledger::Ledger;
 use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::destination::retry::Retry;
 use domain::event::message::EventMessage;
 use domain::event::store::EventEraser;
 use domain::shared::clock::Clock;
@@ -223,6 +224,7 @@ async fn an_attempt_that_ends_after_its_conversation_was_deleted_brings_no_recor
     let event = delivery.id.event_id().unwrap();
     let claim = |number| Claim {
         delivery: delivery.clone(),
+        retry: Retry::Standard,
         number,
         owner: Owner::new("invocation", 0),
         at: clock.now(),

@@ -160,6 +160,7 @@ fn what_is_refused_is_not_described() {
         ("NewDestination", json!({"name": "CRM", "url": "https://example.com", "headers": {"a b": "c"}})),
         ("DestinationChange", json!({"request_type": "DELETE"})),
         ("DestinationChange", json!({"format": "xml"})),
+        ("DestinationChange", json!({"retry": "forever"})),
         ("DestinationChange", json!({"agent_ids": [""]})),
         ("DestinationChange", json!({"agent_ids": vec!["a"; 21]})),
     ] {

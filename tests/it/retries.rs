@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use domain::delivery::schedule::EXTENDED_WAITS;
+use domain::shared::timestamp::Timestamp;
 use local::clock::Clock;
 use local::receiver::Answer;
 use local::stack::{Calls, Options};
@@ -136,6 +138,35 @@ async fn a_destination_that_is_disabled_or_deleted_between_attempts_cancels_the_
     let ends: Vec<_> = customer.deliveries_of("c-2").await.iter().map(|d| d["status"].clone()).collect();
     assert_eq!(ends.iter().filter(|end| *end == "cancelled").count(), 1, "{ends:?}");
     assert_eq!(ends.iter().filter(|end| *end == "skipped").count(), 1, "the other was disabled: {ends:?}");
+}
+
+/// The seven later attempts wait as copies of the message; the tenth record is read after the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn extended_retries_are_eleven_attempts_and_the_log_shows_when_the_next_is_due() {
+    let (world, hand) = World::by_hand().await;
+    let customer = world.customer("Acme").await;
+    let (id, _) = customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
+    assert_eq!(customer.change_destination(&id, &json!({"retry": "extended"})).await["retry"], "extended");
+    world.stack.receiver.answer("/hooks", Answer::Status(500));
+    customer.hang_up("c-1").await;
+    customer.delivery_after("c-1", 1).await;
+    customer.change_destination(&id, &json!({"retry": "standard"})).await; // for later deliveries
+    let waits = [RETRY_AFTER; 3].into_iter().chain(EXTENDED_WAITS);
+    let mut now = Timestamp::from_millis(MORNING_MS);
+    for (attempt, wait) in (1..).zip(waits) {
+        let delivery = customer.delivery_after("c-1", attempt).await;
+        assert_eq!(delivery["status"], "retrying");
+        let due = Timestamp::parse(delivery["next_attempt_at"].as_str().unwrap()).unwrap();
+        assert_eq!(due.since(now), wait, "after attempt {attempt}");
+        hand.advance(wait);
+        now = now + wait;
+    }
+    let delivery = customer.delivery_once("c-1", "exhausted").await;
+    world.quiet().await;
+    let log = delivery["attempt_log"].as_array().unwrap();
+    let numbers: Vec<_> = log.iter().map(|attempt| attempt["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, Vec::from_iter(1..=11));
+    assert_eq!(world.stack.receiver.received("/hooks").len(), 11);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use domain::delivery::ledger::RETRY_AFTER;
+use domain::delivery::schedule::RETRY_AFTER;
 use local::clock::ClockControl;
 use local::receiver::Signature;
 use reqwest::{Method, StatusCode};

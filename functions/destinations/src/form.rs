@@ -9,6 +9,7 @@ use domain::destination::headers::ExtraHeaders;
 use domain::destination::record::{
     Destination, DestinationName, DestinationStatus, EventFilter, Format, Include, RequestType,
 };
+use domain::destination::retry::Retry;
 use domain::destination::secrets::DestinationSecrets;
 use domain::destination::signature::{SigningSecret, SigningSecrets};
 use domain::destination::target_url::TargetUrl;
@@ -20,8 +21,8 @@ use domain::shared::json::JsonObject;
 use domain::shared::timestamp::Timestamp;
 use serde::de::DeserializeOwned;
 
-const FIELDS: [&str; 9] =
-    ["name", "url", "request_type", "format", "status", "events", "include", "agent_ids", "headers"];
+const FIELDS: [&str; 10] =
+    ["name", "url", "request_type", "format", "retry", "status", "events", "include", "agent_ids", "headers"];
 
 const TEXT: &str = "must be a string";
 
@@ -33,6 +34,7 @@ pub(crate) struct Form {
     url: Option<TargetUrl>,
     request_type: Option<RequestType>,
     format: Option<Format>,
+    retry: Option<Retry>,
     status: Option<DestinationStatus>,
     events: Option<EventFilter>,
     include: Option<BTreeSet<Include>>,
@@ -72,6 +74,7 @@ impl Form {
                 .note(fields.optional("request_type", "must be GET, POST, PATCH or PUT"))
                 .flatten(),
             format: all.note(fields.optional("format", "must be form or json")).flatten(),
+            retry: all.note(fields.optional("retry", "must be standard or extended")).flatten(),
             status: all.note(fields.optional("status", "must be enabled or disabled")).flatten(),
             events: all
                 .note(read(fields, "events", events, |given: Vec<EventKind>| EventFilter::try_from(given)))
@@ -110,6 +113,7 @@ impl Form {
             url: self.url.ok_or_else(|| missing("url"))?,
             request_type: self.request_type.unwrap_or(RequestType::Post),
             format: self.format.unwrap_or_default(),
+            retry: self.retry.unwrap_or_default(),
             status: self.status.unwrap_or(DestinationStatus::Enabled),
             events: self.events.unwrap_or_default(),
             include: self.include.unwrap_or_default(),
@@ -139,6 +143,7 @@ impl Form {
         set(&mut changed.url, self.url);
         set(&mut changed.request_type, self.request_type);
         set(&mut changed.format, self.format);
+        set(&mut changed.retry, self.retry);
         set(&mut changed.status, self.status);
         set(&mut changed.events, self.events);
         set(&mut changed.include, self.include);

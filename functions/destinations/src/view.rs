@@ -7,6 +7,7 @@ use domain::destination::headers::ExtraHeaders;
 use domain::destination::record::{
     Destination, DestinationName, DestinationStatus, EventFilter, Format, Include, RequestType,
 };
+use domain::destination::retry::Retry;
 use domain::destination::signature::SigningSecret;
 use domain::shared::ids::DestinationId;
 use domain::shared::timestamp::Timestamp;
@@ -26,6 +27,7 @@ pub(crate) struct DestinationView<'a> {
     url: &'a str,
     request_type: RequestType,
     format: Format,
+    retry: Retry,
     status: DestinationStatus,
     events: &'a EventFilter,
     include: &'a BTreeSet<Include>,
@@ -57,6 +59,7 @@ impl<'a> DestinationView<'a> {
             url: destination.url.as_url().as_str(),
             request_type: destination.request_type,
             format: destination.format,
+            retry: destination.retry,
             status: destination.status,
             events: &destination.events,
             include: &destination.include,

@@ -9,6 +9,7 @@ use adapters::sqs::Queue;
 use domain::delivery::record::Delivery;
 use domain::delivery_log::cursor::{decode, encode};
 use domain::delivery_log::search::Filter;
+use domain::destination::retry::Retry;
 use domain::event::kind::EventKind;
 use domain::redelivery::resend::{NoDestination, Recovered, Resend, Resent};
 use domain::redelivery::send_test::SendTest;
@@ -115,13 +116,14 @@ impl Redelivery<'_> {
         let filter = Filter { destination: Some(id.clone()), from: Some(since), ..Filter::default() };
         let after = cursor.map(|cursor| decode(&cursor, account_id, &filter, cursor_secret)).transpose();
         let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
-        match self.resend.active(&caller.account_id, &id).await? {
+        let retry = match self.resend.active(&caller.account_id, &id).await? {
             Err(NoDestination::Missing) => return Err(Problem::not_found("destination")),
             Err(NoDestination::Disabled) if !dry_run => return Err(disabled()),
-            Ok(_) | Err(NoDestination::Disabled) => {}
-        }
+            Ok(destination) => destination.retry,
+            Err(NoDestination::Disabled) => Retry::default(), // nothing is sent
+        };
         let Recovered { deliveries, next } =
-            self.resend.all(account_id, filter.clone(), after, dry_run).await?;
+            self.resend.all(account_id, filter.clone(), after, retry, dry_run).await?;
         let next_cursor = next.map(|next| encode(&next, account_id, &filter, cursor_secret));
         let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
         Ok(Reply::json(status, &RecoveryView { deliveries, complete: next_cursor.is_none(), next_cursor }))

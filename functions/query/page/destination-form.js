@@ -4,10 +4,10 @@ import { el } from "./dom.js";
 import { faultLine, whileBusy } from "./dialog.js";
 import { clearErrors, field, fieldset, showErrors, throwUnlessShown } from "./field-errors.js";
 import { headerRows } from "./header-rows.js";
-import { EVENTS, FORMATS, REQUEST_TYPES } from "./words.js";
+import { EVENTS, FORMATS, REQUEST_TYPES, RETRIES } from "./words.js";
 
-const LABELS = { name: "Name", url: "URL", request_type: "Request type", format: "Format", status: "Status", events: "Events", include: "Include", agent_ids: "Agents", headers: "Headers" };
-const NEW = { name: "", url: "", request_type: "POST", format: "form", status: "enabled", events: EVENTS, include: [], agent_ids: [], headers: {} };
+const LABELS = { name: "Name", url: "URL", request_type: "Request type", format: "Format", retry: "Retries", status: "Status", events: "Events", include: "Include", agent_ids: "Agents", headers: "Headers" };
+const NEW = { name: "", url: "", request_type: "POST", format: "form", retry: "standard", status: "enabled", events: EVENTS, include: [], agent_ids: [], headers: {} };
 
 /** `save(fields)` gets every field of a new destination, but only the changed fields of an existing `destination`. */
 export function destinationForm(destination, save) {
@@ -18,6 +18,8 @@ export function destinationForm(destination, save) {
     ...REQUEST_TYPES.map((type) => el("option", { selected: type === before.request_type }, type)));
   const format = el("select", { "data-testid": "field-format" },
     ...Object.entries(FORMATS).map(([value, text]) => el("option", { value, selected: value === before.format }, text)));
+  const retry = el("select", { "data-testid": "field-retry" },
+    ...Object.entries(RETRIES).map(([value, text]) => el("option", { value, selected: value === before.retry }, text)));
   const enabled = el("input", { type: "checkbox", role: "switch", class: "switch", checked: before.status === "enabled", "data-testid": "field-status" });
   const events = EVENTS.map((event) => el("input", { type: "checkbox", value: event, checked: before.events.includes(event), "data-testid": `event-${event}` }));
   const metadata = el("input", { type: "checkbox", checked: before.include.includes("conversation_metadata"), "data-testid": "include-metadata" });
@@ -32,6 +34,7 @@ export function destinationForm(destination, save) {
     url: url.value.trim(),
     request_type: requestType.value,
     format: format.value,
+    retry: retry.value,
     status: enabled.checked ? "enabled" : "disabled",
     events: events.filter((box) => box.checked).map((box) => box.value),
     include: metadata.checked ? ["conversation_metadata"] : [],
@@ -46,6 +49,7 @@ export function destinationForm(destination, save) {
     field("URL", url, { name: "url", hint: "Must use https://." }),
     field("Request type", requestType, { name: "request_type", hint: "GET sends event and payload as query parameters; the others send a body." }),
     field("Format", format, { name: "format", hint: "Form: event and payload as multipart form data. JSON: the payload is the body, which n8n, Zapier, Make and Standard Webhooks libraries read. GET has no body, so choose Form." }),
+    field("Retries", retry, { name: "retry", hint: "Of deliveries that begin from now on. Extended: after the four attempts, again after 1, 5 and 30 minutes and 2, 6, 12 and 24 hours." }),
     fieldset("Status", "status", null, el("label", { class: "check" }, enabled, " Enabled: deliver events to this destination")),
     fieldset("Events", "events", "Only the events you choose are delivered.",
       ...events.map((box) => el("label", { class: "check" }, box, el("code", {}, box.value)))),

@@ -5,6 +5,9 @@ import { el } from "./dom.js";
 export const EVENTS = ["conversation.completed", "conversation.disconnected", "conversation.failed"];
 export const REQUEST_TYPES = ["POST", "GET", "PUT", "PATCH"];
 
+/** Each way of retrying with its text. */
+export const RETRIES = { standard: "Standard: 4 attempts in half a minute", extended: "Extended: 11 attempts in two days" };
+
 /** Each format with its text. */
 export const FORMATS = { form: "Form", json: "JSON" };
 

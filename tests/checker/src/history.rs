@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::delivery::history::Record;
+use domain::destination::retry::Retry;
 use domain::shared::ids::DeliveryId;
 use domain::shared::timestamp::Timestamp;
 
@@ -30,6 +31,8 @@ pub struct History {
     pub slowed_by: Duration,
     /// Whether the system had no backlog, so that retries are made when due.
     pub is_idle: bool,
+    /// How long every delivery is retried.
+    pub retry: Retry,
     /// Further facts that a test knows, for the story of a delivery that broke a promise.
     pub notes: Vec<(Timestamp, DeliveryId, String)>,
 }

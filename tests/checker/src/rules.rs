@@ -6,10 +6,11 @@ use std::time::Duration;
 use crate::history::{History, Invariant, Request};
 use domain::delivery::deliver::ATTEMPT_LIMIT;
 use domain::delivery::history::{Attempted, Entry, Record};
-use domain::delivery::ledger::{MAX_ATTEMPTS, RETRY_AFTER};
 use domain::delivery::message::Message;
 use domain::delivery::outcome::OutcomeClass;
+use domain::delivery::schedule::{RETRY_AFTER, max_attempts};
 use domain::delivery::state::DeliveryState;
+use domain::destination::retry::Retry;
 use domain::shared::ids::DeliveryId;
 use domain::shared::timestamp::Timestamp;
 
@@ -38,7 +39,7 @@ pub(crate) fn all(history: &History) -> Vec<Finding<'_>> {
     for case in cases(history) {
         let rules = [
             (Invariant::NoLoss, Vec::from_iter(has_ended(&case))),
-            (Invariant::Bound, Vec::from_iter(bound(&case))),
+            (Invariant::Bound, Vec::from_iter(bound(&case, history.retry))),
             (Invariant::CompleteRecord, complete_record(&case)),
             (Invariant::SilenceAfterSuccess, silence_after_success(&case, history.clocks_differ_by)),
             (Invariant::Spacing, spacing(&case, history)),
@@ -89,11 +90,11 @@ fn has_ended(case: &Case<'_>) -> Option<String> {
     (!status.is_final()).then(|| format!("the delivery has not ended: {}", status.as_ref()))
 }
 
-fn bound(case: &Case<'_>) -> Option<String> {
+fn bound(case: &Case<'_>, retry: Retry) -> Option<String> {
     let attempts = case.records.iter().filter(|record| !matches!(record.entry, Entry::Closed { .. })).count();
     let requests = case.requests.len();
     let numbers: BTreeSet<_> = case.requests.iter().map(|request| request.attempt).collect();
-    if attempts > usize::from(MAX_ATTEMPTS) {
+    if attempts > usize::from(max_attempts(retry)) {
         return Some(format!("{attempts} attempts"));
     }
     if requests > attempts {

@@ -1,7 +1,7 @@
 //! Queues and their event source mappings.
 
 use domain::delivery::deliver::ATTEMPT_LIMIT;
-use domain::delivery::ledger::MAX_ATTEMPTS;
+use domain::delivery::schedule::MAX_ATTEMPTS;
 use serde_json::{Value, json};
 
 use super::{Template, get_arn, keeps, named, number};

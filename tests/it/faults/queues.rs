@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
-use domain::delivery::ledger::RETRY_AFTER;
 use domain::delivery::message::{DeliveryMessage, Message};
 use domain::delivery::record::DeliveryStatus;
+use domain::delivery::schedule::RETRY_AFTER;
 use domain::shared::ids::{AccountId, DeliveryId};
 use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::sample;

@@ -12,6 +12,7 @@ use domain::destination::agents::AgentFilter;
 use domain::destination::record::{
     Destination, DestinationName, DestinationStatus, EventFilter, Format, Include, RequestType,
 };
+use domain::destination::retry::Retry;
 use domain::destination::secrets::EncryptedSecrets;
 use domain::destination::store::{DestinationStore, Destinations, MAX_DESTINATIONS, Stored};
 use domain::destination::target_url::TargetUrl;
@@ -49,6 +50,8 @@ struct DestinationRow {
     url: String,
     request_type: RequestType,
     format: Format,
+    #[serde(default, skip_serializing_if = "Retry::is_standard")]
+    retry: Retry,
     status: DestinationStatus,
     events: EventFilter,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -96,6 +99,7 @@ fn to_row(destination: &Destination) -> DestinationRow {
         url: destination.url.as_url().to_string(),
         request_type: destination.request_type,
         format: destination.format,
+        retry: destination.retry,
         status: destination.status,
         events: destination.events.clone(),
         include: destination.include.clone(),
@@ -118,6 +122,7 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
             .map_err(|error| Unavailable::new("read a destination", error))?,
         request_type: row.request_type,
         format: row.format,
+        retry: row.retry,
         status: row.status,
         events: row.events,
         include: row.include,

@@ -33,7 +33,7 @@ impl History {
         Self { table: Table::new(client, table), clock: Some(clock) }
     }
 
-    /// A delivery's records, at most five, in the order of their numbers.
+    /// A delivery's records, at most twelve, in the order of their numbers.
     pub(super) async fn of_delivery(
         &self,
         account: &AccountId,
@@ -41,7 +41,7 @@ impl History {
     ) -> Result<Vec<(Delivery, Record)>> {
         let Some(pk) = delivery_partition(account, delivery) else { return Ok(Vec::new()) };
         let rows = self.rows(pk, &format!("{delivery}#")).await?;
-        rows.into_iter().map(|item| from_item::<RecordRow>(item)?.parse(account)).collect()
+        in_order(rows.into_iter().map(|item| from_item::<RecordRow>(item)?.parse(account)).collect())
     }
 
     /// The records of an event's deliveries, grouped by delivery. A delivery of which a record cannot be read is left
@@ -54,7 +54,7 @@ impl History {
         let rows = self.rows(event_partition(account, event), DELIVERY_PREFIX).await?;
         let deliveries = rows.chunk_by(|a, b| delivery_of(a) == delivery_of(b));
         let read = |item: &Item| from_item::<RecordRow>(item.clone())?.parse(account);
-        let records = deliveries.map(|rows| rows.iter().map(read).collect::<Result<Vec<_>>>());
+        let records = deliveries.map(|rows| in_order(rows.iter().map(read).collect()));
         Ok(readable(records).into_iter().flatten().collect())
     }
 
@@ -62,6 +62,14 @@ impl History {
         let now = self.clock.as_ref().map(|clock| clock.now().as_secs());
         self.table.rows("read records", pk, start, now).await
     }
+}
+
+/// The table has record 10 before record 2.
+fn in_order(records: Result<Vec<(Delivery, Record)>>) -> Result<Vec<(Delivery, Record)>> {
+    records.map(|mut records| {
+        records.sort_by_key(|(_, record)| record.number);
+        records
+    })
 }
 
 /// The delivery's id in a record's sort key.

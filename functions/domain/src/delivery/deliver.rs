@@ -5,6 +5,7 @@
 
 mod item;
 mod log;
+mod wait;
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -16,14 +17,13 @@ use crate::delivery::circuit_breaker::CircuitBreaker;
 use crate::delivery::context::{Context, Contexts};
 use crate::delivery::deliver::item::{Content, Item, Sendable, Unsendable, parts};
 use crate::delivery::history::{Owner, url_was_refused};
-use crate::delivery::ledger::{
-    Claim, Claimed, CompletedAttempt, LEASE_MARGIN, Ledger, RETRY_AFTER, Step, next_step,
-};
+use crate::delivery::ledger::{Claim, Claimed, CompletedAttempt, LEASE_MARGIN, Ledger, Step, next_step};
 use crate::delivery::message::DeliveryQueue;
 use crate::delivery::outcome::{Outcome, OutcomeClass};
-use crate::delivery::received::{Receipt, Received, Visibility};
+use crate::delivery::received::{Received, Visibility};
 use crate::delivery::record::{DeliveryStatus, Trigger};
 use crate::delivery::request::{Attempt, WebhookSender, request};
+use crate::delivery::schedule::RETRY_AFTER;
 use crate::shared::catch_panic::catch_panic;
 use crate::shared::clock::Clock;
 use crate::shared::encryption::Decryptor;
@@ -183,7 +183,7 @@ where
             .filter(|&index| {
                 let Item { received, content, delivery, .. } = &items[index];
                 matches!(content, Ok(Content::Sendable(_)))
-                    && received.is_first()
+                    && received.is_first_attempt()
                     && seen.insert(&delivery.id)
             })
             .collect();
@@ -205,10 +205,7 @@ where
         };
         match catch_panic(self.advance(item, content, first_claim)).await {
             Ok(Progress::Ended) => Verdict::Done,
-            Ok(Progress::WaitUntil(until)) => {
-                self.postpone(&item.received.receipt, until.since(self.clock.now())).await;
-                Verdict::Keep
-            }
+            Ok(Progress::WaitUntil(until)) => self.wait(item.received, until).await,
             Err(error) => self.fail(item.received, &error).await,
         }
     }
@@ -241,8 +238,14 @@ where
                 (Step::Acknowledge, _) => return Ok(Progress::Ended),
                 (Step::Wait { until }, _) => return Ok(Progress::WaitUntil(until)),
                 (Step::CompleteAsUnknown { number, owner, claimed_at }, _) => {
-                    let unknown =
-                        CompletedAttempt::unknown(item.delivery.clone(), number, owner, claimed_at, now);
+                    let unknown = CompletedAttempt::unknown(
+                        item.delivery.clone(),
+                        item.retry(),
+                        number,
+                        owner,
+                        claimed_at,
+                        now,
+                    );
                     if self.ledger.complete(&unknown).await? {
                         log::attempted(&unknown, None, None);
                     }
@@ -348,33 +351,6 @@ where
             log::cancelled(delivery, why);
         }
         Ok(())
-    }
-
-    /// An item that failed because of our infrastructure waits as a copy, whose receive count starts at zero; its message
-    /// would count as in flight and use up its receives. If the copy cannot be sent, the message waits itself.
-    async fn fail(&self, received: &Received, error: &Unavailable) -> Verdict {
-        tracing::error!(
-            delivery_id = %received.message.delivery_id,
-            destination_id = %received.message.destination_id,
-            error = %error,
-            cause = error.causes(),
-            "delivery.failed"
-        );
-        match self.queue.send(&[received.message.after_failure()]).await {
-            Ok(()) => Verdict::Done,
-            Err(error) => {
-                tracing::warn!(error = %error, cause = error.causes(), "delivery.uncopied");
-                self.postpone(&received.receipt, RETRY_AFTER).await;
-                Verdict::Keep
-            }
-        }
-    }
-
-    /// Best effort: if it fails, the message returns after the queue's own visibility timeout.
-    async fn postpone(&self, receipt: &Receipt, delay: Duration) {
-        if let Err(error) = self.queue.postpone(receipt, delay).await {
-            tracing::warn!(error = %error, "visibility.unchanged");
-        }
     }
 
     fn record_in_circuit_breaker(&self, items: &[Item<'_>]) {

@@ -10,7 +10,7 @@ use self::lists::{Batch, List, Lists};
 use crate::conversation::store::Conversations;
 use crate::delivery::deliver::Verdict;
 use crate::delivery::ledger::{Claimed, Ledger};
-use crate::delivery::message::DeliveryQueue;
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::received::{Receipt, Visibility};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::record::Destination;
@@ -127,7 +127,10 @@ where
         if is_unwanted || !disabled.is_empty() {
             self.forget_if_deleted(event).await?;
         }
-        let messages: Vec<_> = active.iter().map(|destination| delivery(event, destination).into()).collect();
+        let message = |destination: &&Destination| {
+            DeliveryMessage::new(delivery(event, destination), destination.retry)
+        };
+        let messages: Vec<_> = active.iter().map(message).collect();
         self.deliveries.send(&messages).await?;
         tracing::debug!(
             account_id = %event.account_id,

@@ -2,7 +2,8 @@
 //!
 //! A queue may deliver a message to two workers, and a worker may die at any step. So a worker writes an attempt's
 //! record *before* the request, on the condition that no record of that number exists, and completes it afterwards. At
-//! most four such records can exist; each request has its own; and after a success there is nothing left to claim.
+//! most as many such records can exist as the delivery's [`Retry`] allows, four or eleven; each request has its own; and
+//! after a success there is nothing left to claim.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,16 +11,12 @@ use std::time::Duration;
 use crate::delivery::history::{Attempted, Entry, Owner, Record};
 use crate::delivery::outcome::{Outcome, OutcomeClass};
 use crate::delivery::record::{Delivery, DeliveryStatus};
+use crate::delivery::schedule;
 use crate::delivery::state::DeliveryState;
+use crate::destination::retry::Retry;
 use crate::shared::ids::{AccountId, DeliveryId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
-
-/// The number of attempts of one delivery, the first included.
-pub const MAX_ATTEMPTS: u8 = 4;
-
-/// The time from the end of one attempt to the start of the next.
-pub const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a lease outlives its owner's deadline. Each of the two clocks involved is a
 /// [`SkewCorrectedClock`](crate::shared::skew_corrected_clock::SkewCorrectedClock), which may be off by a second and
@@ -31,6 +28,8 @@ pub const LEASE_MARGIN: Duration = Duration::from_secs(3);
 pub struct Claim {
     /// The delivery.
     pub delivery: Delivery,
+    /// How long the delivery is retried.
+    pub retry: Retry,
     /// The attempt's number.
     pub number: u8,
     /// The worker that claims it.
@@ -71,15 +70,12 @@ impl CompletedAttempt {
     /// Decides from the outcome whether and when another attempt follows.
     #[must_use]
     pub fn new(claim: Claim, outcome: Outcome, trimmed: &[&str], at: Timestamp) -> Self {
-        let Claim { delivery, number, owner, .. } = claim;
-        let (status, next_at) = match outcome.class {
-            OutcomeClass::Success => (DeliveryStatus::Delivered, None),
-            // The owner stopped at some time before the lease's end: waiting 10 s more would be a guess.
-            OutcomeClass::Unknown if number < MAX_ATTEMPTS => (DeliveryStatus::Retrying, Some(at)),
-            class if class.is_worth_retrying() && number < MAX_ATTEMPTS => {
-                (DeliveryStatus::Retrying, Some(at + RETRY_AFTER))
-            }
-            _ => (DeliveryStatus::Exhausted, None),
+        let Claim { delivery, retry, number, owner, .. } = claim;
+        let next_at = schedule::next_at(retry, number, &outcome, at);
+        let status = match outcome.class {
+            OutcomeClass::Success => DeliveryStatus::Delivered,
+            _ if next_at.is_some() => DeliveryStatus::Retrying,
+            _ => DeliveryStatus::Exhausted,
         };
         let trimmed = trimmed.iter().map(|&field| field.to_owned()).collect();
         Self {
@@ -111,6 +107,7 @@ impl CompletedAttempt {
     #[must_use]
     pub fn unknown(
         delivery: Delivery,
+        retry: Retry,
         number: u8,
         owner: Owner,
         claimed_at: Timestamp,
@@ -118,7 +115,7 @@ impl CompletedAttempt {
     ) -> Self {
         let error = "The sender stopped during this attempt; the request may or may not have arrived.";
         let outcome = Outcome::failed(OutcomeClass::Unknown, error, Duration::ZERO);
-        let claim = Claim { delivery, number, owner, at: claimed_at, lease_until: now };
+        let claim = Claim { delivery, retry, number, owner, at: claimed_at, lease_until: now };
         Self::new(claim, outcome, &[], now)
     }
 }
@@ -215,6 +212,7 @@ mod tests {
     use strum::VariantArray;
 
     use super::*;
+    use crate::delivery::schedule::{RETRY_AFTER, max_attempts};
     use crate::testing::fakes::sample;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -260,9 +258,10 @@ mod tests {
         assert_eq!(next_step(&[], Some(&me), NOW), Step::Claim { number: 1 });
     }
 
-    fn completed(number: u8, class: OutcomeClass) -> CompletedAttempt {
+    fn completed(retry: Retry, number: u8, class: OutcomeClass) -> CompletedAttempt {
         let claim = Claim {
             delivery: sample::delivery(),
+            retry,
             number,
             owner: Owner::new("me", 0),
             at: NOW,
@@ -285,7 +284,7 @@ mod tests {
             (2, OutcomeClass::Unknown, Retrying, Some(NOW)),
             (4, OutcomeClass::Unknown, Exhausted, None),
         ] {
-            let completed = completed(number, class);
+            let completed = completed(Retry::Standard, number, class);
             assert_eq!(
                 (completed.status, completed.attempted.next_at),
                 (status, next_at),
@@ -295,9 +294,13 @@ mod tests {
     }
 
     proptest! {
-        /// For any outcomes, the steps make one to four attempts, numbered without a gap, and stop.
+        /// For any outcomes, the steps make one to four or eleven attempts, numbered without a gap, and stop.
         #[test]
-        fn following_the_steps_ends_within_four_attempts(classes in prop::collection::vec(0usize..12, 4)) {
+        fn following_the_steps_ends_within_the_limit(
+            is_extended: bool,
+            classes in prop::collection::vec(0usize..12, 11),
+        ) {
+            let retry = if is_extended { Retry::Extended } else { Retry::Standard };
             use OutcomeClass as C;
             let mut records: Vec<Record> = Vec::new();
             let mut now = NOW;
@@ -307,9 +310,9 @@ mod tests {
                     Step::Wait { until } => now = until,
                     Step::Claim { number } => {
                         prop_assert_eq!(usize::from(number), records.len() + 1);
-                        prop_assert!(number <= MAX_ATTEMPTS);
+                        prop_assert!(number <= max_attempts(retry));
                         let class = C::VARIANTS[classes[records.len()]];
-                        let entry = Entry::Attempted(completed(number, class).attempted);
+                        let entry = Entry::Attempted(completed(retry, number, class).attempted);
                         records.push(Record { number, at: now, entry });
                     }
                     step @ (Step::CompleteAsUnknown { .. } | Step::Send { .. }) => prop_assert!(false, "{step:?}"),

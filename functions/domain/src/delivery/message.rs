@@ -5,6 +5,7 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::record::{Delivery, Trigger};
+use crate::destination::retry::Retry;
 use crate::event::kind::EventKind;
 use crate::event::message::{EventMessage, Version};
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId};
@@ -42,6 +43,12 @@ pub struct DeliveryMessage {
     pub trigger: Trigger,
     /// When the delivery was created, which no copy changes.
     pub created_at: Timestamp,
+    /// How long the delivery is retried: what its destination said when the delivery was created.
+    #[serde(default, skip_serializing_if = "Retry::is_standard")]
+    pub retry: Retry,
+    /// When a retry is due that waits in copies of the message, each of which the queue delays for minutes only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
     /// How long the queue hides the message.
     #[serde(default, skip_serializing_if = "Wait::is_none")]
     pub wait: Wait,
@@ -60,12 +67,26 @@ impl From<Delivery> for DeliveryMessage {
             event,
             trigger,
             created_at,
+            retry: Retry::Standard,
+            due_at: None,
             wait: Wait::NONE,
         }
     }
 }
 
 impl DeliveryMessage {
+    /// Returns the first message of a delivery that is retried like this.
+    #[must_use]
+    pub fn new(delivery: Delivery, retry: Retry) -> Self {
+        Self { retry, ..delivery.into() }
+    }
+
+    /// Returns the copy that waits for the retry that is due at `due_at`.
+    #[must_use]
+    pub fn waiting_until(&self, due_at: Timestamp, now: Timestamp) -> Self {
+        Self { due_at: Some(due_at), wait: Wait::until_due(due_at.since(now)), ..self.clone() }
+    }
+
     /// Returns the copy to send after a failure of our own infrastructure.
     #[must_use]
     pub fn after_failure(&self) -> Self {

@@ -1,7 +1,7 @@
 //! How an event reaches its destinations.
 //!
 //! [`fan_out`] turns an event into deliveries, [`deliver`] makes their attempts, [`reconcile`] handles dead letters.
-//! [`ledger`] keeps the counts exact. [`rate_limiter`] and [`circuit_breaker`] defer deliveries that a destination
+//! [`ledger`] keeps the counts exact; [`schedule`] says when a failed delivery is attempted again. [`rate_limiter`] and [`circuit_breaker`] defer deliveries that a destination
 //! cannot take yet; [`request`] builds an attempt's HTTP request to the byte.
 
 pub mod circuit_breaker;
@@ -18,5 +18,6 @@ pub mod received;
 pub mod reconcile;
 pub mod record;
 pub mod request;
+pub mod schedule;
 pub mod state;
 pub mod trim;

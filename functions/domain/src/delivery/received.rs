@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::delivery::message::DeliveryMessage;
+use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 
 /// A delivery's message as received from the queue.
@@ -22,6 +23,16 @@ impl Received {
     /// Whether the queue says that this is the first receive. A missing count proves nothing.
     pub(crate) fn is_first(&self) -> bool {
         self.receive_count.is_some_and(|count| count <= 1)
+    }
+
+    /// Whether no attempt has been made, as far as the message knows.
+    pub(crate) fn is_first_attempt(&self) -> bool {
+        self.is_first() && self.message.due_at.is_none()
+    }
+
+    /// Whether the retry that the message waits for lies ahead.
+    pub(crate) fn is_early(&self, now: Timestamp) -> bool {
+        self.message.due_at.is_some_and(|due_at| now < due_at)
     }
 }
 

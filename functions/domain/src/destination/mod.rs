@@ -7,6 +7,7 @@ pub mod agents;
 pub mod egress;
 pub mod headers;
 pub mod record;
+pub mod retry;
 pub mod secrets;
 pub mod signature;
 pub mod store;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, VariantArray};
 
 use crate::destination::agents::AgentFilter;
+use crate::destination::retry::Retry;
 use crate::destination::secrets::{DestinationSecrets, EncryptedSecrets};
 use crate::destination::target_url::TargetUrl;
 use crate::event::kind::EventKind;
@@ -30,6 +31,8 @@ pub struct Destination {
     pub request_type: RequestType,
     /// What a request's body is.
     pub format: Format,
+    /// How long failed deliveries are retried.
+    pub retry: Retry,
     /// Whether events are delivered.
     pub status: DestinationStatus,
     /// The events that are sent here.

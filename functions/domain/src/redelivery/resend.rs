@@ -12,6 +12,7 @@ use crate::delivery::state::Summary;
 use crate::delivery_log::position::Position;
 use crate::delivery_log::search::{DeliveryLog, Filter, Search};
 use crate::destination::record::Destination;
+use crate::destination::retry::Retry;
 use crate::destination::store::Destinations;
 use crate::event::store::EventVersions;
 use crate::shared::clock::Clock;
@@ -131,9 +132,10 @@ where
         if !state.status.is_final() {
             return Ok(Resent::UnderWay);
         }
-        if let Err(reason) = self.active(account, &delivery.destination_id).await? {
-            return Ok(Resent::Refused(reason));
-        }
+        let destination = match self.active(account, &delivery.destination_id).await? {
+            Ok(destination) => destination,
+            Err(reason) => return Ok(Resent::Refused(reason)),
+        };
         let new = self.new_delivery(&delivery, payload, &hex(&randomness));
         let (Some(event_id), Some(new)) = (id.event_id(), new) else {
             return Ok(Resent::NoDelivery);
@@ -144,7 +146,9 @@ where
         if new.trigger == Trigger::ResendLatest && !self.store_latest(&new).await? {
             return Ok(Resent::NoRecord);
         }
-        self.send(&[new.clone().into()]).await?;
+        // A test is retried as tests are, and everything else as its destination says now.
+        let retry = if new.trigger == Trigger::Test { Retry::Standard } else { destination.retry };
+        self.send(&[DeliveryMessage::new(new.clone(), retry)]).await?;
         Ok(Resent::Sent(Box::new(new)))
     }
 
@@ -159,12 +163,13 @@ where
     }
 
     /// Resends every delivery that matches the filter and ended without success, unless its event was sent to the same
-    /// destination since. Repeating the call creates no second delivery.
+    /// destination since. Repeating the call creates no second delivery. The new ones are retried as `retry` says.
     pub async fn all(
         &self,
         account: &AccountId,
         filter: Filter,
         after: Option<Position>,
+        retry: Retry,
         dry_run: bool,
     ) -> Result<Recovered> {
         let page = self.log.search(account, &Search { filter, after, limit: PAGE }).await?;
@@ -181,7 +186,7 @@ where
             .iter()
             .filter(|(is_latest, _)| *is_latest)
             .filter_map(|(_, delivery)| self.new_delivery(delivery, Payload::Original, "recover"))
-            .map(Into::into)
+            .map(|delivery| DeliveryMessage::new(delivery, retry))
             .collect();
         if !dry_run {
             self.send(&messages).await?;

@@ -83,6 +83,7 @@ impl<C: Conversations, E: Events, Q: DeliveryQueue> SendTest<C, E, Q> {
             trigger: Trigger::Test,
             created_at: now,
         };
+        // Whoever tests a destination waits for the result: its retries are the standard ones.
         self.deliveries.send(&[delivery.clone().into()]).await?;
         Ok(delivery)
     }

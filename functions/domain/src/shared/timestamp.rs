@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 use time::{OffsetDateTime, UtcOffset};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z. RFC 3339 in the API, a number in the tables; every value
@@ -49,7 +49,16 @@ impl Timestamp {
     /// Reads RFC 3339 with any offset. Refuses a time that an offset puts before 1970 or after 9999 in UTC.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        Self::of(OffsetDateTime::parse(text, &Rfc3339).ok()?)
+    }
+
+    /// Reads a date as HTTP's headers have it, such as `Mon, 01 Sep 2025 09:47:40 GMT`.
+    #[must_use]
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        Self::of(OffsetDateTime::parse(text, &Rfc2822).ok()?)
+    }
+
+    fn of(moment: OffsetDateTime) -> Option<Self> {
         let millis = u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok()?;
         (millis <= Self::LAST).then_some(Self(millis))
     }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// The longest wait: SQS delays a message by 15 minutes at most.
 const MAX: Wait = Wait(15 * 60);
 
+/// The longest wait of a message that is not late: the alarm `DeliveriesDelayed` goes off at 15 minutes.
+const HOP: Wait = Wait(14 * 60);
+
 /// The waits after failures of our own infrastructure.
 const AFTER_FAILURE: [Wait; 4] = [Wait(10), Wait(30), Wait(2 * 60), MAX];
 
@@ -35,6 +38,12 @@ impl Wait {
     #[must_use]
     pub fn duration(self) -> Duration {
         Duration::from_secs(self.0.into())
+    }
+
+    /// The wait of a message that is due in `span`: it may come back before and wait on.
+    #[must_use]
+    pub fn until_due(span: Duration) -> Self {
+        Self::NONE.for_turn(span).min(HOP)
     }
 
     /// The next wait, after a failure of our own infrastructure.

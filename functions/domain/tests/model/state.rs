@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use domain::delivery::history::{Attempted, Entry, Owner, Record};
-use domain::delivery::ledger::{CompletedAttempt, MAX_ATTEMPTS};
+use domain::delivery::ledger::CompletedAttempt;
 use domain::delivery::outcome::{Outcome, OutcomeClass};
+use domain::delivery::schedule::MAX_ATTEMPTS;
 use domain::shared::timestamp::Timestamp;
 
 use crate::explore;

@@ -3,8 +3,10 @@
 use std::sync::LazyLock;
 
 use domain::delivery::history::Owner;
-use domain::delivery::ledger::{Claim, CompletedAttempt, MAX_ATTEMPTS, Step, next_step};
+use domain::delivery::ledger::{Claim, CompletedAttempt, Step, next_step};
 use domain::delivery::record::Delivery;
+use domain::delivery::schedule::MAX_ATTEMPTS;
+use domain::destination::retry::Retry;
 use domain::testing::fakes::sample;
 
 use crate::explore::Next;
@@ -157,7 +159,8 @@ impl State {
             Todo::Claim(number) => self.claim(rules, worker, number),
             Todo::CompleteAsUnknown(number, owner) => self.write(worker, Todo::Read, |next| {
                 let owner = owner.map_or_else(|| dead(number), alive);
-                let completed = CompletedAttempt::unknown(DELIVERY.clone(), number, owner, NOW, NOW);
+                let completed =
+                    CompletedAttempt::unknown(DELIVERY.clone(), Retry::Standard, number, owner, NOW, NOW);
                 next.complete(rules, &completed);
             }),
             Todo::Send(number) => {
@@ -295,6 +298,7 @@ impl State {
 
 fn completion(number: u8, owner: Owner, end: End) -> CompletedAttempt {
     assert!(number <= MAX_ATTEMPTS);
-    let claim = Claim { delivery: DELIVERY.clone(), number, owner, at: NOW, lease_until: NOW };
+    let (delivery, retry) = (DELIVERY.clone(), Retry::Standard);
+    let claim = Claim { delivery, retry, number, owner, at: NOW, lease_until: NOW };
     CompletedAttempt::new(claim, end.outcome(), &[], NOW)
 }

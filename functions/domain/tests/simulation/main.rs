@@ -2,7 +2,7 @@
 //! fails in its own ways. All randomness comes from a seed.
 //!
 //! Start at [`world`]; [`faults`] lists what can go wrong. Each test in [`rows`] and [`ends`] forces one row of the fault
-//! matrix, [`neighbours`] the row that takes thousands of messages, and [`search`] looks for a seed that breaks a promise. The
+//! matrix, [`neighbours`] the row that takes thousands of messages, [`extended`] retries over two days, and [`search`] looks for a seed that breaks a promise. The
 //! last step is always `checker::check`.
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ mod capacity;
 mod conversations;
 mod ends;
 mod executor;
+mod extended;
 mod faults;
 mod mapping;
 mod neighbours;

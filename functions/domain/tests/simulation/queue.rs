@@ -174,6 +174,11 @@ impl Queues {
         self.state().queues[of as usize].iter().map(|message| message.visible_at).min()
     }
 
+    /// Returns `ApproximateNumberOfMessagesNotVisible`.
+    pub(crate) fn in_flight(&self, of: Source, now: Timestamp) -> usize {
+        self.state().queues[of as usize].iter().filter(|message| message.is_in_flight(now)).count()
+    }
+
     /// Returns how often any message was received.
     pub(crate) fn received(&self) -> usize {
         self.state().received

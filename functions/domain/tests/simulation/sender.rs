@@ -25,7 +25,7 @@ impl WebhookSender for Ports {
             panic_quietly();
         }
         let (destination, seen) = read(&request);
-        let answer = world.sink.answer(&destination, &world.randomness);
+        let answer = world.sink.answer(&destination, world.time.now(), &world.randomness);
         self.note(answer);
         let started = world.time.now();
         let failed = |class| Outcome::failed(class, "", world.time.now().since(started));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use checker::history::Request;
 use domain::shared::ids::DestinationId;
+use domain::shared::timestamp::Timestamp;
 use domain::testing::fakes::SeededRandomness;
 
 /// A destination's reaction to a request.
@@ -44,6 +45,8 @@ struct Destination {
 struct State {
     destinations: BTreeMap<DestinationId, Destination>,
     requests: Vec<Request>,
+    /// Until then every destination answers 500.
+    outage_ends: Timestamp,
 }
 
 /// Every destination.
@@ -58,6 +61,10 @@ impl Sink {
         self.0.lock().unwrap().destinations.insert(id.clone(), Destination { failure_rates, script });
     }
 
+    pub(crate) fn fail_until(&self, outage_ends: Timestamp) {
+        self.0.lock().unwrap().outage_ends = outage_ends;
+    }
+
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.0.lock().unwrap().requests.clone()
     }
@@ -66,8 +73,11 @@ impl Sink {
         self.0.lock().unwrap().requests.push(request);
     }
 
-    pub(crate) fn answer(&self, of: &DestinationId, randomness: &SeededRandomness) -> Answer {
+    pub(crate) fn answer(&self, of: &DestinationId, now: Timestamp, randomness: &SeededRandomness) -> Answer {
         let mut state = self.0.lock().unwrap();
+        if now < state.outage_ends {
+            return Answer::Status(500, 50);
+        }
         let destination = state.destinations.get_mut(of).unwrap();
         if let Some(answer) = destination.script.pop_front() {
             return answer;

@@ -9,6 +9,7 @@ use checker::history::{History, Invariant};
 use domain::delivery::circuit_breaker::CircuitBreaker;
 use domain::delivery::ledger::LEASE_MARGIN;
 use domain::destination::record::{Destination, DestinationStatus};
+use domain::destination::retry::Retry;
 use domain::destination::target_url::TargetUrl;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
@@ -61,6 +62,8 @@ pub(crate) struct World {
     pub(crate) capacity: Capacity,
     pub(crate) sink: Sink,
     pub(crate) rate_limit: Option<RateLimit>,
+    /// How long every destination wants its deliveries retried.
+    pub(crate) retry: Retry,
     /// Whether workers correct their clocks by the `Date` headers of responses.
     pub(crate) syncs_clocks: bool,
     /// Whether there is no backlog, so that retries are made when due.
@@ -116,6 +119,7 @@ impl World {
             capacity: Capacity::default(),
             sink: Sink::default(),
             rate_limit: None,
+            retry: Retry::Standard,
             syncs_clocks: true,
             is_idle: false,
             workers: 2,
@@ -190,7 +194,7 @@ impl World {
     pub(crate) fn destination(&self, index: usize, status: DestinationStatus) -> DestinationId {
         let plain = sample::destination(&format!("dst_{index}"));
         let id = plain.id.clone();
-        self.tenants.put(Destination { status, url: url("here", &id), ..plain });
+        self.tenants.put(Destination { status, retry: self.retry, url: url("here", &id), ..plain });
         self.state().destinations.insert(id.clone(), false);
         id
     }
@@ -205,7 +209,8 @@ impl World {
     /// Applies an owner's change to a destination.
     pub(crate) fn change(&self, id: &DestinationId, change: Fault) {
         self.faults.note(change, || id.to_string());
-        let plain = Destination { url: url("here", id), ..sample::destination(id.as_str()) };
+        let (url_here, retry) = (url("here", id), self.retry);
+        let plain = Destination { url: url_here, retry, ..sample::destination(id.as_str()) };
         match change {
             Fault::Disabled => {
                 self.tenants.put(Destination { status: DestinationStatus::Disabled, ..plain });
@@ -351,6 +356,7 @@ impl World {
             left: self.queues.left(),
             clocks_differ_by,
             is_idle: self.is_idle,
+            retry: self.retry,
             ..History::default()
         };
         for (_, event) in &state.events {

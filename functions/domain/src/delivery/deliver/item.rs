@@ -9,6 +9,7 @@ use crate::delivery::outcome::Reaction;
 use crate::delivery::received::Received;
 use crate::delivery::record::Delivery;
 use crate::destination::record::Destination;
+use crate::destination::retry::Retry;
 use crate::destination::secrets::DestinationSecrets;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::event::store::StoredEvent;
@@ -75,9 +76,13 @@ pub(super) fn parts(context: &Context) -> Result<(&LifecycleEvent, &Destination)
 }
 
 impl Item<'_> {
+    pub(super) fn retry(&self) -> Retry {
+        self.received.message.retry
+    }
+
     pub(super) fn claim(&self, number: u8, now: Timestamp) -> Claim {
         let (delivery, owner) = (self.delivery.clone(), self.owner.clone());
-        Claim { delivery, number, owner, at: now, lease_until: self.lease_until }
+        Claim { delivery, retry: self.retry(), number, owner, at: now, lease_until: self.lease_until }
     }
 
     /// Counts receives that led to no attempt because an invocation was throttled or died. The count restarts when the

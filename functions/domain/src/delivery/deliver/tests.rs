@@ -1,10 +1,14 @@
+mod extended;
+
 use super::*;
 use crate::delivery::history::{Entry, Record};
 use crate::delivery::ledger::Claim;
 use crate::delivery::message::DeliveryMessage;
+use crate::delivery::received::Receipt;
 use crate::delivery::record::Delivery;
 use crate::delivery::state::DeliveryState;
 use crate::destination::record::{Destination, DestinationStatus};
+use crate::destination::retry::Retry;
 use crate::event::store::EventEraser;
 use crate::shared::ids::{DeliveryId, DestinationId};
 use crate::testing::fakes::{
@@ -58,6 +62,11 @@ impl World {
     fn state(&self) -> DeliveryState {
         DeliveryState::of(&self.ledger.records_of(&sample::delivery().id)).unwrap()
     }
+}
+
+fn claim(world: &World, number: u8, owner: Owner, lease_until: Timestamp) -> Claim {
+    let (delivery, retry, at) = (sample::delivery(), Retry::Standard, world.clock.now());
+    Claim { delivery, retry, number, owner, at, lease_until }
 }
 
 /// The conversation is deleted, and its event with it.
@@ -152,20 +161,16 @@ async fn a_failure_comes_back_after_ten_seconds_and_not_before() {
 async fn a_claim_whose_owner_died_becomes_unknown_and_the_next_number_is_sent() {
     let world = World::answering(&[200]);
     let lease_until = world.clock.now() + Duration::from_secs(30);
-    let owner = Owner::new("dead", 0);
-    let claim = Claim { delivery: sample::delivery(), number: 1, owner, at: world.clock.now(), lease_until };
-    world.ledger.claim(&[claim]).await;
+    world.ledger.claim(&[claim(&world, 1, Owner::new("dead", 0), lease_until)]).await;
     assert_eq!(world.receive(&[received(2)]).await, [Verdict::Keep], "its lease has not expired");
     world.clock.advance(Duration::from_secs(30));
     assert_eq!(world.receive(&[received(3)]).await, [Verdict::Done]);
     let records = world.ledger.records_of(&sample::delivery().id);
-    let classes: Vec<_> = records
-        .iter()
-        .map(|record| match &record.entry {
-            Entry::Attempted(attempted) => attempted.outcome.class,
-            other => panic!("{other:?}"),
-        })
-        .collect();
+    let class = |record: &Record| match &record.entry {
+        Entry::Attempted(attempted) => attempted.outcome.class,
+        other => panic!("{other:?}"),
+    };
+    let classes: Vec<_> = records.iter().map(class).collect();
     assert_eq!(classes, [OutcomeClass::Unknown, OutcomeClass::Success]);
 }
 
@@ -314,10 +319,8 @@ async fn a_delivery_of_a_conversation_that_was_deleted_is_acknowledged_without_a
 async fn what_is_left_of_a_deleted_history_is_not_added_to() {
     let world = World::answering(&[500]);
     world.receive(&[received(1)]).await;
-    let owner = Owner::new("late", 0);
     let lease_until = world.clock.now() + Duration::from_secs(30);
-    let claim = Claim { delivery: sample::delivery(), number: 2, owner, at: world.clock.now(), lease_until };
-    world.ledger.claim(&[claim]).await;
+    world.ledger.claim(&[claim(&world, 2, Owner::new("late", 0), lease_until)]).await;
     world.ledger.forget(&sample::delivery().id, 1);
     forget_event(&world).await;
     world.clock.advance(Duration::from_secs(60));

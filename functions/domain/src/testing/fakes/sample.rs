@@ -16,6 +16,7 @@ use crate::destination::headers::ExtraHeaders;
 use crate::destination::record::{
     Destination, DestinationName, DestinationStatus, EventFilter, Format, RequestType,
 };
+use crate::destination::retry::Retry;
 use crate::destination::secrets::DestinationSecrets;
 use crate::destination::signature::{SigningSecret, SigningSecrets};
 use crate::destination::target_url::TargetUrl;
@@ -63,6 +64,7 @@ pub fn destination(id: &str) -> Destination {
         url: TargetUrl::from_stored("https://example.com/hooks?tenant=7").unwrap(),
         request_type: RequestType::Post,
         format: Format::Form,
+        retry: Retry::Standard,
         status: DestinationStatus::Enabled,
         events: EventFilter::default(),
         include: BTreeSet::new(),
