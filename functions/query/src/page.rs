@@ -206,7 +206,7 @@ mod tests {
         for code in Code::VARIANTS {
             assert!(DOCS.contains(&format!("<p id={}>", code.as_ref())), "{}", code.as_ref());
         }
-        assert!(DOCS.len() < 30 * 1024, "{}", DOCS.len());
+        assert!(DOCS.len() < 30_000, "{}", DOCS.len());
         let headers = docs().into_response().headers;
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("style-src 'sha256-") && policy != *CONTENT_SECURITY_POLICY, "{policy}");
