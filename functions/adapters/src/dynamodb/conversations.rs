@@ -55,6 +55,9 @@ struct ConversationRow {
     /// As JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed_leg: Option<String>,
+    /// As JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by_answer: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expected_end: Option<u64>,
     /// Puts the record into the index of overdue conversations.
@@ -120,6 +123,7 @@ fn to_record(conversation: &Conversation, expires_at: Option<u64>) -> Result<Opt
         references: conversation.references.clone(),
         answered_at: conversation.answered_at.map(Timestamp::as_millis),
         failed_leg: conversation.failed_leg.as_ref().map(ConversationFields::to_json),
+        by_answer: conversation.by_answer.as_ref().map(ConversationFields::to_json),
         expected_end: conversation.expected_end.map(Timestamp::as_millis),
         overdue: conversation.overdue_at.map(|at| OverdueKeys::new(conversation, at)),
         ended: conversation.ended.clone(),
@@ -147,6 +151,7 @@ fn parse_record(item: Item, account: &AccountId, id: &ConversationId) -> Result<
         references: row.references,
         answered_at: row.answered_at.map(Timestamp::from_millis),
         failed_leg: row.failed_leg.map(|json| fields(json.as_bytes())).transpose()?,
+        by_answer: row.by_answer.map(|json| fields(json.as_bytes())).transpose()?,
         expected_end: row.expected_end.map(Timestamp::from_millis),
         overdue_at: row.overdue.and_then(|keys| keys.at()),
         ended: row.ended,

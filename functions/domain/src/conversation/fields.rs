@@ -37,6 +37,19 @@ macro_rules! fields {
                 $(self.$name = self.$name.take().or(known.$name);)+
             }
 
+            /// What of `known` fills unknown fields, and all of its metadata.
+            pub(crate) fn lacking(&self, known: Self) -> Self {
+                Self {
+                    conversation_metadata: known.conversation_metadata,
+                    $($name: known.$name.filter(|_| self.$name.is_none()),)+
+                }
+            }
+
+            /// Makes the fields unknown again that have been filled and not changed since. Metadata stays.
+            pub(crate) fn take_back(&mut self, filled: &Self) {
+                $(self.$name.take_if(|value| filled.$name.as_ref() == Some(value));)+
+            }
+
             /// Reads a caller's JSON object: the fields that it sets, and those that it clears by `null`. Skips
             /// `conversation_id`, which names the record and is not part of it.
             ///

@@ -42,6 +42,9 @@ pub struct Conversation {
     /// What a provider said about a leg that failed. Another leg may still be answered; if none is, the conversation
     /// failed, and this fills what the record lacks.
     pub failed_leg: Option<ConversationFields>,
+    /// What a provider's end filled in that depends on whether someone answered: news of a leg that comes while it settles
+    /// ends the conversation again.
+    pub by_answer: Option<ConversationFields>,
     /// When the platform expects it to end.
     pub expected_end: Option<Timestamp>,
     /// When the schedule handles it: [`OVERDUE_GRACE`] past its expected end, to end it; or after an end whose message could
@@ -70,6 +73,7 @@ impl Conversation {
             references: Vec::new(),
             answered_at: None,
             failed_leg: None,
+            by_answer: None,
             expected_end: None,
             overdue_at: None,
             ended: None,

@@ -12,7 +12,7 @@ use crate::conversation::store::{Conversations, Stored};
 use crate::event::message::EventQueue;
 use crate::event::store::EventLookup;
 use crate::lifecycle::complete::{Complete, CompletionResult};
-use crate::lifecycle::completion::Completion;
+use crate::lifecycle::completion::{Completion, end_again, reopen};
 use crate::lifecycle::link::{Link, References};
 use crate::lifecycle::provider_callback::{CallProgress, ProviderCallback};
 use crate::shared::clock::Clock;
@@ -256,8 +256,8 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
         }
     }
 
-    /// Applies progress: fills what the record lacks and moves its status forward. Sends nothing, and after the end only
-    /// a recording changes the record.
+    /// Applies progress: fills what the record lacks and moves its status forward. Sends nothing. While a
+    /// provider's end settles, counts as if it had come before; after that, only a recording changes the record.
     async fn apply_progress(
         &self,
         account: &AccountId,
@@ -272,10 +272,11 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
                 Stored::Absent => Conversation::new(account.clone(), id.clone(), now),
                 Stored::Forgotten { .. } => return Ok(Some(())),
             };
+            let before = conversation.clone();
+            let settling = reopen(&mut conversation);
             if conversation.ended.is_some() && callback.progress != CallProgress::Recorded {
                 return Ok(Some(()));
             }
-            let before = conversation.clone();
             if callback.progress == CallProgress::LegFailed {
                 conversation.failed_leg.get_or_insert(callback.known.clone());
             } else if !is_other_direction(&callback.known, &conversation.fields) {
@@ -293,6 +294,9 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
             let is_behind = conversation.fields.status().is_none_or(|at| at == ConversationStatus::Pending);
             if let Some(status) = status.filter(|_| is_behind) {
                 conversation.fields.set_status(status);
+            }
+            if let Some(ended) = settling {
+                end_again(&mut conversation, ended);
             }
             let changed = conversation.fields != before.fields
                 || conversation.references != before.references

@@ -103,14 +103,9 @@ pub fn end(
 ) -> (Conversation, Ended) {
     let previous = conversation.ended.take();
     conversation.apply(&completion.stated);
-    if let (None, Some(failed)) = (conversation.answered_at, conversation.failed_leg.clone()) {
-        conversation.fields.fill(failed);
-    }
-    conversation.fields.fill(completion.known.clone());
-    if let (Some(answered), Some(ended)) = (conversation.answered_at, completion.ended_at) {
-        let seconds = ended.since(answered).as_secs();
-        conversation.fields.conversation_duration.get_or_insert_with(|| seconds.into());
-    }
+    let own = conversation.fields.lacking(completion.known.clone());
+    fill(&mut conversation, &own, completion.ended_at);
+    conversation.by_answer = (completion.end == Ending::ByAnswer).then_some(own);
     let kind = completion.end.kind(&conversation);
     // A provider's clock may be ahead of ours, but what it reports has happened.
     let reported = completion.ended_at.map(|at| at.min(now));
@@ -145,4 +140,41 @@ pub fn end(
     conversation.overdue_at = None;
     conversation.updated_at = now;
     (conversation, ended)
+}
+
+/// Fills in what an end tells: of a leg that failed if nobody answered, and of its own.
+fn fill(conversation: &mut Conversation, own: &ConversationFields, ended_at: Option<Timestamp>) {
+    if conversation.answered_at.is_none()
+        && let Some(failed) = conversation.failed_leg.take()
+    {
+        let filled = conversation.fields.lacking(failed);
+        conversation.fields.fill(filled.clone());
+        conversation.failed_leg = Some(filled);
+    }
+    conversation.fields.fill(own.clone());
+    if let (Some(answered), Some(ended)) = (conversation.answered_at, ended_at) {
+        let seconds = ended.since(answered).as_secs();
+        conversation.fields.conversation_duration.get_or_insert_with(|| seconds.into());
+    }
+}
+
+/// Takes an end off the record that depends on whether someone answered and has not settled, and what it filled in.
+pub(super) fn reopen(conversation: &mut Conversation) -> Option<Ended> {
+    let own = conversation.by_answer.as_ref()?;
+    let ended = conversation.ended.take_if(|ended| ended.settles_at.is_some())?;
+    conversation.fields.take_back(own);
+    if let (None, Some(failed)) = (conversation.answered_at, &conversation.failed_leg) {
+        conversation.fields.take_back(failed);
+    }
+    Some(ended)
+}
+
+/// Ends a reopened conversation again, by what the record says now.
+pub(super) fn end_again(conversation: &mut Conversation, mut ended: Ended) {
+    let own = conversation.by_answer.take().unwrap_or_default();
+    fill(conversation, &own, ended.reported);
+    conversation.by_answer = Some(own);
+    ended.kind = Ending::ByAnswer.kind(conversation);
+    conversation.fields.set_status(ended.kind.into());
+    conversation.ended = Some(ended);
 }

@@ -76,6 +76,7 @@ pub fn sealed(mut conversation: Conversation) -> Conversation {
     if let Some(ended) = &mut conversation.ended {
         ended.settles_at = None;
     }
+    conversation.by_answer = None;
     conversation.overdue_at = None;
     conversation
 }

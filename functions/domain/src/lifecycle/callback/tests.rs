@@ -1,3 +1,5 @@
+mod late;
+
 use super::*;
 use crate::conversation::provider::Provider;
 use crate::conversation::store::ConversationLookup;
