@@ -12,3 +12,4 @@ pub mod secrets;
 pub mod signature;
 pub mod store;
 pub mod target_url;
+mod visible;

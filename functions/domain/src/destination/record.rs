@@ -1,7 +1,6 @@
 //! A destination, as a customer configures it.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, VariantArray};
@@ -10,6 +9,7 @@ use crate::destination::agents::AgentFilter;
 use crate::destination::retry::Retry;
 use crate::destination::secrets::{DestinationSecrets, EncryptedSecrets};
 use crate::destination::target_url::TargetUrl;
+use crate::destination::visible;
 use crate::event::kind::EventKind;
 use crate::shared::encryption::{Decryptor, EncryptionContext};
 use crate::shared::ids::{AccountId, DestinationId};
@@ -67,7 +67,10 @@ impl Destination {
                 "must be form for GET, which has no body; for json use POST, PUT or PATCH",
             ));
         }
-        match self.url.as_url().query_pairs().find_map(|(name, _)| parameter_of_ours(&name)) {
+        // Some receivers separate parameters by `;`, too.
+        let own = self.url.as_url().query().unwrap_or_default().split(['&', ';']);
+        let mut names = own.flat_map(|own| form_urlencoded::parse(own.as_bytes())).map(|(name, _)| name);
+        match names.find_map(|name| parameter_of_ours(&name)) {
             None => Ok(()),
             Some(name) => Err(Invalid::new(
                 "url",
@@ -118,19 +121,10 @@ impl DestinationName {
     /// Trims and checks the text.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
-        let invalid = |rule| Err(Invalid::new("name", rule));
         if !(1..=Self::MAX_CHARS).contains(&text.chars().count()) || text.chars().any(char::is_control) {
-            return invalid("must be 1 to 100 characters without control characters");
+            return Err(Invalid::new("name", "must be 1 to 100 characters without control characters"));
         }
-        let is_hidden = |c: char| HIDDEN.iter().any(|range| range.contains(&c));
-        if text.chars().any(|c| is_hidden(c) && !JOINERS.contains(&c)) {
-            return invalid(
-                "must not have characters that are invisible or change the direction of the text",
-            );
-        }
-        if text.chars().all(|c| is_hidden(c) || c.is_whitespace()) {
-            return invalid("must have a visible character");
-        }
+        visible::check(text).map_err(|rule| Invalid::new("name", rule))?;
         Ok(Self(text.to_owned()))
     }
 
@@ -141,34 +135,6 @@ impl DestinationName {
     }
 }
 
-/// Characters that show nothing or reorder what is around them, so that two names look alike or one looks like another:
-/// `Default_Ignorable_Code_Point` of Unicode's `DerivedCoreProperties.txt`, which has the bidirectional controls, and
-/// line separators, blanks that are no white space, and marks of annotations.
-const HIDDEN: [RangeInclusive<char>; 18] = [
-    '\u{ad}'..='\u{ad}',
-    '\u{34f}'..='\u{34f}',
-    '\u{61c}'..='\u{61c}',
-    '\u{115f}'..='\u{1160}',
-    '\u{17b4}'..='\u{17b5}',
-    '\u{180b}'..='\u{180f}',
-    '\u{200b}'..='\u{200f}',
-    '\u{2028}'..='\u{202e}',
-    '\u{2060}'..='\u{206f}',
-    '\u{2800}'..='\u{2800}',
-    '\u{3164}'..='\u{3164}',
-    '\u{fe00}'..='\u{fe0f}',
-    '\u{feff}'..='\u{feff}',
-    '\u{ffa0}'..='\u{ffa0}',
-    '\u{fff0}'..='\u{fffb}',
-    '\u{1bca0}'..='\u{1bca3}',
-    '\u{1d173}'..='\u{1d17a}',
-    '\u{e0000}'..='\u{e0fff}',
-];
-
-/// Parts of visible characters: joiners, which Persian and families of emoji need, and the choice between text and
-/// emoji.
-const JOINERS: [char; 4] = ['\u{200c}', '\u{200d}', '\u{fe0e}', '\u{fe0f}'];
-
 impl TryFrom<String> for DestinationName {
     type Error = Invalid;
 
@@ -178,10 +144,10 @@ impl TryFrom<String> for DestinationName {
 }
 
 /// The parameter of ours that receivers may read this one as: PHP drops leading blanks, and in PHP, Ruby and Node.js
-/// `event[x]` is a part of `event`.
+/// `event[x]` is a part of `event`. ASP.NET does not tell `Event` from `event`.
 fn parameter_of_ours(own: &str) -> Option<&'static str> {
     let name = own.trim_start().split('[').next();
-    ["event", "payload"].into_iter().find(|ours| name == Some(ours))
+    ["event", "payload"].into_iter().find(|ours| name.is_some_and(|name| name.eq_ignore_ascii_case(ours)))
 }
 
 /// The HTTP method that an event is sent with.
@@ -263,12 +229,30 @@ impl TryFrom<Vec<EventKind>> for EventFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::fakes::sample;
 
     #[test]
     fn a_name_is_counted_in_characters() {
         assert!(DestinationName::parse(&"é".repeat(100)).is_ok());
         for text in ["", "   ", &"x".repeat(101), "a\nb"] {
             assert_eq!(DestinationName::parse(text).unwrap_err().field, "name");
+        }
+    }
+
+    #[test]
+    fn a_get_has_no_parameter_that_a_receiver_reads_as_ours() {
+        let corpus = include_str!("../../../../tests/corpus/hostile/own-queries.txt");
+        for line in corpus.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (url, expected) = line.rsplit_once(" | ").unwrap();
+            let url = TargetUrl::from_stored(url).unwrap();
+            let destination =
+                Destination { url, request_type: RequestType::Get, ..sample::destination("dst_1") };
+            match destination.check() {
+                Ok(()) => assert_eq!(expected, "none", "{line}"),
+                Err(invalid) => {
+                    assert!(invalid.rule.contains(&format!("\"{expected}\"")), "{line}: {invalid}")
+                }
+            }
         }
     }
 
