@@ -125,6 +125,27 @@ async fn row_52_a_child_leg_of_a_call_ends_nothing_and_tells_nothing() {
     );
 }
 
+/// A conversation may be about a leg: its agent was dialed by another call.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_52_a_child_leg_that_is_a_conversations_own_call_ends_it() {
+    let scene = Scene::set(World::start().await).await;
+    let leg = "CA00000000000000000000000000000099";
+    let callback = |status: &str| {
+        let fields = [("CallSid", leg), ("ParentCallSid", CALL), ("CallStatus", status), ("CallDuration", "9")];
+        scene.twilio.form(&fields)
+    };
+    assert_eq!(send(callback("in-progress")).await, (StatusCode::OK, json!({"result": "ignored"})));
+    scene.customer.put_conversation("c-2", &json!({"twilio_call_sid": leg})).await;
+    for status in ["in-progress", "completed"] {
+        assert_eq!(send(callback(status)).await, (StatusCode::OK, json!({"result": "applied"})), "{status}");
+    }
+    let payload = scene.event().await;
+    assert_eq!(
+        (&payload["conversation_id"], &payload["event"], &payload["conversation_duration"]),
+        (&json!("c-2"), &json!("conversation.completed"), &json!(9))
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_platform_knows_is_not_overwritten_by_what_a_provider_saw() {
     let scene = Scene::set(World::start().await).await;

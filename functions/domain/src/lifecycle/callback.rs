@@ -51,6 +51,11 @@ impl<C: Conversations, Q: EventQueue, L: EventLookup, R: References> Callbacks<C
         Self { complete, conversations, references, clock }
     }
 
+    /// Whether a reference leads to a conversation.
+    pub async fn is_linked(&self, account: &AccountId, reference: &Reference) -> Result<bool> {
+        Ok(self.references.find(account, reference).await?.is_some())
+    }
+
     /// Applies a callback to the conversation that its reference leads to. The first callback that itself names a
     /// conversation creates the link.
     pub async fn receive(

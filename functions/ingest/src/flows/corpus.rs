@@ -103,7 +103,10 @@ fn row_51_a_callback_of_twilio_is_read_by_the_fields_that_are_used() {
     check("inbound/twilio", |body| {
         let is_json = body.contains(&b'{');
         let parameters = if is_json { Parameters::of_json(body) } else { Ok(Parameters::of_form(body)) };
-        let callback = parameters.and_then(|parameters| twilio::callback::read(&parameters, NOW));
+        let callback = parameters.and_then(|parameters| {
+            let callback = twilio::callback::read(&parameters, NOW)?;
+            Ok(callback.filter(|_| !parameters.is_of_a_leg()))
+        });
         Some(described(callback, |callback| {
             let duration =
                 callback.known.conversation_duration.as_ref().map(|seconds| format!(" {}", seconds.json()));

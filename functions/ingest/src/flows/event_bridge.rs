@@ -23,20 +23,24 @@ const DETAIL_TYPE: &str = "conversation.ended";
 /// EventBridge's envelope of an event.
 #[derive(Deserialize)]
 pub(crate) struct BusEvent<'a> {
-    id: String,
+    /// Named in the log and nowhere else: an event counts without it.
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
     #[serde(rename = "detail-type")]
     detail_type: String,
     #[serde(borrow)]
     detail: &'a RawValue,
 }
 
-/// Parses an invocation by the bus: one event, or an array as a pipe sends it. `None` for any other invocation.
-pub(crate) fn read(event: &RawValue) -> Option<Vec<BusEvent<'_>>> {
+/// Parses an invocation by the bus: one event, or an array as a pipe sends it, of which one that is none does not affect
+/// the others. `None` for any other invocation.
+pub(crate) fn read(event: &RawValue) -> Option<Vec<Option<BusEvent<'_>>>> {
     let is_array = event.get().trim_start().starts_with('[');
     if is_array {
-        serde_json::from_str(event.get()).ok()
+        let events: Vec<&RawValue> = serde_json::from_str(event.get()).ok()?;
+        Some(events.into_iter().map(|event| serde_json::from_str(event.get()).ok()).collect())
     } else {
-        serde_json::from_str(event.get()).ok().map(|event| vec![event])
+        serde_json::from_str(event.get()).ok().map(|event| vec![Some(event)])
     }
 }
 
@@ -45,12 +49,17 @@ pub(crate) fn read(event: &RawValue) -> Option<Vec<BusEvent<'_>>> {
 pub(crate) async fn run(
     step: &EndConversation<'_>,
     accounts: &impl Accounts,
-    events: Vec<BusEvent<'_>>,
+    events: Vec<Option<BusEvent<'_>>>,
 ) -> Result<(), Error> {
     let mut outcome = Ok(());
-    for event in events {
-        let id = event.id.clone();
-        if let Err(error) = one(step, accounts, event).await {
+    for (number, event) in (1..).zip(events) {
+        let id = event.as_ref().and_then(|event| event.id);
+        let id = id.map_or_else(|| format!("number {number}"), |id| id.get().trim_matches('"').to_owned());
+        let ended = match event {
+            Some(event) => one(step, accounts, event).await,
+            None => Err("must be an object with detail-type and detail".into()),
+        };
+        if let Err(error) = ended {
             tracing::error!(bus_event_id = id, %error, "bus_event.failed");
             outcome = outcome.and(Err(format!("event {id}: {error}").into()));
         }
@@ -98,10 +107,32 @@ mod tests {
     #[test]
     fn what_the_bus_sends_is_told_from_the_rest() {
         let event = r#"{"id":"1","detail-type":"conversation.ended","detail":{"a":1.50}}"#;
-        assert_eq!(read(&raw(event)).unwrap()[0].detail.get(), r#"{"a":1.50}"#);
-        assert_eq!(read(&raw(&format!("[{event},{event}]"))).unwrap().len(), 2);
-        for other in [r#"{"end_overdue_conversations":{}}"#, "null", "[1]", r#"{"detail":{}}"#] {
+        assert_eq!(details(event), [Some(r#"{"a":1.50}"#.to_owned())]);
+        assert_eq!(details(&format!("[{event},{event}]")).len(), 2);
+        for other in [r#"{"end_overdue_conversations":{}}"#, "null", r#"{"detail":{}}"#] {
             assert!(read(&raw(other)).is_none(), "{other}");
+        }
+    }
+
+    /// The details of the events in an invocation; `None` for what is no event.
+    fn details(json: &str) -> Vec<Option<String>> {
+        let json = raw(json);
+        let events = read(&json).unwrap();
+        events.iter().map(|event| event.as_ref().map(|event| event.detail.get().to_owned())).collect()
+    }
+
+    #[test]
+    fn row_51_an_event_needs_no_id_and_what_is_none_affects_no_other() {
+        let event = |id: &str| format!(r#"{{{id}"detail-type":"conversation.ended","detail":{{"a":1}}}}"#);
+        let good = Some(r#"{"a":1}"#.to_owned());
+        for id in ["", r#""id":null,"#, r#""id":7,"#, r#""id":"\ud83d","#, r#""id":["x"],"#] {
+            assert_eq!(details(&event(id)), [good.clone()], "{id}");
+        }
+        for bad in
+            ["1", "null", "{}", "[]", r#"{"id":"x","detail-type":"y"}"#, r#"{"detail-type":7,"detail":{}}"#]
+        {
+            let events = format!("[{},{bad},{}]", event(""), event(r#""id":"x","#));
+            assert_eq!(details(&events), [good.clone(), None, good.clone()], "{bad}");
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) async fn run(
 /// Parses the record's fields and `answered`. A given `conversation_status` decides; without one, an unanswered call is
 /// disconnected.
 pub(super) fn parse(account_id: AccountId, mut fields: JsonObject) -> Result<Completion, Invalid> {
-    let answered = fields.take::<bool>("answered", "must be true or false");
+    let answered = fields.take::<Option<bool>>("answered", "must be true or false").map(Option::flatten);
     let kind = match &answered {
         Ok(Some(true)) => Ok(EventKind::Completed),
         Ok(Some(false)) => Ok(EventKind::Disconnected),

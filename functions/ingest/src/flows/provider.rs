@@ -121,6 +121,15 @@ impl CallbackFlow<'_> {
         Ok((account, secret))
     }
 
+    /// Whether a conversation has named the callback's reference.
+    pub(crate) async fn is_linked(
+        &self,
+        account: &AccountId,
+        callback: &ProviderCallback,
+    ) -> Result<bool, Failure> {
+        Ok(self.callbacks.is_linked(account, &callback.reference).await?)
+    }
+
     /// Applies a genuine callback to its conversation, or stores it until there is one.
     pub(crate) async fn receive(
         &self,

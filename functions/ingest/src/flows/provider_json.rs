@@ -13,7 +13,10 @@ pub(super) struct ProviderJson(HashMap<String, Box<RawValue>>);
 impl ProviderJson {
     /// Reads a body that is a JSON object.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Invalid> {
-        parse_object(&readable(body), "body").map(Self)
+        let text = readable(body);
+        parse_object(&text, "body")
+            .or_else(|invalid| parse_object(&mended(&text), "body").map_err(|_| invalid))
+            .map(Self)
     }
 
     /// The object in a field.
@@ -36,6 +39,31 @@ impl ProviderJson {
     /// All strings, numbers and booleans as text.
     pub(super) fn into_scalars(self) -> impl Iterator<Item = (String, String)> {
         self.0.into_iter().filter_map(|(name, value)| Some((name, scalar(&value)?)))
+    }
+}
+
+/// The text as JSON if it has only what writers of JSON get wrong: `NaN` and `Infinity`, which become `null`, and control
+/// characters in strings.
+fn mended(text: &str) -> String {
+    /// What Python and others write for numbers that JSON does not have.
+    const NO_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+    let mut mended = String::with_capacity(text.len());
+    let (mut in_text, mut is_escaped) = (false, false);
+    let mut rest = text.chars();
+    loop {
+        let at = rest.as_str();
+        if !in_text && let Some(after) = NO_NUMBERS.iter().find_map(|word| at.strip_prefix(word)) {
+            mended.push_str("null");
+            rest = after.chars();
+            continue;
+        }
+        let Some(c) = rest.next() else { return mended };
+        in_text ^= c == '"' && !is_escaped;
+        is_escaped = in_text && c == '\\' && !is_escaped;
+        match c {
+            '\0'..='\x1f' if in_text => mended.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => mended.push(c),
+        }
     }
 }
 

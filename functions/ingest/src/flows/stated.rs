@@ -71,7 +71,7 @@ impl Stated {
 
 fn settle(fields: &mut JsonObject) -> Result<Duration, Invalid> {
     let rule = "must be a whole number of seconds from 0 to 300";
-    let seconds = fields.take::<u64>("settle_seconds", rule)?.unwrap_or_default();
+    let seconds = fields.take::<Option<u64>>("settle_seconds", rule)?.flatten().unwrap_or_default();
     if seconds > MAX_SETTLE_SECONDS {
         return Err(Invalid::new("settle_seconds", rule));
     }

@@ -14,6 +14,7 @@ fn an_answer_decides_where_no_status_is_stated() {
         (r#"{"conversation_id":"c","answered":false}"#, EventKind::Disconnected),
         (r#"{"conversation_id":"c","answered":false,"conversation_status":"FAILED"}"#, EventKind::Failed),
         (r#"{"conversation_id":"c","conversation_status":"COMPLETED"}"#, EventKind::Completed),
+        (r#"{"conversation_id":"c","conversation_status":"FAILED","answered":null}"#, EventKind::Failed),
     ] {
         assert_eq!(end(json), Ok(callback::Ending::As(kind)), "{json}");
     }
@@ -24,6 +25,7 @@ fn a_mistake_names_its_field() {
     for (json, field) in [
         (r#"{"answered":true}"#, "conversation_id"),
         (r#"{"conversation_id":"c"}"#, "answered"),
+        (r#"{"conversation_id":"c","answered":null}"#, "answered"),
         (r#"{"conversation_id":"c","answered":"yes"}"#, "answered"),
         (r#"{"conversation_id":"c","answered":true,"conversation_status":"PENDING"}"#, "conversation_status"),
     ] {

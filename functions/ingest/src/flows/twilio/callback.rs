@@ -24,6 +24,12 @@ impl Parameters {
         Ok(Self(ProviderJson::parse(body)?.into_scalars().collect()))
     }
 
+    /// Whether another call has made this one: up to ten such legs ring at once, and the call goes on when they end. Their
+    /// callbacks count only if a conversation names the leg as its own call.
+    pub(in crate::flows) fn is_of_a_leg(&self) -> bool {
+        self.get("ParentCallSid").is_some()
+    }
+
     fn is_ambiguous(&self, name: &str) -> bool {
         let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
         values.next().is_some_and(|first| values.any(|other| other != first))
@@ -49,8 +55,7 @@ const READ: [&str; 10] = [
     "From",
 ];
 
-/// Parses a callback. `None` for an unknown status, which Twilio may add one day, for a recording that is not ready, and
-/// for news of a leg: up to ten of them ring at once, and the call goes on when they end.
+/// Parses a callback. `None` for an unknown status, which Twilio may add one day, and for a recording that is not ready.
 pub(in crate::flows) fn read(
     parameters: &Parameters,
     now: Timestamp,
@@ -69,8 +74,7 @@ pub(in crate::flows) fn read(
         return Ok(Some(recorded(reference, sid, url, now)));
     }
     let status = required("CallStatus")?;
-    let is_leg = parameters.get("ParentCallSid").is_some();
-    let Some(progress) = progress(status).filter(|_| !is_leg) else { return Ok(None) };
+    let Some(progress) = progress(status) else { return Ok(None) };
     let known = known(parameters, progress);
     Ok(Some(ProviderCallback { reference, id: status.to_owned(), at: now, began: None, progress, known }))
 }

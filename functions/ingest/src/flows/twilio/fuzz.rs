@@ -37,18 +37,18 @@ fn a_callback_is_a_signal_or_a_field_is_named() {
 fn only_what_twilio_has_signed_is_verified() {
     let split = |text: &str| {
         let mut lines = text.splitn(3, '\n').map(str::to_owned);
-        Some((lines.next()?, Parameters::of_form(lines.next()?.as_bytes()), lines.next()?))
+        Some((lines.next()?, lines.next()?, lines.next()?))
     };
     let genuine = Fuzz::of("signatures").seed(0);
     let genuine = split(&genuine).unwrap();
     Fuzz::of("signatures").run(|input| {
         let Some((url, form, signature)) = std::str::from_utf8(input).ok().and_then(split) else { return };
         // Twilio signs the URL followed by the sorted parameters, each once: two forms can have the same signature.
-        let content = |url: &str, form: &Parameters| {
-            format!("{url}{}", super::signature::canonical_parameters(&form.0))
+        let content = |url: &str, form: &str| {
+            [url.as_bytes(), &super::signature::canonical_parameters(form.as_bytes())].concat()
         };
         let same = content(&url, &form) == content(&genuine.0, &genuine.1) && signature == genuine.2;
-        let verified = Signed::Form(form).verify(TOKEN, &[url], Some(&signature)).is_ok();
+        let verified = Signed::Form(form.as_bytes()).verify(TOKEN, &[url], Some(&signature)).is_ok();
         assert_eq!(verified, same);
     });
 }

@@ -6,6 +6,8 @@ pub(in crate::flows) mod callback;
 mod fuzz;
 mod signature;
 
+use std::borrow::Cow;
+
 use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
@@ -54,7 +56,12 @@ async fn receive(
     // spelling than it arrives in.
     let conversation = conversation_of(request)?;
     let parameters = verify(public_url, &account, token.reveal(), request)?;
-    let callback = callback::read(&parameters, now)?;
+    let mut callback = callback::read(&parameters, now)?;
+    if let Some(leg) = callback.as_ref().filter(|_| parameters.is_of_a_leg())
+        && !flow.is_linked(&account, leg).await?
+    {
+        callback = None;
+    }
     flow.receive(&account, callback.as_ref(), conversation.as_ref()).await
 }
 
@@ -64,15 +71,36 @@ fn conversation_of(request: &Request) -> Result<Option<ConversationId>, Invalid>
     let mut after = request.query().iter().skip_while(|(name, _)| name != NAME);
     let Some((_, id)) = after.next() else { return Ok(None) };
     // Of a GET, Twilio's own parameters follow. Others are the rest of an id that has a `&` in it.
-    let is_twilios = |name: &str| name.starts_with(|first: char| first.is_ascii_uppercase());
     let is_get = request.route().starts_with("GET ");
-    if after.any(|(name, _)| name == NAME || is_get && !is_twilios(name)) {
+    let is_id_cut = is_get && after_id(request.raw_query(), NAME).any(|pair| !is_twilios(pair));
+    if is_id_cut || after.any(|(name, _)| name == NAME) {
         return Err(Invalid::new(
             NAME,
             "must be given once, as the last parameter before Twilio's, without & or =",
         ));
     }
     ConversationId::parse(id.as_str()).map(Some)
+}
+
+/// The parameters of a query that follow the first of this name, as they are written.
+fn after_id<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    query.split('&').filter(|pair| !pair.is_empty()).skip_while(move |pair| name_of(pair) != name).skip(1)
+}
+
+fn name_of(pair: &str) -> Cow<'_, str> {
+    form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name).unwrap_or_default()
+}
+
+/// Whether a parameter of a GET is one of Twilio's: `CallSid=…`, `To=…`, `SipHeader_…=…`. By its form, since Twilio adds
+/// parameters without notice.
+fn is_twilios(pair: &str) -> bool {
+    let name = name_of(pair);
+    let word = name.strip_prefix("SipHeader_").map_or(&*name, |_| "SipHeader");
+    let is_word = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    pair.contains('=')
+        && is_word
+        && word.starts_with(|first: char| first.is_ascii_uppercase())
+        && word.contains(|c: char| c.is_ascii_lowercase())
 }
 
 /// Verifies the signature, and returns the callback's parameters.
@@ -110,6 +138,11 @@ mod tests {
         for (query, expected) in [
             ("conversation_id=c-1&CallSid=CA1&CallStatus=ringing", Some("c-1")),
             ("tenant=5&conversation_id=c-1&CallSid=CA1&SipHeader_X-a=1", Some("c-1")),
+            (
+                "conversation_id=c-1&CallSid=CA1&To=%2B1&SipHeader_x=&CallerName=&StirVerstat=TN-Validation-Passed-A",
+                Some("c-1"),
+            ),
+            ("conversation_id=c-1&%43allSid=CA1", Some("c-1")),
             ("CallSid=CA1&CallStatus=ringing", None),
             ("", None),
         ] {
@@ -122,6 +155,14 @@ mod tests {
             "conversation_id=a&b&CallSid=CA1",
             "conversation_id=a&b=c&CallSid=CA1",
             "conversation_id=a&&b&CallSid=CA1",
+            "conversation_id=order&B7&CallSid=CA1",
+            "conversation_id=order&B7=1&CallSid=CA1",
+            "conversation_id=order&B=7&CallSid=CA1",
+            "conversation_id=order&CallSid&CallSid=CA1",
+            "conversation_id=order&Box-7=1&CallSid=CA1",
+            "conversation_id=order&%C3%84x=1&CallSid=CA1",
+            "conversation_id=R&D&CallSid=CA1",
+            "conversation_id=R&D+2&CallSid=CA1",
             "conversation_id=a&conversation_id=b&CallSid=CA1",
             "conversation_id=&CallSid=CA1",
             "conversation_id=.&CallSid=CA1",

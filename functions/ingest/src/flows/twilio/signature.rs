@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::shared::ids::hex;
 use domain::shared::invalid::Invalid;
 use hmac::{Hmac, KeyInit, Mac};
+use percent_encoding::percent_decode;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -24,7 +25,7 @@ pub(super) enum Signed<'a> {
     /// A GET: the signed URL holds everything.
     Query(Parameters),
     /// A form: the signature covers its parameters after the URL.
-    Form(Parameters),
+    Form(&'a [u8]),
     /// A body whose hash is in the URL and matches.
     Hashed { body: &'a [u8], is_form: bool },
 }
@@ -44,7 +45,7 @@ impl<'a> Signed<'a> {
                 let same: bool = actual.as_bytes().ct_eq(stated.as_bytes()).into();
                 if same { Ok(Self::Hashed { body, is_form }) } else { Err(Refusal::WrongSignature) }
             }
-            None if is_form => Ok(Self::Form(Parameters::of_form(body))),
+            None if is_form => Ok(Self::Form(body)),
             None => Err(Refusal::UnsignedBody),
         }
     }
@@ -54,8 +55,8 @@ impl<'a> Signed<'a> {
         let stated = header.ok_or(Refusal::NoSignature)?;
         let stated = STANDARD.decode(stated).map_err(|_| Refusal::WrongSignature)?;
         let content = match self {
-            Self::Form(Parameters(pairs)) => canonical_parameters(pairs),
-            Self::Query(_) | Self::Hashed { .. } => String::new(),
+            Self::Form(body) => canonical_parameters(body),
+            Self::Query(_) | Self::Hashed { .. } => Vec::new(),
         };
         let matches = |url: &String| mac(token, url, &content).verify_slice(&stated).is_ok();
         if urls.iter().any(matches) { Ok(()) } else { Err(Refusal::WrongSignature) }
@@ -64,32 +65,45 @@ impl<'a> Signed<'a> {
     /// The callback's parameters.
     pub(super) fn parameters(self) -> Result<Parameters, Invalid> {
         match self {
-            Self::Query(parameters) | Self::Form(parameters) => Ok(parameters),
-            Self::Hashed { body, is_form: true } => Ok(Parameters::of_form(body)),
+            Self::Query(parameters) => Ok(parameters),
+            Self::Form(body) | Self::Hashed { body, is_form: true } => Ok(Parameters::of_form(body)),
             Self::Hashed { body, is_form: false } => Parameters::of_json(body),
         }
     }
 }
 
-fn mac(token: &str, url: &str, content: &str) -> Hmac<Sha1> {
+fn mac(token: &str, url: &str, content: &[u8]) -> Hmac<Sha1> {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).expect("any key");
     mac.update(url.as_bytes());
-    mac.update(content.as_bytes());
+    mac.update(content);
     mac
 }
 
-/// Concatenates names and values as Twilio signs them: names and their values in byte order, duplicates once.
-pub(super) fn canonical_parameters(pairs: &[(String, String)]) -> String {
-    let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (name, value) in pairs {
+/// Concatenates a form's names and values as Twilio signs them: names and their values in byte order, duplicates once. As
+/// bytes, since a text that was cut need not be UTF-8.
+pub(super) fn canonical_parameters(form: &[u8]) -> Vec<u8> {
+    let mut sorted: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>> = BTreeMap::new();
+    for pair in form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut parts = pair.splitn(2, |byte| *byte == b'=').map(decoded);
+        let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         sorted.entry(name).or_default().insert(value);
     }
-    sorted.iter().flat_map(|(name, values)| values.iter().flat_map(move |value| [*name, *value])).collect()
+    let pairs =
+        sorted.iter().flat_map(|(name, values)| values.iter().map(move |value| [&**name, value].concat()));
+    pairs.collect::<Vec<_>>().concat()
+}
+
+/// The bytes of a form's name or value.
+fn decoded(encoded: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_decode(&spaced).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::testing::fakes::corpus;
+
     use super::*;
 
     /// Three callbacks with Twilio's signature: token, URL, form, signature.
@@ -118,8 +132,7 @@ mod tests {
     ];
 
     fn verify(token: &str, url: &str, form: &[u8], signature: &str) -> bool {
-        let form = Signed::Form(Parameters::of_form(form));
-        form.verify(token, &[url.to_owned()], Some(signature)).is_ok()
+        Signed::Form(form).verify(token, &[url.to_owned()], Some(signature)).is_ok()
     }
 
     #[test]
@@ -129,10 +142,25 @@ mod tests {
         }
     }
 
+    /// What is signed of a form are the bytes that it stands for, whatever a parser makes of them.
+    #[test]
+    fn a_form_with_bytes_that_are_not_utf_8_is_verified() {
+        let (token, url) = ("12345", "https://mycompany.com/myapp.php");
+        for row in corpus::<3>("inbound/twilio-bytes") {
+            let [what, form, signed] = row;
+            let what = String::from_utf8_lossy(&what);
+            let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
+            mac.update(url.as_bytes());
+            mac.update(&signed);
+            let signature = STANDARD.encode(mac.finalize().into_bytes());
+            assert!(verify(token, url, &form, &signature), "{what}");
+        }
+    }
+
     #[test]
     fn one_spelling_of_the_url_is_enough() {
         let (token, url, form, signature) = VECTORS[0];
-        let form = Signed::Form(Parameters::of_form(form.as_bytes()));
+        let form = Signed::Form(form.as_bytes());
         let urls = [url.replace(".com/", ".com:443/"), url.to_owned()];
         assert_eq!(form.verify(token, &urls, Some(signature)), Ok(()));
         assert_eq!(form.verify(token, &urls[..1], Some(signature)), Err(Refusal::WrongSignature));
