@@ -34,10 +34,11 @@ impl Manage {
         let secret = self.secret(&mut fields);
         let (form, secret) = both(Form::parse_new(&fields, &self.addresses), secret)?;
         let others = readable(self.destinations.of_account(account).await?);
-        let others: Vec<_> = others.into_iter().map(|destination| destination.id).collect();
-        let id = DestinationId::new(self.randomness.bytes(), &others);
+        let taken: Vec<_> = others.iter().map(|destination| destination.id.clone()).collect();
+        let id = DestinationId::new(self.randomness.bytes(), &taken);
         let now = self.clock.now();
         let destination = form.create(account.clone(), id, secret.clone(), now, &self.vault).await?;
+        check_unique(&destination, &others)?;
         match self.destinations.put(&destination, None).await? {
             Stored::Yes => {}
             // A random id is new, so this refusal is of our own write, repeated because its answer was lost.
@@ -104,6 +105,9 @@ impl Manage {
         for _ in 0..MAX_CONFLICTS {
             let loaded = self.find(account, request).await?;
             let changed = self.apply(change, loaded.clone()).await?;
+            if matches!(change, Update::Fields(_)) {
+                check_unique(&changed, &readable(self.destinations.of_account(account).await?))?;
+            }
             match self.destinations.put(&changed, Some(&loaded)).await? {
                 Stored::Yes => return Ok(changed),
                 // Our own write, repeated because its answer was lost.
@@ -186,10 +190,17 @@ fn too_many_destinations() -> Problem {
     Problem::new(Code::TooManyDestinations, detail)
 }
 
+/// Refuses a destination that gets requests which another one gets, too. Where both are written at the same moment, the
+/// store refuses one only if they want the same agents.
+fn check_unique(destination: &Destination, others: &[Destination]) -> Result<(), Problem> {
+    let other = others.iter().find(|other| destination.shares_requests(other));
+    other.map_or(Ok(()), |other| Err(duplicate(&other.id)))
+}
+
 fn duplicate(other: &DestinationId) -> Problem {
     let detail = format!(
-        "The destination {other} has the same URL, request type, events and agents, so each event would be sent there \
-         twice."
+        "The destination {other} has the same URL, request type and events, and agents in common, so events would be sent \
+         there twice."
     );
     Problem::new(Code::DuplicateDestination, detail)
 }

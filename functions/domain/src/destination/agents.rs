@@ -30,6 +30,13 @@ impl AgentFilter {
     pub fn includes(&self, agent_id: Option<&str>) -> bool {
         !self.is_limited() || agent_id.is_some_and(|id| self.0.iter().any(|named| named == id))
     }
+
+    /// Whether an agent's events are wanted by both.
+    #[must_use]
+    pub fn shares_any(&self, other: &Self) -> bool {
+        let is_shared = |id: &String| other.includes(Some(id));
+        !self.is_limited() || !other.is_limited() || self.0.iter().any(is_shared)
+    }
 }
 
 impl TryFrom<Vec<String>> for AgentFilter {
@@ -48,6 +55,17 @@ impl TryFrom<Vec<String>> for AgentFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn row_50_agents_are_shared_where_an_event_would_be_sent_twice() {
+        let corpus = include_str!("../../../../tests/corpus/hostile/shared-agents.txt");
+        for line in corpus.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let [one, other, expected] = line.split(" | ").collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let [one, other] = [one, other].map(|ids| serde_json::from_str::<AgentFilter>(ids).unwrap());
+            assert_eq!(one.shares_any(&other), expected == "shared", "{line}");
+            assert_eq!(other.shares_any(&one), expected == "shared", "{line}");
+        }
+    }
 
     #[test]
     fn none_named_means_all_and_a_named_one_itself_alone() {

@@ -56,6 +56,14 @@ impl Destination {
         self.events.includes(kind) && self.agents.includes(agent_id)
     }
 
+    /// Whether another destination gets requests that this one gets, too. Formats do not count: an event that comes in two
+    /// of them comes twice.
+    #[must_use]
+    pub fn shares_requests(&self, other: &Self) -> bool {
+        let requests = |one: &Self| (one.request_type, one.url.as_url().clone(), one.events.clone());
+        self.id != other.id && requests(self) == requests(other) && self.agents.shares_any(&other.agents)
+    }
+
     /// Checks its fields against each other: a GET has no body, and a parameter of its own URL may hide one of ours.
     pub fn check(&self) -> Result<(), Invalid> {
         if self.request_type != RequestType::Get {
