@@ -28,6 +28,7 @@ async fn send_to(certificate: &str, server: &str) -> Outcome {
     let folder = folder.path();
     std::fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
     std::fs::write(folder.join("ca-key.pem"), authority.key_pem()).unwrap();
+    openssl(folder, SMALL_ISSUER).await;
     let make = "req -x509 -noenc -days 2 -keyout key.pem -out cert.pem -subj /CN=test";
     openssl(folder, &format!("{make} -addext subjectAltName=DNS:{HOST} {certificate}")).await;
     let port = TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap().port();
@@ -50,6 +51,10 @@ async fn send_to(certificate: &str, server: &str) -> Outcome {
 
 /// A certificate from the authority that the sender trusts.
 const ISSUED: &str = "-CA ca.pem -CAkey ca-key.pem -addext basicConstraints=CA:FALSE";
+/// An authority whose key is too small, issued by the one that the sender trusts.
+const SMALL_ISSUER: &str = "req -x509 -noenc -days 2 -keyout small-key.pem -out small.pem -subj /CN=small -newkey rsa:1024 \
+                            -CA ca.pem -CAkey ca-key.pem -addext basicConstraints=critical,CA:TRUE";
+const ISSUED_BY_SMALL: &str = "-CA small.pem -CAkey small-key.pem -addext basicConstraints=CA:FALSE";
 const P256: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
 const REFUSED: &str =
     "The server refused the TLS handshake, usually because it has no cipher suite, curve or kind of";
@@ -73,6 +78,11 @@ async fn row_19_what_openssl_makes_and_refuses_has_its_sentence() {
         ),
         (&with("-newkey rsa:1024"), "-cipher DEFAULT:@SECLEVEL=0", UNVERIFIED),
         (&with("-newkey rsa:1024"), "-tls1_2 -cipher DEFAULT:@SECLEVEL=0", UNVERIFIED),
+        (
+            &format!("{P256} {ISSUED_BY_SMALL}"),
+            "-cert_chain small.pem -cipher DEFAULT:@SECLEVEL=0",
+            "The certificate, or one of its chain, is not signed by the issuer that it names, or that issuer has an RSA key",
+        ),
         (&with("-newkey ec -pkeyopt ec_paramgen_curve:P-521"), "", REFUSED),
         (&with("-newkey ec -pkeyopt ec_paramgen_curve:secp256k1"), "", REFUSED),
         (p256, "-tls1_2 -cipher ECDHE-ECDSA-AES256-SHA", REFUSED),

@@ -10,8 +10,8 @@ const NO_TLS: &str = "The server does not speak TLS on this port.";
 const OLD_TLS: &str = "The server supports neither TLS 1.2 nor TLS 1.3.";
 const REFUSED: &str = "The server refused the TLS handshake, usually because it has no cipher suite, curve or kind of \
                        certificate in common with us. We speak TLS 1.2 and 1.3 with ECDHE over X25519, P-256 or P-384, and \
-                       AES-GCM or ChaCha20-Poly1305; a certificate has a key of RSA with 2048 bits or more, of P-256 or of \
-                       P-384.";
+                       AES-GCM or ChaCha20-Poly1305; a certificate has a key of RSA with 2048 to 8192 bits, of P-256, of \
+                       P-384 or of Ed25519.";
 const CLIENT_CERTIFICATE: &str = "The server asked for a client certificate, and we have none: let it accept webhooks \
                                   without one, and verify their signature.";
 const NO_HTTP: &str = "The server does not offer HTTP/1.1: its list for ALPN must have http/1.1.";
@@ -66,10 +66,14 @@ fn certificate(error: &CertificateError, host: &str) -> String {
         E::NotValidForName | E::NotValidForNameContext { .. } => {
             return format!("The certificate is not valid for this host name: {host}.");
         }
-        // A bad signature: an unknown issuer uses a known issuer's name.
-        E::UnknownIssuer | E::BadSignature => {
+        E::UnknownIssuer => {
             "The certificate is self-signed or its issuer is not known; a server must also send its intermediate \
              certificates."
+        }
+        // To rustls, a key of a size that it does not take verifies nothing.
+        E::BadSignature => {
+            "The certificate, or one of its chain, is not signed by the issuer that it names, or that issuer has an RSA key \
+             of less than 2048 or more than 8192 bits."
         }
         E::BadEncoding => "The certificate is not encoded correctly.",
         E::Revoked => "The certificate has been revoked.",
@@ -80,11 +84,11 @@ fn certificate(error: &CertificateError, host: &str) -> String {
         E::UnsupportedSignatureAlgorithmContext { .. }
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "The certificate, or one of its chain, is signed in a way that we do not accept. We accept SHA-256, SHA-384 \
-             and SHA-512 with RSA keys of 2048 bits or more, and SHA-256 and SHA-384 with P-256 and P-384."
+             and SHA-512 with RSA keys of 2048 to 8192 bits, SHA-256 and SHA-384 with P-256 and P-384, and Ed25519."
         }
         E::Other(other) if other.0.is::<UnverifiedHandshake>() => {
-            "The server's signature cannot be verified with its certificate: the key is RSA with less than 2048 bits, or \
-             the certificate belongs to another key."
+            "The server's signature cannot be verified with its certificate: the key is RSA with less than 2048 or \
+             more than 8192 bits, or the certificate belongs to another key."
         }
         E::Other(other) => other.0.downcast_ref().map_or(INVALID, chain),
         _ => INVALID,

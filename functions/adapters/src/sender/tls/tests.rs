@@ -26,6 +26,16 @@ fn each_fault_has_its_sentence() {
             CertificateError::NotValidForName.into(),
             "The certificate is not valid for this host name: a.example.com.",
         ),
+        (
+            CertificateError::BadSignature.into(),
+            "The certificate, or one of its chain, is not signed by the issuer that it names, or that issuer has an RSA key \
+             of less than 2048 or more than 8192 bits.",
+        ),
+        (
+            other(UnverifiedHandshake).into(),
+            "The server's signature cannot be verified with its certificate: the key is RSA with less than 2048 or more \
+             than 8192 bits, or the certificate belongs to another key.",
+        ),
         (Error::InvalidMessage(InvalidMessage::InvalidContentType), NO_TLS),
         (Error::AlertReceived(AlertDescription::CertificateRequired), CLIENT_CERTIFICATE),
         (Error::AlertReceived(AlertDescription::HandshakeFailure), REFUSED),
