@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use domain::conversation::provider::Provider;
@@ -30,8 +31,22 @@ pub(crate) fn programs_only(router: Router, address: SocketAddr) -> Router {
         if let Some(name) = headers.keys().find(|name| is_from_a_proxy(name)) {
             return Err(format!("the header {name} says that a proxy forwarded this request"));
         }
-        host(request, &hosts).map(drop)
+        host(request.headers(), request.uri(), &hosts).map(drop)
     })
+}
+
+/// Checks that a request to an https endpoint of this machine, which has webhooks, names the machine, and that no web page
+/// makes it: a person opens the address himself.
+pub fn check_webhook(request: &Parts, address: SocketAddr) -> Result<(), String> {
+    let Parts { headers, uri, .. } = request;
+    let site = only(headers, &HeaderName::from_static("sec-fetch-site"))?;
+    let is_opened = site.is_none_or(|site| matches!(site, "none" | "same-origin"));
+    if headers.contains_key(header::ORIGIN) || !is_opened {
+        return Err("no web page may call this endpoint".to_owned());
+    }
+    let names = NAMES.iter().flat_map(|name| host_forms(name, address.port(), 443));
+    let hosts: Vec<_> = names.chain([address.to_string()]).collect();
+    host(headers, uri, &hosts).map(drop)
 }
 
 /// Lets programs of this machine and the API's own page call the API; and on the providers' routes, which check
@@ -41,7 +56,8 @@ pub(crate) fn api(router: Router, address: SocketAddr, public_url: &str) -> Rout
     let with_public: Vec<_> = hosts.iter().cloned().chain(public_hosts(public_url)).collect();
     guard(router, move |request| {
         let is_callback = is_provider_route(request.uri().path());
-        let host = host(request, if is_callback { &with_public } else { &hosts })?;
+        let allowed = if is_callback { &with_public } else { &hosts };
+        let host = host(request.headers(), request.uri(), allowed)?;
         match only(request.headers(), &header::ORIGIN)? {
             Some(origin) if !origin.eq_ignore_ascii_case(&format!("http://{host}")) => {
                 Err(format!("Origin must be http://{host}, that of the API's own page"))
@@ -72,12 +88,12 @@ fn refuse(reason: &str) -> Response<Body> {
 }
 
 /// The host that the request names, which must be one of these.
-fn host(request: &Request, allowed: &[String]) -> Result<String, String> {
+fn host(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> Result<String, String> {
     let is_allowed = |host: &str| allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
     let wrong = || format!("Host must be {}", allowed.join(" or "));
     // A request line with a whole URL names the host, too.
-    let in_line = request.uri().authority();
-    let host = only(request.headers(), &header::HOST)?.ok_or_else(wrong)?;
+    let in_line = uri.authority();
+    let host = only(headers, &header::HOST)?.ok_or_else(wrong)?;
     if is_allowed(host) && in_line.is_none_or(|authority| is_allowed(authority.as_str())) {
         Ok(host.to_owned())
     } else {

@@ -10,7 +10,7 @@ mod direct;
 pub mod dynamodb;
 pub mod endpoints;
 pub mod functions;
-mod guard;
+pub mod guard;
 pub mod https;
 pub mod kms;
 pub mod lambda;

@@ -77,6 +77,7 @@ async fn a_listen_takes_over_what_a_killed_one_has_left() {
     assert_eq!(folder.customer.call(Method::GET, &path(&left), None).await.0, 404);
     let made = folder.customer.get(&path(&text(&started["destination_id"]))).await;
     assert_eq!(made["events"], json!(["conversation.disconnected", "conversation.failed"]));
+    no_web_page_reaches(&text(&made["url"])).await;
 
     folder.send(&["completed"]).await;
     folder.send(&["failed"]).await;
@@ -95,4 +96,15 @@ async fn a_listen_takes_over_what_a_killed_one_has_left() {
     })
     .await;
     listen.stop().await;
+}
+
+/// What a browser sends for a page gets no answer of the server behind `listen`.
+async fn no_web_page_reaches(url: &str) {
+    let http = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+    for (name, value) in
+        [("host", "evil.example"), ("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")]
+    {
+        let answer = http.post(url).header(name, value).send().await.unwrap();
+        assert_eq!(answer.status(), 403, "{name}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Forwards requests to a plain http server, unchanged, and its answers back.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use adapters::function::Error;
@@ -12,6 +13,7 @@ use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use local::clock::Clock;
+use local::guard;
 use local::https::{self, Failure};
 use local::receiver::WebhookFields;
 use reqwest::{Body, Client, Url};
@@ -36,15 +38,17 @@ const OF_A_CONNECTION: [HeaderName; 9] = [
 /// Forwards to one server.
 pub(crate) struct Forward {
     server: Url,
+    /// Where it is called.
+    address: SocketAddr,
     http: Client,
     output: Output,
 }
 
 impl Forward {
-    pub(crate) fn to(server: &Url, output: Output) -> Result<Self, Error> {
+    pub(crate) fn to(server: &Url, address: SocketAddr, output: Output) -> Result<Self, Error> {
         // Its answer is passed on, a redirect too.
         let client = plain().redirect(reqwest::redirect::Policy::none());
-        Ok(Self { server: server.clone(), http: client.http1_only().build()?, output })
+        Ok(Self { server: server.clone(), address, http: client.http1_only().build()?, output })
     }
 
     /// Answers a webhook as the server does.
@@ -53,6 +57,9 @@ impl Forward {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Failure> {
         let (head, body) = request.into_parts();
+        if let Err(reason) = guard::check_webhook(&head, self.address) {
+            return Ok(failed(StatusCode::FORBIDDEN, reason));
+        }
         let body = https::read(body).await?;
         // A task of its own, because the sender gives up at the same limit, and this line is to be printed all the same.
         tokio::spawn(async move {

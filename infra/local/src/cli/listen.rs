@@ -53,10 +53,11 @@ impl Listen {
         let (api, identity) = self.target.local()?;
         let output = Output::new(self.target.json);
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let mut url = Url::parse(&format!("https://localhost:{}", socket.local_addr()?.port()))?;
+        let address = socket.local_addr()?;
+        let mut url = Url::parse(&format!("https://localhost:{}", address.port()))?;
         url.set_path(self.server.path());
         url.set_query(self.server.query());
-        let forward = Arc::new(Forward::to(&self.server, output)?);
+        let forward = Arc::new(Forward::to(&self.server, address, output)?);
         let tls = identity.server_config()?;
         // Served before the destination is there, and stopped by the end of this function.
         let server = https::serve(socket, tls, move |request| Arc::clone(&forward).answer(request));

@@ -45,7 +45,7 @@ impl Receiver {
         let server = {
             let shared = Arc::clone(&shared);
             tokio::spawn(https::serve(listener, tls, move |request| {
-                server::answer(request, Arc::clone(&shared))
+                server::answer(request, address, Arc::clone(&shared))
             }))
         };
         Ok(Self { address, shared, server })

@@ -1,5 +1,6 @@
 //! Answers requests to the receiver.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,15 +15,17 @@ use super::page;
 use super::script::Answer;
 use super::signature::Signature;
 use super::state::{Received, Shared};
+use crate::guard;
 use crate::https::{self, Failure};
 
 pub(super) async fn answer(
     request: Request<Incoming>,
+    address: SocketAddr,
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let (head, body) = request.into_parts();
-    if head.headers.contains_key(header::ORIGIN) {
-        return respond(StatusCode::FORBIDDEN, "no web page may call this receiver\n".to_owned());
+    if let Err(reason) = guard::check_webhook(&head, address) {
+        return respond(StatusCode::FORBIDDEN, format!("{reason}\n"));
     }
     if page::is_asked_for(&head) {
         let page = page::render(shared.state().received.iter());

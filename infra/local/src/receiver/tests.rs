@@ -90,6 +90,30 @@ async fn no_web_page_may_call_it() {
 }
 
 #[tokio::test]
+async fn what_arrived_is_shown_to_this_machine_only() {
+    let (receiver, client) = start().await;
+    let rows = include_str!("../../../../tests/corpus/hostile/callers.txt").lines();
+    let mut wrong = Vec::new();
+    for line in rows.filter(|line| line.starts_with("page | ")) {
+        let [_, path, headers, expected] = line.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let headers = headers.replace("PORT", &receiver.address.port().to_string());
+        let mut request = client.get(receiver.url(path));
+        for header in headers.split("; ") {
+            let (name, value) = header.split_once(": ").unwrap();
+            request = request.header(name, value);
+        }
+        let status = request.send().await.unwrap().status().as_u16();
+        if status != (if expected == "taken" { 200 } else { 403 }) {
+            wrong.push(format!("{status}: {line}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(receiver.all().is_empty());
+}
+
+#[tokio::test]
 async fn the_page_shows_what_arrived_newest_first_and_as_text() {
     let (receiver, client) = start().await;
     let page = async || {
