@@ -131,7 +131,8 @@ async fn row_52_a_child_leg_that_is_a_conversations_own_call_ends_it() {
     let scene = Scene::set(World::start().await).await;
     let leg = "CA00000000000000000000000000000099";
     let callback = |status: &str| {
-        let fields = [("CallSid", leg), ("ParentCallSid", CALL), ("CallStatus", status), ("CallDuration", "9")];
+        let fields =
+            [("CallSid", leg), ("ParentCallSid", CALL), ("CallStatus", status), ("CallDuration", "9")];
         scene.twilio.form(&fields)
     };
     assert_eq!(send(callback("in-progress")).await, (StatusCode::OK, json!({"result": "ignored"})));
