@@ -102,3 +102,38 @@ async fn a_call_that_is_answered_at_the_third_try_and_transferred_is_one_complet
     assert_eq!(scene.record().await["conversation_recording_url"], "https://example.com/r-1.mp4");
     scene.event().await;
 }
+
+/// Webhooks come in any order: an answer may be told after the end of the meeting.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_52_an_answer_that_is_told_while_the_end_settles_is_in_the_event() {
+    let (world, hand) = World::by_hand_as(&[("SettleSeconds", "10")]).await;
+    let scene = Scene::set(world).await;
+    let (daily, receiver) = (&scene.daily, &scene.world.stack.receiver);
+    let end = json!({"start_ts": daily.now + 1, "end_ts": daily.now + 95, "meeting_id": "m-1"});
+    let story = [
+        (12, dialed(daily, 12, "dialout.error", "+14155550101"), Value::Null),
+        (100, webhook(daily, 100, "meeting.ended", &end), json!("FAILED")),
+        (105, dialed(daily, 31, "dialout.answered", "+14155550103"), json!("COMPLETED")),
+    ];
+    let mut now = 0;
+    for (second, webhook, status) in story {
+        hand.advance(Duration::from_secs(second - now));
+        now = second;
+        assert_eq!(send(webhook).await, (StatusCode::OK, json!({"result": "applied"})), "{second}");
+        assert_eq!(scene.record().await["conversation_status"], status, "{second}");
+        scene.world.at_rest().await;
+        assert!(receiver.received("/hooks").is_empty(), "{second}: the end settles");
+    }
+    hand.advance(Duration::from_secs(12));
+    eventually("an event", async || (!receiver.received("/hooks").is_empty()).then_some(())).await;
+    let payload = scene.event().await;
+    for (field, value) in [
+        ("event", json!("conversation.completed")),
+        ("conversation_status", json!("COMPLETED")),
+        ("conversation_duration", json!(94)),
+        ("to_mobile_number", json!("+14155550103")),
+    ] {
+        assert_eq!(payload[field], value, "{field}");
+    }
+    assert_eq!(scene.record().await["late_signals"], json!([]));
+}

@@ -28,7 +28,11 @@ async fn row_19_each_fault_of_a_certificate_has_its_own_sentence() {
     for (identity, expected) in [
         (authority.expired_identity(HOST), "The certificate has expired."),
         (self_signed_identity(HOST), "The certificate is self-signed or its issuer is not known;"),
-        (Authority::new().identity(HOST), "The certificate is self-signed or its issuer is not known;"),
+        // Another authority of the same name.
+        (
+            Authority::new().identity(HOST),
+            "The certificate, or one of its chain, is not signed by the issuer that it names,",
+        ),
         (
             authority.identity("other.example.com"),
             "The certificate is not valid for this host name: hooks.example.com.",
