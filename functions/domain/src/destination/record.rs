@@ -258,7 +258,7 @@ mod tests {
             match destination.check() {
                 Ok(()) => assert_eq!(expected, "none", "{line}"),
                 Err(invalid) => {
-                    assert!(invalid.rule.contains(&format!("\"{expected}\"")), "{line}: {invalid}")
+                    assert!(invalid.rule.contains(&format!("\"{expected}\"")), "{line}: {invalid}");
                 }
             }
         }

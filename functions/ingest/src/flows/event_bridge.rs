@@ -126,7 +126,7 @@ mod tests {
         let event = |id: &str| format!(r#"{{{id}"detail-type":"conversation.ended","detail":{{"a":1}}}}"#);
         let good = Some(r#"{"a":1}"#.to_owned());
         for id in ["", r#""id":null,"#, r#""id":7,"#, r#""id":"\ud83d","#, r#""id":["x"],"#] {
-            assert_eq!(details(&event(id)), [good.clone()], "{id}");
+            assert_eq!(details(&event(id)), std::slice::from_ref(&good), "{id}");
         }
         for bad in
             ["1", "null", "{}", "[]", r#"{"id":"x","detail-type":"y"}"#, r#"{"detail-type":7,"detail":{}}"#]
