@@ -7,10 +7,11 @@ use domain::shared::timestamp::Timestamp;
 use local::clock::Clock;
 use local::receiver::Answer;
 use local::stack::{Calls, Options};
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::log;
-use crate::world::{MORNING_MS, World, options};
+use crate::world::{MORNING_MS, World, eventually, options};
 
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -167,6 +168,39 @@ async fn extended_retries_are_eleven_attempts_and_the_log_shows_when_the_next_is
     let numbers: Vec<_> = log.iter().map(|attempt| attempt["number"].as_u64().unwrap()).collect();
     assert_eq!(numbers, Vec::from_iter(1..=11));
     assert_eq!(world.stack.receiver.received("/hooks").len(), 11);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_mended_his_receiver_need_not_wait_for_an_extended_retry() {
+    let (world, hand) = World::by_hand().await;
+    let customer = world.customer("Acme").await;
+    let (id, _) = customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
+    customer.change_destination(&id, &json!({"retry": "extended"})).await;
+    world.stack.receiver.answer("/hooks", Answer::Status(500));
+    customer.hang_up("c-1").await;
+    let delivery = customer.delivery_after("c-1", 1).await;
+    let resend = format!("/v1/deliveries/{}/resend", delivery["id"].as_str().unwrap());
+    let recover = format!("/v1/destinations/{id}/recover");
+    let all = json!({"since": "2026-09-01T00:00:00Z"});
+    assert_eq!(customer.call(Method::POST, &resend, None).await.1["code"], "under_way", "it is soon");
+    assert_eq!(customer.call(Method::POST, &recover, Some(&all)).await.1["deliveries"], 0);
+    for attempt in 2..=4 {
+        hand.advance(RETRY_AFTER);
+        customer.delivery_after("c-1", attempt).await;
+    }
+    world.stack.receiver.answer("/hooks", Answer::Status(200));
+    assert_eq!(customer.call(Method::POST, &recover, Some(&all)).await.1["deliveries"], 1);
+    assert_eq!(customer.call(Method::POST, &resend, None).await.0, StatusCode::ACCEPTED);
+    let statuses = async || {
+        let mut deliveries = customer.deliveries_of("c-1").await;
+        deliveries.sort_by_key(|delivery| delivery["created_at"].to_string());
+        deliveries.iter().map(|delivery| delivery["status"].clone()).collect::<Vec<_>>()
+    };
+    let resent = json!(["retrying", "delivered", "delivered"]);
+    eventually("both", async || (json!(statuses().await) == resent).then_some(())).await;
+    hand.advance(EXTENDED_WAITS[0]);
+    let ended = json!(["delivered", "delivered", "delivered"]);
+    eventually("its own attempt", async || (json!(statuses().await) == ended).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

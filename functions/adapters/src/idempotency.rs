@@ -24,7 +24,7 @@ use crate::vault::kms::KmsVault;
 /// The header's name.
 const HEADER: &str = "idempotency-key";
 
-/// Longest key, in bytes: several times an UUID.
+/// Longest key, in bytes: several times a UUID.
 const MAX_KEY_BYTES: usize = 255;
 
 /// Answers repeated requests.
@@ -57,7 +57,8 @@ impl Idempotency {
     }
 
     /// Does a request's work once for its key. Without the header, or for another method than POST, just does it.
-    /// Only a success is kept: an error changed nothing, so a corrected request may have the same key.
+    /// Only a success is kept, so that a corrected request may have the same key. After a failure of ours, and if this
+    /// invocation dies, a repeat does the work again.
     pub async fn once(
         &self,
         account: &AccountId,
@@ -139,7 +140,8 @@ fn digest_of(request: &Request) -> String {
 }
 
 fn reused() -> Problem {
-    let detail = "Another request had this Idempotency-Key within the last 24 hours. Use a new one.";
+    let detail =
+        "Another request was made with this Idempotency-Key within the last 24 hours. Use a new one.";
     Problem::new(Code::IdempotencyKeyReused, detail)
 }
 

@@ -2,8 +2,9 @@
 //!
 //! [`dynamodb`] has the tables, [`sqs`] the queues, [`sender`] the one HTTP client that talks to customers' servers.
 //! [`aws`] builds the AWS clients, whose responses correct a worker's clock ([`date`]); `roots` has the certificate
-//! authorities that both trust. [`config`] reads the environment, and [`egress`] the part of it that allows private networks. [`vault`] encrypts secrets for the tables.
-//! The functions share [`function`], an invocation's [`deadline`], calls that `gather` several callers' items, HTTP requests and responses ([`http`]), authentication
+//! authorities that both trust. [`config`] reads the environment, and [`egress`] the part of it that allows private
+//! networks. [`vault`] encrypts secrets for the tables. Queues and tables `gather` what several callers send at once.
+//! The functions share [`function`], an invocation's [`deadline`], HTTP requests and responses ([`http`]), authentication
 //! ([`caller`]), repeated requests ([`idempotency`]), errors ([`http::problem`]) and logging ([`telemetry`]).
 
 pub mod aws;

@@ -65,7 +65,7 @@ impl Redelivery<'_> {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),
             Resent::UnderWay => {
-                let detail = "This delivery has not ended: its next attempt follows automatically.";
+                let detail = "This delivery has not ended: its next attempt follows within half a minute.";
                 Err(Problem::new(Code::UnderWay, detail))
             }
             Resent::NoEvent => {

@@ -6,7 +6,7 @@ export const EVENTS = ["conversation.completed", "conversation.disconnected", "c
 export const REQUEST_TYPES = ["POST", "GET", "PUT", "PATCH"];
 
 /** Each way of retrying with its text. */
-export const RETRIES = { standard: "Standard: 4 attempts in half a minute", extended: "Extended: 11 attempts in two days" };
+export const RETRIES = { standard: "Standard: 4 attempts in half a minute", extended: "Extended: 11 attempts in 45 hours" };
 
 /** Each format with its text. */
 export const FORMATS = { form: "Form", json: "JSON" };

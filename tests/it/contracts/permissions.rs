@@ -9,10 +9,12 @@ const REVIEWED: &str = include_str!("permissions.txt");
 /// The only AWS managed policy that a function may have: it allows writing the log.
 const LOGGING: &str = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
 
-/// The policy that a function in a VPC needs besides.
-fn of_vpc() -> Value {
-    let policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole";
-    json!({"Fn::If": ["InVpc", policy, {"Ref": "AWS::NoValue"}]})
+/// The same in a role that the template writes itself, and the policy that a function in a VPC needs besides.
+fn of_dispatch() -> [Value; 2] {
+    let [logging, vpc] = ["AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole"].map(
+        |policy| json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:iam::aws:policy/service-role/{policy}")}),
+    );
+    [logging, json!({"Fn::If": ["InVpc", vpc, {"Ref": "AWS::NoValue"}]})]
 }
 
 /// The items of a list, or a single value as its only item.
@@ -215,7 +217,9 @@ fn each_role_has_least_privilege(template: &Template) -> Vec<String> {
     for (role, properties) in template.resources("AWS::IAM::Role") {
         let managed = items(&properties["ManagedPolicyArns"]).iter().filter(|arn| !arn.is_null());
         breaches.extend(
-            managed.filter(|arn| **arn != LOGGING && **arn != of_vpc()).map(|arn| format!("{role}: {arn}")),
+            managed
+                .filter(|arn| **arn != LOGGING && !of_dispatch().contains(arn))
+                .map(|arn| format!("{role}: {arn}")),
         );
     }
     breaches

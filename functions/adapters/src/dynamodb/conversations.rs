@@ -103,6 +103,7 @@ impl ConversationTable {
             None => Stored::Kept(Box::new(parse_record(item, account, id)?)),
         })
     }
+
     /// The condition that the stored version is still the loaded one, or that the id is still free.
     fn unchanged(&self, conversation: &Conversation) -> Condition {
         match conversation.version {

@@ -74,7 +74,8 @@ impl LedgerTable {
     }
 
     /// Completes the record of a first attempt together with those of others that end at the same moment. The write also
-    /// adds the delivery to the index: no earlier one does, so a first-try success costs three write units.
+    /// adds the delivery to the index: no earlier one does, so a first-try success costs three write units. If two copies of
+    /// a message end one record in the same call, DynamoDB refuses it, and each is tried again after a pause of its own.
     async fn complete_first(&self, closing: &CompletedAttempt) -> Result<Written> {
         let mut set = to_item(&StateRow::from(closing.state()))?;
         set.extend(to_item(&IndexKeys::of(&closing.delivery))?);

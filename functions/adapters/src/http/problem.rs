@@ -155,7 +155,7 @@ impl Problem {
     #[must_use]
     pub fn in_progress() -> Self {
         let detail =
-            "The first request with this Idempotency-Key is still being answered. Send it again in a moment.";
+            "The first request with this Idempotency-Key is still being answered. Repeat yours in a moment.";
         Self::new(Code::IdempotencyKeyInUse, detail).with_retry_after(Duration::from_secs(1))
     }
 

@@ -45,7 +45,7 @@ pub trait ConversationLookup: Send + Sync {
 
 /// Stores the records of conversations.
 pub trait Conversations: ConversationLookup {
-    /// What is stored now or was a moment ago: enough for a save, which then conflicts. Costs half as much.
+    /// What is stored now or was a moment ago, for half the price. If it is stale, the save conflicts.
     fn glance(&self, account: &AccountId, id: &ConversationId)
     -> impl Future<Output = Result<Stored>> + Send;
 

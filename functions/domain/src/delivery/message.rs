@@ -1,6 +1,7 @@
 //! The messages in the queues: ids, never a payload, a phone number or a secret.
 
 use std::future::Future;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +91,19 @@ impl DeliveryMessage {
     /// Returns the copy to send after a failure of our own infrastructure.
     #[must_use]
     pub fn after_failure(&self) -> Self {
-        Self { wait: self.wait.after_failure(), ..self.clone() }
+        self.waiting(Wait::after_failure)
+    }
+
+    /// Returns the copy that waits for its turn, which comes in `span`.
+    #[must_use]
+    pub fn for_turn(&self, span: Duration) -> Self {
+        self.waiting(|wait| wait.for_turn(span))
+    }
+
+    /// The wait for a retry that has become due is over: the next one does not follow it.
+    fn waiting(&self, next: impl FnOnce(Wait) -> Wait) -> Self {
+        let wait = if self.due_at.is_some() { Wait::NONE } else { self.wait };
+        Self { wait: next(wait), due_at: None, ..self.clone() }
     }
 
     /// Returns the delivery that waits.
@@ -146,6 +159,17 @@ mod tests {
         assert_eq!(Message::parse(&message.body()).unwrap(), message);
         let newer = message.body().replace("\"v\":1", "\"v\":2");
         assert!(Message::parse(&newer).is_err());
+    }
+
+    /// It has waited for its retry, not for us or for its turn.
+    #[test]
+    fn a_retry_that_is_due_waits_like_a_message_that_has_not_waited() {
+        let now = Timestamp::from_millis(0);
+        let due = sample::delivery_message().waiting_until(now + Duration::from_secs(600), now);
+        assert_eq!(due.wait.duration().as_secs(), 600);
+        for (copy, seconds) in [(due.after_failure(), 10), (due.for_turn(Duration::from_secs(7)), 7)] {
+            assert_eq!((copy.wait.duration().as_secs(), copy.due_at), (seconds, None));
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! How an event reaches its destinations.
 //!
 //! [`fan_out`] turns an event into deliveries, [`deliver`] makes their attempts, [`reconcile`] handles dead letters.
-//! [`ledger`] keeps the counts exact; [`schedule`] says when a failed delivery is attempted again. [`rate_limiter`] and [`circuit_breaker`] defer deliveries that a destination
-//! cannot take yet; [`request`] builds an attempt's HTTP request to the byte.
+//! [`ledger`] keeps the counts exact; [`schedule`] says when a failed delivery is attempted again. [`rate_limiter`] and
+//! [`circuit_breaker`] defer deliveries that a destination cannot take yet; [`request`] builds an attempt's HTTP request to
+//! the byte.
 
 pub mod circuit_breaker;
 pub mod context;

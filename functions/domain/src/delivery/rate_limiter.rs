@@ -73,7 +73,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
     pub async fn run(&self, batch: &[Received]) -> Vec<Admission> {
         let now = self.clock.now();
         let mut waits = vec![None; batch.len()];
-        // Of a delivery that outlived its event, nothing is left to send but its end.
+        // A delivery that outlived its event only has to be cancelled.
         let is_kept = |received: &Received| now.since(received.message.created_at) < self.retention;
         let is_candidate = |&index: &usize| is_kept(&batch[index]) && !batch[index].is_early(now);
         let candidates: Vec<_> = (0..batch.len()).filter(is_candidate).collect();
@@ -184,8 +184,9 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         MIN_WAIT + (MAX_WAIT - MIN_WAIT) * random.into() / (1 << 16)
     }
 
-    /// Whether the delivery probes a destination whose circuit is open. Retries are made when due, and a customer who
-    /// sends a test is waiting for it. A message that was received before without an attempt counts as a retry.
+    /// Whether the delivery probes a destination whose circuit is open. The retries of the first half minute are made
+    /// when due, and a customer who sends a test is waiting for it; later retries come as copies and probe, too. A
+    /// message that was received before without an attempt counts as a retry.
     fn is_probe(&self, received: &Received, now: Timestamp) -> bool {
         let message = &received.message;
         let is_deferrable = received.is_first() && message.trigger != Trigger::Test;
@@ -205,10 +206,12 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
         }
     }
 
-    /// Sends a copy that waits for its turn, longer than it has waited before. If the queue refuses it, the delivery is admitted: it must not be lost.
+    /// Sends a copy that waits for its turn, longer than it has waited before. If the queue refuses it, the delivery is
+    /// admitted: it must not be lost.
     async fn defer(&self, message: &DeliveryMessage, until: Timestamp, now: Timestamp) -> Admission {
-        let wait = message.wait.for_turn(until.since(now));
-        if let Err(error) = self.queue.send(&[DeliveryMessage { wait, ..message.clone() }]).await {
+        let copy = message.for_turn(until.since(now));
+        let until = now + copy.wait.duration();
+        if let Err(error) = self.queue.send(&[copy]).await {
             tracing::warn!(error = %error, cause = error.causes(), "rate_limit.unavailable");
             return Admission::Now;
         }
@@ -218,7 +221,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
             destination_id = %message.destination_id,
             conversation_id = %message.conversation_id,
             event = message.event.as_ref(),
-            until = %(now + wait.duration()),
+            until = %until,
             "delivery.deferred"
         );
         Admission::Deferred

@@ -1,6 +1,7 @@
 //! Sends events again: one delivery, or every delivery that ended without success.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use crate::conversation::store::ConversationLookup;
 use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
-use crate::delivery::state::Summary;
+use crate::delivery::state::{DeliveryState, Summary};
 use crate::delivery_log::position::Position;
 use crate::delivery_log::search::{DeliveryLog, Filter, Search};
 use crate::destination::record::Destination;
@@ -28,6 +29,9 @@ const CONCURRENCY: usize = 16;
 
 /// The most deliveries of one event to one destination: the first, and those that customers have requested since.
 const MAX_OF_EVENT: usize = 1_000;
+
+/// The wait for a retry from which on a customer may send the event again meanwhile: longer than any of a standard delivery.
+const LONG_WAIT: Duration = Duration::from_secs(30);
 
 /// Creates further deliveries of earlier events.
 pub struct Resend<L, D, C, V, Q> {
@@ -57,7 +61,7 @@ pub enum Resent {
     Sent(Box<Delivery>),
     /// The delivery does not exist.
     NoDelivery,
-    /// The delivery has not ended: its own attempts continue.
+    /// The delivery's own next attempt is soon.
     UnderWay,
     /// The event is no longer kept.
     NoEvent,
@@ -129,7 +133,7 @@ where
         let Some((Summary { delivery, state }, _)) = self.log.history(account, id).await? else {
             return Ok(Resent::NoDelivery);
         };
-        if !state.status.is_final() {
+        if !state.status.is_final() && !waits_long(&state, self.clock.now()) {
             return Ok(Resent::UnderWay);
         }
         let destination = match self.active(account, &delivery.destination_id).await? {
@@ -162,7 +166,7 @@ where
         self.versions.put_version(&version, &delivery.id).await
     }
 
-    /// Resends every delivery that matches the filter and ended without success, unless its event was sent to the same
+    /// Resends every delivery that matches the filter and ended without success or waits long for a retry, unless its event was sent to the same
     /// destination since. Repeating the call creates no second delivery. The new ones are retried as `retry` says.
     pub async fn all(
         &self,
@@ -173,8 +177,9 @@ where
         dry_run: bool,
     ) -> Result<Recovered> {
         let page = self.log.search(account, &Search { filter, after, limit: PAGE }).await?;
-        let failed: Vec<_> =
-            page.deliveries.into_iter().filter(is_recoverable).map(|summary| summary.delivery).collect();
+        let now = self.clock.now();
+        let failed = page.deliveries.into_iter().filter(|summary| is_recoverable(summary, now));
+        let failed: Vec<_> = failed.map(|summary| summary.delivery).collect();
         let checked: Vec<_> = stream::iter(failed)
             .map(|delivery| async move {
                 Ok::<_, Unavailable>((self.is_latest(account, &delivery).await?, delivery))
@@ -233,9 +238,14 @@ where
 }
 
 /// Whether a recovery may send the delivery again. Tests are excluded.
-fn is_recoverable(Summary { delivery, state }: &Summary) -> bool {
+fn is_recoverable(Summary { delivery, state }: &Summary, now: Timestamp) -> bool {
     let failed = state.status.is_final() && state.status != DeliveryStatus::Delivered;
-    failed && delivery.trigger != Trigger::Test
+    (failed || waits_long(state, now)) && delivery.trigger != Trigger::Test
+}
+
+/// Whether the next attempt is so far ahead that a customer need not wait for it. The delivery goes on besides the new one.
+fn waits_long(state: &DeliveryState, now: Timestamp) -> bool {
+    state.next_at.is_some_and(|at| at.since(now) > LONG_WAIT)
 }
 
 /// Orders deliveries by creation. A resend is newer than the delivery it repeats, even within one millisecond.

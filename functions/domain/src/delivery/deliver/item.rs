@@ -85,10 +85,11 @@ impl Item<'_> {
         Claim { delivery, retry: self.retry(), number, owner, at: now, lease_until: self.lease_until }
     }
 
-    /// Counts receives that led to no attempt because an invocation was throttled or died. The count restarts when the
-    /// reconciler returns the message.
+    /// Counts receives that led to no attempt because an invocation was throttled or died. The count restarts with each
+    /// copy of the message.
     pub(super) fn receives_without_attempt(&self, number: u8) -> Option<u32> {
-        let count = self.received.receive_count?.saturating_sub(number.into());
+        let attempts = if self.received.message.due_at.is_some() { 1 } else { number.into() };
+        let count = self.received.receive_count?.saturating_sub(attempts);
         (count > 0).then_some(count)
     }
 }
