@@ -7,6 +7,7 @@ use std::path::Path;
 
 use adapters::aws::{self, Builder, Clients, SdkConfig, Sqs};
 use adapters::config::ConfigError;
+use aws_sdk_sqs::config::StalledStreamProtectionConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -84,8 +85,10 @@ impl Endpoints {
     }
 
     fn config(&self) -> Result<Builder, ConfigError> {
-        // A long poll takes up to 20 s.
-        Ok(aws::config(self.variables())?.into_builder().timeout_config(TimeoutConfig::disabled()))
+        // A long poll takes up to 20 s, in which not a byte moves.
+        let config = aws::config(self.variables())?.into_builder();
+        let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        Ok(config.timeout_config(TimeoutConfig::disabled()))
     }
 }
 
@@ -128,5 +131,20 @@ async fn listen() -> io::Result<(TcpListener, String)> {
 impl Drop for Endpoints {
     fn drop(&mut self) {
         self.served.iter().for_each(AbortHandle::abort);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_long_poll_without_a_message_is_no_failure() {
+        let endpoints = Endpoints::start(None, &Clock::system()).await.unwrap();
+        for clients in [endpoints.clients().unwrap(), endpoints.direct_clients().unwrap()] {
+            let queue = clients.sqs.create_queue().queue_name("events").send().await.unwrap();
+            let poll = clients.sqs.receive_message().set_queue_url(queue.queue_url).wait_time_seconds(12);
+            assert!(poll.send().await.unwrap().messages.unwrap_or_default().is_empty());
+        }
     }
 }
