@@ -136,15 +136,19 @@ impl Drop for Endpoints {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
+
     use super::*;
 
     #[tokio::test]
     async fn a_long_poll_without_a_message_is_no_failure() {
         let endpoints = Endpoints::start(None, &Clock::system()).await.unwrap();
-        for clients in [endpoints.clients().unwrap(), endpoints.direct_clients().unwrap()] {
+        let clients = [endpoints.clients().unwrap(), endpoints.direct_clients().unwrap()];
+        join_all(clients.map(async |clients| {
             let queue = clients.sqs.create_queue().queue_name("events").send().await.unwrap();
             let poll = clients.sqs.receive_message().set_queue_url(queue.queue_url).wait_time_seconds(12);
             assert!(poll.send().await.unwrap().messages.unwrap_or_default().is_empty());
-        }
+        }))
+        .await;
     }
 }
