@@ -65,6 +65,7 @@ async fn what_cannot_be_taken_is_tried_three_times_and_handed_to_the_failure_des
     scene.world.quiet().await;
     // Retries come after one minute and two more. The clock moves until all are made, because nothing reports a retry.
     let letters = eventually("four failed events", async || {
+        scene.world.quiet().await;
         hand.advance(Duration::from_secs(30));
         (scene.world.messages_in("FailedEventsQueue").await == 4)
             .then_some(scene.world.read("FailedEventsQueue").await)
