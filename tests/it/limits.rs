@@ -35,6 +35,7 @@ async fn an_account_that_asks_too_often_is_told_when_to_come_again_and_another_i
     assert_eq!(
         problem,
         json!({
+            "type": "/docs#rate_limited",
             "status": 429,
             "code": "rate_limited",
             "detail": "An account may send 5 requests in ten seconds, and this one has sent more.",
