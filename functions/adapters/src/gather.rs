@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::shared::unavailable::{Result, Unavailable};
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::oneshot;
@@ -16,37 +17,39 @@ const GATHERING: Duration = Duration::from_millis(2);
 /// Items of one kind that are about to be sent, and who waits for each.
 pub(crate) struct Gather<I, O> {
     waiting: Arc<Mutex<Vec<Waiting<I, O>>>>,
+    /// What a call does, for errors.
+    operation: &'static str,
     /// Items of one call.
     most: usize,
 }
 
 struct Waiting<I, O> {
     item: I,
-    sent: oneshot::Sender<O>,
+    sent: oneshot::Sender<Result<O>>,
 }
 
 impl<I, O> Clone for Gather<I, O> {
     fn clone(&self) -> Self {
-        Self { waiting: Arc::clone(&self.waiting), most: self.most }
+        Self { waiting: Arc::clone(&self.waiting), ..*self }
     }
 }
 
 impl<I, O> Gather<I, O> {
     /// Calls take at most this many items.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { waiting: Arc::default(), most }
+    pub(crate) fn new(operation: &'static str, most: usize) -> Self {
+        Self { waiting: Arc::default(), operation, most }
     }
 
-    /// Sends items, full calls at once and the rest with what other callers add within a moment. `call` returns one result
-    /// for each of its items, in order. Returns a result for each item, in order; `None` if the caller whose call had it
-    /// has gone.
+    /// Sends items, full calls at once and the rest with what other callers add within a moment. `call`, and this, return
+    /// one result for each item, in order. Another caller's call may hold an item, and is dropped if that caller gives up:
+    /// then the item's result is an error.
     pub(crate) async fn send<F>(
         &self,
         items: impl IntoIterator<Item = I>,
         call: impl Fn(Vec<I>) -> F,
-    ) -> Vec<Option<O>>
+    ) -> Vec<Result<O>>
     where
-        F: Future<Output = Vec<O>>,
+        F: Future<Output = Vec<Result<O>>>,
     {
         let mut receivers = Vec::new();
         {
@@ -64,7 +67,8 @@ impl<I, O> Gather<I, O> {
         join(self.send_waiting(self.most, &call), rest).await;
         let mut results = Vec::with_capacity(receivers.len());
         for receiver in receivers {
-            results.push(receiver.await.ok());
+            let given_up = |_| Unavailable::new(self.operation, "the call was given up");
+            results.push(receiver.await.map_err(given_up).flatten());
         }
         results
     }
@@ -72,7 +76,7 @@ impl<I, O> Gather<I, O> {
     /// Makes calls as long as `least` items wait.
     async fn send_waiting<F>(&self, least: usize, call: &impl Fn(Vec<I>) -> F)
     where
-        F: Future<Output = Vec<O>>,
+        F: Future<Output = Vec<Result<O>>>,
     {
         let mut batches = Vec::new();
         {

@@ -22,14 +22,14 @@ const MAX_CALLS: usize = 3;
 pub struct Queue {
     client: Client,
     url: String,
-    deliveries: Gather<DeliveryMessage, Result<()>>,
+    deliveries: Gather<DeliveryMessage, ()>,
 }
 
 impl Queue {
     /// The queue with this URL.
     #[must_use]
     pub fn new(client: Client, url: String) -> Self {
-        Self { client, url, deliveries: Gather::new(BATCH) }
+        Self { client, url, deliveries: Gather::new("send deliveries", BATCH) }
     }
 
     /// Whether a message's `eventSourceARN` names this queue: ARN and URL end in the queue's name.
@@ -112,7 +112,7 @@ impl DeliveryQueue for Queue {
     async fn send(&self, messages: &[DeliveryMessage]) -> Result<()> {
         let call = |messages| self.send_batch(messages);
         for sent in self.deliveries.send(messages.iter().cloned(), call).await {
-            sent.unwrap_or_else(|| Err(Unavailable::new("send deliveries", "the call was given up")))?;
+            sent?;
         }
         Ok(())
     }

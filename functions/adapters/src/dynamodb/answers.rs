@@ -142,7 +142,7 @@ impl AnswerTable {
         self.table.put_if("store an answer", row, claim.is_own()).await
     }
 
-    /// Frees the key: the request changed nothing.
+    /// Frees the key for another request.
     pub(crate) async fn release(&self, claim: &Claim<'_>) -> Result<Saved> {
         self.table.delete_if("free an idempotency key", claim.row_key(), claim.is_own()).await
     }

@@ -40,7 +40,7 @@ pub struct LedgerTable {
     table: String,
     retention: Retention,
     history: History,
-    completions: Gather<BatchStatementRequest, Result<Written>>,
+    completions: Gather<BatchStatementRequest, Written>,
 }
 
 impl LedgerTable {
@@ -48,7 +48,13 @@ impl LedgerTable {
     #[must_use]
     pub fn new(client: Client, table: String, retention: Retention) -> Self {
         let history = History::whole(client.clone(), table.clone());
-        Self { client, table, retention, history, completions: Gather::new(MAX_STATEMENTS) }
+        Self {
+            client,
+            table,
+            retention,
+            history,
+            completions: Gather::new("complete attempts", MAX_STATEMENTS),
+        }
     }
 
     /// A row that is kept for the retention after `since`.
@@ -84,12 +90,7 @@ impl LedgerTable {
         condition.insert("owner".to_owned(), s(closing.owner.as_str()));
         let statement = update(&self.table, condition, set, &COMPLETION_REMOVES)?;
         let written = self.completions.send([statement], |statements| self.execute(statements)).await;
-        written.into_iter().next().flatten().unwrap_or_else(|| {
-            Err(Unavailable::new(
-                "complete an attempt",
-                "the table had no capacity, or the call was given up",
-            ))
-        })
+        written.into_iter().next().unwrap_or_else(throttled)
     }
 
     /// Executes statements. Returns a result for each, in order.

@@ -24,7 +24,7 @@ pub(super) fn insert(table: &str, item: Item) -> Result<BatchStatementRequest> {
         .map_err(|error| Unavailable::new("insert a row", error))
 }
 
-/// Updates the item that has this key and these other attributes; if there is none, the response shows the item as it is.
+/// Updates the item that has this key and these other attributes. If there is none, the response has the item as it is.
 pub(super) fn update(
     table: &str,
     key_and_condition: Item,

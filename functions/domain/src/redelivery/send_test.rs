@@ -83,7 +83,7 @@ impl<C: Conversations, E: Events, Q: DeliveryQueue> SendTest<C, E, Q> {
             trigger: Trigger::Test,
             created_at: now,
         };
-        // Whoever tests a destination waits for the result: its retries are the standard ones.
+        // Always with standard retries: whoever sends a test wants the result soon.
         self.deliveries.send(&[delivery.clone().into()]).await?;
         Ok(delivery)
     }

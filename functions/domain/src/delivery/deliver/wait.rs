@@ -31,7 +31,8 @@ impl<L, C, D, S, Q: DeliveryQueue + Visibility> Deliver<L, C, D, S, Q> {
         let span = until.since(now);
         if received.message.retry == Retry::Extended && span > RETRY_AFTER {
             let copy = received.message.waiting_until(until, now);
-            return self.send_copy(received, copy.clone(), copy.wait.duration()).await;
+            let otherwise = copy.wait.duration();
+            return self.send_copy(received, copy, otherwise).await;
         }
         self.postpone(&received.receipt, span).await;
         Verdict::Keep
