@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use domain::shared::clock::Clock;
 use domain::shared::encryption::{Decryptor, Encrypted, EncryptionContext, Vault};
-use domain::shared::ids::{AccountId, hex};
+use domain::shared::ids::{AccountId, digest, hex};
 use domain::shared::invalid::Invalid;
 use domain::shared::randomness::Randomness;
 use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::aws::DynamoDb;
 use crate::dynamodb::answers::{AnswerTable, Claim, Claimed, StoredAnswer};
@@ -69,7 +68,7 @@ impl Idempotency {
             return work.await;
         }
         let Some(key) = key_of(request)? else { return work.await };
-        let (key, digest) = (digest(&[key]), digest_of(request));
+        let (key, digest) = (hex(&digest(&[key])), digest_of(request));
         let owner = hex(&self.randomness.bytes::<16>());
         let claim = Claim { account, key: &key, request: &digest, owner: &owner };
         match self.answers.claim(&claim, self.clock.now()).await? {
@@ -136,20 +135,11 @@ fn key_of(request: &Request) -> Result<Option<&str>, Problem> {
 /// The digest of all that distinguishes a request from others of its account.
 fn digest_of(request: &Request) -> String {
     let [route, path, query] = [request.route(), request.raw_path(), request.raw_query()].map(str::as_bytes);
-    digest(&[route, path, query, request.body()])
+    hex(&digest(&[route, path, query, request.body()]))
 }
 
 fn reused() -> Problem {
     let detail =
         "Another request was made with this Idempotency-Key within the last 24 hours. Use a new one.";
     Problem::new(Code::IdempotencyKeyReused, detail)
-}
-
-fn digest<T: AsRef<[u8]>>(parts: &[T]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.as_ref().len() as u64).to_be_bytes());
-        hash.update(part.as_ref());
-    }
-    hex(&hash.finalize())
 }

@@ -12,8 +12,8 @@ use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 
-use super::item::{Item, from_item, key, n, s, to_item};
-use super::table::{Condition, NEW, Table};
+use super::item::{Item, from_item, key, s, to_item};
+use super::table::{Condition, Table};
 use crate::deadline::FUNCTION_TIMEOUT;
 
 /// Prefix of the answers' partitions. Destinations may write nothing else to the table: see `KeepAnswers` in the
@@ -110,11 +110,12 @@ impl AnswerTable {
     /// Writes that the request is being answered, unless its key is taken.
     pub(crate) async fn claim(&self, claim: &Claim<'_>, now: Timestamp) -> Result<Claimed> {
         let operation = "claim an idempotency key";
+        let (text, values) = Condition::NewOrExpired { now: now.as_secs() }.expression();
         let put = self.table.client.put_item().table_name(&self.table.name);
         let put = put
             .set_item(Some(claim.item(None, now + LEASE)?))
-            .condition_expression(format!("{NEW} OR expires_at <= :now"))
-            .expression_attribute_values(":now", n(now.as_secs()))
+            .condition_expression(text)
+            .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Claimed::Yes),

@@ -19,9 +19,12 @@ const TICKETS: usize = 16;
 /// The entries of [`ClientSessionMemoryCache`] for each server.
 const ENTRIES: usize = 8;
 
+/// Tickets by their server, the oldest first.
+type Tickets = HashMap<ServerName<'static>, VecDeque<Tls13ClientSessionValue>>;
+
 /// Keeps more tickets of TLS 1.3 than rustls does by itself: eight of each of 32 servers.
 pub(super) struct Sessions {
-    tickets: Mutex<HashMap<ServerName<'static>, VecDeque<Tls13ClientSessionValue>>>,
+    tickets: Mutex<Tickets>,
     others: ClientSessionMemoryCache,
 }
 
@@ -30,7 +33,7 @@ impl Sessions {
         Self { tickets: Mutex::default(), others: ClientSessionMemoryCache::new(SERVERS * ENTRIES) }
     }
 
-    fn tickets(&self) -> MutexGuard<'_, HashMap<ServerName<'static>, VecDeque<Tls13ClientSessionValue>>> {
+    fn tickets(&self) -> MutexGuard<'_, Tickets> {
         self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn extended_retries_are_the_four_and_seven_more_over_two_days() {
+    fn extended_retries_are_the_four_and_seven_more_in_45_hours() {
         let outcome = answered(500, None);
         let waits = |retry| (1..=12).map_while(|number| wait(retry, number, &outcome)).collect::<Vec<_>>();
         assert_eq!(waits(Retry::Standard), [10, 10, 10]);

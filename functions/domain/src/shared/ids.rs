@@ -183,10 +183,11 @@ impl DeliveryId {
     }
 }
 
-/// An unambiguous digest of a list of texts: each is preceded by its length.
-pub(crate) fn digest(parts: &[&str]) -> [u8; 32] {
+/// An unambiguous digest of a list of texts or bytes: each is preceded by its length.
+#[must_use]
+pub fn digest(parts: &[impl AsRef<[u8]>]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in parts {
+    for part in parts.iter().map(AsRef::as_ref) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
