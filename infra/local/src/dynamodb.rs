@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::direct::Handler;
-use crate::guard;
+use crate::{guard, sockets};
 
 /// A running endpoint. Stops when dropped.
 pub struct DynamoDb {
@@ -67,7 +67,7 @@ async fn serve(
     };
     let router = guard::programs_only(http::router(database.clone()), address);
     tokio::select! {
-        served = axum::serve(listener, router) => {
+        served = axum::serve(sockets::prompt(listener), router) => {
             if let Err(error) = served {
                 tracing::error!(%error, "dynamodb.not_served");
             }

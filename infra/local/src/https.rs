@@ -16,6 +16,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::sockets;
+
 /// More than any payload of Ringback has: it accepts conversation records of up to 2 MiB.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
@@ -36,7 +38,8 @@ where
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((mut stream, _)) => {
+                sockets::set_prompt(&mut stream);
                 connections.spawn(serve_connection(acceptor.clone(), stream, answer.clone()));
             }
             Err(error) => {

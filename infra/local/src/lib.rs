@@ -17,6 +17,7 @@ pub mod lambda;
 pub mod private;
 pub mod provision;
 pub mod receiver;
+mod sockets;
 pub mod sqs;
 pub mod stack;
 pub mod template;

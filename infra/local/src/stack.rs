@@ -17,7 +17,6 @@ use crate::certificates::Authority;
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::functions::{Launcher, RunMode};
-use crate::guard;
 use crate::kms::{KEY_FILE, Kms};
 use crate::lambda::front;
 use crate::lambda::function::{Deployed, Functions};
@@ -28,6 +27,7 @@ use crate::private;
 use crate::provision::{Resources, provision};
 use crate::receiver::Receiver;
 use crate::template::{Parameters, Template, TemplateError};
+use crate::{guard, sockets};
 
 /// How to start the stack.
 pub struct Options {
@@ -264,7 +264,7 @@ async fn listen(port: u16) -> Result<TcpListener, PortUnavailable> {
 async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
-        ended = axum::serve(listener, service) => {
+        ended = axum::serve(sockets::prompt(listener), service) => {
             if let Err(error) = ended {
                 tracing::error!(%error, "api.not_served");
             }

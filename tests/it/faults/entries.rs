@@ -55,6 +55,25 @@ pub(super) fn statements(call: &Call) -> usize {
     body["Statements"].as_array().map_or(0, Vec::len)
 }
 
+/// The items that a call writes, apart from those of statements, which claim and complete attempts: each of them is
+/// written by one worker.
+pub(super) fn written(call: &Call) -> Vec<String> {
+    let body: Value = serde_json::from_slice(&call.body).unwrap();
+    let writes = match call.operation.as_str() {
+        "PutItem" | "UpdateItem" | "DeleteItem" => vec![&body],
+        "TransactWriteItems" => {
+            let writes = body["TransactItems"].as_array().unwrap().iter();
+            writes.flat_map(|write| write.as_object().unwrap().values()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let item = |write: &Value| {
+        let key = write.get("Key").unwrap_or(&write["Item"]);
+        format!("{} {} {}", write["TableName"], key["pk"], key["sk"])
+    };
+    writes.into_iter().map(item).collect()
+}
+
 /// Throttles a call in the form of its operation: a transaction is cancelled, and a batch names what was left out.
 pub(super) fn throttled(call: &Call) -> Reply {
     let body: Value = serde_json::from_slice(&call.body).unwrap();

@@ -15,6 +15,7 @@ use local::receiver::Answer;
 use tokio::sync::watch;
 
 use super::entries::UPDATES;
+use super::proxy::OVER_CAPACITY;
 use super::site::{DEAD_LETTERS, DELIVERIES, EVENTS, Site, attempt};
 use crate::world::eventually;
 
@@ -204,6 +205,27 @@ async fn a_thousand_deliveries_while_everything_fails() {
 #[ignore = "takes minutes: cargo test --profile bench -p tests --test it -- --ignored twenty_thousand --nocapture"]
 async fn twenty_thousand_deliveries_while_everything_fails() {
     everything_fails(200, 4 * 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "the figures are what it is run for")]
+#[ignore = "takes minutes: cargo test --profile bench -p tests --test it -- --ignored ten_thousand --nocapture"]
+async fn row_36_ten_thousand_messages_of_a_destination_whose_counter_takes_a_thousand_writes_a_second() {
+    const EVENTS: usize = 10_000;
+    let mut load = Load::start(1).await;
+    load.site.receiver.answer_next("/0", vec![Answer::Status(500); EVENTS / 2]);
+    load.site.tables.limit_items(1_000, &load.site.clock);
+    // Before anything is delivered, so that batches are full and come at once.
+    load.accept(EVENTS, Duration::ZERO).await;
+    let start = Instant::now();
+    load.feed(&load.site.dispatch_with_limit(EVENTS.try_into().unwrap()).await, AT_ONCE).await;
+    load.quiet(Duration::from_secs(20 * 60)).await;
+    let (requests, over) = (load.site.receiver.all().len(), load.site.tables.calls(OVER_CAPACITY));
+    println!(
+        "{EVENTS} messages ended in {:?}: {requests} requests, {over} writes throttled",
+        start.elapsed()
+    );
+    load.assert_kept().await;
 }
 
 /// The delays at nine healthy destinations beside a tenth that hangs, or does not.

@@ -6,6 +6,7 @@
 //! [`processes`] runs the deployed binaries, the others run the same code in this process.
 
 mod api;
+mod capacity;
 mod changes;
 mod destinations;
 mod entries;

@@ -5,12 +5,17 @@ use std::sync::{Arc, Mutex};
 
 use domain::testing::fakes::SeededRandomness;
 use hyper::StatusCode;
+use local::clock::Clock;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::capacity::Capacity;
 use super::entries;
 use super::stop::{Gate, Stop};
 use crate::between::{Call, Interceptor, Reply, Server, Upstream};
+
+/// Counts the calls that were throttled because an item took no more writes.
+pub(super) const OVER_CAPACITY: &str = "over an item's capacity";
 
 /// A running proxy.
 pub(super) struct Proxy {
@@ -53,6 +58,8 @@ struct Script {
     rules: Mutex<Vec<Rule>>,
     /// The probability that a call is throttled, and the randomness that decides.
     throttles: Mutex<(f64, SeededRandomness)>,
+    /// What an item takes, if it has a limit.
+    capacity: Mutex<Option<Capacity>>,
     /// Calls by operation: how many came, and how many the endpoint has answered, each statement of a batch counted.
     counts: watch::Sender<HashMap<String, [usize; 2]>>,
 }
@@ -82,6 +89,11 @@ impl Proxy {
     /// Throttles calls at random with this probability, the same ones every time.
     pub(super) fn throttle(&self, probability: f64, seed: u64) {
         *self.script.throttles.lock().unwrap() = (probability, SeededRandomness::new(seed));
+    }
+
+    /// Throttles what writes to one item more often than this.
+    pub(super) fn limit_items(&self, writes_per_second: u32, clock: &Clock) {
+        *self.script.capacity.lock().unwrap() = Some(Capacity::new(writes_per_second, clock.clone()));
     }
 
     /// Ends every scripted fault; throttling at random goes on.
@@ -192,6 +204,11 @@ impl Script {
         fault.or_else(|| self.throttles_at_random().then_some(Fault::Throttle))
     }
 
+    fn is_over_capacity(&self, call: &Call) -> bool {
+        let mut capacity = self.capacity.lock().unwrap();
+        capacity.as_mut().is_some_and(|capacity| !capacity.takes(entries::written(call)))
+    }
+
     fn throttles_at_random(&self) -> bool {
         let throttles = self.throttles.lock().unwrap();
         let (probability, randomness) = &*throttles;
@@ -224,6 +241,10 @@ impl Rule {
 impl Interceptor for Script {
     async fn intercept(&self, call: Call, upstream: &Upstream) -> Option<Reply> {
         self.count(&call.operation, 0, 1);
+        if self.is_over_capacity(&call) {
+            self.count(OVER_CAPACITY, 0, 1);
+            return Some(entries::throttled(&call));
+        }
         match self.fault(&call.operation) {
             None => self.forward(call, upstream).await,
             Some(Fault::DropAnswer) => {

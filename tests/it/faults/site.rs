@@ -146,10 +146,20 @@ impl Site {
         self.functions().await["Dispatch"].clone()
     }
 
+    /// The same with a limit of deliveries to one destination in ten seconds.
+    pub(super) async fn dispatch_with_limit(&self, deliveries: u32) -> Deployed {
+        let parameters = Parameters::from([("DeliveryRateLimit".to_owned(), deliveries.to_string())]);
+        self.functions_of(&Template::read(&parameters).unwrap())["Dispatch"].clone()
+    }
+
     /// All functions in this process, behind the proxies.
     pub(super) async fn functions(&self) -> Functions {
+        self.functions_of(&self.template)
+    }
+
+    fn functions_of(&self, template: &Template) -> Functions {
         let launcher = Launcher {
-            template: &self.template,
+            template,
             resources: &self.world.stack.resources,
             clients: &clients(&adapters::aws::config(self.variables()).unwrap()),
             endpoints: self.variables(),

@@ -1,5 +1,6 @@
 //! Throttles and conflicts in the forms that DynamoDB gives them: part of rows 36 and 41.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::entries::{INSERTS, UPDATES};
 use super::mappings::Mappings;
+use super::proxy::OVER_CAPACITY;
 use super::site::{DELIVERIES, Site};
 use crate::log::captured;
 use crate::providers::DAILY_SECRET;
@@ -133,6 +135,28 @@ async fn row_41_many_writers_of_one_conversation_all_succeed() {
 #[ignore = "takes the machine: cargo test --profile bench -p tests --test it -- --ignored row_41 --nocapture"]
 async fn row_41_two_hundred_updates_of_one_conversation_by_64_writers_all_succeed() {
     assert!(updates_of_one_conversation(200, 64).await < Duration::from_secs(8));
+}
+
+/// Fifty messages whose counter takes a tenth of the writes: what cannot be counted waits, instead of being sent beyond
+/// the limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_what_cannot_be_counted_keeps_to_the_limit() {
+    const LIMIT: u32 = 20;
+    let (site, hand) = Site::by_hand().await;
+    let mappings = Mappings::new(&site, &site.dispatch_with_limit(LIMIT).await).await;
+    site.destination("/a").await;
+    for number in 0..50 {
+        site.accept(&format!("c-{number}")).await;
+    }
+    site.tables.limit_items(1, &site.clock);
+    mappings.drain(&site, &hand, 0).await;
+    assert!(site.tables.calls(OVER_CAPACITY) > 0, "no counter was throttled");
+    let mut windows = BTreeMap::<_, u32>::new();
+    for request in site.receiver.all() {
+        *windows.entry(request.at_ms / 10_000).or_default() += 1;
+    }
+    assert!(windows.values().all(|requests| *requests <= LIMIT), "{windows:?}");
+    site.assert_kept().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use super::actions::{KmsError, perform};
 use super::state::State;
 use crate::direct::Handler;
-use crate::guard;
+use crate::{guard, sockets};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const TARGET_HEADER: &str = "x-amz-target";
@@ -24,7 +24,7 @@ const TARGET_PREFIX: &str = "TrentService.";
 pub(super) async fn serve(kms: Arc<State>, listener: TcpListener) -> io::Result<()> {
     let router = Router::new().fallback(answer).with_state(kms);
     let router = guard::programs_only(router, listener.local_addr()?);
-    axum::serve(listener, router).await
+    axum::serve(sockets::prompt(listener), router).await
 }
 
 pub(super) fn handler(kms: Arc<State>) -> Handler {

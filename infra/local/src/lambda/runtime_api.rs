@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 
 use super::function::InvokeError;
 use super::trace;
-use crate::guard;
+use crate::{guard, sockets};
 
 /// Lambda accepts responses of up to 6 MB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -55,7 +55,8 @@ impl RuntimeApi {
         let address = listener.local_addr()?;
         let (invocations, waiting) = mpsc::channel(1);
         let exchange = Exchange { function_arn, waiting: Mutex::new(waiting), running: Mutex::new(None) };
-        let server = axum::serve(listener, guard::programs_only(router(Arc::new(exchange)), address));
+        let router = guard::programs_only(router(Arc::new(exchange)), address);
+        let server = axum::serve(sockets::prompt(listener), router);
         let server = tokio::spawn(server.into_future()).abort_handle();
         Ok(Self { address, invocations, server })
     }

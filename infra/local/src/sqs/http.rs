@@ -8,7 +8,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
-use axum::serve::ListenerExt;
 use futures_util::FutureExt;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -19,7 +18,7 @@ use super::actions::{self, Call};
 use super::endpoint::Endpoint;
 use super::error::SqsError;
 use crate::direct::Handler;
-use crate::guard;
+use crate::{guard, sockets};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 const TARGET_HEADER: &str = "x-amz-target";
@@ -53,14 +52,8 @@ pub(super) async fn serve(endpoint: &Endpoint, server: Server, listener: TcpList
     let router =
         Router::new().fallback(handle).layer(DefaultBodyLimit::max(REQUEST_BYTES)).with_state(server);
     let router = guard::programs_only(router, listener.local_addr()?);
-    // Responses are small and callers wait for each, so none is held back to be sent with the next.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "sqs.nodelay.failed");
-        }
-    });
     tokio::select! {
-        served = axum::serve(listener, router) => served,
+        served = axum::serve(sockets::prompt(listener), router) => served,
         panicked = endpoint.run_timers() => Err(io::Error::other(panicked)),
     }
 }
