@@ -1,5 +1,6 @@
-//! The deployed `dispatch`: its first batch in a new process, and the CPU time that a delivery costs it. First:
-//! `cargo build --release -p dispatch`; `DISPATCH` names another build.
+//! The deployed `dispatch` beside a function that makes only the requests and a write for each: the first batch of ten in
+//! a new process, and the CPU time of a delivery. First: `cargo build --release -p dispatch -p startup`; `DISPATCH` names
+//! another build.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,11 +27,14 @@ use crate::world::{Customer, World, options, own_address};
 /// Messages of a batch.
 const BATCH: usize = 10;
 
-/// New processes, of each of which the first batch is timed.
+/// New processes of each function, of each of which the first batch is timed.
 const PROCESSES: usize = 30;
 
-/// Batches of one process, whose CPU time is divided by their deliveries.
+/// Batches of one process of each function, whose CPU time is divided by their deliveries.
 const BATCHES: usize = 200;
+
+/// Batches of one function before it is the other's turn, so that what else the machine does affects both.
+const TURN: usize = 10;
 
 /// The kernel counts CPU time in hundredths of a second: `USER_HZ`.
 const TICKS_PER_SECOND: u64 = 100;
@@ -77,12 +81,11 @@ struct Bench {
     world: World,
     customer: Customer,
     template: Template,
-    bootstrap: Bootstrap,
     clock: Clock,
     /// Fans out, in this process.
     in_process: Deployed,
     sent: usize,
-    _receiver: Receiver,
+    receiver: Receiver,
 }
 
 impl Bench {
@@ -102,19 +105,6 @@ impl Bench {
         let world = World::with(options).await;
         let customer = world.customer("Acme").await;
         customer.add_destination(&receiver.url("/hooks"), "POST").await;
-        let binary = std::env::var_os("DISPATCH").map_or_else(
-            || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("release/dispatch"),
-            PathBuf::from,
-        );
-        let bootstrap = Bootstrap {
-            name: "Dispatch".to_owned(),
-            arn: "arn:aws:lambda:us-east-1:000000000000:function:Dispatch".to_owned(),
-            binary,
-            arguments: Vec::new(),
-            memory_mib: 512,
-            environment: world.stack.environment.clone(),
-            log: Some("/dev/null".into()),
-        };
         let launcher = Launcher {
             template: &template,
             resources: &world.stack.resources,
@@ -124,7 +114,22 @@ impl Bench {
             clock: &clock,
         };
         let in_process = launcher.launch(&RunMode::InProcess).unwrap()["Dispatch"].clone();
-        Self { world, customer, template, bootstrap, clock, in_process, sent: 0, _receiver: receiver }
+        Self { world, customer, template, clock, in_process, sent: 0, receiver }
+    }
+
+    /// A release build as the deployed function.
+    fn bootstrap(&self, binary: PathBuf) -> Bootstrap {
+        let mut environment = self.world.stack.environment.clone();
+        environment.insert("FLOOR_URL".to_owned(), self.receiver.url("/hooks"));
+        Bootstrap {
+            name: "Dispatch".to_owned(),
+            arn: "arn:aws:lambda:us-east-1:000000000000:function:Dispatch".to_owned(),
+            binary,
+            arguments: Vec::new(),
+            memory_mib: 512,
+            environment,
+            log: Some("/dev/null".into()),
+        }
     }
 
     /// The mapping that feeds this function from a queue.
@@ -154,28 +159,59 @@ impl Bench {
     }
 }
 
+/// What one function came to.
+struct Measured {
+    bootstrap: Bootstrap,
+    first: Vec<Duration>,
+    cpu: Duration,
+}
+
+impl Measured {
+    fn print(&self, name: &str, floor: &Self) {
+        let (first, floor_first) = (Figures::of(&self.first), Figures::of(&floor.first));
+        let each = |cpu| crate::figures::milliseconds(cpu) / (BATCHES * BATCH) as f64;
+        println!(
+            "{name:<9} first batch: p50 {:>6.2} ms × {:.2}, p99 {:>6.2} ms; CPU of a delivery: {:.3} ms × {:.2}",
+            first.percentile(50),
+            first.percentile(50) / floor_first.percentile(50),
+            first.percentile(99),
+            each(self.cpu),
+            each(self.cpu) / each(floor.cpu),
+        );
+    }
+}
+
 pub(crate) async fn run() {
     let mut bench = Bench::start().await;
-    let mut first = Vec::with_capacity(PROCESSES);
+    let release = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("release");
+    let dispatch = std::env::var_os("DISPATCH").map_or_else(|| release.join("dispatch"), PathBuf::from);
+    let measured =
+        |binary| Measured { bootstrap: bench.bootstrap(binary), first: Vec::new(), cpu: Duration::ZERO };
+    let mut both = [measured(release.join("floor")), measured(dispatch)];
     for _ in 0..PROCESSES {
-        let process = Process::start(&bench.bootstrap, &bench.clock).await;
-        bench.deliver(&process).await;
-        first.extend(process.times.lock().unwrap().iter().copied());
+        for measured in &mut both {
+            let process = Process::start(&measured.bootstrap, &bench.clock).await;
+            bench.deliver(&process).await;
+            measured.first.extend(process.times.lock().unwrap().iter().copied());
+        }
     }
-    let figures = Figures::of(&first);
-    println!(
-        "first batch of ten, new process   p50 {:>6.2} ms   p99 {:>6.2} ms",
-        figures.percentile(50),
-        figures.percentile(99)
-    );
-    let process = Process::start(&bench.bootstrap, &bench.clock).await;
-    bench.deliver(&process).await;
-    let before = process.cpu().await;
-    for _ in 0..BATCHES {
+    let mut processes = Vec::new();
+    for measured in &both {
+        let process = Process::start(&measured.bootstrap, &bench.clock).await;
         bench.deliver(&process).await;
+        processes.push(process);
     }
-    let cpu = process.cpu().await - before;
-    let each = crate::figures::milliseconds(cpu) / (BATCHES * BATCH) as f64;
-    println!("CPU of the process for a delivery, batches of ten   {each:.3} ms");
+    for _ in 0..BATCHES / TURN {
+        for (measured, process) in both.iter_mut().zip(&processes) {
+            let before = process.cpu().await;
+            for _ in 0..TURN {
+                bench.deliver(process).await;
+            }
+            measured.cpu += process.cpu().await - before;
+        }
+    }
+    let [floor, dispatch] = &both;
+    floor.print("floor", floor);
+    dispatch.print("dispatch", floor);
     bench.world.stack.stop().await;
 }
