@@ -54,7 +54,7 @@ function decoded(id) {
 }
 
 function markCurrent(path) {
-  for (const link of document.querySelectorAll("#nav a")) {
+  for (const link of document.querySelectorAll("#nav a[href^='#']")) {
     const inside = path.startsWith(link.hash.slice(1));
     if (inside) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
