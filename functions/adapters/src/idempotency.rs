@@ -3,22 +3,24 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use domain::shared::clock::Clock;
-use domain::shared::encryption::{Decryptor, Encrypted, EncryptionContext, Vault};
+use domain::shared::encryption::EncryptionContext;
 use domain::shared::ids::{AccountId, digest, hex};
 use domain::shared::invalid::Invalid;
-use domain::shared::randomness::Randomness;
+use domain::shared::randomness::{Randomness, Seed};
 use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::DynamoDb;
-use crate::dynamodb::answers::{AnswerTable, Claim, Claimed, StoredAnswer};
+use crate::dynamodb::answers::{AnswerTable, Claim, Claimed};
 use crate::http::problem::{Code, Problem};
 use crate::http::reply::Reply;
 use crate::http::request::Request;
 use crate::telemetry::log_unavailable;
-use crate::vault::kms::KmsVault;
+use crate::vault::cipher::Key;
+use crate::vault::kms::{KmsVault, decrypt_content, encrypt_content};
 
 /// The header's name.
 const HEADER: &str = "idempotency-key";
@@ -29,7 +31,7 @@ const MAX_KEY_BYTES: usize = 255;
 /// Answers repeated requests.
 pub struct Idempotency {
     answers: AnswerTable,
-    /// Encrypts answers that hold secrets; without it, answers hold none.
+    /// Encrypts the seeds, where secrets are made of them.
     vault: Option<KmsVault>,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
@@ -56,29 +58,39 @@ impl Idempotency {
     }
 
     /// Does a request's work once for its key. Without the header, or for another method than POST, just does it.
-    /// Only a success is kept, so that a corrected request may have the same key. After a failure of ours, and if this
-    /// invocation dies, a repeat does the work again.
-    pub async fn once(
+    ///
+    /// The work takes its ids and secrets from the seed, and takes what exists under such an id as its own. So after a
+    /// failure of ours, or if the invocation dies, a repeat goes on where the first one ended. A refusal is not kept, so
+    /// that a corrected request may have the same key.
+    pub async fn once<F>(
         &self,
         account: &AccountId,
         request: &Request,
-        work: impl Future<Output = Result<Reply, Problem>>,
-    ) -> Result<Reply, Problem> {
-        if !request.route().starts_with("POST ") {
-            return work.await;
-        }
-        let Some(key) = key_of(request)? else { return work.await };
+        work: impl FnOnce(Seed) -> F,
+    ) -> Result<Reply, Problem>
+    where
+        F: Future<Output = Result<Reply, Problem>>,
+    {
+        let key = if request.route().starts_with("POST ") { key_of(request)? } else { None };
+        let Some(key) = key else { return work(Seed::new(self.randomness.bytes())).await };
         let (key, digest) = (hex(&digest(&[key])), digest_of(request));
+        let context = EncryptionContext::answer(account, &key);
         let owner = hex(&self.randomness.bytes::<16>());
-        let claim = Claim { account, key: &key, request: &digest, owner: &owner };
-        match self.answers.claim(&claim, self.clock.now()).await? {
-            Claimed::By { request, .. } if request != digest => Err(reused()),
-            Claimed::By { answer: None, .. } => Err(Problem::in_progress()),
-            Claimed::By { answer: Some(answer), .. } => Ok(self.again(&claim, answer).await?),
-            Claimed::Yes => {
-                let result = work.await;
-                if let Err(error) = self.keep(&claim, &result).await {
-                    // The work is done. Until the claim expires, a repeat is told to wait.
+        let (mut seed, stored) = self.new_seed(&context).await?;
+        let mut claim = Claim { account, key: &key, request: &digest, owner: &owner, seed: stored };
+        let claimed = self.answers.claim(&mut claim, self.clock.now()).await?;
+        if let Claimed::Again | Claimed::Answered(_) = claimed {
+            seed = self.stored_seed(&context, &claim.seed).await?;
+        }
+        match claimed {
+            Claimed::Reused => Err(reused()),
+            Claimed::InProgress => Err(Problem::in_progress()),
+            Claimed::Answered(answer) => Ok(decrypt(&context, &seed, &answer)?),
+            Claimed::First | Claimed::Again => {
+                let result = work(Seed::new(*seed)).await;
+                let is_first = matches!(claimed, Claimed::First);
+                if let Err(error) = self.keep(&claim, &context, &seed, is_first, &result).await {
+                    // The work is done. Until the lease ends, a repeat is told to wait.
                     log_unavailable(&error);
                 }
                 result
@@ -86,41 +98,70 @@ impl Idempotency {
         }
     }
 
-    async fn keep(&self, claim: &Claim<'_>, result: &Result<Reply, Problem>) -> Result<(), Unavailable> {
-        let reply = match result {
-            Ok(reply) if reply.status().is_success() => reply,
-            Ok(_) | Err(_) => return self.answers.release(claim).await.map(drop),
-        };
-        let kept = Kept { status: reply.status().as_u16(), body: reply.body().to_owned() };
-        let text = serde_json::to_vec(&kept).map_err(|error| Unavailable::new("store an answer", error))?;
-        let answer = match &self.vault {
-            Some(vault) => {
-                let Encrypted { data_key, content } = vault.encrypt(&context(claim), &text).await?;
-                StoredAnswer { content, data_key: Some(data_key) }
+    async fn keep(
+        &self,
+        claim: &Claim<'_>,
+        context: &EncryptionContext<'_>,
+        seed: &Key,
+        is_first: bool,
+        result: &Result<Reply, Problem>,
+    ) -> Result<(), Unavailable> {
+        let now = self.clock.now();
+        let status = result.as_ref().map_or_else(Problem::status, Reply::status);
+        let saved = match result {
+            Ok(reply) if status.is_success() => {
+                let answer = self.encrypt(context, seed, reply)?;
+                self.answers.complete(claim, answer, now).await
             }
-            None => StoredAnswer { content: text.into(), data_key: None },
+            // Nothing was done, by this invocation or by another.
+            _ if is_first && status.is_client_error() => self.answers.release(claim).await,
+            _ => self.answers.end_lease(claim, now).await,
         };
-        self.answers.complete(claim, answer, self.clock.now()).await.map(drop)
+        saved.map(drop)
     }
 
-    /// The first answer, for a repeat.
-    async fn again(&self, claim: &Claim<'_>, stored: StoredAnswer) -> Result<Reply, Unavailable> {
-        let StoredAnswer { content, data_key } = stored;
-        let text = match (&self.vault, data_key) {
-            (Some(vault), Some(data_key)) => {
-                vault.decrypt(&context(claim), &Encrypted { data_key, content }).await?
+    /// A new seed, which is also the key of the answer, and its form to be stored.
+    async fn new_seed(&self, context: &EncryptionContext<'_>) -> Result<(Key, Bytes), Unavailable> {
+        match &self.vault {
+            Some(vault) => vault.new_key(context).await,
+            None => {
+                let seed = Key::new(self.randomness.bytes());
+                let stored = Bytes::copy_from_slice(&*seed);
+                Ok((seed, stored))
             }
-            _ => content.to_vec(),
-        };
-        let unreadable = |_| Unavailable::new("read an answer", "it is not as it was stored");
-        let kept: Kept = serde_json::from_slice(&text).map_err(unreadable)?;
-        let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
-        Ok(Reply::raw_json(status, kept.body).with_header("idempotent-replayed", "true"))
+        }
+    }
+
+    /// The seed in its stored form.
+    async fn stored_seed(&self, context: &EncryptionContext<'_>, stored: &Bytes) -> Result<Key, Unavailable> {
+        match &self.vault {
+            Some(vault) => vault.key_of(context, stored).await,
+            None => stored[..].try_into().map(Key::new).map_err(|_| unreadable()),
+        }
+    }
+
+    fn encrypt(
+        &self,
+        context: &EncryptionContext<'_>,
+        seed: &Key,
+        reply: &Reply,
+    ) -> Result<Bytes, Unavailable> {
+        let kept = Kept { status: reply.status().as_u16(), body: reply.body().to_owned() };
+        let text = serde_json::to_vec(&kept).map_err(|error| Unavailable::new("store an answer", error))?;
+        Ok(encrypt_content(context, seed, &*self.randomness, &text))
     }
 }
 
-fn context<'a>(claim: &Claim<'a>) -> EncryptionContext<'a> {
-    EncryptionContext::answer(claim.account, claim.key)
+/// The first answer, for a repeat.
+fn decrypt(context: &EncryptionContext<'_>, seed: &Key, answer: &[u8]) -> Result<Reply, Unavailable> {
+    let kept = serde_json::from_slice(&decrypt_content(context, seed, answer)?);
+    let Kept { status, body } = kept.map_err(|_| unreadable())?;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    Ok(Reply::raw_json(status, body).with_header("idempotent-replayed", "true"))
+}
+
+fn unreadable() -> Unavailable {
+    Unavailable::new("read an answer", "it is not as it was stored")
 }
 
 fn key_of(request: &Request) -> Result<Option<&str>, Problem> {

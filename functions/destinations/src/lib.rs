@@ -29,7 +29,7 @@ use domain::account::api_key::Scope;
 use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock;
 use domain::shared::ids::AccountId;
-use domain::shared::randomness::Randomness;
+use domain::shared::randomness::{Randomness, Seed};
 use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
@@ -126,17 +126,19 @@ impl Manage {
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
         let caller = self.callers.admit(&request, Scope::Manage).await?;
         let account = &caller.account_id;
-        self.idempotency.once(account, &request, self.run_route(account, &request)).await
+        self.idempotency.once(account, &request, |seed| self.run_route(account, &request, seed)).await
     }
 
-    async fn run_route(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
+    async fn run_route(&self, account: &AccountId, request: &Request, seed: Seed) -> Result<Reply, Problem> {
         match request.route() {
-            "POST /v1/destinations" => self.create(account, request).await,
+            "POST /v1/destinations" => self.create(account, request, &seed).await,
             "GET /v1/destinations" => self.list(account).await,
             "GET /v1/destinations/{destination_id}" => self.show(account, request).await,
             "PATCH /v1/destinations/{destination_id}" => self.change(account, request).await,
             "DELETE /v1/destinations/{destination_id}" => self.delete(account, request).await,
-            "POST /v1/destinations/{destination_id}/secret/rotate" => self.rotate(account, request).await,
+            "POST /v1/destinations/{destination_id}/secret/rotate" => {
+                self.rotate(account, request, &seed).await
+            }
             "GET /v1/providers" => self.list_providers(account).await,
             "PUT /v1/providers/{provider}" => self.set_provider(account, request).await,
             "DELETE /v1/providers/{provider}" => self.delete_provider(account, request).await,

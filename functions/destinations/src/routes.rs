@@ -12,6 +12,7 @@ use domain::destination::store::{DestinationStore, Destinations, Stored};
 use domain::shared::ids::{AccountId, DestinationId};
 use domain::shared::invalid::{Invalid, both};
 use domain::shared::json::JsonObject;
+use domain::shared::randomness::Seed;
 use domain::shared::unavailable::Saved;
 use http::StatusCode;
 
@@ -29,25 +30,38 @@ const MAX_GRACE_HOURS: u64 = 7 * 24;
 const MAX_CONFLICTS: usize = 8;
 
 impl Manage {
-    pub(crate) async fn create(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
+    pub(crate) async fn create(
+        &self,
+        account: &AccountId,
+        request: &Request,
+        seed: &Seed,
+    ) -> Result<Reply, Problem> {
         let mut fields: JsonObject = request.json()?;
-        let secret = self.secret(&mut fields);
+        let secret = secret(&mut fields, seed);
         let (form, secret) = both(Form::parse_new(&fields, &self.addresses), secret)?;
         let others = readable(self.destinations.of_account(account).await?);
         let taken: Vec<_> = others.iter().map(|destination| destination.id.clone()).collect();
-        let id = DestinationId::new(self.randomness.bytes(), &taken);
+        let id = DestinationId::new(seed.bytes("destination"), &taken);
         let now = self.clock.now();
+        let created = |destination: &Destination| {
+            let view = DestinationView::new(destination, now).with_secret(&secret);
+            Reply::json(StatusCode::CREATED, &view)
+        };
+        // This request made it, and its answer was lost.
+        if let Some(made) = others.iter().find(|other| other.id == id) {
+            return Ok(created(made));
+        }
         let destination = form.create(account.clone(), id, secret.clone(), now, &self.vault).await?;
         check_unique(&destination, &others)?;
         match self.destinations.put(&destination, None).await? {
             Stored::Yes => {}
-            // A random id is new, so this refusal is of our own write, repeated because its answer was lost.
+            // The id is new, so this refusal is of our own write, repeated because its answer was lost.
             Stored::Conflict if self.is_stored(&destination).await? => {}
             Stored::Conflict => return Err(conflict()),
             Stored::Same(other) => return Err(duplicate(&other)),
             Stored::TooMany => return Err(too_many_destinations()),
         }
-        Ok(Reply::json(StatusCode::CREATED, &DestinationView::new(&destination, now).with_secret(&secret)))
+        Ok(created(&destination))
     }
 
     pub(crate) async fn list(&self, account: &AccountId) -> Result<Reply, Problem> {
@@ -68,25 +82,22 @@ impl Manage {
     }
 
     /// Sets a new secret, shown once. The previous one stays valid for a while, so that receivers have time to change.
-    pub(crate) async fn rotate(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
+    pub(crate) async fn rotate(
+        &self,
+        account: &AccountId,
+        request: &Request,
+        seed: &Seed,
+    ) -> Result<Reply, Problem> {
         let mut fields: JsonObject = request.json_or_empty()?;
-        let secret = self.secret(&mut fields);
+        let is_given = fields.require(&["secret"]).is_ok();
+        let secret = secret(&mut fields, seed);
         let (secret, grace) = both(secret, grace(&fields))?;
-        let change = Update::Secret { new: secret.clone(), grace };
+        let change = Update::Secret { new: secret.clone(), is_given, grace };
         let changed = self.write(account, request, &change).await?;
         Ok(Reply::json(
             StatusCode::OK,
             &DestinationView::new(&changed, self.clock.now()).with_secret(&secret),
         ))
-    }
-
-    /// Takes the caller's own secret out of the fields, or generates one.
-    fn secret(&self, fields: &mut JsonObject) -> Result<SigningSecret, Invalid> {
-        let given: Option<String> = fields.take("secret", SigningSecret::RULE)?;
-        given.map_or_else(
-            || Ok(SigningSecret::new(self.randomness.bytes())),
-            |given| SigningSecret::parse(&given),
-        )
     }
 
     /// Whether the store holds exactly this destination.
@@ -125,9 +136,13 @@ impl Manage {
             Update::Fields(fields) => {
                 Form::parse(fields, &self.addresses)?.change(loaded, now, &self.vault).await
             }
-            Update::Secret { new, grace } => {
+            Update::Secret { new, is_given, grace } => {
+                let mut secrets = loaded.decrypt_secrets(&self.vault).await?;
+                // This request set it, and its answer was lost.
+                if !is_given && secrets.signing.active(now).any(|secret| secret == new) {
+                    return Ok(loaded);
+                }
                 let mut changed = loaded.touched(now);
-                let mut secrets = changed.decrypt_secrets(&self.vault).await?;
                 let rotated = secrets.signing.rotate(new.clone(), now + *grace, now);
                 secrets.signing = rotated.map_err(|_| too_many_secrets())?;
                 changed.secrets = secrets.encrypt(&changed.encryption_context(), &self.vault).await?;
@@ -151,12 +166,23 @@ impl Manage {
     }
 }
 
+/// Takes the caller's own secret out of the fields, or generates one.
+fn secret(fields: &mut JsonObject, seed: &Seed) -> Result<SigningSecret, Invalid> {
+    let given: Option<String> = fields.take("secret", SigningSecret::RULE)?;
+    given.map_or_else(|| Ok(SigningSecret::new(seed.bytes("secret"))), |given| SigningSecret::parse(&given))
+}
+
 /// A change to a destination.
 enum Update {
     /// Sets these fields.
     Fields(JsonObject),
     /// Signs with a new secret, and during `grace` with the previous one as well.
-    Secret { new: SigningSecret, grace: Duration },
+    Secret {
+        new: SigningSecret,
+        /// Whether the caller brought it; otherwise the request generated it.
+        is_given: bool,
+        grace: Duration,
+    },
 }
 
 /// How long the previous secret stays valid: `grace_hours`, a day by default.

@@ -34,7 +34,7 @@ use domain::lifecycle::update::Update;
 use domain::redelivery::resend::Resend;
 use domain::redelivery::send_test::SendTest;
 use domain::shared::clock::Clock;
-use domain::shared::randomness::Randomness;
+use domain::shared::randomness::{Randomness, Seed};
 use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
@@ -103,7 +103,6 @@ pub struct Ingest {
     send_test: SendTest<ConversationTable, EventTable, Queue>,
     public_url: Option<PublicUrl>,
     clock: Arc<dyn Clock>,
-    randomness: Arc<dyn Randomness>,
 }
 
 impl Ingest {
@@ -141,7 +140,7 @@ impl Ingest {
             stored.clone(),
             Spans { settle: config.settle, retention },
             Arc::clone(&clock),
-            Arc::clone(&randomness),
+            randomness,
         );
         let references = ReferenceTable::new(
             dynamodb.clone(),
@@ -183,7 +182,6 @@ impl Ingest {
             update: Update::new(conversations, Arc::clone(&clock)),
             public_url: config.public_url,
             clock,
-            randomness,
         }
     }
 
@@ -250,15 +248,15 @@ impl Ingest {
             | "POST /v1/destinations/{destination_id}/test"
             | "POST /v1/destinations/{destination_id}/recover" => {
                 let caller = self.manager(&request).await?;
-                let redelivery = self.redelivery();
-                self.idempotency.once(&caller.account_id, &request, redelivery.run(&caller, &request)).await
+                let work = |seed| self.redelivery(seed, &caller, &request);
+                self.idempotency.once(&caller.account_id, &request, work).await
             }
             _ => Err(Problem::not_found("route")),
         }
     }
 
-    fn redelivery(&self) -> Redelivery<'_> {
-        Redelivery { resend: &self.resend, send_test: &self.send_test, randomness: &*self.randomness }
+    async fn redelivery(&self, seed: Seed, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+        Redelivery { resend: &self.resend, send_test: &self.send_test, seed }.run(caller, request).await
     }
 
     fn platform(&self) -> EndConversation<'_> {

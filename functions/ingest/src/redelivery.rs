@@ -16,7 +16,7 @@ use domain::redelivery::send_test::SendTest;
 use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::invalid::both;
 use domain::shared::json::JsonObject;
-use domain::shared::randomness::Randomness;
+use domain::shared::randomness::Seed;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -24,7 +24,8 @@ use serde::Serialize;
 pub(crate) struct Redelivery<'a> {
     pub(crate) resend: &'a Resend<DeliveryLogTable, DestinationTable, ConversationTable, EventTable, Queue>,
     pub(crate) send_test: &'a SendTest<ConversationTable, EventTable, Queue>,
-    pub(crate) randomness: &'a dyn Randomness,
+    /// The ids of what is sent derive from it.
+    pub(crate) seed: Seed,
 }
 
 /// A delivery that was queued, as callers see it.
@@ -61,7 +62,7 @@ impl Redelivery<'_> {
         let fields: JsonObject = request.json_or_empty()?;
         let payload = fields.optional("payload", "must be original or latest");
         let payload = both(payload, fields.allow_only(&["payload"]))?.0.unwrap_or_default();
-        match self.resend.one(&caller.account_id, &id, payload, self.randomness.bytes()).await? {
+        match self.resend.one(&caller.account_id, &id, payload, &self.seed).await? {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),
             Resent::UnderWay => {
@@ -93,9 +94,7 @@ impl Redelivery<'_> {
         let kind = both(fields.optional("event", rule), fields.allow_only(&["event"]))?.0;
         let kind = kind.unwrap_or(EventKind::Completed);
         match self.resend.active(&caller.account_id, &id).await? {
-            Ok(destination) => {
-                Ok(sent(&self.send_test.run(&destination, kind, self.randomness.bytes()).await?))
-            }
+            Ok(destination) => Ok(sent(&self.send_test.run(&destination, kind, &self.seed).await?)),
             Err(NoDestination::Missing) => Err(Problem::not_found("destination")),
             Err(NoDestination::Disabled) => Err(disabled()),
         }

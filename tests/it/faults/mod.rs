@@ -19,6 +19,7 @@ mod network;
 mod processes;
 mod proxy;
 mod queues;
+mod repeats;
 mod rounds;
 mod site;
 mod sizes;

@@ -1,4 +1,4 @@
-//! A proxy for the tables or the queues that fails calls as a test scripts it.
+//! A proxy for the tables, the queues or KMS that fails calls as a test scripts it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,6 +16,9 @@ use crate::between::{Call, Interceptor, Reply, Server, Upstream};
 
 /// Counts the calls that were throttled because an item took no more writes.
 pub(super) const OVER_CAPACITY: &str = "over an item's capacity";
+
+/// Selects calls of every operation.
+pub(super) const ANY: &str = "*";
 
 /// A running proxy.
 pub(super) struct Proxy {
@@ -96,6 +99,11 @@ impl Proxy {
         *self.script.capacity.lock().unwrap() = Some(Capacity::new(writes_per_second, clock.clone()));
     }
 
+    /// Whether every selected call has met its fault.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.script.rules.lock().unwrap().iter().all(|rule| rule.left == 0)
+    }
+
     /// Ends every scripted fault; throttling at random goes on.
     pub(super) fn heal(&self) {
         self.script.rules.lock().unwrap().clear();
@@ -128,10 +136,15 @@ impl On<'_> {
         self
     }
 
-    /// Selects the next calls.
-    pub(super) fn first(mut self, calls: usize) -> Self {
+    /// Selects this number of calls from there on.
+    pub(super) fn times(mut self, calls: usize) -> Self {
         self.rule.left = calls;
         self
+    }
+
+    /// Selects the next calls.
+    pub(super) fn first(self, calls: usize) -> Self {
+        self.times(calls)
     }
 
     pub(super) fn drop_answer(self) {
@@ -200,7 +213,8 @@ impl On<'_> {
 impl Script {
     fn fault(&self, operation: &str) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
-        let fault = rules.iter_mut().filter(|rule| rule.operation == operation).find_map(Rule::next_fault);
+        let mut rules = rules.iter_mut().filter(|rule| [ANY, operation].contains(&&*rule.operation));
+        let fault = rules.find_map(Rule::next_fault);
         fault.or_else(|| self.throttles_at_random().then_some(Fault::Throttle))
     }
 

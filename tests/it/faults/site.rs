@@ -1,4 +1,4 @@
-//! A system whose messages the test itself delivers, with proxies for its tables and queues, and a receiver.
+//! A system whose messages the test itself delivers, with proxies for its tables, its queues and KMS, and a receiver.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -43,6 +43,7 @@ pub(super) struct Site {
     pub(super) receiver: Receiver,
     pub(super) tables: Proxy,
     pub(super) queues: Proxy,
+    pub(super) keys: Proxy,
     pub(super) clock: Clock,
     /// The requests from before the receiver was restarted.
     pub(super) earlier: Vec<Received>,
@@ -110,6 +111,7 @@ impl Site {
         Self {
             tables: Proxy::start(endpoint("DYNAMODB")).await,
             queues: Proxy::start(endpoint("SQS")).await,
+            keys: Proxy::start(endpoint("KMS")).await,
             world,
             customer,
             receiver,
@@ -135,7 +137,7 @@ impl Site {
     /// The functions' variables, which lead to the proxies.
     pub(super) fn variables(&self) -> BTreeMap<String, String> {
         let mut variables = self.world.stack.environment.clone();
-        for (service, proxy) in [("DYNAMODB", &self.tables), ("SQS", &self.queues)] {
+        for (service, proxy) in [("DYNAMODB", &self.tables), ("SQS", &self.queues), ("KMS", &self.keys)] {
             variables.insert(format!("AWS_ENDPOINT_URL_{service}"), proxy.url().to_owned());
         }
         variables

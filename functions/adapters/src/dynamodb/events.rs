@@ -171,14 +171,20 @@ impl EventVersions for EventTable {
             .set_key(Some(event_key(&version.account_id, &version.id)))
             .condition_expression("attribute_exists(event_id)")
             .build();
-        let put = Put::builder().table_name(&self.table.name).set_item(Some(item)).build();
+        // The first write: if it is refused, the answer has the version that is there.
+        let put = Put::builder()
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .table_name(&self.table.name)
+            .set_item(Some(item))
+            .condition_expression(NEW)
+            .build();
         let (event, put) =
             event.and_then(|event| Ok((event, put?))).map_err(|error| Unavailable::new(operation, error))?;
         let event = TransactWriteItem::builder().condition_check(event).build();
         let put = TransactWriteItem::builder().put(put).build();
-        match transact(&self.table.client, operation, vec![event, put]).await? {
+        match transact(&self.table.client, operation, vec![put, event]).await? {
             Written::Yes => Ok(true),
-            Written::Refused(_) => Ok(false),
+            Written::Refused(version) => Ok(!version.is_empty()),
             Written::TooLarge => Err(Unavailable::new(operation, "it is too large")),
         }
     }

@@ -63,6 +63,12 @@ impl KmsDecryptor {
         Self { kms, key_arn, key_ring: Arc::new(KeyRing::new(clock)) }
     }
 
+    /// Decrypts a data key, or takes it from the cache.
+    async fn key_of(&self, context: &EncryptionContext<'_>, data_key: &Bytes) -> Result<Key> {
+        let id = (associated_data(context), data_key.clone());
+        self.key_ring.get(id, self.decrypt_key(context, data_key)).await
+    }
+
     /// Has KMS decrypt a data key.
     async fn decrypt_key(&self, context: &EncryptionContext<'_>, data_key: &Bytes) -> Result<Key> {
         let request = self
@@ -85,9 +91,8 @@ impl KmsDecryptor {
 
 impl Decryptor for KmsDecryptor {
     async fn decrypt(&self, context: &EncryptionContext<'_>, encrypted: &Encrypted) -> Result<Vec<u8>> {
-        let id = (associated_data(context), encrypted.data_key.clone());
-        let key = self.key_ring.get(id, self.decrypt_key(context, &encrypted.data_key)).await?;
-        decrypt_content(context, &key, encrypted)
+        let key = self.key_of(context, &encrypted.data_key).await?;
+        decrypt_content(context, &key, &encrypted.content)
     }
 }
 
@@ -105,8 +110,9 @@ impl Decryptor for KmsVault {
     }
 }
 
-impl Vault for KmsVault {
-    async fn encrypt(&self, context: &EncryptionContext<'_>, text: &[u8]) -> Result<Encrypted> {
+impl KmsVault {
+    /// Generates a data key. Returns it, and its encrypted form, to be stored.
+    pub(crate) async fn new_key(&self, context: &EncryptionContext<'_>) -> Result<(Key, Bytes)> {
         let KmsDecryptor { kms, key_arn, .. } = &self.decryptor;
         let request = kms
             .generate_data_key()
@@ -120,7 +126,20 @@ impl Vault for KmsVault {
         let data_key = response
             .ciphertext_blob
             .ok_or_else(|| Unavailable::new("generate a data key", "KMS returned none"))?;
-        Ok(encrypt_content(context, &key(response.plaintext)?, data_key, &*self.randomness, text))
+        Ok((key(response.plaintext)?, data_key.into_inner().into()))
+    }
+
+    /// Decrypts a stored data key.
+    pub(crate) async fn key_of(&self, context: &EncryptionContext<'_>, data_key: &Bytes) -> Result<Key> {
+        self.decryptor.key_of(context, data_key).await
+    }
+}
+
+impl Vault for KmsVault {
+    async fn encrypt(&self, context: &EncryptionContext<'_>, text: &[u8]) -> Result<Encrypted> {
+        let (key, data_key) = self.new_key(context).await?;
+        let content = encrypt_content(context, &key, &*self.randomness, text);
+        Ok(Encrypted { data_key, content })
     }
 }
 
@@ -136,19 +155,19 @@ fn associated_data(context: &EncryptionContext<'_>) -> Vec<u8> {
     serde_json::json!([context.account(), context.kind(), context.id()]).to_string().into_bytes()
 }
 
-fn encrypt_content(
+/// Encrypts a text in its context under a data key.
+pub(crate) fn encrypt_content(
     context: &EncryptionContext<'_>,
     key: &Key,
-    data_key: Blob,
     randomness: &dyn Randomness,
     text: &[u8],
-) -> Encrypted {
-    let content = cipher::encrypt(key, randomness, &associated_data(context), text);
-    Encrypted { data_key: data_key.into_inner().into(), content: content.into() }
+) -> Bytes {
+    cipher::encrypt(key, randomness, &associated_data(context), text).into()
 }
 
-fn decrypt_content(context: &EncryptionContext<'_>, key: &Key, encrypted: &Encrypted) -> Result<Vec<u8>> {
-    cipher::decrypt(key, &associated_data(context), &encrypted.content)
+/// Decrypts a text that was encrypted in this context under this data key.
+pub(crate) fn decrypt_content(context: &EncryptionContext<'_>, key: &Key, content: &[u8]) -> Result<Vec<u8>> {
+    cipher::decrypt(key, &associated_data(context), content)
         .map_err(|error: CipherError| undecryptable(context, "the stored text is not valid", error))
 }
 
@@ -179,9 +198,9 @@ mod tests {
         ];
         let key = Zeroizing::new([7; 32]);
         for owner in &contexts {
-            let encrypted = encrypt_content(owner, &key, Blob::new("blob"), &SystemRandomness, b"hunter2");
+            let content = encrypt_content(owner, &key, &SystemRandomness, b"hunter2");
             for reader in &contexts {
-                let decrypted = decrypt_content(reader, &key, &encrypted);
+                let decrypted = decrypt_content(reader, &key, &content);
                 assert_eq!(decrypted.is_ok(), reader == owner, "{owner} as {reader}");
             }
         }
@@ -191,8 +210,7 @@ mod tests {
     fn an_error_names_the_holder_and_no_secret() {
         let (account, id) = (AccountId::parse("acc_1").unwrap(), DestinationId::parse("dst_1").unwrap());
         let context = EncryptionContext::destination(&account, &id);
-        let encrypted = Encrypted { data_key: Bytes::new(), content: Bytes::from("hunter2") };
-        let error = decrypt_content(&context, &Zeroizing::new([7; 32]), &encrypted).unwrap_err();
+        let error = decrypt_content(&context, &Zeroizing::new([7; 32]), b"hunter2").unwrap_err();
         assert_eq!(
             format!("{error}: {}", error.causes()),
             "decrypt a secret: the secrets of destination dst_1 of acc_1 cannot be decrypted: the stored text is not \

@@ -67,7 +67,8 @@ pub trait Events: Send + Sync {
 
 /// Stores later versions of events.
 pub trait EventVersions: Send + Sync {
-    /// Stores the version that one delivery carries, if the event itself is still there. True if it is.
+    /// Stores the version that one delivery carries, unless it has one, if the event itself is still there. True if the
+    /// delivery has a version.
     fn put_version(
         &self,
         version: &LifecycleEvent,

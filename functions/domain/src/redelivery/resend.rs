@@ -18,6 +18,7 @@ use crate::destination::store::Destinations;
 use crate::event::store::EventVersions;
 use crate::shared::clock::Clock;
 use crate::shared::ids::{AccountId, DeliveryId, DestinationId, hex};
+use crate::shared::randomness::Seed;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
 
@@ -122,27 +123,30 @@ where
         })
     }
 
-    /// Sends one delivery's event again. Each call creates a new delivery, whose id derives from `randomness`.
+    /// Sends one delivery's event again. Each seed makes one new delivery, however often the call is repeated.
     pub async fn one(
         &self,
         account: &AccountId,
         id: &DeliveryId,
         payload: Payload,
-        randomness: [u8; 16],
+        seed: &Seed,
     ) -> Result<Resent> {
         let Some((Summary { delivery, state }, _)) = self.log.history(account, id).await? else {
             return Ok(Resent::NoDelivery);
         };
+        let new = self.new_delivery(&delivery, payload, &hex(&seed.bytes::<16>("delivery")));
+        let (Some(event_id), Some(new)) = (id.event_id(), new) else {
+            return Ok(Resent::NoDelivery);
+        };
+        if let Some((Summary { delivery: sent, .. }, _)) = self.log.history(account, &new.id).await? {
+            return Ok(Resent::Sent(Box::new(sent)));
+        }
         if !state.status.is_final() && !waits_long(&state, self.clock.now()) {
             return Ok(Resent::UnderWay);
         }
         let destination = match self.active(account, &delivery.destination_id).await? {
             Ok(destination) => destination,
             Err(reason) => return Ok(Resent::Refused(reason)),
-        };
-        let new = self.new_delivery(&delivery, payload, &hex(&randomness));
-        let (Some(event_id), Some(new)) = (id.event_id(), new) else {
-            return Ok(Resent::NoDelivery);
         };
         if self.log.event(account, &event_id).await?.is_none() {
             return Ok(Resent::NoEvent);

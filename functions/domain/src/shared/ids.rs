@@ -106,14 +106,19 @@ impl DestinationId {
     /// Groups that the Delivery Logs list apart, so that a destination with few deliveries is found beside one with many.
     pub const GROUPS: u8 = 8;
 
-    /// Creates a destination's id from random bytes, in the group that has the fewest of the account's `others`.
+    /// Creates a destination's id from random bytes, in the group that has the fewest of the account's `others`. If one
+    /// of them was created from the same bytes, it is that one's id.
     #[must_use]
-    pub fn new(mut randomness: [u8; DESTINATION_BYTES], others: &[Self]) -> Self {
+    pub fn new(randomness: [u8; DESTINATION_BYTES], others: &[Self]) -> Self {
+        let in_group = |group| {
+            let mut bytes = randomness;
+            let last = &mut bytes[DESTINATION_BYTES - 1];
+            *last = *last - *last % Self::GROUPS + group;
+            Self(format!("dst_{}", hex(&bytes)))
+        };
         let members = |group: &u8| others.iter().filter(|other| other.group() == *group).count();
-        let group = (0..Self::GROUPS).min_by_key(members).unwrap_or_default();
-        let last = &mut randomness[DESTINATION_BYTES - 1];
-        *last = *last - *last % Self::GROUPS + group;
-        Self(format!("dst_{}", hex(&randomness)))
+        let emptiest = (0..Self::GROUPS).min_by_key(members).unwrap_or_default();
+        (0..Self::GROUPS).map(in_group).find(|id| others.contains(id)).unwrap_or_else(|| in_group(emptiest))
     }
 
     /// The destination's group, from 0 to [`Self::GROUPS`] - 1.
@@ -256,6 +261,14 @@ mod tests {
             ids.push(DestinationId::new([7; 8], &ids));
             assert_eq!(ids.last().unwrap().group(), gone, "the place of a deleted one is free");
         }
+    }
+
+    #[test]
+    fn a_destination_that_is_there_is_found_by_the_bytes_it_was_made_from() {
+        let mut ids = vec![DestinationId::new([1; 8], &[])];
+        let made = DestinationId::new([2; 8], &ids);
+        ids.push(made.clone());
+        assert_eq!(DestinationId::new([2; 8], &ids), made);
     }
 
     #[test]
