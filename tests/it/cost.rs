@@ -305,6 +305,8 @@ async fn a_first_try_success_costs_two_writes_of_three_units_and_its_share_of_on
     let invocation = Invocation { id, deadline: tables.clock.now() + Duration::from_secs(30) };
     assert_eq!(deliver.run(&batch, &invocation).await, [Verdict::Done; BATCH]);
     assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "a warm process needs none");
+    // Each is also noted in the row of the delivery that the event left with.
+    assert_eq!(tables.count("TransactWriteItems"), BATCH, "each completion is one call");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,7 +113,7 @@ fn check_query(operation: &Value, url: &Url) -> Result<(), String> {
             return Err(format!("{name} is not a parameter"));
         };
         let value = match parameter["schema"]["type"].as_str() {
-            Some("integer") => serde_json::from_str(&value).unwrap(),
+            Some("integer" | "boolean") => serde_json::from_str(&value).unwrap(),
             Some("array") => json!([value]),
             _ => json!(value),
         };

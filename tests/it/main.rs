@@ -40,6 +40,7 @@ mod providers;
 mod redelivery;
 mod retries;
 mod samples;
+mod search;
 mod secrecy;
 mod secrets;
 mod sender;

@@ -90,7 +90,7 @@ async fn an_error_names_all_mistakes_and_a_page() {
 fn an_answer_that_is_not_as_described_is_found() {
     let stats = json!({
         "from": "2026-09-01T00:00:00Z", "to": "2026-09-02T00:00:00Z", "succeeded": 1, "failed": 0, "last": null,
-        "complete": true, "buckets": [],
+        "sampled": false, "buckets": [],
     });
     let with = |name: &str, value: Value| {
         let mut changed = stats.clone();

@@ -298,8 +298,8 @@ async fn attempts_are_counted_over_time() {
     );
     let stats = scene.customer.get(&query).await;
     assert_eq!(
-        (&stats["succeeded"], &stats["failed"], &stats["complete"]),
-        (&json!(1), &json!(4), &json!(true))
+        (&stats["succeeded"], &stats["failed"], &stats["sampled"]),
+        (&json!(1), &json!(4), &json!(false))
     );
     assert_eq!(stats["last"]["http_status"], 200);
     assert_eq!(

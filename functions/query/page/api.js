@@ -50,7 +50,8 @@ function problemFrom(response, text) {
 
 function queryString(query = {}) {
   const given = Object.entries(query).filter(([, value]) => value != null && value !== "");
-  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+  const pairs = given.flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`;
 }
 
 export async function listDestinations(signal) {

@@ -54,7 +54,8 @@ export class DeliveryRow {
 
   /** Shows the API's current summary; leaves unchanged elements alone. */
   async update(summary) {
-    if (summary.updated_at !== this.#summary.updated_at) this.#show(summary);
+    const isOther = ["updated_at", "delivered_later_by"].some((name) => summary[name] !== this.#summary[name]);
+    if (isOther) this.#show(summary);
     await this.#showAttempts();
   }
 
@@ -88,7 +89,8 @@ export class DeliveryRow {
   #show(summary) {
     this.#summary = summary;
     this.element.dataset.status = summary.status;
-    fill(this.#changing.status, statusBadge(summary.status));
+    const later = summary.delivered_later_by;
+    fill(this.#changing.status, statusBadge(summary.status), later && el("a", { class: "small", href: toDelivery(later), "data-testid": "delivered-later" }, " delivered later"));
     fill(this.#changing.result, resultText(summary));
     fill(this.#changing.attempts, String(summary.attempts));
     if (summary.error) this.#changing.result.title = summary.error;

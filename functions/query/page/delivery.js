@@ -81,12 +81,13 @@ function factsOf(delivery, names) {
   const conversation = delivery.conversation_id;
   const rows = [
     ["Destination", destination ? el("a", { href: toDestination(delivery.destination_id) }, destination) : `Deleted (${delivery.destination_id})`],
-    ["Conversation", el("a", { class: "mono", href: `#/deliveries?range=30d&conversation=${encodeURIComponent(conversation)}` }, conversation)],
+    ["Conversation", el("a", { class: "mono", href: `#/deliveries?range=30d&id=${encodeURIComponent(conversation)}` }, conversation)],
     ["Delivery id", el("code", {}, delivery.id)],
     ["Event id (webhook-id)", el("code", {}, delivery.event_id)],
     ["Trigger", triggerText(delivery.trigger)],
     ["Created", fullTime(delivery.created_at)],
     ["Next attempt", delivery.next_attempt_at ? fullTime(delivery.next_attempt_at) : "None"],
+    delivery.delivered_later_by && ["Delivered later", el("a", { href: toDelivery(delivery.delivered_later_by), "data-testid": "delivered-later" }, "by a later delivery")],
     // An attempt shows its own error; a delivery that was skipped or cancelled has only this one.
     ["skipped", "cancelled"].includes(delivery.status) && delivery.error && ["Reason", delivery.error],
   ].filter(Boolean);

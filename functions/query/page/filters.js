@@ -3,13 +3,14 @@
 import { el } from "./dom.js";
 import { field } from "./field-errors.js";
 import { localInputValue } from "./format.js";
-import { EVENTS, STATUSES } from "./words.js";
+import { EVENTS, STATUSES, STATUS_GROUPS, TRIGGERS } from "./words.js";
 
 const HOUR = 3600 * 1000;
 const RANGES = { "1h": ["Last hour", HOUR], "24h": ["Last 24 hours", 24 * HOUR], "7d": ["Last 7 days", 7 * 24 * HOUR], "30d": ["Last 30 days", 30 * 24 * HOUR] };
 const DEFAULT_RANGE = "24h";
 const CUSTOM = "custom";
-const NAMES = ["destination", "event", "status", "range", "from", "to", "conversation"];
+const NAMES = ["destination", "event", "status", "trigger", "http", "id", "range", "from", "to"];
+const NARROWING = ["destination", "event", "status", "trigger", "http", "id"];
 
 /** Reads a filter from the hash's parameters. Passes unknown values on: the API explains what is wrong with them. */
 export function filterFrom(params) {
@@ -31,7 +32,7 @@ let lastHash = "#/deliveries";
 export const lastLog = () => lastHash;
 export const rememberLog = (filter) => { lastHash = hashOf(filter); };
 
-export const isNarrowed = (filter) => Boolean(filter.destination || filter.event || filter.status || filter.conversation);
+export const isNarrowed = (filter) => NARROWING.some((name) => filter[name]);
 
 /** `{from, to}` as the API takes them; a named range ends now, so it has no `to`. */
 export function rangeOf(filter) {
@@ -42,7 +43,10 @@ export function rangeOf(filter) {
 }
 
 export function apiQuery(filter, range) {
-  return { destination_id: filter.destination, event: filter.event, status: filter.status, conversation_id: filter.conversation, ...range };
+  // Ids of events begin like this, and those of conversations are the platform's own.
+  const id = filter.id.startsWith("evt_") ? { event_id: filter.id } : { conversation_id: filter.id };
+  const [, status] = STATUS_GROUPS[filter.status] ?? [null, { status: filter.status }];
+  return { destination_id: filter.destination, event: filter.event, trigger: filter.trigger, http_status: filter.http, ...status, ...id, ...range };
 }
 
 /** The form; calls `onChange(filter)` on every change. */
@@ -51,20 +55,23 @@ export function filterForm(filter, destinations, onChange) {
     ...options.map(([value, text]) => el("option", { value, selected: value === filter[name] }, text)));
   const moment = (name) => el("input", { type: "datetime-local", name, "data-testid": `filter-${name}`, value: filter[name] ? localInputValue(new Date(filter[name])) : "" });
   const custom = el("div", { class: "filter-pair", hidden: filter.range !== CUSTOM }, field("From", moment("from")), field("To", moment("to")));
-  const conversation = el("input", { name: "conversation", type: "search", class: "mono", value: filter.conversation, autocomplete: "off", spellcheck: "false", "data-testid": "filter-conversation" });
+  const input = (name, more) => el("input", { name, class: "mono", value: filter[name], autocomplete: "off", spellcheck: "false", "data-testid": `filter-${name}`, ...more });
+  const statuses = [...Object.entries(STATUS_GROUPS).map(([name, [text]]) => [name, text]), ...Object.entries(STATUSES).map(([status, [, text]]) => [status, text])];
   const named = Object.entries(RANGES).map(([name, [text]]) => [name, text]);
 
   const form = el("form", { class: "filters", role: "search", "aria-label": "Filter deliveries", "data-testid": "filters" },
     field("Destination", select("destination", [["", "All"], ...knownOr(destinations.map(({ id, name }) => [id, name]), filter.destination)])),
     field("Event", select("event", [["", "All"], ...knownOr(EVENTS.map((event) => [event, event]), filter.event)])),
-    field("Status", select("status", [["", "All"], ...knownOr(Object.entries(STATUSES).map(([status, [, text]]) => [status, text]), filter.status)])),
+    field("Status", select("status", [["", "All"], ...knownOr(statuses, filter.status)])),
     field("Time", select("range", [...named, [CUSTOM, "From – to…"]])),
-    field("Conversation id", conversation), custom);
+    field("Conversation or event id", input("id", { type: "search" })),
+    field("Trigger", select("trigger", [["", "All"], ...knownOr(Object.entries(TRIGGERS), filter.trigger)])),
+    field("Last HTTP status", input("http", { inputmode: "numeric", placeholder: "500" })), custom);
 
   const read = () => {
     const given = Object.fromEntries(new FormData(form));
     const instant = (value) => (given.range === CUSTOM && value ? new Date(value).toISOString() : "");
-    return { ...given, from: instant(given.from), to: instant(given.to), conversation: given.conversation.trim() };
+    return { ...given, from: instant(given.from), to: instant(given.to), id: given.id.trim(), http: given.http.trim() };
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -48,7 +48,7 @@ function show(element, stats) {
     return;
   }
   // If there are more deliveries than the statistics count, only the newest are counted.
-  const of = stats.complete ? plural(attempts, "attempt") : `the newest ${count(attempts)}`;
+  const of = stats.sampled ? `the newest ${count(attempts)}` : plural(attempts, "attempt");
   fill(element,
     el("p", { class: "rate" }, percent(stats.succeeded, attempts), el("span", { class: "muted small" }, ` of ${of}, 24 h`)),
     attemptChart(stats.buckets),

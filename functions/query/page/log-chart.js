@@ -3,6 +3,7 @@
 import { call } from "./api.js";
 import { attemptChart, bucketText } from "./chart.js";
 import { el, fill } from "./dom.js";
+import { isNarrowed } from "./filters.js";
 import { count, percent, shortTime } from "./format.js";
 
 const BUCKETS = 60;
@@ -40,8 +41,8 @@ function legend() {
 
 function note(stats, filter) {
   const notes = [];
-  if (!stats.complete) notes.push("There are more deliveries than the chart can count; it shows only the newest.");
-  if (filter.event || filter.status || filter.conversation) notes.push("The chart uses only the filters for destination and time.");
+  if (stats.sampled) notes.push("There are more deliveries than the chart can count; it shows the newest 10,000.");
+  if (isNarrowed({ ...filter, destination: "" })) notes.push("The chart uses only the filters for destination and time.");
   return notes.length > 0 && el("span", { class: "muted small" }, notes.join(" "));
 }
 

@@ -21,6 +21,12 @@ export const STATUSES = {
   cancelled: ["none", "Cancelled", "Ended without success because the destination was disabled or deleted."],
 };
 
+/** Filters of several statuses at once, each with its text and its parameters of the API. */
+export const STATUS_GROUPS = {
+  undelivered: ["Undelivered", { undelivered: true }],
+  failed: ["Without success", { status: ["exhausted", "skipped", "cancelled"] }],
+};
+
 const OUTCOMES = {
   success: "Success",
   http_error: "HTTP error",
@@ -36,7 +42,7 @@ const OUTCOMES = {
   unknown: "Unknown",
 };
 
-const TRIGGERS = { lifecycle: "Conversation ended", resend: "Resent", resend_latest: "Resent with the latest payload", test: "Test event" };
+export const TRIGGERS = { lifecycle: "Conversation ended", resend: "Resent", resend_latest: "Resent with the latest payload", test: "Test event" };
 
 /** Whether more attempts may follow, so that the delivery is worth polling. */
 export const isOpen = (delivery) => delivery.status === "pending" || delivery.status === "retrying";

@@ -28,13 +28,26 @@ pub(crate) async fn list(
     request: &Request,
 ) -> Result<Reply, Problem> {
     let Caller { account_id, cursor_secret, .. } = caller;
-    let SearchParameters { filter, cursor, limit } = SearchParameters::read(request.query())?;
+    let SearchParameters { mut filter, cursor, limit } = SearchParameters::read(request.query())?;
+    filter.hides_skipped = !asks_for_skipped(&filter);
     let after = cursor.map(|cursor| decode(&cursor, account_id, &filter, cursor_secret)).transpose();
     let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
     let search = Search { filter, after, limit };
     let page = log.search(account_id, &search).await?;
     let next = page.next.map(|position| encode(&position, account_id, &search.filter, cursor_secret));
-    Ok(Reply::json(StatusCode::OK, &view::Page::new(&page.deliveries, next)))
+    let deliveries = log.with_later(page.deliveries).await?;
+    Ok(Reply::json(StatusCode::OK, &view::Page::new(&deliveries, next)))
+}
+
+/// Whether a search shows what was skipped because its destination was disabled. Every event leaves such rows, so a search
+/// for nothing in particular would show little else.
+fn asks_for_skipped(filter: &Filter) -> bool {
+    let Filter { destination, conversation, event_id, statuses, undelivered, .. } = filter;
+    destination.is_some()
+        || conversation.is_some()
+        || event_id.is_some()
+        || !statuses.is_empty()
+        || *undelivered
 }
 
 /// `GET /v1/deliveries/{delivery_id}`: one delivery with all its attempts.
@@ -93,6 +106,7 @@ impl SearchParameters {
             "event" => filter.event = Some(one_of("event", value)?),
             "trigger" => filter.trigger = Some(one_of("trigger", value)?),
             "status" => filter.statuses.push(one_of("status", value)?),
+            "undelivered" => filter.undelivered = undelivered(value)?,
             "outcome" => filter.outcome = Some(one_of("outcome", value)?),
             "http_status" => filter.http_status = Some(http_status(value)?),
             "from" => filter.from = Some(time("from", value)?),
@@ -127,6 +141,10 @@ fn http_status(value: &str) -> Result<u16, Invalid> {
     status.ok_or_else(|| Invalid::new("http_status", "must be a number from 100 to 599"))
 }
 
+fn undelivered(value: &str) -> Result<bool, Invalid> {
+    if value == "true" { Ok(true) } else { Err(Invalid::new("undelivered", "must be true, or absent")) }
+}
+
 fn limit(value: &str) -> Result<usize, Invalid> {
     let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
     limit.ok_or_else(|| Invalid::new("limit", "must be a number from 1 to 100"))
@@ -151,6 +169,7 @@ mod tests {
             ("outcome", "500"),
             ("http_status", "99"),
             ("trigger", "cron"),
+            ("undelivered", "false"),
             ("event_id", "a#b"),
             ("from", "yesterday"),
             ("limit", "0"),
@@ -180,6 +199,7 @@ mod tests {
         let wanted = [DeliveryStatus::Exhausted, DeliveryStatus::Skipped];
         assert_eq!(statuses.unwrap().filter.statuses, wanted);
         assert_eq!(read("http_status", "503").unwrap().filter.http_status, Some(503));
+        assert!(read("undelivered", "true").unwrap().filter.undelivered);
         assert_eq!(read("trigger", "test").unwrap().filter.trigger, Some(Trigger::Test));
         assert_eq!(read("outcome", "http_error").unwrap().filter.outcome, Some(OutcomeClass::HttpError));
     }

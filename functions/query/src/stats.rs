@@ -28,8 +28,8 @@ struct StatsView {
     failed: usize,
     /// The latest attempt of the counted deliveries.
     last: Option<LastAttemptView>,
-    /// False if there were more deliveries, of which only the newest are counted.
-    complete: bool,
+    /// Whether there were more deliveries, of which only the newest are counted.
+    sampled: bool,
     buckets: Vec<BucketView>,
 }
 
@@ -54,7 +54,9 @@ pub(crate) async fn show(
     request: &Request,
 ) -> Result<Reply, Problem> {
     let StatsParameters { destination, from, to, buckets } = StatsParameters::read(request.query())?;
-    let filter = Filter { destination, from: Some(from), to: Some(to), ..Filter::default() };
+    // What was skipped has no attempts.
+    let filter =
+        Filter { destination, hides_skipped: true, from: Some(from), to: Some(to), ..Filter::default() };
     let page = log.search(&caller.account_id, &Search { filter, after: None, limit: MAX_COUNTED }).await?;
     let counted = attempts_over_time(&page.deliveries, from, to, buckets);
     let stats = StatsView {
@@ -73,7 +75,7 @@ pub(crate) async fn show(
                 outcome: *outcome,
                 http_status: *http_status,
             }),
-        complete: page.next.is_none(),
+        sampled: page.next.is_some(),
         buckets: counted
             .into_iter()
             .map(|Bucket { start, succeeded, failed }| BucketView { start, succeeded, failed })

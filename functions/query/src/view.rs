@@ -44,13 +44,15 @@ struct Delivery<'a> {
     http_status: Option<u16>,
     error: Option<&'a str>,
     next_attempt_at: Option<Timestamp>,
+    /// The later delivery by which the event has arrived.
+    delivered_later_by: Option<&'a DeliveryId>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
 impl<'a> Delivery<'a> {
     fn new(summary: &'a Summary) -> Self {
-        let Summary { delivery, state } = summary;
+        let Summary { delivery, state, delivered_later_by } = summary;
         let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = state;
         Self {
             id: &delivery.id,
@@ -65,6 +67,7 @@ impl<'a> Delivery<'a> {
             http_status: *http_status,
             error: error.as_deref(),
             next_attempt_at: *next_at,
+            delivered_later_by: delivered_later_by.as_ref().filter(|_| summary.has_failed()),
             created_at: delivery.created_at,
             updated_at: *updated_at,
         }

@@ -144,6 +144,16 @@ async fn a_customer_finds_their_way() {
     })
     .await;
 
+    // The failed delivery leads to the one that made it good, and nothing is lost any more.
+    page.click(&test_id("nav-deliveries")).await;
+    page.see(&format!("{exhausted} {}", test_id("delivered-later"))).await;
+    page.choose(&test_id("filter-status"), "Undelivered").await;
+    page.read(&test_id("empty"), "No delivery matches").await;
+    page.choose(&test_id("filter-status"), "Without success").await;
+    page.click(&format!("{exhausted} {}", test_id("open"))).await;
+    page.click(&test_id("delivered-later")).await;
+    page.see(&format!("{}[data-status=\"delivered\"]", test_id("delivery-status"))).await;
+
     // A disabled destination misses a delivery, which is then counted and recovered.
     page.click(&test_id("nav-destinations")).await;
     page.click(&format!("{} {}", destination("GET"), test_id("status-switch"))).await;

@@ -168,6 +168,42 @@ async fn row_37_a_completion_that_nobody_knows_of_decides_all_the_same() {
     }
 }
 
+/// A resend that arrives is noted in the row of the first delivery, in one transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_37_a_resend_whose_completion_has_no_answer_or_no_first_delivery_is_delivered_all_the_same() {
+    for is_gone in [false, true] {
+        let case = Case::start().await;
+        let Case { site, hand, mappings, event } = &case;
+        site.receiver.answer_next("/a", (0..4).map(|_| Answer::Status(500)));
+        mappings.drain(site, hand, 0).await;
+        let first = DeliveryId::of(event, &site.destinations.lock().unwrap()["/a"]);
+        let resend = format!("/v1/deliveries/{first}/resend");
+        let (_, sent) = site.customer.call(Method::POST, &resend, None).await;
+        let sent = crate::world::text(&sent["delivery_id"]);
+        if is_gone {
+            let tables = &site.world.stack.clients.dynamodb;
+            let delete =
+                tables.delete_item().table_name(&site.world.stack.resources.tables["DeliveryLogTable"]);
+            let [pk, sk] = [format!("{}#{event}", site.customer.account_id), format!("{first}#1")];
+            let delete = delete.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
+            delete.send().await.unwrap();
+        }
+        site.tables.on("TransactWriteItems").nth(1).drop_answer();
+        mappings.drain(site, hand, 0).await;
+        assert_eq!(site.receiver.received("/a").len(), 5);
+        assert_eq!(site.outcomes(&DeliveryId::parse(&*sent).unwrap()).await, [Success]);
+        let delivery = site.customer.get(&format!("/v1/deliveries/{sent}")).await;
+        assert_eq!(
+            (&delivery["status"], &delivery["delivered_later_by"]),
+            (&json!("delivered"), &Value::Null)
+        );
+        if !is_gone {
+            let first = site.customer.get(&format!("/v1/deliveries/{first}")).await;
+            assert_eq!(first["delivered_later_by"], json!(sent));
+        }
+    }
+}
+
 /// Twenty copies of one message, received by eight workers at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_38_a_storm_of_copies_makes_one_request() {

@@ -35,7 +35,15 @@ pub(super) enum Listed {
 }
 
 impl Listed {
-    pub(super) fn position(&self) -> Position {
+    /// The delivery, if it is one.
+    pub(super) fn delivery(self) -> Option<Summary> {
+        match self {
+            Self::Delivery(summary) => Some(summary),
+            Self::Unwanted(_) => None,
+        }
+    }
+
+    fn position(&self) -> Position {
         match self {
             Self::Delivery(summary) => position(summary),
             Self::Unwanted(event) => event.position(),
@@ -88,6 +96,17 @@ impl<'a> ByTime<'a> {
             Shard { partition, low, high, rows: VecDeque::new(), wanted, exhausted: false }
         });
         Self { table, clock: Arc::clone(clock), account, shards: shards.collect() }
+    }
+
+    /// The next rows, up to this number; fewer only after the last one.
+    pub(super) async fn take(&mut self, most: usize) -> Result<Vec<Listed>> {
+        let mut rows = Vec::new();
+        while rows.len() < most
+            && let Some(row) = self.next().await?
+        {
+            rows.push(row);
+        }
+        Ok(rows)
     }
 
     /// The next row; `None` after the last one.
@@ -160,7 +179,7 @@ mod tests {
     use domain::testing::fakes::{ManualClock, sample};
 
     use super::*;
-    use crate::dynamodb::record::shards;
+    use crate::dynamodb::record::shards_of;
 
     /// DynamoDB refuses an empty key, and a range that ends before it begins. An emulator that refuses neither once
     /// concealed an empty key.
@@ -171,7 +190,7 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(0));
         let account = sample::account();
         let search = Search { filter: Filter::default(), after: None, limit: 10 };
-        let all = (&account, shards(&account, None));
+        let all = (&account, shards_of(&account, &search.filter));
         for shard in ByTime::new(&table, &clock, all, &search, Timestamp::default()).shards {
             assert!(!shard.low.is_empty() && shard.low < shard.high);
         }

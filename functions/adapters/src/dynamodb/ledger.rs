@@ -14,6 +14,7 @@ use domain::delivery::history::{Entry, Record};
 use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
 use domain::delivery::record::{Delivery, DeliveryStatus};
 use domain::delivery::state::DeliveryState;
+use domain::delivery_log::position::Position;
 use domain::shared::ids::{AccountId, DeliveryId};
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
@@ -22,7 +23,9 @@ use super::batch;
 use super::expression::Expression;
 use super::history::History;
 use super::item::{Item, s, to_attribute, to_item};
-use super::record::{AttemptMap, IndexKeys, RecordRow, StateRow, record_key};
+use super::record::{
+    AttemptMap, DELIVERED_LATER_BY, IndexKeys, RecordRow, StateRow, original_key, record_key,
+};
 use super::statement::{MAX_STATEMENTS, execute, insert, update};
 use super::table::{EXISTS, NEW};
 use super::transaction::{PAUSE, Written, transact};
@@ -83,9 +86,7 @@ impl LedgerTable {
     /// adds the delivery to the index: no earlier one does, so a first-try success costs three write units. If two copies of
     /// a message end one record in the same call, DynamoDB refuses it, and each is tried again after a pause of its own.
     async fn complete_first(&self, closing: &CompletedAttempt) -> Result<Written> {
-        let mut set = to_item(&StateRow::from(closing.state()))?;
-        set.extend(to_item(&IndexKeys::of(&closing.delivery))?);
-        set.extend(completion(closing)?);
+        let set = first_completion(closing)?;
         let mut condition = record_key(&closing.delivery, closing.number)?;
         condition.insert("owner".to_owned(), s(closing.owner.as_str()));
         let statement = update(&self.table, condition, set, &COMPLETION_REMOVES)?;
@@ -104,13 +105,34 @@ impl LedgerTable {
 
     /// Completes the record of a later attempt and updates the delivery's state: both or neither.
     async fn complete_later(&self, closing: &CompletedAttempt) -> Result<Written> {
-        let key = record_key(&closing.delivery, closing.number)?;
-        let expression = Expression::new(completion(closing)?, &COMPLETION_REMOVES);
-        let expression = expression.with("owner", s(closing.owner.as_str()));
-        let completion = self.update(key, expression, "#owner = :owner")?;
+        self.write_all(self.later_completion(closing)?).await
+    }
+
+    fn later_completion(&self, closing: &CompletedAttempt) -> Result<Vec<Update>> {
+        let completion = self.own_record(closing, completion(closing)?)?;
         let (state, unset) = StateRow::from(closing.state()).into_update()?;
-        let state = self.state_update(&closing.delivery, state, &unset)?;
-        self.write_with_state(TransactWriteItem::builder().update(completion).build(), state).await
+        Ok(vec![completion, self.state_update(&closing.delivery, state, &unset)?])
+    }
+
+    /// Completes the successful attempt of a delivery that a customer asked for, and notes it in the row of the one that the
+    /// event left with: both or neither. That row may have expired, or be deleted with its conversation.
+    async fn complete_redelivery(&self, closing: &CompletedAttempt, original: Item) -> Result<Written> {
+        let mut writes = match closing.number {
+            1 => vec![self.own_record(closing, first_completion(closing)?)?],
+            _ => self.later_completion(closing)?,
+        };
+        let Delivery { created_at, id, .. } = &closing.delivery;
+        let position = Position { created_at: *created_at, delivery_id: id.clone() };
+        let note = Item::from([(DELIVERED_LATER_BY.to_owned(), s(position.sort_key()))]);
+        writes.push(self.update(original, Expression::new(note, &[]), EXISTS)?);
+        self.write_all(writes).await
+    }
+
+    /// An update of an attempt's record that is in flight and its owner's.
+    fn own_record(&self, closing: &CompletedAttempt, set: Item) -> Result<Update> {
+        let key = record_key(&closing.delivery, closing.number)?;
+        let expression = Expression::new(set, &COMPLETION_REMOVES);
+        self.update(key, expression.with("owner", s(closing.owner.as_str())), "#owner = :owner")
     }
 
     /// Updates a delivery's state in its row 1. The row must exist: an update must not recreate one that was deleted
@@ -148,10 +170,22 @@ impl LedgerTable {
         transact(&self.client, "write a record", vec![record, state]).await
     }
 
+    async fn write_all(&self, writes: Vec<Update>) -> Result<Written> {
+        let writes = writes.into_iter().map(|write| TransactWriteItem::builder().update(write).build());
+        transact(&self.client, "write a record", writes.collect()).await
+    }
+
     async fn try_complete(&self, closing: &CompletedAttempt) -> Result<bool> {
-        let written = match closing.number {
-            1 => self.complete_first(closing).await?,
-            _ => self.complete_later(closing).await?,
+        let mut written = None;
+        if let Some(original) = made_good(closing) {
+            written = Some(self.complete_redelivery(closing, original).await?);
+        }
+        let written = match (written, closing.number) {
+            // Without an item it may be the other row that does not exist.
+            (Some(Written::Refused(item)), _) if !item.is_empty() => Written::Refused(item),
+            (Some(Written::Yes), _) => Written::Yes,
+            (_, 1) => self.complete_first(closing).await?,
+            (_, _) => self.complete_later(closing).await?,
         };
         match written {
             Written::Yes => Ok(true),
@@ -232,7 +266,11 @@ impl Ledger for LedgerTable {
             if let Some(state) = DeliveryState::of(&[record]) {
                 row.extend(to_item(&StateRow::from(state))?);
             }
-            row.extend(to_item(&IndexKeys::of(delivery))?);
+            let keys = match status {
+                DeliveryStatus::Skipped => IndexKeys::of_skipped(delivery),
+                _ => IndexKeys::of(delivery),
+            };
+            row.extend(to_item(&keys)?);
             self.put_alone(row).await?
         } else {
             let put = Put::builder().table_name(&self.table).set_item(Some(row)).condition_expression(NEW);
@@ -259,6 +297,21 @@ const COMPLETION_REMOVES: [&str; 2] = ["lease_until", "owner"];
 /// The attributes that complete an attempt's record.
 fn completion(closing: &CompletedAttempt) -> Result<Item> {
     Ok(Item::from([("attempt".to_owned(), to_attribute(&AttemptMap::from(closing.attempted.clone()))?)]))
+}
+
+/// The attributes that complete a first attempt's record, and list its delivery.
+fn first_completion(closing: &CompletedAttempt) -> Result<Item> {
+    let mut set = to_item(&StateRow::from(closing.state()))?;
+    set.extend(to_item(&IndexKeys::of(&closing.delivery))?);
+    set.extend(completion(closing)?);
+    Ok(set)
+}
+
+/// The row of the delivery that a customer's further one has made good.
+fn made_good(closing: &CompletedAttempt) -> Option<Item> {
+    let Delivery { id, .. } = &closing.delivery;
+    let is_further = closing.delivery.original_id().as_ref() != Some(id);
+    original_key(&closing.delivery).filter(|_| is_further && closing.status == DeliveryStatus::Delivered)
 }
 
 fn throttled<T>() -> Result<T> {

@@ -5,6 +5,7 @@ use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use domain::delivery::state::{DeliveryState, Summary};
 use domain::delivery_log::position::Position;
+use domain::delivery_log::search::Filter;
 use domain::event::kind::EventKind;
 use domain::event::lifecycle_event::LifecycleEvent;
 use domain::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId, last_digit};
@@ -88,7 +89,13 @@ pub(super) struct ListedRow {
     created_at: u64,
     #[serde(flatten)]
     state: StateRow,
+    #[serde(default)]
+    delivered_later_by: Option<String>,
 }
+
+/// The attribute, in row 1 of the delivery that an event left with, with the position of the latest one that a customer
+/// asked for and that has arrived.
+pub(super) const DELIVERED_LATER_BY: &str = "delivered_later_by";
 
 /// Prefix of the sort keys of all deliveries.
 pub(super) const DELIVERY_PREFIX: &str = "dlv_";
@@ -107,9 +114,17 @@ fn sort_key(delivery: &DeliveryId, number: u8) -> String {
 }
 
 pub(super) fn record_key(delivery: &Delivery, number: u8) -> Result<Item> {
-    let pk = delivery_partition(&delivery.account_id, &delivery.id)
-        .ok_or_else(|| Unavailable::new("address a record", "its delivery's id has an unknown format"))?;
-    Ok(key(pk, sort_key(&delivery.id, number)))
+    key_of(&delivery.account_id, &delivery.id, number)
+        .ok_or_else(|| Unavailable::new("address a record", "its delivery's id has an unknown format"))
+}
+
+/// The key of row 1 of the delivery that the event of this one left with.
+pub(super) fn original_key(delivery: &Delivery) -> Option<Item> {
+    key_of(&delivery.account_id, &delivery.original_id()?, 1)
+}
+
+fn key_of(account: &AccountId, delivery: &DeliveryId, number: u8) -> Option<Item> {
+    Some(key(delivery_partition(account, delivery)?, sort_key(delivery, number)))
 }
 
 impl RecordRow {
@@ -194,7 +209,9 @@ impl ListedRow {
             next_at: next_at.map(Timestamp::from_millis),
             updated_at: Timestamp::from_millis(updated_at),
         };
-        Ok(Summary { delivery, state })
+        let later = self.delivered_later_by.and_then(|position| Position::parse(&position));
+        let delivered_later_by = later.map(|later| later.delivery_id);
+        Ok(Summary { delivery, state, delivered_later_by })
     }
 }
 
@@ -260,6 +277,12 @@ impl IndexKeys {
         }
     }
 
+    /// Of a delivery that was skipped. These have partitions of their own, so that they cost other searches nothing.
+    pub(super) fn of_skipped(delivery: &Delivery) -> Self {
+        let keys = Self::of(delivery);
+        Self { shard: skipped(&keys.shard), ..keys }
+    }
+
     pub(super) fn of_unwanted(event: &LifecycleEvent) -> Self {
         let (created_at, delivery_id) = (event.accepted_at, DeliveryId::before_all_of(&event.id));
         let number = last_digit(event.id.as_str()) % SHARDS;
@@ -270,8 +293,18 @@ impl IndexKeys {
     }
 }
 
-/// The partitions of the index that list the deliveries of an account to a destination, or to all.
-pub(super) fn shards(account: &AccountId, destination: Option<&DestinationId>) -> Vec<String> {
+/// The partitions of the index that list the deliveries which a filter may match.
+pub(super) fn shards_of(account: &AccountId, filter: &Filter) -> Vec<String> {
+    let all = shards(account, filter.destination.as_ref());
+    let of_skipped = all.iter().filter(|_| filter.takes(DeliveryStatus::Skipped)).map(|shard| skipped(shard));
+    let of_skipped: Vec<_> = of_skipped.collect();
+    let only_skipped = filter.statuses == [DeliveryStatus::Skipped];
+    if only_skipped { of_skipped } else { [all, of_skipped].concat() }
+}
+
+/// The partitions of the index that list the deliveries of an account to a destination, or to all, without those that were
+/// skipped.
+fn shards(account: &AccountId, destination: Option<&DestinationId>) -> Vec<String> {
     let groups = destination.map_or(0..DestinationId::GROUPS, |destination| {
         let group = destination.group();
         group..group + 1
@@ -282,6 +315,11 @@ pub(super) fn shards(account: &AccountId, destination: Option<&DestinationId>) -
 /// The partitions of the index that list the events that no destination of an account wanted.
 pub(super) fn unwanted_shards(account: &AccountId) -> Vec<String> {
     (0..SHARDS).map(|number| shard(account, UNWANTED, number)).collect()
+}
+
+/// The partition for skipped deliveries beside one for others.
+fn skipped(shard: &str) -> String {
+    format!("{shard}.skipped")
 }
 
 fn shard(account: &AccountId, group: u8, number: u8) -> String {

@@ -26,6 +26,14 @@ pub struct Delivery {
     pub created_at: Timestamp,
 }
 
+impl Delivery {
+    /// The id of the delivery that its event left with to this destination: its own, unless a customer has asked for it.
+    #[must_use]
+    pub fn original_id(&self) -> Option<DeliveryId> {
+        Some(DeliveryId::of(&self.id.event_id()?, &self.destination_id))
+    }
+}
+
 /// What created a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, AsRefStr, VariantArray)]
 #[serde(rename_all = "snake_case")]

@@ -2,7 +2,8 @@
 
 use crate::delivery::history::{Attempted, Entry, Record};
 use crate::delivery::outcome::OutcomeClass;
-use crate::delivery::record::{Delivery, DeliveryStatus};
+use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
+use crate::shared::ids::DeliveryId;
 use crate::shared::timestamp::Timestamp;
 
 /// A delivery as the Delivery Logs list it.
@@ -12,6 +13,22 @@ pub struct Summary {
     pub delivery: Delivery,
     /// Its current state.
     pub state: DeliveryState,
+    /// The later delivery of the same event that the destination has accepted, if there is one.
+    pub delivered_later_by: Option<DeliveryId>,
+}
+
+impl Summary {
+    /// Whether the delivery ended without success.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.state.status.is_final() && self.state.status != DeliveryStatus::Delivered
+    }
+
+    /// Whether an event of the account has not arrived by it, nor by a later one. A test is no event of the account.
+    #[must_use]
+    pub fn is_undelivered(&self) -> bool {
+        self.has_failed() && self.delivered_later_by.is_none() && self.delivery.trigger != Trigger::Test
+    }
 }
 
 /// The state of a delivery after its latest record.

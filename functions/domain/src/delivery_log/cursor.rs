@@ -8,9 +8,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::delivery_log::position::Position;
-use crate::shared::ids::{AccountId, DeliveryId};
+use crate::shared::ids::AccountId;
 use crate::shared::invalid::Invalid;
-use crate::shared::timestamp::Timestamp;
 
 /// The length of a cursor's authentication code (MAC): half of SHA-256, as RFC 2104 allows.
 const MAC_BYTES: usize = 16;
@@ -46,9 +45,7 @@ fn verified(cursor: &str, account: &AccountId, search: &impl Debug, secret: &[u8
     if !bool::from(subtle::ConstantTimeEq::ct_eq(given, &expected[..MAC_BYTES])) {
         return None;
     }
-    let (millis, id) = body.split_once('#')?;
-    let created_at = Timestamp::from_millis(millis.parse().ok()?);
-    Some(Position { created_at, delivery_id: DeliveryId::parse(id).ok()? })
+    Position::parse(body)
 }
 
 fn mac(body: &str, account: &AccountId, search: &impl Debug, secret: &[u8; 32]) -> [u8; 32] {
@@ -67,6 +64,8 @@ mod tests {
     use super::*;
     use crate::delivery_log::search::Filter;
     use crate::event::kind::EventKind;
+    use crate::shared::ids::DeliveryId;
+    use crate::shared::timestamp::Timestamp;
 
     fn position(millis: u64) -> Position {
         Position {

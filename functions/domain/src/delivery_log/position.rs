@@ -18,6 +18,14 @@ impl Position {
     pub fn sort_key(&self) -> String {
         format!("{}#{}", sort_prefix(self.created_at), self.delivery_id)
     }
+
+    /// Reads a sort key.
+    #[must_use]
+    pub fn parse(sort_key: &str) -> Option<Self> {
+        let (millis, id) = sort_key.split_once('#')?;
+        let created_at = Timestamp::from_millis(millis.parse().ok()?);
+        Some(Self { created_at, delivery_id: DeliveryId::parse(id).ok()? })
+    }
 }
 
 /// Returns the prefix of the sort keys at a time: milliseconds as 13 digits, which lasts until 2286. Later times share
@@ -51,6 +59,7 @@ mod tests {
     proptest! {
         #[test]
         fn sort_keys_order_as_positions_do(a in 0u64..9_999_999_999_999, b in 0u64..9_999_999_999_999) {
+            prop_assert_eq!(Position::parse(&position(a).sort_key()), Some(position(a)));
             prop_assert_eq!(position(a).cmp(&position(b)), position(a).sort_key().cmp(&position(b).sort_key()));
         }
     }

@@ -35,6 +35,10 @@ pub struct Filter {
     pub trigger: Option<Trigger>,
     /// With one of these statuses; with any if there are none.
     pub statuses: Vec<DeliveryStatus>,
+    /// Not those that were skipped because their destination was disabled.
+    pub hides_skipped: bool,
+    /// Only those that ended without success and that no later one made good, without tests.
+    pub undelivered: bool,
     /// Whose latest attempt had this outcome.
     pub outcome: Option<OutcomeClass>,
     /// Whose latest attempt was answered with this status code.
@@ -46,9 +50,17 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether it takes deliveries with this status.
+    #[must_use]
+    pub fn takes(&self, status: DeliveryStatus) -> bool {
+        (self.statuses.is_empty() || self.statuses.contains(&status))
+            && !(self.hides_skipped && status == DeliveryStatus::Skipped)
+    }
+
     /// Whether a delivery matches every condition.
     #[must_use]
-    pub fn matches(&self, Summary { delivery, state }: &Summary) -> bool {
+    pub fn matches(&self, summary: &Summary) -> bool {
+        let Summary { delivery, state, .. } = summary;
         fn agrees<T: PartialEq>(wanted: Option<&T>, is: &T) -> bool {
             wanted.is_none_or(|wanted| wanted == is)
         }
@@ -57,7 +69,8 @@ impl Filter {
             && self.event_id.as_ref().is_none_or(|event| delivery.id.event_id().as_ref() == Some(event))
             && agrees(self.event.as_ref(), &delivery.event)
             && agrees(self.trigger.as_ref(), &delivery.trigger)
-            && (self.statuses.is_empty() || self.statuses.contains(&state.status))
+            && self.takes(state.status)
+            && (!self.undelivered || summary.is_undelivered())
             && self.outcome.is_none_or(|outcome| state.outcome == Some(outcome))
             && self.http_status.is_none_or(|status| state.http_status == Some(status))
             && self.from.is_none_or(|from| delivery.created_at >= from)
@@ -88,11 +101,15 @@ pub struct Page {
 
 /// The Delivery Logs.
 pub trait DeliveryLog: Send + Sync {
-    /// Returns a page of deliveries, newest first.
+    /// Returns a page of deliveries, newest first. Of those that a customer has asked for, only a search for
+    /// the undelivered says whether a later one has made them good.
     fn search(&self, account: &AccountId, search: &Search) -> impl Future<Output = Result<Page>> + Send;
 
     /// Returns a page of events, newest first. Of the filter, the kind of event and the time apply.
     fn events(&self, account: &AccountId, search: &Search) -> impl Future<Output = Result<EventPage>> + Send;
+
+    /// Looks up which of the deliveries that a search has found, if they failed, a later one has made good.
+    fn with_later(&self, found: Vec<Summary>) -> impl Future<Output = Result<Vec<Summary>>> + Send;
 
     /// Returns one delivery with its records, in order.
     fn history(

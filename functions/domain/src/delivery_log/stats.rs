@@ -5,7 +5,7 @@ use crate::delivery::state::Summary;
 use crate::shared::timestamp::Timestamp;
 
 /// At most this many deliveries are counted: the newest.
-pub const MAX_COUNTED: usize = 2_000;
+pub const MAX_COUNTED: usize = 10_000;
 
 /// The attempts of one interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub fn attempts_over_time(
     let start = |number: u64| Timestamp::from_millis(first + span * number / count);
     let mut attempts_over_time: Vec<_> =
         (0..count).map(|number| Bucket { start: start(number), succeeded: 0, failed: 0 }).collect();
-    for Summary { delivery, state } in deliveries {
+    for Summary { delivery, state, .. } in deliveries {
         let Some(after) = delivery.created_at.as_millis().checked_sub(first) else { continue };
         let Some(bucket) =
             usize::try_from(after * count / span).ok().and_then(|at| attempts_over_time.get_mut(at))

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::conversation::store::ConversationLookup;
 use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
-use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
+use crate::delivery::record::{Delivery, Trigger};
 use crate::delivery::state::{DeliveryState, Summary};
 use crate::delivery_log::position::Position;
 use crate::delivery_log::search::{DeliveryLog, Filter, Search};
@@ -131,7 +131,7 @@ where
         payload: Payload,
         seed: &Seed,
     ) -> Result<Resent> {
-        let Some((Summary { delivery, state }, _)) = self.log.history(account, id).await? else {
+        let Some((Summary { delivery, state, .. }, _)) = self.log.history(account, id).await? else {
             return Ok(Resent::NoDelivery);
         };
         let new = self.new_delivery(&delivery, payload, &hex(&seed.bytes::<16>("delivery")));
@@ -242,9 +242,8 @@ where
 }
 
 /// Whether a recovery may send the delivery again. Tests are excluded.
-fn is_recoverable(Summary { delivery, state }: &Summary, now: Timestamp) -> bool {
-    let failed = state.status.is_final() && state.status != DeliveryStatus::Delivered;
-    (failed || waits_long(state, now)) && delivery.trigger != Trigger::Test
+fn is_recoverable(summary: &Summary, now: Timestamp) -> bool {
+    (summary.has_failed() || waits_long(&summary.state, now)) && summary.delivery.trigger != Trigger::Test
 }
 
 /// Whether the next attempt is so far ahead that a customer need not wait for it. The delivery goes on besides the new one.

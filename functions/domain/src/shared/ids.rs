@@ -258,7 +258,7 @@ mod tests {
                 assert_eq!(ids.iter().filter(|id| id.group() == group).count(), usize::from(round));
             }
             let gone = ids.remove(3).group();
-            ids.push(DestinationId::new([7; 8], &ids));
+            ids.push(DestinationId::new([200 + round; 8], &ids));
             assert_eq!(ids.last().unwrap().group(), gone, "the place of a deleted one is free");
         }
     }

@@ -23,6 +23,9 @@ const WINDOW: Duration = Duration::from_secs(20 * 60);
 /// Pages of 100 deliveries that are read at a time, so that a busy account's log is not read whole each time.
 const MAX_PAGES: usize = 10;
 
+/// The statuses that are shown: all but `pending`. What was skipped is in the log for those who ask for it.
+const STATUSES: &str = "&status=retrying&status=delivered&status=exhausted&status=skipped&status=cancelled";
+
 /// How many attempts of before are shown first.
 const BEFORE: usize = 10;
 
@@ -56,7 +59,8 @@ impl Tail {
 /// Deliveries with an attempt or a status that has not been seen, in the order of their last change.
 async fn news(api: &Api, seen: &mut HashMap<String, Value>) -> Result<Vec<Value>, Error> {
     let from = Timestamp::from_millis(Clock::system().now_ms().saturating_sub(WINDOW.as_millis() as u64));
-    let mut page = api.get(&format!("/v1/deliveries?limit=100&from={from}")).await?;
+    let search = format!("/v1/deliveries?limit=100&from={from}{STATUSES}");
+    let mut page = api.get(&search).await?;
     let (mut present, mut news) = (HashMap::new(), Vec::new());
     for _ in 0..MAX_PAGES {
         for delivery in page["deliveries"].as_array().into_iter().flatten() {
@@ -70,7 +74,7 @@ async fn news(api: &Api, seen: &mut HashMap<String, Value>) -> Result<Vec<Value>
             }
         }
         let Some(cursor) = page["next_cursor"].as_str() else { break };
-        page = api.get(&format!("/v1/deliveries?limit=100&from={from}&cursor={cursor}")).await?;
+        page = api.get(&format!("{search}&cursor={cursor}")).await?;
     }
     *seen = present;
     news.sort_by(|one, other| text(one, "updated_at").cmp(text(other, "updated_at")));

@@ -14,7 +14,7 @@ fn summary(millis: u64, status: DeliveryStatus, attempts: u8) -> Summary {
         next_at: None,
         updated_at: at,
     };
-    Summary { delivery: Delivery { created_at: at, ..sample::delivery() }, state }
+    Summary { delivery: Delivery { created_at: at, ..sample::delivery() }, state, delivered_later_by: None }
 }
 
 #[test]
