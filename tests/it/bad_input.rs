@@ -24,7 +24,7 @@ struct Route {
 }
 
 /// Every route of the template, so that a new route is tested without being named here.
-fn routes(customer: &Customer, destination: &str, delivery: &str) -> Vec<Route> {
+fn routes(customer: &Customer, destination: &str, delivery: &str, recovery: &str) -> Vec<Route> {
     let template = Template::read(&Parameters::new()).unwrap();
     let event = DeliveryId::parse(delivery).unwrap().event_id().unwrap().to_string();
     let own = [
@@ -33,6 +33,7 @@ fn routes(customer: &Customer, destination: &str, delivery: &str) -> Vec<Route> 
         ("{destination_id}", destination),
         ("{delivery_id}", delivery),
         ("{event_id}", event.as_str()),
+        ("{recovery_id}", recovery),
         ("{provider}", "daily"),
         ("{version}", "0"),
         ("{name}", "app.js"),
@@ -136,7 +137,8 @@ async fn prepared() -> (World, Customer, Vec<Route>) {
     let (destination, _) = customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
     customer.hang_up("c-1").await;
     let delivery = text(&customer.delivery_once("c-1", "delivered").await["id"]);
-    let routes = routes(&customer, &destination, &delivery);
+    let (_, recovery) = customer.recover(&json!({"since": "2026-01-01T00:00:00Z"})).await;
+    let routes = routes(&customer, &destination, &delivery, &text(&recovery["id"]));
     (world, customer, routes)
 }
 

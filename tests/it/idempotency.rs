@@ -72,20 +72,22 @@ async fn what_is_sent_again_is_sent_once_for_a_key() {
     let world = World::start().await;
     let customer = world.customer("Acme").await;
     let (destination, _) = customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
-    customer.hang_up("c-1").await;
+    let event = customer.hang_up("c-1").await;
     let delivery = text(&customer.delivery_once("c-1", "delivered").await["id"]);
     for (key, path, body) in [
         ("k-1", format!("/v1/deliveries/{delivery}/resend"), json!({})),
         ("k-2", format!("/v1/destinations/{destination}/test"), json!({})),
         ("k-3", format!("/v1/destinations/{destination}/recover"), json!({"since": "2026-01-01T00:00:00Z"})),
+        ("k-4", "/v1/recoveries".to_owned(), json!({"since": "2026-01-01T00:00:00Z"})),
+        ("k-5", format!("/v1/events/{event}/send"), json!({})),
     ] {
         let first = post(&world, &customer, &path, key, &body).await;
         assert_eq!((first.0, first.1), (StatusCode::ACCEPTED, false), "{path}: {}", first.2);
         assert_eq!(post(&world, &customer, &path, key, &body).await, (StatusCode::ACCEPTED, true, first.2));
     }
     world.quiet().await;
-    // The event, its resend and the test.
-    assert_eq!(world.stack.receiver.received("/hooks").len(), 3);
+    // The event, its resend, the test, and the event again.
+    assert_eq!(world.stack.receiver.received("/hooks").len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,6 +37,7 @@ mod metadata;
 mod openapi;
 mod processes;
 mod providers;
+mod recoveries;
 mod redelivery;
 mod retries;
 mod samples;

@@ -67,6 +67,12 @@ async fn an_error_names_all_mistakes_and_a_page() {
             Some(json!({"conversation_id": "c-2", "notes": 5})),
             &["conversation_id", "notes"],
         ),
+        (
+            Method::POST,
+            "/v1/recoveries",
+            Some(json!({"cursor": "x", "include": [], "per_second": 0, "status": "delivered", "until": 5})),
+            &["cursor", "since", "until", "status", "include", "per_second"],
+        ),
         (Method::GET, "/v1/deliveries?status=x&limit=0", None, &["status", "limit"]),
         (Method::GET, "/v1/events?status=x&limit=0", None, &["limit", "status"]),
         (Method::GET, "/v1/stats?to=x", None, &["from", "to"]),
@@ -175,11 +181,12 @@ async fn the_examples_are_true() {
     let world = World::start().await;
     let customer = world.customer("Acme").await;
     let (destination, _) = customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
-    customer.hang_up("c-1").await;
+    let event = customer.hang_up("c-1").await;
     let delivery = text(&customer.delivery_once("c-1", "delivered").await["id"]);
     let mut tried = 0;
     for (path, operations) in paths() {
         let own = path.replace("{destination_id}", &destination).replace("{delivery_id}", &delivery);
+        let own = own.replace("{event_id}", &event);
         let own = own.replace("{conversation_id}", "c-2").replace("{provider}", "twilio");
         for (method, operation) in operations.as_object().unwrap() {
             let Some(content) = operation.pointer("/requestBody/content/application~1json") else { continue };

@@ -153,16 +153,18 @@ async fn a_recovery_sends_again_what_failed_and_once_only() {
     scene.world.quiet().await;
     let before = scene.world.stack.receiver.received("/hooks").len();
 
-    let all = json!({"since": "2026-09-01T00:00:00Z", "dry_run": true});
-    assert_eq!(scene.recover(&all).await, (StatusCode::OK, json!({"deliveries": 3, "complete": true})));
-    let later = json!({"since": "2026-09-01T10:00:05Z", "dry_run": true});
-    assert_eq!(scene.recover(&later).await.1["deliveries"], 2, "c-1 was before");
+    let found = async |since: &str| {
+        let count = json!({"since": since, "dry_run": true});
+        scene.customer.recovered(scene.recover(&count).await).await[0]
+    };
+    assert_eq!(found("2026-09-01T00:00:00Z").await, 3);
+    assert_eq!(found("2026-09-01T10:00:05Z").await, 2, "c-1 was before");
     assert_eq!(scene.world.stack.receiver.received("/hooks").len(), before, "a dry run sends nothing");
 
     let all = json!({"since": "2026-09-01T00:00:00Z"});
     let answers = futures_util::future::join_all([scene.recover(&all), scene.recover(&all)]).await;
-    for answer in answers {
-        assert_eq!(answer.0, StatusCode::ACCEPTED);
+    for (status, started) in answers {
+        assert_eq!((status, &started["state"]), (StatusCode::ACCEPTED, &json!("finding")));
     }
     for conversation in ["c-1", "c-2", "c-4"] {
         eventually("a successful delivery", async || {
@@ -184,8 +186,7 @@ async fn a_recovery_sends_again_what_failed_and_once_only() {
         (left == 0).then_some(())
     })
     .await;
-    let nothing = json!({"deliveries": 0, "complete": true});
-    assert_eq!(scene.recover(&all).await.1, nothing, "nothing is left to recover");
+    assert_eq!(found("2026-09-01T00:00:00Z").await, 0, "nothing is left to recover");
     assert_eq!(scene.world.stack.receiver.received("/hooks").len(), before + 3, "each once");
 }
 

@@ -183,13 +183,18 @@ async fn who_has_mended_his_receiver_need_not_wait_for_an_extended_retry() {
     let recover = format!("/v1/destinations/{id}/recover");
     let all = json!({"since": "2026-09-01T00:00:00Z"});
     assert_eq!(customer.call(Method::POST, &resend, None).await.1["code"], "under_way", "it is soon");
-    assert_eq!(customer.call(Method::POST, &recover, Some(&all)).await.1["deliveries"], 0);
+    let counted = json!({"since": "2026-09-01T00:00:00Z", "dry_run": true});
+    let found =
+        async || customer.recovered(customer.call(Method::POST, &recover, Some(&counted)).await).await[0];
+    assert_eq!(found().await, 0);
     for attempt in 2..=4 {
         hand.advance(RETRY_AFTER);
         customer.delivery_after("c-1", attempt).await;
     }
     world.stack.receiver.answer("/hooks", Answer::Status(200));
-    assert_eq!(customer.call(Method::POST, &recover, Some(&all)).await.1["deliveries"], 1);
+    assert_eq!(found().await, 1);
+    assert_eq!(customer.call(Method::POST, &recover, Some(&all)).await.0, StatusCode::ACCEPTED);
+    eventually("the recovery", async || (customer.deliveries_of("c-1").await.len() == 2).then_some(())).await;
     assert_eq!(customer.call(Method::POST, &resend, None).await.0, StatusCode::ACCEPTED);
     let statuses = async || {
         let mut deliveries = customer.deliveries_of("c-1").await;

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
+use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message, RecoveryMessage, RecoveryQueue};
 use domain::delivery::received::{Receipt, Visibility};
 use domain::event::message::{EventMessage, EventQueue};
+use domain::shared::ids::AccountId;
 use domain::shared::unavailable::{Result, Unavailable};
+use domain::shared::wait::Wait;
 
 use crate::gather::Gather;
 
@@ -92,18 +94,31 @@ fn entry(
         .build()
 }
 
-impl EventQueue for Queue {
-    async fn send(&self, message: &EventMessage) -> Result<()> {
+impl Queue {
+    /// Sends one message of an account.
+    async fn send_one(&self, account: &AccountId, message: Message, wait: Wait) -> Result<()> {
         self.client
             .send_message()
             .queue_url(&self.url)
-            .message_body(Message::Event(message.clone()).body())
-            .message_group_id(message.account_id.as_str())
-            .delay_seconds(whole_seconds(message.delay().duration()))
+            .message_body(message.body())
+            .message_group_id(account.as_str())
+            .delay_seconds(whole_seconds(wait.duration()))
             .send()
             .await
             .map_err(|error| Unavailable::new("send an event", error.into_service_error()))?;
         Ok(())
+    }
+}
+
+impl EventQueue for Queue {
+    async fn send(&self, message: &EventMessage) -> Result<()> {
+        self.send_one(&message.account_id, Message::Event(message.clone()), message.delay()).await
+    }
+}
+
+impl RecoveryQueue for Queue {
+    async fn send_step(&self, message: &RecoveryMessage) -> Result<()> {
+        self.send_one(&message.account_id, Message::Recovery(message.clone()), message.wait).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Fans events out, attempts deliveries and reconciles dead letters, from batches of SQS.
+//! Fans events out, takes the steps of recoveries, attempts deliveries and reconciles dead letters, from batches of SQS.
 //!
 //! One function serves three queues and chooses the step by a batch's source queue. All three share [`batch`].
 
@@ -6,6 +6,7 @@ mod batch;
 mod deliver;
 mod fan_out;
 mod reconcile;
+mod recover;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use adapters::aws::Clients;
 use adapters::config::{self, ConfigError, Retention, Vars};
 use adapters::deadline;
 use adapters::dynamodb::{
-    ContextTables, ConversationTable, DestinationTable, EventTable, LedgerTable, RateTable,
+    ContextTables, ConversationTable, DeliveryLogTable, DestinationTable, EventTable, LedgerTable, RateTable,
+    RecoveryTable,
 };
 use adapters::egress;
 use adapters::function::Error;
@@ -30,8 +32,10 @@ use domain::delivery::fan_out::FanOut;
 use domain::delivery::rate_limiter::RateLimiter;
 use domain::delivery::reconcile::Reconcile;
 use domain::destination::egress::EgressPolicy;
+use domain::redelivery::recover::Recover;
 use domain::shared::clock::Clock;
 use domain::shared::rate::RateLimit;
+use futures_util::future::join;
 use lambda_runtime::LambdaEvent;
 
 use crate::batch::Batch;
@@ -82,6 +86,7 @@ pub struct Dispatch {
     deliveries: Queue,
     dead_letters: Queue,
     fan_out: fan_out::Step,
+    recover: recover::Step,
     rate_limiter: RateLimiter<RateTable, Queue>,
     deliver: Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue>,
     reconcile: Reconcile<LedgerTable, Queue, Queue>,
@@ -112,6 +117,14 @@ impl Dispatch {
             ConversationTable::new(dynamodb.clone(), config.conversations_table, Arc::clone(&clock))
                 .with_retention(config.conversation_retention);
         let stored = EventTable::new(dynamodb.clone(), log.clone(), Arc::clone(&clock));
+        let recover = Recover::new(
+            DeliveryLogTable::new(dynamodb.clone(), log.clone(), config.retention, Arc::clone(&clock)),
+            destinations.clone(),
+            RecoveryTable::new(dynamodb.clone(), log.clone(), config.retention, Arc::clone(&clock)),
+            deliveries.clone(),
+            events.clone(),
+            Arc::clone(&clock),
+        );
         let context = ContextTables::new(dynamodb, config.destinations_table, log, Arc::clone(&clock));
         Self {
             fan_out: FanOut::new(
@@ -123,6 +136,7 @@ impl Dispatch {
                 ledger.clone(),
                 Arc::clone(&clock),
             ),
+            recover,
             rate_limiter: RateLimiter::new(
                 rates,
                 deliveries.clone(),
@@ -165,7 +179,12 @@ impl Dispatch {
             arn if self.deliveries.is_source(arn) => {
                 Ok(deliver::run(&self.rate_limiter, &self.deliver, batch, invocation).await)
             }
-            arn if self.events.is_source(arn) => Ok(fan_out::run(&self.fan_out, batch).await),
+            arn if self.events.is_source(arn) => {
+                let (mut done, taken) =
+                    join(fan_out::run(&self.fan_out, batch), recover::run(&self.recover, batch)).await;
+                done.extend(taken);
+                Ok(done)
+            }
             arn if self.dead_letters.is_source(arn) => Ok(reconcile::run(&self.reconcile, batch).await),
             arn => Err(format!("a batch came from an unknown queue: {arn}").into()),
         }

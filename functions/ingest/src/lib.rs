@@ -4,6 +4,7 @@
 
 mod conversations;
 mod flows;
+mod recoveries;
 mod redelivery;
 mod steps;
 
@@ -16,7 +17,7 @@ use adapters::config::{self, ConfigError, Retention, Vars};
 use adapters::deadline::{self, FUNCTION_TIMEOUT};
 use adapters::dynamodb::{
     AccountTable, ConversationTable, DeliveryLogTable, DestinationTable, EventTable, OverdueIndex,
-    ProviderTable, RateTable, ReferenceTable,
+    ProviderTable, RateTable, RecoveryTable, ReferenceTable,
 };
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
@@ -100,7 +101,9 @@ pub struct Ingest {
     forget: ForgetConversation,
     end_overdue: EndOverdue<ConversationTable, Queue, EventTable, OverdueIndex>,
     resend: Resend<DeliveryLogTable, DestinationTable, ConversationTable, EventTable, Queue>,
+    destinations: DestinationTable,
     send_test: SendTest<ConversationTable, EventTable, Queue>,
+    recoveries: recoveries::Requests,
     public_url: Option<PublicUrl>,
     clock: Arc<dyn Clock>,
 }
@@ -130,10 +133,14 @@ impl Ingest {
             Arc::clone(&clock),
             Arc::clone(&randomness),
         );
+        let recoveries =
+            RecoveryTable::new(dynamodb.clone(), log.clone(), config.retention, Arc::clone(&clock));
         let log = DeliveryLogTable::new(dynamodb.clone(), log, config.retention, Arc::clone(&clock));
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let destinations = DestinationTable::new(dynamodb.clone(), config.destinations_table.clone());
         let retention = config.retention.duration();
+        let recoveries =
+            recoveries::Requests::new(destinations.clone(), recoveries, events.clone(), Arc::clone(&clock));
         let complete = Complete::new(
             conversations.clone(),
             events,
@@ -166,7 +173,7 @@ impl Ingest {
             complete,
             resend: Resend::new(
                 log,
-                destinations,
+                destinations.clone(),
                 conversations.clone(),
                 stored.clone(),
                 deliveries.clone(),
@@ -179,6 +186,8 @@ impl Ingest {
                 retention,
                 Arc::clone(&clock),
             ),
+            destinations,
+            recoveries,
             update: Update::new(conversations, Arc::clone(&clock)),
             public_url: config.public_url,
             clock,
@@ -245,18 +254,32 @@ impl Ingest {
                 conversations::delete(&self.forget, self.manager(&request).await?, &request).await
             }
             "POST /v1/deliveries/{delivery_id}/resend"
-            | "POST /v1/destinations/{destination_id}/test"
-            | "POST /v1/destinations/{destination_id}/recover" => {
+            | "POST /v1/events/{event_id}/send"
+            | "POST /v1/destinations/{destination_id}/test" => {
                 let caller = self.manager(&request).await?;
                 let work = |seed| self.redelivery(seed, &caller, &request);
                 self.idempotency.once(&caller.account_id, &request, work).await
+            }
+            "POST /v1/recoveries" | "POST /v1/destinations/{destination_id}/recover" => {
+                let caller = self.manager(&request).await?;
+                let work = |seed| recoveries::start(&self.recoveries, seed, &caller, &request);
+                self.idempotency.once(&caller.account_id, &request, work).await
+            }
+            "DELETE /v1/recoveries/{recovery_id}" => {
+                recoveries::stop(&self.recoveries, &self.manager(&request).await?, &request).await
             }
             _ => Err(Problem::not_found("route")),
         }
     }
 
     async fn redelivery(&self, seed: Seed, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
-        Redelivery { resend: &self.resend, send_test: &self.send_test, seed }.run(caller, request).await
+        let redelivery = Redelivery {
+            resend: &self.resend,
+            destinations: &self.destinations,
+            send_test: &self.send_test,
+            seed,
+        };
+        redelivery.run(caller, request).await
     }
 
     fn platform(&self) -> EndConversation<'_> {

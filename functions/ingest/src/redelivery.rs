@@ -7,11 +7,8 @@ use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use adapters::sqs::Queue;
 use domain::delivery::record::Delivery;
-use domain::delivery_log::cursor::{decode, encode};
-use domain::delivery_log::search::Filter;
-use domain::destination::retry::Retry;
 use domain::event::kind::EventKind;
-use domain::redelivery::resend::{NoDestination, Recovered, Resend, Resent};
+use domain::redelivery::resend::{NoDestination, NotSent, Resend, Resent, SentEvent, active};
 use domain::redelivery::send_test::SendTest;
 use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::invalid::both;
@@ -23,6 +20,7 @@ use serde::Serialize;
 /// Dependencies of the three routes.
 pub(crate) struct Redelivery<'a> {
     pub(crate) resend: &'a Resend<DeliveryLogTable, DestinationTable, ConversationTable, EventTable, Queue>,
+    pub(crate) destinations: &'a DestinationTable,
     pub(crate) send_test: &'a SendTest<ConversationTable, EventTable, Queue>,
     /// The ids of what is sent derive from it.
     pub(crate) seed: Seed,
@@ -37,12 +35,16 @@ struct SentView<'a> {
 }
 
 #[derive(Serialize)]
-struct RecoveryView {
-    deliveries: usize,
-    complete: bool,
-    /// Where the next call continues.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
+struct SentEventView {
+    event_id: EventId,
+    conversation_id: ConversationId,
+    deliveries: Vec<SentDelivery>,
+}
+
+#[derive(Serialize)]
+struct SentDelivery {
+    delivery_id: DeliveryId,
+    destination_id: DestinationId,
 }
 
 impl Redelivery<'_> {
@@ -50,8 +52,8 @@ impl Redelivery<'_> {
     pub(crate) async fn run(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
         match request.route() {
             "POST /v1/deliveries/{delivery_id}/resend" => self.resend(caller, request).await,
-            "POST /v1/destinations/{destination_id}/test" => self.test(caller, request).await,
-            _ => self.recover(caller, request).await,
+            "POST /v1/events/{event_id}/send" => self.send(caller, request).await,
+            _ => self.test(caller, request).await,
         }
     }
 
@@ -65,10 +67,7 @@ impl Redelivery<'_> {
         match self.resend.one(&caller.account_id, &id, payload, &self.seed).await? {
             Resent::Sent(delivery) => Ok(sent(&delivery)),
             Resent::NoDelivery => Err(none()),
-            Resent::UnderWay => {
-                let detail = "This delivery has not ended: its next attempt follows within half a minute.";
-                Err(Problem::new(Code::UnderWay, detail))
-            }
+            Resent::UnderWay => Err(under_way()),
             Resent::NoEvent => {
                 let detail = "The event of this delivery is no longer stored, so it cannot be sent again.";
                 Err(Problem::new(Code::EventExpired, detail))
@@ -93,39 +92,33 @@ impl Redelivery<'_> {
         let rule = "must be conversation.completed, conversation.disconnected or conversation.failed";
         let kind = both(fields.optional("event", rule), fields.allow_only(&["event"]))?.0;
         let kind = kind.unwrap_or(EventKind::Completed);
-        match self.resend.active(&caller.account_id, &id).await? {
-            Ok(destination) => Ok(sent(&self.send_test.run(&destination, kind, &self.seed).await?)),
-            Err(NoDestination::Missing) => Err(Problem::not_found("destination")),
-            Err(NoDestination::Disabled) => Err(disabled()),
-        }
+        let destination =
+            active(self.destinations, &caller.account_id, &id).await?.map_err(no_destination)?;
+        Ok(sent(&self.send_test.run(&destination, kind, &self.seed).await?))
     }
 
-    /// `POST /v1/destinations/{destination_id}/recover`: resends every delivery created since `since` that ended
-    /// without success.
-    async fn recover(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
-        let id = destination_of(request)?;
+    /// `POST /v1/events/{event_id}/send`: sends an event to one destination, or to all that want it.
+    async fn send(&self, caller: &Caller, request: &Request) -> Result<Reply, Problem> {
+        let none = || Problem::not_found("event");
+        let id = EventId::parse(request.path("event_id")).map_err(|_| none())?;
         let fields: JsonObject = request.json_or_empty()?;
-        let since = fields.required("since", "must be an RFC 3339 time such as 2026-09-01T10:00:00Z");
-        let cursor = fields.optional::<String>("cursor", "must be a string");
-        let dry_run = fields.optional::<bool>("dry_run", "must be true or false");
-        let unknown = fields.allow_only(&["since", "cursor", "dry_run"]);
-        let ((since, cursor), (dry_run, ())) = both(both(since, cursor), both(dry_run, unknown))?;
-        let dry_run = dry_run.unwrap_or_default();
-        let Caller { account_id, cursor_secret, .. } = caller;
-        let filter = Filter { destination: Some(id.clone()), from: Some(since), ..Filter::default() };
-        let after = cursor.map(|cursor| decode(&cursor, account_id, &filter, cursor_secret)).transpose();
-        let after = after.map_err(|wrong| Problem::bad_request(&wrong))?;
-        let retry = match self.resend.active(&caller.account_id, &id).await? {
-            Err(NoDestination::Missing) => return Err(Problem::not_found("destination")),
-            Err(NoDestination::Disabled) if !dry_run => return Err(disabled()),
-            Ok(destination) => destination.retry,
-            Err(NoDestination::Disabled) => Retry::default(), // nothing is sent
-        };
-        let Recovered { deliveries, next } =
-            self.resend.all(account_id, filter.clone(), after, retry, dry_run).await?;
-        let next_cursor = next.map(|next| encode(&next, account_id, &filter, cursor_secret));
-        let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
-        Ok(Reply::json(status, &RecoveryView { deliveries, complete: next_cursor.is_none(), next_cursor }))
+        let to = fields.optional::<DestinationId>("destination_id", "must be the id of a destination");
+        let to = both(to, fields.allow_only(&["destination_id"]))?.0;
+        let sent = self.resend.event(&caller.account_id, &id, to.as_ref(), &self.seed).await?;
+        match sent {
+            Ok(SentEvent { conversation_id, deliveries }) => {
+                let delivery = |Delivery { id, destination_id, .. }: Delivery| SentDelivery {
+                    delivery_id: id,
+                    destination_id,
+                };
+                let deliveries = deliveries.into_iter().map(delivery).collect();
+                let view = SentEventView { event_id: id, conversation_id, deliveries };
+                Ok(Reply::json(StatusCode::ACCEPTED, &view))
+            }
+            Err(NotSent::NoEvent) => Err(none()),
+            Err(NotSent::UnderWay) => Err(under_way()),
+            Err(NotSent::Refused(reason)) => Err(no_destination(reason)),
+        }
     }
 }
 
@@ -134,8 +127,21 @@ fn sent(delivery: &Delivery) -> Reply {
     Reply::json(StatusCode::ACCEPTED, &SentView { delivery_id: id, event_id: id.event_id(), conversation_id })
 }
 
-fn destination_of(request: &Request) -> Result<DestinationId, Problem> {
+pub(crate) fn destination_of(request: &Request) -> Result<DestinationId, Problem> {
     DestinationId::parse(request.path("destination_id")).map_err(|_| Problem::not_found("destination"))
+}
+
+/// Why nothing is sent to the destination that a request names.
+pub(crate) fn no_destination(reason: NoDestination) -> Problem {
+    match reason {
+        NoDestination::Missing => Problem::not_found("destination"),
+        NoDestination::Disabled => disabled(),
+    }
+}
+
+fn under_way() -> Problem {
+    let detail = "This delivery has not ended: its next attempt follows within half a minute.";
+    Problem::new(Code::UnderWay, detail)
 }
 
 fn disabled() -> Problem {

@@ -4,4 +4,5 @@ export const toDestination = (id) => `#/destinations/${encodeURIComponent(id)}`;
 export const toLogOf = (destinationId) => `#/deliveries?destination=${encodeURIComponent(destinationId)}`;
 export const toDelivery = (id) => `#/deliveries/${encodeURIComponent(id)}`;
 export const destinationPath = (id) => `/v1/destinations/${encodeURIComponent(id)}`;
+export const recoveryPath = (id) => `/v1/recoveries/${encodeURIComponent(id)}`;
 export const deliveryPath = (id) => `/v1/deliveries/${encodeURIComponent(id)}`;

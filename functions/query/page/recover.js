@@ -1,19 +1,20 @@
-// Resends every delivery since a given time that ended without success: counts first, sends after confirmation.
+// Recovers the deliveries since a given time that ended without success: counts first, sends after confirmation.
 
 import { call } from "./api.js";
 import { button, el, fill } from "./dom.js";
 import { faultLine, openDialog, whileBusy } from "./dialog.js";
 import { field } from "./field-errors.js";
 import { count, fullTime, localInputValue, plural } from "./format.js";
-import { destinationPath } from "./links.js";
+import { recoveryPath } from "./links.js";
+import { pause } from "./poll.js";
 
 const HOUR = 3600 * 1000;
 const SINCE = [["Last hour", HOUR], ["Last 24 hours", 24 * HOUR], ["Last 7 days", 7 * 24 * HOUR]];
 const CUSTOM = "custom";
+const REFRESH_EVERY = 500;
+const OVER = ["done", "stopped"];
 
 export function openRecover(destination) {
-  const recover = (body, signal) => call("POST", `${destinationPath(destination.id)}/recover`, { body, signal });
-
   return openDialog(`Recover deliveries to ${destination.name}`, (close, signal) => {
     const fault = faultLine();
     const result = el("div", { "aria-live": "polite", "data-testid": "recover-result" });
@@ -45,28 +46,26 @@ export function openRecover(destination) {
         fault.show(new Error("Enter a date and a time."));
         return;
       }
-      await whileBusy(submit, fault, signal, async () => offer(since.toISOString(), await recoverAll({ since: since.toISOString(), dry_run: true })));
+      await whileBusy(submit, fault, signal, async () => offer(since.toISOString(), await recover({ since: since.toISOString(), dry_run: true })));
     }
 
-    /** Repeats the request until it is complete; calls `onProgress` with each subtotal. */
-    async function recoverAll(body, onProgress = () => {}) {
-      let sum = 0;
-      let cursor;
-      for (;;) {
-        const part = await recover({ ...body, cursor }, signal);
-        sum += part.deliveries;
-        if (part.complete) return sum;
-        cursor = part.next_cursor;
-        onProgress(sum);
+    /** Starts a recovery and resolves when it is over; calls `onProgress` with it meanwhile. */
+    async function recover(body, onProgress = () => {}) {
+      let recovery = await call("POST", "/v1/recoveries", { body: { destination_id: destination.id, ...body }, signal });
+      while (!OVER.includes(recovery.state)) {
+        onProgress(recovery);
+        await pause(REFRESH_EVERY);
+        recovery = await call("GET", recoveryPath(recovery.id), { signal });
       }
+      return recovery;
     }
 
-    function offer(since, deliveries) {
-      if (deliveries === 0) {
+    function offer(since, { found }) {
+      if (found === 0) {
         fill(result, el("p", { class: "notice" }, "Nothing to recover: no delivery ended without success since ", fullTime(since), "."));
         return;
       }
-      const amount = plural(deliveries, "delivery", "deliveries");
+      const amount = plural(found, "delivery", "deliveries");
       fill(result, el("p", { class: "notice wait" }, el("strong", {}, amount), " ended without success since ", fullTime(since), " and would be sent again."));
       const send = button(`Send ${amount} again`, () => whileBusy(send, fault, signal, () => sendAll(since)), { class: "primary", "data-testid": "recover-confirm" });
       fill(next, send);
@@ -76,9 +75,23 @@ export function openRecover(destination) {
     async function sendAll(since) {
       // The time must not change during a recovery.
       choice.disabled = moment.disabled = true;
+      const bar = el("progress", { "aria-label": "Progress of the recovery", "data-testid": "recover-progress" });
+      const words = el("p", { class: "notice", "aria-live": "off" });
       try {
-        const sent = await recoverAll({ since }, (sum) => fill(result, el("p", { class: "notice" }, `${count(sum)} sent again so far…`)));
-        fill(result, el("p", { class: "notice good" }, `${plural(sent, "delivery", "deliveries")} sent again. Watch them in the Delivery Logs.`));
+        const ended = await recover({ since }, (recovery) => {
+          if (!bar.isConnected) {
+            const stop = button("Stop", () => whileBusy(stop, fault, signal, () => call("DELETE", recoveryPath(recovery.id), { signal })), { "data-testid": "recover-stop" });
+            fill(result, bar, words);
+            fill(next, stop);
+          }
+          const { found, delivered, failed } = recovery;
+          if (recovery.state !== "finding") {
+            bar.max = found;
+            bar.value = delivered + failed;
+          }
+          fill(words, `${count(delivered)} of ${plural(found, "delivery", "deliveries")} delivered`, failed > 0 && `, ${count(failed)} failed again`);
+        });
+        fill(result, outcome(ended));
         fill(next);
         closing.focus();
       } finally {
@@ -88,4 +101,11 @@ export function openRecover(destination) {
 
     return [form];
   }, { "data-testid": "recover-dialog" });
+}
+
+function outcome({ state, queued, delivered, failed }) {
+  const amount = plural(queued, "delivery", "deliveries");
+  if (state === "stopped") return el("p", { class: "notice wait" }, `Stopped: ${amount} sent again so far. Count again to send the rest.`);
+  if (failed > 0) return el("p", { class: "notice bad" }, `${amount} sent again: ${count(delivered)} delivered, ${count(failed)} failed again. See the Delivery Logs.`);
+  return el("p", { class: "notice good" }, `${amount} sent again and delivered.`);
 }

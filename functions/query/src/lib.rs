@@ -8,6 +8,7 @@ mod events;
 mod fuzz;
 mod openapi;
 mod page;
+mod recoveries;
 mod stats;
 mod unrouted;
 mod view;
@@ -17,7 +18,9 @@ use std::sync::Arc;
 use adapters::aws::DynamoDb;
 use adapters::caller::Callers;
 use adapters::config::{self, ConfigError, Retention, Vars};
-use adapters::dynamodb::{AccountTable, ConversationTable, DeliveryLogTable, DestinationTable, RateTable};
+use adapters::dynamodb::{
+    AccountTable, ConversationTable, DeliveryLogTable, DestinationTable, RateTable, RecoveryTable,
+};
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
@@ -56,6 +59,7 @@ pub struct Query {
     conversations: ConversationTable,
     destinations: DestinationTable,
     log: DeliveryLogTable,
+    recoveries: RecoveryTable,
 }
 
 impl Query {
@@ -70,6 +74,12 @@ impl Query {
             conversations: ConversationTable::new(
                 dynamodb.clone(),
                 config.conversations_table,
+                Arc::clone(&clock),
+            ),
+            recoveries: RecoveryTable::new(
+                dynamodb.clone(),
+                config.delivery_log_table.clone(),
+                config.retention,
                 Arc::clone(&clock),
             ),
             log: DeliveryLogTable::new(dynamodb, config.delivery_log_table, config.retention, clock),
@@ -102,6 +112,7 @@ impl Query {
             }
             "GET /v1/events" => events::list(&self.log, &caller, &request).await,
             "GET /v1/events/{event_id}" => events::show(&self.log, &caller, &request).await,
+            "GET /v1/recoveries/{recovery_id}" => recoveries::show(&self.recoveries, &caller, &request).await,
             "GET /v1/stats" => stats::show(&self.log, &caller, &request).await,
             "GET /v1/public/conversations/{conversation_id}" => {
                 conversation::show(&self.conversations, &caller, &request).await

@@ -7,6 +7,7 @@ mod driver;
 mod foreign;
 mod links;
 mod picture;
+mod recovery;
 mod story;
 
 use std::time::{Duration, Instant};

@@ -72,9 +72,9 @@ async fn attempts_are_shown_as_they_happen_and_what_was_skipped_is_recovered() {
     assert_eq!(of(&mut tail, &conversation).await["status"], "skipped");
     folder.customer.change_destination(&demo, &json!({"status": "enabled"})).await;
     let recovered = folder.run(&["recover", "Example receiver", "--since", "1h"]).await;
-    assert_eq!((recovered.len(), &recovered[0]["deliveries"]), (1, &json!(1)), "{recovered:?}");
+    assert_eq!((recovered.len(), &recovered[0]["delivered"]), (1, &json!(1)), "{recovered:?}");
     assert_eq!(of(&mut tail, &conversation).await["status"], "delivered");
-    assert_eq!(folder.run(&["recover", &demo, "--since", "1h"]).await[0]["deliveries"], 0);
+    assert_eq!(folder.run(&["recover", &demo, "--since", "1h"]).await[0]["found"], 0);
     drop(tail);
 }
 

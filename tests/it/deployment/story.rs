@@ -134,8 +134,8 @@ async fn a_customer_manages_and_sends_again(deployment: &Deployment) {
     customer.hang_up("c-3").await;
     let skipped = customer.delivery_once("c-3", "skipped").await;
     customer.change_destination(&destination, &json!({"status": "enabled"})).await;
-    let recovered = post(&path("/recover"), json!({"since": "2026-01-01T00:00:00Z"})).await;
-    assert_eq!(recovered["deliveries"], 1, "{recovered}");
+    let started = post(&path("/recover"), json!({"since": "2026-01-01T00:00:00Z"})).await;
+    assert_eq!(customer.recovered((StatusCode::ACCEPTED, started)).await, [1, 1, 0]);
     deployment.receiver.wait_for("/managed", 2).await;
     post(&format!("/v1/deliveries/{}/resend", text(&skipped["id"])), json!({})).await;
     deployment.receiver.wait_for("/managed", 3).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::providers::TWILIO_TOKEN;
@@ -15,6 +16,7 @@ pub(super) struct Scene {
     pub(super) destination: String,
     pub(super) delivery: String,
     event: String,
+    recovery: String,
     pub(super) cursor: String,
 }
 
@@ -32,7 +34,10 @@ impl Scene {
         let (delivery, event) = (text(&delivered["id"]), text(&delivered["event_id"]));
         let cursor = text(&acme.get("/v1/deliveries?limit=1").await["next_cursor"]);
         acme.set_provider("twilio", TWILIO_TOKEN).await;
-        Self { world, acme, other, destination, delivery, event, cursor }
+        let since = json!({"since": "2026-01-01T00:00:00Z", "dry_run": true});
+        let started = acme.call(Method::POST, "/v1/recoveries", Some(&since)).await.1;
+        let recovery = text(&started["id"]);
+        Self { world, acme, other, destination, delivery, event, recovery, cursor }
     }
 
     /// The id of Acme's resource for a parameter, and one that nothing has.
@@ -40,6 +45,7 @@ impl Scene {
         match kind {
             "destination_id" => (self.destination.clone(), "dst_0000000000000000"),
             "delivery_id" => (self.delivery.clone(), "dlv_000000000000000000000000000000000000"),
+            "recovery_id" => (self.recovery.clone(), "rec_000000000000000000000000"),
             "event_id" => (self.event.clone(), "evt_000000000000000000000000"),
             "conversation_id" => ("theirs-1".to_owned(), "nobodys"),
             "account_id" => (self.acme.account_id.clone(), "acc_000000000000000000000000"),

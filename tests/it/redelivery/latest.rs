@@ -84,7 +84,7 @@ async fn the_latest_payload_is_the_record_when_it_is_asked_for_in_all_four_attem
     // A recovery sends the original, and so does a resend that asks for nothing else.
     scene.world.stack.receiver.answer("/hooks", Answer::Status(200));
     let since = json!({"since": "2026-09-01T00:00:00Z"});
-    assert_eq!(scene.recover(&since).await.1["deliveries"], 1);
+    assert_eq!(scene.recover(&since).await.0, StatusCode::ACCEPTED);
     scene.world.stack.receiver.wait_for("/hooks", 6).await;
     let (status, sent) = scene.resend(&again, &json!({"payload": "original"})).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{sent}");

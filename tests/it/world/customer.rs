@@ -72,6 +72,23 @@ impl Customer {
         body
     }
 
+    /// Starts a recovery; returns its answer.
+    pub(crate) async fn recover(&self, body: &Value) -> (StatusCode, Value) {
+        self.call(Method::POST, "/v1/recoveries", Some(body)).await
+    }
+
+    /// Waits until a recovery is done; returns what it has found, delivered and failed to deliver.
+    pub(crate) async fn recovered(&self, (status, started): (StatusCode, Value)) -> [u64; 3] {
+        assert_eq!(status, StatusCode::ACCEPTED, "{started}");
+        let path = format!("/v1/recoveries/{}", text(&started["id"]));
+        eventually(&format!("the end of {path}"), async || {
+            let recovery = self.get(&path).await;
+            let is_done = recovery["state"] == "done";
+            is_done.then(|| ["found", "delivered", "failed"].map(|name| recovery[name].as_u64().unwrap()))
+        })
+        .await
+    }
+
     /// Reports a conversation, as the platform does; returns its record.
     pub(crate) async fn put_conversation(&self, id: &str, change: &Value) -> Value {
         let (status, record) = self.call(Method::PUT, &format!("/v1/conversations/{id}"), Some(change)).await;

@@ -10,6 +10,7 @@
 //! | delivery-log | `rate#`account`#`window, `rate#`account`#`destination`#`window | `counter` |
 //! | delivery-log | `rate#`account`#`destination`#probes#`window | `counter` |
 //! | delivery-log | `answer#`account`#`digest of an idempotency key | `answer` |
+//! | delivery-log | `recovery#`account`#<id>` | `recovery`, `page#`number |
 //!
 //! Every key but an API key's own contains the account, so another account's id finds nothing. All records of an event
 //! share a partition: one query reads its deliveries. A delivery's id contains the event's, so it finds the partition.
@@ -32,6 +33,7 @@ mod overdue;
 mod providers;
 mod rates;
 mod record;
+mod recoveries;
 mod references;
 mod statement;
 mod table;
@@ -48,4 +50,5 @@ pub use ledger::LedgerTable;
 pub use overdue::OverdueIndex;
 pub use providers::ProviderTable;
 pub use rates::RateTable;
+pub use recoveries::RecoveryTable;
 pub use references::ReferenceTable;

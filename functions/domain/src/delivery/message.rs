@@ -9,7 +9,7 @@ use crate::delivery::record::{Delivery, Trigger};
 use crate::destination::retry::Retry;
 use crate::event::kind::EventKind;
 use crate::event::message::{EventMessage, Version};
-use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId};
+use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, RecoveryId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
 use crate::shared::wait::Wait;
@@ -22,6 +22,33 @@ pub enum Message {
     Event(EventMessage),
     /// From fan-out to delivery.
     Delivery(DeliveryMessage),
+    /// From one step of a recovery to the next, in the queue of events.
+    Recovery(RecoveryMessage),
+}
+
+/// Tells a recovery to take its next step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryMessage {
+    /// The version of this layout.
+    pub v: Version,
+    /// The account that owns the recovery.
+    pub account_id: AccountId,
+    /// The recovery.
+    pub recovery_id: RecoveryId,
+    /// The number of the step: what another message has taken is not taken again.
+    pub step: u32,
+    /// How long the queue hides the message.
+    #[serde(default, skip_serializing_if = "Wait::is_none")]
+    pub wait: Wait,
+}
+
+impl RecoveryMessage {
+    /// Returns the copy to send after a failure of our own infrastructure.
+    #[must_use]
+    pub fn after_failure(&self) -> Self {
+        Self { wait: self.wait.after_failure(), ..self.clone() }
+    }
 }
 
 /// A delivery that waits for its next attempt.
@@ -146,6 +173,12 @@ pub trait DeliveryQueue: Send + Sync {
     /// Sends the messages, each hidden for its wait. `Ok` means that the queue has every message; after an error, some
     /// may have been sent.
     fn send(&self, messages: &[DeliveryMessage]) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// The queue from one step of a recovery to the next.
+pub trait RecoveryQueue: Send + Sync {
+    /// Sends a message, which is hidden for its wait; `Ok` once the queue has accepted it.
+    fn send_step(&self, message: &RecoveryMessage) -> impl Future<Output = Result<()>> + Send;
 }
 
 #[cfg(test)]

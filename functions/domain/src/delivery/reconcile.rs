@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::delivery::ledger::{Ledger, Step, next_step};
-use crate::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue, Message, RecoveryQueue};
 use crate::event::message::EventQueue;
 use crate::shared::clock::Clock;
 use crate::shared::unavailable::Result;
@@ -26,7 +26,7 @@ pub enum Reconciled {
     Returned,
 }
 
-impl<L: Ledger, D: DeliveryQueue, E: EventQueue> Reconcile<L, D, E> {
+impl<L: Ledger, D: DeliveryQueue, E: EventQueue + RecoveryQueue> Reconcile<L, D, E> {
     /// Creates the step from the ledger and the queues that letters return to.
     pub fn new(ledger: L, deliveries: D, events: E, clock: Arc<dyn Clock>) -> Self {
         Self { ledger, deliveries, events, clock }
@@ -41,10 +41,16 @@ impl<L: Ledger, D: DeliveryQueue, E: EventQueue> Reconcile<L, D, E> {
                 Reconciled::Returned
             }
             Message::Delivery(delivery) => self.reconcile_delivery(delivery).await?,
+            // A step that was taken is not taken again.
+            Message::Recovery(step) => {
+                self.events.send_step(&step.after_failure()).await?;
+                Reconciled::Returned
+            }
         };
         let (kind, id) = match letter {
             Message::Event(event) => ("event", event.event_id().to_string()),
             Message::Delivery(delivery) => ("delivery", delivery.delivery_id.to_string()),
+            Message::Recovery(step) => ("recovery", step.recovery_id.to_string()),
         };
         tracing::info!(kind, id, reconciled = ?reconciled, "dead_letter.reconciled");
         Ok(reconciled)
@@ -108,5 +114,17 @@ mod tests {
         let letter = Message::Event(sample::event_message());
         assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Returned);
         assert_eq!(events.sent(), [sample::event_message().after_failure()]);
+    }
+
+    #[tokio::test]
+    async fn a_step_of_a_recovery_that_was_not_taken_is_taken_later() {
+        let events = MemoryQueue::default();
+        let clock = Arc::new(ManualClock::new(7));
+        let reconcile =
+            Reconcile::new(MemoryLedger::default(), MemoryQueue::default(), events.clone(), clock);
+        let step = sample::recovery_message();
+        let letter = Message::Recovery(step.clone());
+        assert_eq!(reconcile.run(&letter).await.unwrap(), Reconciled::Returned);
+        assert_eq!(events.steps(), [step.after_failure()]);
     }
 }

@@ -1,10 +1,12 @@
 //! The order of the Delivery Logs.
 
+use serde::{Deserialize, Serialize};
+
 use crate::shared::ids::DeliveryId;
 use crate::shared::timestamp::Timestamp;
 
 /// The place of a delivery in the log's order: by time, then by id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// When the delivery was created.
     pub created_at: Timestamp,

@@ -1,38 +1,25 @@
-//! Sends events again: one delivery, or every delivery that ended without success.
+//! Sends events again: one delivery, or one event to its destinations.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Deserialize;
 
 use crate::conversation::store::ConversationLookup;
+use crate::delivery::fan_out::delivery;
 use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
 use crate::delivery::record::{Delivery, Trigger};
-use crate::delivery::state::{DeliveryState, Summary};
-use crate::delivery_log::position::Position;
-use crate::delivery_log::search::{DeliveryLog, Filter, Search};
+use crate::delivery::state::Summary;
+use crate::delivery_log::search::DeliveryLog;
 use crate::destination::record::Destination;
 use crate::destination::retry::Retry;
 use crate::destination::store::Destinations;
+use crate::event::lifecycle_event::LifecycleEvent;
 use crate::event::store::EventVersions;
+use crate::redelivery::candidates::{latest_at, of_event, waits_long};
 use crate::shared::clock::Clock;
-use crate::shared::ids::{AccountId, DeliveryId, DestinationId, hex};
+use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId, hex};
 use crate::shared::randomness::Seed;
-use crate::shared::timestamp::Timestamp;
-use crate::shared::unavailable::{Result, Unavailable};
-
-/// Deliveries that one recovery call examines. A larger recovery continues with the next call.
-const PAGE: usize = 500;
-
-/// Events whose deliveries are examined concurrently.
-const CONCURRENCY: usize = 16;
-
-/// The most deliveries of one event to one destination: the first, and those that customers have requested since.
-const MAX_OF_EVENT: usize = 1_000;
-
-/// The wait for a retry from which on a customer may send the event again meanwhile: longer than any of a standard delivery.
-const LONG_WAIT: Duration = Duration::from_secs(30);
+use crate::shared::unavailable::Result;
 
 /// Creates further deliveries of earlier events.
 pub struct Resend<L, D, C, V, Q> {
@@ -81,13 +68,37 @@ pub enum NoDestination {
     Disabled,
 }
 
-/// The result of a recovery.
+/// An event that was sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovered {
-    /// The number of deliveries that were sent again, or would be.
-    pub deliveries: usize,
-    /// Where the next recovery call continues; `None` when nothing is left.
-    pub next: Option<Position>,
+pub struct SentEvent {
+    /// The conversation that ended.
+    pub conversation_id: ConversationId,
+    /// The deliveries that were queued.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// Why an event was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotSent {
+    /// The event does not exist or is no longer kept.
+    NoEvent,
+    /// The next attempt at the destination is soon.
+    UnderWay,
+    /// The destination cannot be sent to.
+    Refused(NoDestination),
+}
+
+/// Returns a destination that can be sent to, or why it cannot.
+pub async fn active(
+    destinations: &impl Destinations,
+    account: &AccountId,
+    id: &DestinationId,
+) -> Result<Result<Destination, NoDestination>> {
+    Ok(match destinations.get(account, id).await? {
+        None => Err(NoDestination::Missing),
+        Some(destination) if !destination.is_active() => Err(NoDestination::Disabled),
+        Some(destination) => Ok(destination),
+    })
 }
 
 impl<L, D, C, V, Q> Resend<L, D, C, V, Q>
@@ -108,19 +119,6 @@ where
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self { log, destinations, conversations, versions, deliveries, clock }
-    }
-
-    /// Returns a destination that can be sent to, or why it cannot.
-    pub async fn active(
-        &self,
-        account: &AccountId,
-        id: &DestinationId,
-    ) -> Result<Result<Destination, NoDestination>> {
-        Ok(match self.destinations.get(account, id).await? {
-            None => Err(NoDestination::Missing),
-            Some(destination) if !destination.is_active() => Err(NoDestination::Disabled),
-            Some(destination) => Ok(destination),
-        })
     }
 
     /// Sends one delivery's event again. Each seed makes one new delivery, however often the call is repeated.
@@ -144,7 +142,7 @@ where
         if !state.status.is_final() && !waits_long(&state, self.clock.now()) {
             return Ok(Resent::UnderWay);
         }
-        let destination = match self.active(account, &delivery.destination_id).await? {
+        let destination = match active(&self.destinations, account, &delivery.destination_id).await? {
             Ok(destination) => destination,
             Err(reason) => return Ok(Resent::Refused(reason)),
         };
@@ -170,51 +168,59 @@ where
         self.versions.put_version(&version, &delivery.id).await
     }
 
-    /// Resends every delivery that matches the filter and ended without success or waits long for a retry, unless its event was sent to the same
-    /// destination since. Repeating the call creates no second delivery. The new ones are retried as `retry` says.
-    pub async fn all(
+    /// Sends an event to one destination, or to all that want it, also to those that did not exist when it left. Leaves out
+    /// those that get it soon. Each seed makes one new delivery for a destination, however often the call is repeated.
+    pub async fn event(
         &self,
         account: &AccountId,
-        filter: Filter,
-        after: Option<Position>,
-        retry: Retry,
-        dry_run: bool,
-    ) -> Result<Recovered> {
-        let page = self.log.search(account, &Search { filter, after, limit: PAGE }).await?;
+        id: &EventId,
+        to: Option<&DestinationId>,
+        seed: &Seed,
+    ) -> Result<Result<SentEvent, NotSent>> {
+        let Some(event) = self.log.event(account, id).await? else { return Ok(Err(NotSent::NoEvent)) };
+        let destinations = match to {
+            Some(to) => match active(&self.destinations, account, to).await? {
+                Ok(destination) => vec![destination],
+                Err(reason) => return Ok(Err(NotSent::Refused(reason))),
+            },
+            None => self.wanting(&event).await?,
+        };
+        let all = of_event(&self.log, account, id).await?;
         let now = self.clock.now();
-        let failed = page.deliveries.into_iter().filter(|summary| is_recoverable(summary, now));
-        let failed: Vec<_> = failed.map(|summary| summary.delivery).collect();
-        let checked: Vec<_> = stream::iter(failed)
-            .map(|delivery| async move {
-                Ok::<_, Unavailable>((self.is_latest(account, &delivery).await?, delivery))
+        let is_test = all.iter().any(|one| one.delivery.trigger == Trigger::Test);
+        let salt = hex(&seed.bytes::<16>("deliveries"));
+        let comes_soon = |one: &Destination| {
+            let latest = latest_at(&all, &one.id);
+            latest.is_some_and(|Summary { delivery, state, .. }| {
+                let is_ours =
+                    delivery.original_id().and_then(|id| id.resend_id(&salt)) == Some(delivery.id.clone());
+                !state.status.is_final() && !waits_long(state, now) && !is_ours
             })
-            .buffered(CONCURRENCY)
-            .try_collect()
-            .await?;
-        let messages: Vec<DeliveryMessage> = checked
-            .iter()
-            .filter(|(is_latest, _)| *is_latest)
-            .filter_map(|(_, delivery)| self.new_delivery(delivery, Payload::Original, "recover"))
-            .map(|delivery| DeliveryMessage::new(delivery, retry))
-            .collect();
-        if !dry_run {
-            self.send(&messages).await?;
+        };
+        let (soon, destinations): (Vec<_>, Vec<_>) = destinations.into_iter().partition(comes_soon);
+        if to.is_some() && !soon.is_empty() {
+            return Ok(Err(NotSent::UnderWay));
         }
-        Ok(Recovered { deliveries: messages.len(), next: page.next })
+        let message = |destination: &Destination| {
+            let first = delivery(&event, destination);
+            let trigger = if is_test { Trigger::Test } else { Trigger::Resend };
+            let id = first.id.resend_id(&salt)?;
+            let again = Delivery { id, trigger, created_at: now, ..first };
+            let retry = if is_test { Retry::Standard } else { destination.retry };
+            Some(DeliveryMessage::new(again, retry))
+        };
+        let messages: Vec<_> = destinations.iter().filter_map(message).collect();
+        self.send(&messages).await?;
+        let deliveries = messages.iter().map(DeliveryMessage::delivery).collect();
+        Ok(Ok(SentEvent { conversation_id: event.conversation_id, deliveries }))
     }
 
-    /// Whether no later delivery has the same event and destination. Searches by conversation: only this also finds a
-    /// delivery whose first attempt is in progress.
-    async fn is_latest(&self, account: &AccountId, delivery: &Delivery) -> Result<bool> {
-        let filter = Filter {
-            conversation: Some(delivery.conversation_id.clone()),
-            destination: Some(delivery.destination_id.clone()),
-            ..Filter::default()
-        };
-        let of_event = self.log.search(account, &Search { filter, after: None, limit: MAX_OF_EVENT }).await?;
-        let latest =
-            of_event.deliveries.iter().map(|summary| &summary.delivery).max_by_key(|other| recency(other));
-        Ok(latest.is_none_or(|latest| latest.id == delivery.id))
+    async fn wanting(&self, event: &LifecycleEvent) -> Result<Vec<Destination>> {
+        let agent = event.agent_id();
+        let all: Vec<_> =
+            self.destinations.of_account(&event.account_id).await?.into_iter().collect::<Result<_>>()?;
+        let wants = |one: &Destination| one.is_active() && one.wants(event.kind, agent.as_deref());
+        Ok(all.into_iter().filter(wants).collect())
     }
 
     fn new_delivery(&self, delivery: &Delivery, payload: Payload, salt: &str) -> Option<Delivery> {
@@ -239,19 +245,4 @@ where
         }
         Ok(())
     }
-}
-
-/// Whether a recovery may send the delivery again. Tests are excluded.
-fn is_recoverable(summary: &Summary, now: Timestamp) -> bool {
-    (summary.has_failed() || waits_long(&summary.state, now)) && summary.delivery.trigger != Trigger::Test
-}
-
-/// Whether the next attempt is so far ahead that a customer need not wait for it. The delivery goes on besides the new one.
-fn waits_long(state: &DeliveryState, now: Timestamp) -> bool {
-    state.next_at.is_some_and(|at| at.since(now) > LONG_WAIT)
-}
-
-/// Orders deliveries by creation. A resend is newer than the delivery it repeats, even within one millisecond.
-fn recency(delivery: &Delivery) -> (Timestamp, bool) {
-    (delivery.created_at, delivery.trigger != Trigger::Lifecycle)
 }

@@ -93,6 +93,10 @@ id!(
     /// The id of a delivery: one event to one destination. Contains the event's id, so it finds the event.
     DeliveryId, "delivery_id"
 );
+id!(
+    /// The id of a recovery.
+    RecoveryId, "recovery_id"
+);
 
 impl AccountId {
     /// Creates an account's id from random bytes.
@@ -133,6 +137,14 @@ impl ConversationId {
     #[must_use]
     pub fn of_test(randomness: [u8; DESTINATION_BYTES]) -> Self {
         Self(format!("test-{}", hex(&randomness)))
+    }
+}
+
+impl RecoveryId {
+    /// Creates a recovery's id from random bytes.
+    #[must_use]
+    pub fn new(randomness: [u8; TOKEN_BYTES]) -> Self {
+        Self(format!("rec_{}", hex(&randomness)))
     }
 }
 

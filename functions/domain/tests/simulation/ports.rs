@@ -9,7 +9,7 @@ use domain::conversation::store::{ConversationLookup, Conversations, Stored};
 use domain::delivery::context::{Context, Contexts};
 use domain::delivery::history::Record;
 use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
-use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
+use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message, RecoveryMessage, RecoveryQueue};
 use domain::delivery::received::{Receipt, Visibility};
 use domain::delivery::record::{Delivery, DeliveryStatus};
 use domain::destination::record::Destination;
@@ -224,6 +224,12 @@ impl EventQueue for Ports {
             Ok(())
         };
         self.network.call(Point::SendEvent, send).await
+    }
+}
+
+impl RecoveryQueue for Ports {
+    async fn send_step(&self, _: &RecoveryMessage) -> Result<()> {
+        Ok(()) // no recovery is requested here
     }
 }
 

@@ -13,6 +13,12 @@ use super::api::Api;
 use super::output::Output;
 use super::target::Target;
 
+/// How often a recovery's progress is read.
+const REFRESH_EVERY: Duration = Duration::from_millis(500);
+
+/// The width of its bar.
+const BAR: u64 = 24;
+
 /// Arguments of `resend`.
 #[derive(Args)]
 pub(crate) struct Resend {
@@ -86,38 +92,43 @@ impl Recover {
         let api = self.target.api()?;
         let output = Output::new(self.target.json);
         let id = find(&api, &self.destination).await?;
-        let path = format!("/v1/destinations/{id}/recover");
         let since = self.since.at(Clock::system().now());
-        let all = page_by_page(&api, &path, json!({"since": since, "dry_run": true}), |found| {
-            output.progress(&format!("{found} deliveries to send again"))
-        });
-        let all = all.await?;
-        let sent = page_by_page(&api, &path, json!({"since": since}), |sent| {
-            output.progress(&format!("{sent} of {all} deliveries are sent again"))
-        });
-        let sent = sent.await?;
+        let mut recovery =
+            api.post(&format!("/v1/destinations/{id}/recover"), &json!({"since": since})).await?;
+        let path = format!("/v1/recoveries/{}", recovery["id"].as_str().unwrap_or_default());
+        while recovery["state"] != "done" && recovery["state"] != "stopped" {
+            output.progress(&Progress::of(&recovery).bar())?;
+            tokio::time::sleep(REFRESH_EVERY).await;
+            recovery = api.get(&path).await?;
+        }
         output.progress("")?;
-        let line = format!("{sent} deliveries since {since} are sent again");
-        Ok(output.show(&json!({"destination_id": id, "since": since, "deliveries": sent}), &line)?)
+        let Progress { found, delivered, failed } = Progress::of(&recovery);
+        let line = format!(
+            "of {found} deliveries since {since}, {delivered} are delivered and {failed} failed again"
+        );
+        Ok(output.show(&recovery, &line)?)
     }
 }
 
-/// Repeats a request until the answer is complete; returns the number of deliveries.
-async fn page_by_page(
-    api: &Api,
-    path: &str,
-    mut request: Value,
-    progress: impl Fn(u64) -> std::io::Result<()>,
-) -> Result<u64, Error> {
-    let mut deliveries = 0;
-    loop {
-        let page = api.post(path, &request).await?;
-        deliveries += page["deliveries"].as_u64().unwrap_or_default();
-        progress(deliveries)?;
-        if page["next_cursor"].is_null() {
-            return Ok(deliveries);
-        }
-        request["cursor"] = page["next_cursor"].clone();
+/// How far a recovery is.
+struct Progress {
+    found: u64,
+    delivered: u64,
+    failed: u64,
+}
+
+impl Progress {
+    fn of(recovery: &Value) -> Self {
+        let count = |name: &str| recovery[name].as_u64().unwrap_or_default();
+        Self { found: count("found"), delivered: count("delivered"), failed: count("failed") }
+    }
+
+    /// A line such as `[######------------------] 25 of 100 delivered, 1 failed`.
+    fn bar(&self) -> String {
+        let Self { found, delivered, failed } = self;
+        let full = (delivered + failed) * BAR / (*found).max(1);
+        let bar: String = (0..BAR).map(|at| if at < full { '#' } else { '-' }).collect();
+        format!("[{bar}] {delivered} of {found} delivered, {failed} failed")
     }
 }
 
@@ -142,6 +153,14 @@ async fn find(api: &Api, wanted: &str) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bar_is_as_full_as_what_has_ended() {
+        let bar = |found, delivered, failed| Progress { found, delivered, failed }.bar();
+        assert_eq!(bar(100, 24, 1), "[######------------------] 24 of 100 delivered, 1 failed");
+        assert_eq!(bar(0, 0, 0), "[------------------------] 0 of 0 delivered, 0 failed");
+        assert_eq!(bar(3, 3, 0), "[########################] 3 of 3 delivered, 0 failed");
+    }
 
     #[test]
     fn a_time_is_how_long_ago_or_a_moment() {

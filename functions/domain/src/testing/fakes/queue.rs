@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::lock::lock;
-use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue, RecoveryMessage, RecoveryQueue};
 use crate::delivery::received::{Receipt, Visibility};
 use crate::event::message::{EventMessage, EventQueue};
 use crate::shared::unavailable::{Result, Unavailable};
 
 struct State<T> {
     sent: Vec<T>,
+    steps: Vec<RecoveryMessage>,
     postponed: Vec<(Receipt, Duration)>,
     fails: bool,
 }
@@ -20,7 +21,12 @@ pub struct MemoryQueue<T>(Arc<Mutex<State<T>>>);
 
 impl<T> Default for MemoryQueue<T> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { sent: Vec::new(), postponed: Vec::new(), fails: false })))
+        Self(Arc::new(Mutex::new(State {
+            sent: Vec::new(),
+            steps: Vec::new(),
+            postponed: Vec::new(),
+            fails: false,
+        })))
     }
 }
 
@@ -35,6 +41,12 @@ impl<T: Clone> MemoryQueue<T> {
     #[must_use]
     pub fn sent(&self) -> Vec<T> {
         lock(&self.0).sent.clone()
+    }
+
+    /// Returns every sent step of a recovery, in order.
+    #[must_use]
+    pub fn steps(&self) -> Vec<RecoveryMessage> {
+        lock(&self.0).steps.clone()
     }
 
     /// Returns every postponement of a received message, in order.
@@ -67,6 +79,13 @@ impl EventQueue for MemoryQueue<EventMessage> {
 impl DeliveryQueue for MemoryQueue<DeliveryMessage> {
     async fn send(&self, messages: &[DeliveryMessage]) -> Result<()> {
         self.push(messages)
+    }
+}
+
+impl<T: Send> RecoveryQueue for MemoryQueue<T> {
+    async fn send_step(&self, message: &RecoveryMessage) -> Result<()> {
+        lock(&self.0).steps.push(message.clone());
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use super::ledger::RETENTION;
 use super::plaintext_vault::PlaintextVault;
 use crate::conversation::ended::{CompletionFlow, Ended};
-use crate::delivery::message::DeliveryMessage;
+use crate::delivery::message::{DeliveryMessage, RecoveryMessage};
 use crate::delivery::record::{Delivery, Trigger};
 use crate::destination::agents::AgentFilter;
 use crate::destination::headers::ExtraHeaders;
@@ -25,7 +25,7 @@ use crate::event::lifecycle_event::LifecycleEvent;
 use crate::event::message::{EventMessage, Version};
 use crate::lifecycle::completion::Spans;
 use crate::shared::encryption::EncryptionContext;
-use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId};
+use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId, RecoveryId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::token::Token;
 use crate::shared::wait::Wait;
@@ -140,4 +140,11 @@ pub fn delivery() -> Delivery {
 #[must_use]
 pub fn delivery_message() -> DeliveryMessage {
     delivery().into()
+}
+
+/// The first step of a recovery.
+#[must_use]
+pub fn recovery_message() -> RecoveryMessage {
+    let recovery_id = RecoveryId::new([7; 12]);
+    RecoveryMessage { v: Version, account_id: account(), recovery_id, step: 0, wait: Wait::NONE }
 }

@@ -1,0 +1,70 @@
+//! A recovery on the page, and its progress.
+
+use futures_util::stream::{self, StreamExt};
+use serde_json::json;
+
+use super::{Page, test_id};
+use crate::world::{World, eventually};
+
+/// At ten a second, they take some seconds.
+const COUNT: usize = 120;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_shows_its_progress_and_can_be_stopped() {
+    let world = World::start().await;
+    let Some(page) = Page::open(&world.stack.url("/")).await else { return };
+    let customer = world.customer("Acme").await;
+    let (destination, _) = customer.add_destination(&world.stack.receiver.url("/hooks"), "POST").await;
+    customer.change_destination(&destination, &json!({"status": "disabled"})).await;
+    let customer = &customer;
+    let ends = (0..COUNT).map(|number| async move { customer.hang_up(&format!("c-{number}")).await });
+    stream::iter(ends).buffer_unordered(8).collect::<Vec<_>>().await;
+    eventually("the skipped deliveries", async || {
+        let skipped = customer.get("/v1/deliveries?status=skipped&limit=100").await;
+        (skipped["deliveries"].as_array().unwrap().len() == COUNT).then_some(())
+    })
+    .await;
+    customer.change_destination(&destination, &json!({"status": "enabled"})).await;
+
+    page.listen().await;
+    page.sign_in(&customer.key).await;
+    page.click(&test_id("recover")).await;
+    let send = async || {
+        page.click(&test_id("recover-count")).await;
+        page.click(&test_id("recover-confirm")).await;
+    };
+    send().await;
+    let progress = async |least: u64| {
+        eventually("a bar that is partly full", async || {
+            let script = format!(
+                "const bar = document.querySelector('{}'); return bar && [bar.value, bar.max]",
+                test_id("recover-progress")
+            );
+            let bar = page.browser.execute(&script, Vec::new()).await.unwrap();
+            let [value, max] = [bar[0].as_f64()?, bar[1].as_f64()?];
+            (value >= least as f64 && value < max).then_some(max)
+        })
+        .await
+    };
+    assert_eq!(progress(1).await, COUNT as f64);
+    page.read(&test_id("recover-result"), "of 120 deliveries delivered").await;
+    page.check_accessibility("a recovery's progress").await;
+    page.click(&test_id("recover-stop")).await;
+    page.read(&test_id("recover-result"), "Stopped").await;
+    world.quiet().await;
+    let sent = world.stack.receiver.received("/hooks").len();
+    assert!((1..COUNT).contains(&sent), "{sent}");
+
+    // The rest, to the end.
+    page.click(&test_id("close")).await;
+    page.click(&test_id("recover")).await;
+    send().await;
+    page.read(&test_id("recover-result"), "sent again and delivered").await;
+    assert_eq!(world.stack.receiver.received("/hooks").len(), COUNT);
+    page.click(&test_id("close")).await;
+    page.click(&test_id("recover")).await;
+    page.click(&test_id("recover-count")).await;
+    page.read(&test_id("recover-result"), "Nothing to recover").await;
+    assert_eq!(page.errors().await, Vec::<serde_json::Value>::new());
+    page.close().await;
+}
