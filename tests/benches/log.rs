@@ -66,7 +66,7 @@ async fn record(ledger: &LedgerTable, account: &AccountId, number: u64, millis: 
         account_id: account.clone(),
         id: DeliveryId::of(&event, &destination_id),
         destination_id,
-        conversation_id,
+        conversation_id: Some(conversation_id),
         event: EventKind::Completed,
         trigger: Trigger::Lifecycle,
         created_at: at,

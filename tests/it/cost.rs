@@ -15,6 +15,7 @@ use domain::conversation::fields::ConversationFields;
 use domain::conversation::patch::ConversationPatch;
 use domain::delivery::deliver::{Deliver, Invocation, Verdict};
 use domain::delivery::message::DeliveryMessage;
+use domain::delivery::monitor::Monitor;
 use domain::delivery::outcome::{Outcome, OutcomeClass, ResponseExcerpt, SUCCESS_EXCERPT_BYTES};
 use domain::delivery::received::Receipt;
 use domain::delivery::received::Received;
@@ -277,6 +278,11 @@ async fn a_first_try_success_costs_two_writes_of_three_units_and_its_share_of_on
         tables.decryptor(),
         Talkative,
         MemoryQueue::default(),
+        Monitor::new(
+            DestinationTable::new(tables.metered.clone(), "DestinationsTable".to_owned()),
+            MemoryQueue::<()>::default(),
+            None,
+        ),
         Arc::default(),
         Arc::clone(&tables.clock),
     );
@@ -284,18 +290,19 @@ async fn a_first_try_success_costs_two_writes_of_three_units_and_its_share_of_on
     let id = "2a9f6c1e-6a0b-4c8e-9d53-000000000001".to_owned();
     let invocation = Invocation { id, deadline: tables.clock.now() + Duration::from_secs(30) };
     assert_eq!(deliver.run(&batch, &invocation).await, [Verdict::Done; BATCH]);
-
+    assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "one data key for each destination");
     assert_eq!(tables.count("BatchGetItem"), 1, "one read for the whole batch");
     assert_eq!(tables.count(CLAIM), 1, "ten claims in one call");
     assert_eq!(tables.count(COMPLETE), 1, "ten completions that end together in one call");
-    assert_eq!(tables.all(), 3, "and nothing else");
     let writes = tables.units(CLAIM) + tables.units(COMPLETE);
     assert_is(writes / BATCH as f64, "write_units", "delivery");
-    // The event is read once for the whole batch, and each of ten destinations.
+    // The event is read once for the whole batch, and each of ten destinations with its health.
     let reads = tables.units("BatchGetItem");
-    assert!((reads - (1.0 + BATCH as f64)).abs() < 0.05, "{reads} read units");
+    assert!((reads - (1.0 + 2.0 * BATCH as f64)).abs() < 0.05, "{reads} read units");
     assert!(tables.units(CLAIM) >= BATCH as f64, "the meter counts");
-    assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "one data key for each destination");
+    // Once a minute, the health of each destination.
+    assert_eq!((tables.all(), tables.count("PutItem")), (3 + BATCH, BATCH), "and nothing else");
+    assert!((tables.units("PutItem") - BATCH as f64).abs() < 0.1, "{} write units", tables.units("PutItem"));
 
     // The same event, sent again to the same destinations by the same process.
     for (number, received) in batch.iter_mut().enumerate() {
@@ -307,6 +314,7 @@ async fn a_first_try_success_costs_two_writes_of_three_units_and_its_share_of_on
     assert_eq!(tables.endpoints.kms.calls() - before, BATCH, "a warm process needs none");
     // Each is also noted in the row of the delivery that the event left with.
     assert_eq!(tables.count("TransactWriteItems"), BATCH, "each completion is one call");
+    assert_eq!(tables.count("PutItem"), BATCH, "the health was written a moment ago");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,7 @@ mod faults;
 mod flows;
 mod forget;
 mod fuzz;
+mod health;
 mod house;
 mod idempotency;
 mod keys;

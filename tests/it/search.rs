@@ -98,7 +98,7 @@ impl Log {
         let copy = |number: u64| {
             let at = from_ms + 1_000 * number;
             let mut row = row.clone();
-            row.insert("pk".to_owned(), s(format!("copy#{id}#{number}")));
+            row.insert("pk".to_owned(), s(format!("copy#{id}#{at}")));
             row.insert("created_at".to_owned(), n(at));
             row.insert("position".to_owned(), s(format!("{at}#{id}")));
             WriteRequest::builder()

@@ -111,6 +111,13 @@ pub fn delivery_rate_limit(vars: &impl Vars) -> Result<Option<RateLimit>, Config
     vars.number("DELIVERY_RATE_LIMIT").map(RateLimit::new)
 }
 
+/// After how much time with nothing but failures a destination is disabled, from `DISABLE_AFTER_HOURS`; `None`, never, if
+/// that is 0.
+pub fn disable_after(vars: &impl Vars) -> Result<Option<Duration>, ConfigError> {
+    let hours: u64 = vars.number("DISABLE_AFTER_HOURS")?;
+    Ok(Some(Duration::from_secs(hours * 60 * 60)).filter(|span| !span.is_zero()))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

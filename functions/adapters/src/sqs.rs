@@ -6,7 +6,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message, RecoveryMessage, RecoveryQueue};
 use domain::delivery::received::{Receipt, Visibility};
-use domain::event::message::{EventMessage, EventQueue};
+use domain::event::message::{EventMessage, EventQueue, NoticeMessage, NoticeQueue};
 use domain::shared::ids::AccountId;
 use domain::shared::unavailable::{Result, Unavailable};
 use domain::shared::wait::Wait;
@@ -113,6 +113,12 @@ impl Queue {
 impl EventQueue for Queue {
     async fn send(&self, message: &EventMessage) -> Result<()> {
         self.send_one(&message.account_id, Message::Event(message.clone()), message.delay()).await
+    }
+}
+
+impl NoticeQueue for Queue {
+    async fn send_notice(&self, message: &NoticeMessage) -> Result<()> {
+        self.send_one(&message.account_id, Message::Notice(message.clone()), message.wait).await
     }
 }
 

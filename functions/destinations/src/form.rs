@@ -26,6 +26,9 @@ const FIELDS: [&str; 10] =
 
 const TEXT: &str = "must be a string";
 
+const EVENTS: &str = "must be an array of conversation.completed, conversation.disconnected, conversation.failed, \
+                      destination.failing, destination.recovered, destination.disabled";
+
 const HEADERS: &str = "must be an object of header names, each given once, and string values";
 
 /// The fields that the caller gave. None of them accepts `null`.
@@ -61,8 +64,6 @@ impl Form {
         ) -> Result<Option<T>, Invalid> {
             fields.optional(name, rule)?.map(parse).transpose()
         }
-        let events =
-            "must be an array of conversation.completed, conversation.disconnected, conversation.failed";
         let form = Self {
             name: all
                 .note(read(fields, "name", TEXT, |name: String| DestinationName::parse(&name)))
@@ -77,7 +78,7 @@ impl Form {
             retry: all.note(fields.optional("retry", "must be standard or extended")).flatten(),
             status: all.note(fields.optional("status", "must be enabled or disabled")).flatten(),
             events: all
-                .note(read(fields, "events", events, |given: Vec<EventKind>| EventFilter::try_from(given)))
+                .note(read(fields, "events", EVENTS, |given: Vec<EventKind>| EventFilter::try_from(given)))
                 .flatten(),
             include: all
                 .note(fields.optional("include", "must be an array of conversation_metadata, or empty"))

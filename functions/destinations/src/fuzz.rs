@@ -63,7 +63,7 @@ fn a_form_is_a_destination_or_a_field_is_named() {
                     made.request_type != RequestType::Get || made.format == Format::Form,
                     "a GET has no body"
                 );
-                let shown = serde_json::to_value(DestinationView::new(&made, Timestamp::default()));
+                let shown = serde_json::to_value(DestinationView::new(&made, None, Timestamp::default()));
                 assert!(shown.unwrap()["url"].as_str().unwrap().starts_with("https://"));
             }
             Err(problem) => {

@@ -8,12 +8,13 @@ use adapters::http::request::Request;
 use adapters::telemetry::readable;
 use domain::destination::record::Destination;
 use domain::destination::signature::SigningSecret;
-use domain::destination::store::{DestinationStore, Destinations, Stored};
+use domain::destination::store::{DestinationStore, Destinations, HealthStore, Stored};
 use domain::shared::ids::{AccountId, DestinationId};
 use domain::shared::invalid::{Invalid, both};
 use domain::shared::json::JsonObject;
 use domain::shared::randomness::Seed;
 use domain::shared::unavailable::Saved;
+use futures_util::future::try_join;
 use http::StatusCode;
 
 use crate::Manage;
@@ -44,7 +45,7 @@ impl Manage {
         let id = DestinationId::new(seed.bytes("destination"), &taken);
         let now = self.clock.now();
         let created = |destination: &Destination| {
-            let view = DestinationView::new(destination, now).with_secret(&secret);
+            let view = DestinationView::new(destination, None, now).with_secret(&secret);
             Reply::json(StatusCode::CREATED, &view)
         };
         // This request made it, and its answer was lost.
@@ -65,20 +66,24 @@ impl Manage {
     }
 
     pub(crate) async fn list(&self, account: &AccountId) -> Result<Reply, Problem> {
-        let mut destinations = readable(self.destinations.of_account(account).await?);
+        let (destinations, health) =
+            try_join(self.destinations.of_account(account), self.destinations.health_of_account(account))
+                .await?;
+        let mut destinations = readable(destinations);
         destinations.sort_by_key(|destination| destination.created_at);
-        Ok(Reply::json(StatusCode::OK, &DestinationList::new(&destinations, self.clock.now())))
+        let health = health.into_iter().collect();
+        Ok(Reply::json(StatusCode::OK, &DestinationList::new(&destinations, &health, self.clock.now())))
     }
 
     pub(crate) async fn show(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let destination = self.find(account, request).await?;
-        Ok(Reply::json(StatusCode::OK, &DestinationView::new(&destination, self.clock.now())))
+        self.reply(&destination, None).await
     }
 
     pub(crate) async fn change(&self, account: &AccountId, request: &Request) -> Result<Reply, Problem> {
         let fields: JsonObject = request.json()?;
         let changed = self.write(account, request, &Update::Fields(fields)).await?;
-        Ok(Reply::json(StatusCode::OK, &DestinationView::new(&changed, self.clock.now())))
+        self.reply(&changed, None).await
     }
 
     /// Sets a new secret, shown once. The previous one stays valid for a while, so that receivers have time to change.
@@ -94,10 +99,19 @@ impl Manage {
         let (secret, grace) = both(secret, grace(&fields))?;
         let change = Update::Secret { new: secret.clone(), is_given, grace };
         let changed = self.write(account, request, &change).await?;
-        Ok(Reply::json(
-            StatusCode::OK,
-            &DestinationView::new(&changed, self.clock.now()).with_secret(&secret),
-        ))
+        self.reply(&changed, Some(&secret)).await
+    }
+
+    /// A destination with its health, and with a secret that was just set.
+    async fn reply(
+        &self,
+        destination: &Destination,
+        secret: Option<&SigningSecret>,
+    ) -> Result<Reply, Problem> {
+        let health = self.destinations.health(&destination.account_id, &destination.id).await?;
+        let view = DestinationView::new(destination, health, self.clock.now());
+        let view = secret.into_iter().fold(view, DestinationView::with_secret);
+        Ok(Reply::json(StatusCode::OK, &view))
     }
 
     /// Whether the store holds exactly this destination.

@@ -1,9 +1,10 @@
 //! Destinations as the API shows them: everything but their secrets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::destination::agents::AgentFilter;
 use domain::destination::headers::ExtraHeaders;
+use domain::destination::health::{Health, HealthState};
 use domain::destination::record::{
     Destination, DestinationName, DestinationStatus, EventFilter, Format, Include, RequestType,
 };
@@ -17,6 +18,27 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct DestinationList<'a> {
     destinations: Vec<DestinationView<'a>>,
+}
+
+/// How a destination fares.
+#[derive(Serialize)]
+struct HealthView {
+    state: HealthState,
+    since: Timestamp,
+    consecutive_failures: u32,
+    last_success_at: Option<Timestamp>,
+    last_failure_at: Option<Timestamp>,
+    /// Why Ringback disabled the destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<Health> for HealthView {
+    fn from(health: Health) -> Self {
+        let Health { state, since, consecutive_failures, last_success_at, last_failure_at, reason, .. } =
+            health;
+        Self { state, since, consecutive_failures, last_success_at, last_failure_at, reason }
+    }
 }
 
 /// One destination.
@@ -33,6 +55,7 @@ pub(crate) struct DestinationView<'a> {
     include: &'a BTreeSet<Include>,
     agent_ids: &'a AgentFilter,
     headers: BTreeMap<&'a str, &'static str>,
+    health: HealthView,
     created_at: Timestamp,
     updated_at: Timestamp,
     /// Until this time, requests are signed with the previous secret as well.
@@ -44,14 +67,20 @@ pub(crate) struct DestinationView<'a> {
 }
 
 impl<'a> DestinationList<'a> {
-    pub(crate) fn new(destinations: &'a [Destination], now: Timestamp) -> Self {
-        let view = |destination| DestinationView::new(destination, now);
+    pub(crate) fn new(
+        destinations: &'a [Destination],
+        health: &HashMap<String, Health>,
+        now: Timestamp,
+    ) -> Self {
+        let view = |destination: &'a Destination| {
+            DestinationView::new(destination, health.get(destination.id.as_str()).cloned(), now)
+        };
         Self { destinations: destinations.iter().map(view).collect() }
     }
 }
 
 impl<'a> DestinationView<'a> {
-    pub(crate) fn new(destination: &'a Destination, now: Timestamp) -> Self {
+    pub(crate) fn new(destination: &'a Destination, health: Option<Health>, now: Timestamp) -> Self {
         let headers = &destination.secrets.header_names;
         Self {
             id: &destination.id,
@@ -65,6 +94,7 @@ impl<'a> DestinationView<'a> {
             include: &destination.include,
             agent_ids: &destination.agents,
             headers: headers.iter().map(|name| (name.as_str(), ExtraHeaders::MASK)).collect(),
+            health: health.unwrap_or_else(|| Health::of_new(destination)).into(),
             created_at: destination.created_at,
             updated_at: destination.updated_at,
             previous_secret_expires_at: destination.secrets.previous_until(now),

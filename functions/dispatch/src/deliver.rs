@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use adapters::dynamodb::{ContextTables, LedgerTable, RateTable};
+use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable, RateTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
 use adapters::vault::kms::KmsDecryptor;
@@ -13,10 +13,14 @@ use domain::delivery::received::Received;
 
 use crate::batch::{Batch, Item};
 
+/// Delivery with its tables, queues and sender.
+pub(crate) type Step =
+    Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue, DestinationTable, Queue>;
+
 /// Attempts the deliveries that are not deferred. Returns the ids of the messages that are done.
 pub(crate) async fn run<'a>(
     rate_limiter: &RateLimiter<RateTable, Queue>,
-    deliver: &Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue>,
+    deliver: &Step,
     batch: &'a Batch,
     invocation: &Invocation,
 ) -> HashSet<&'a str> {

@@ -29,6 +29,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::delivery::circuit_breaker::CircuitBreaker;
 use domain::delivery::deliver::{Deliver, Invocation};
 use domain::delivery::fan_out::FanOut;
+use domain::delivery::monitor::Monitor;
 use domain::delivery::rate_limiter::RateLimiter;
 use domain::delivery::reconcile::Reconcile;
 use domain::destination::egress::EgressPolicy;
@@ -53,6 +54,7 @@ pub struct Config {
     conversation_retention: Option<Duration>,
     timeout: Duration,
     rate_limit: Option<RateLimit>,
+    disable_after: Option<Duration>,
     /// The addresses that destinations may have.
     pub addresses: EgressPolicy,
     /// Certificates of authorities that are trusted besides the public ones.
@@ -74,6 +76,7 @@ impl Config {
             conversation_retention: config::conversation_retention(vars)?,
             timeout: Duration::from_secs(vars.number("FUNCTION_TIMEOUT_SECONDS")?),
             rate_limit: config::delivery_rate_limit(vars)?,
+            disable_after: config::disable_after(vars)?,
             addresses: egress::policy(vars)?,
             trusted_certificates: egress::trusted_certificates(vars)?,
         })
@@ -88,7 +91,7 @@ pub struct Dispatch {
     fan_out: fan_out::Step,
     recover: recover::Step,
     rate_limiter: RateLimiter<RateTable, Queue>,
-    deliver: Deliver<LedgerTable, ContextTables, KmsDecryptor, HttpSender, Queue>,
+    deliver: deliver::Step,
     reconcile: Reconcile<LedgerTable, Queue, Queue>,
     timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -132,8 +135,9 @@ impl Dispatch {
                 stored,
                 deliveries.clone(),
                 events.clone(),
-                destinations,
+                destinations.clone(),
                 ledger.clone(),
+                config.retention.duration(),
                 Arc::clone(&clock),
             ),
             recover,
@@ -152,6 +156,7 @@ impl Dispatch {
                 decryptor,
                 sender,
                 deliveries.clone(),
+                Monitor::new(destinations, events.clone(), config.disable_after),
                 circuit_breaker,
                 Arc::clone(&clock),
             ),

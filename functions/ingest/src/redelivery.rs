@@ -11,7 +11,7 @@ use domain::event::kind::EventKind;
 use domain::redelivery::resend::{NoDestination, NotSent, Resend, Resent, SentEvent, active};
 use domain::redelivery::send_test::SendTest;
 use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
-use domain::shared::invalid::both;
+use domain::shared::invalid::{Invalid, both};
 use domain::shared::json::JsonObject;
 use domain::shared::randomness::Seed;
 use http::StatusCode;
@@ -31,13 +31,13 @@ pub(crate) struct Redelivery<'a> {
 struct SentView<'a> {
     delivery_id: &'a DeliveryId,
     event_id: Option<EventId>,
-    conversation_id: &'a ConversationId,
+    conversation_id: Option<&'a ConversationId>,
 }
 
 #[derive(Serialize)]
 struct SentEventView {
     event_id: EventId,
-    conversation_id: ConversationId,
+    conversation_id: Option<ConversationId>,
     deliveries: Vec<SentDelivery>,
 }
 
@@ -90,7 +90,11 @@ impl Redelivery<'_> {
         let id = destination_of(request)?;
         let fields: JsonObject = request.json_or_empty()?;
         let rule = "must be conversation.completed, conversation.disconnected or conversation.failed";
-        let kind = both(fields.optional("event", rule), fields.allow_only(&["event"]))?.0;
+        let kind = fields.optional("event", rule).and_then(|kind: Option<EventKind>| match kind {
+            Some(kind) if kind.is_notice() => Err(Invalid::new("event", rule)),
+            kind => Ok(kind),
+        });
+        let kind = both(kind, fields.allow_only(&["event"]))?.0;
         let kind = kind.unwrap_or(EventKind::Completed);
         let destination =
             active(self.destinations, &caller.account_id, &id).await?.map_err(no_destination)?;
@@ -124,6 +128,7 @@ impl Redelivery<'_> {
 
 fn sent(delivery: &Delivery) -> Reply {
     let Delivery { id, conversation_id, .. } = delivery;
+    let conversation_id = conversation_id.as_ref();
     Reply::json(StatusCode::ACCEPTED, &SentView { delivery_id: id, event_id: id.event_id(), conversation_id })
 }
 

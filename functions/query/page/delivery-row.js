@@ -33,7 +33,7 @@ export class DeliveryRow {
       [this.#changing.result],
       [this.#changing.attempts],
       [destination ?? el("span", { class: "muted" }, "Deleted destination")],
-      [el("code", { class: "shorten", title: summary.conversation_id }, summary.conversation_id)],
+      [summary.conversation_id ? el("code", { class: "shorten", title: summary.conversation_id }, summary.conversation_id) : "–"],
     ];
     const row = el("tr", { role: "row", class: "delivery", onclick: (event) => this.#clicked(event) },
       el("td", { role: "cell", class: "toggle-cell" }, this.#toggle),

@@ -81,7 +81,7 @@ function factsOf(delivery, names) {
   const conversation = delivery.conversation_id;
   const rows = [
     ["Destination", destination ? el("a", { href: toDestination(delivery.destination_id) }, destination) : `Deleted (${delivery.destination_id})`],
-    ["Conversation", el("a", { class: "mono", href: `#/deliveries?range=30d&id=${encodeURIComponent(conversation)}` }, conversation)],
+    conversation && ["Conversation", el("a", { class: "mono", href: `#/deliveries?range=30d&id=${encodeURIComponent(conversation)}` }, conversation)],
     ["Delivery id", el("code", {}, delivery.id)],
     ["Event id (webhook-id)", el("code", {}, delivery.event_id)],
     ["Trigger", triggerText(delivery.trigger)],

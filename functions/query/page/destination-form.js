@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { faultLine, whileBusy } from "./dialog.js";
 import { clearErrors, field, fieldset, showErrors, throwUnlessShown } from "./field-errors.js";
 import { headerRows } from "./header-rows.js";
-import { EVENTS, FORMATS, REQUEST_TYPES, RETRIES } from "./words.js";
+import { EVENTS, FORMATS, NOTICES, REQUEST_TYPES, RETRIES } from "./words.js";
 
 const LABELS = { name: "Name", url: "URL", request_type: "Request type", format: "Format", retry: "Retries", status: "Status", events: "Events", include: "Include", agent_ids: "Agents", headers: "Headers" };
 const NEW = { name: "", url: "", request_type: "POST", format: "form", retry: "standard", status: "enabled", events: EVENTS, include: [], agent_ids: [], headers: {} };
@@ -21,7 +21,7 @@ export function destinationForm(destination, save) {
   const retry = el("select", { "data-testid": "field-retry" },
     ...Object.entries(RETRIES).map(([value, text]) => el("option", { value, selected: value === before.retry }, text)));
   const enabled = el("input", { type: "checkbox", role: "switch", class: "switch", checked: before.status === "enabled", "data-testid": "field-status" });
-  const events = EVENTS.map((event) => el("input", { type: "checkbox", value: event, checked: before.events.includes(event), "data-testid": `event-${event}` }));
+  const events = [...EVENTS, ...NOTICES].map((event) => el("input", { type: "checkbox", value: event, checked: before.events.includes(event), "data-testid": `event-${event}` }));
   const metadata = el("input", { type: "checkbox", checked: before.include.includes("conversation_metadata"), "data-testid": "include-metadata" });
   const agents = el("textarea", { rows: 3, class: "mono", autocomplete: "off", spellcheck: "false", "data-testid": "field-agents" }, before.agent_ids.join("\n"));
   const shownAgents = agents.value;
@@ -51,7 +51,7 @@ export function destinationForm(destination, save) {
     field("Format", format, { name: "format", hint: "Form: event and payload as multipart form data. JSON: the payload is the body, which n8n, Zapier, Make and Standard Webhooks libraries read. GET has no body, so choose Form." }),
     field("Retries", retry, { name: "retry", hint: "Of deliveries that begin from now on. Extended: after the four attempts, again after 1, 5 and 30 minutes and 2, 6, 12 and 24 hours." }),
     fieldset("Status", "status", null, el("label", { class: "check" }, enabled, " Enabled: deliver events to this destination")),
-    fieldset("Events", "events", "Only the events you choose are delivered.",
+    fieldset("Events", "events", "Only the events you choose are delivered. The last three tell that a destination of yours fails, works again or was disabled: choose them for a chat or a pager.",
       ...events.map((box) => el("label", { class: "check" }, box, el("code", {}, box.value)))),
     fieldset("Include", "include", "The payload has sixteen keys. What you choose here comes after them.",
       el("label", { class: "check" }, metadata, el("code", {}, "conversation_metadata"))),

@@ -5,7 +5,9 @@ import { announce, button, el, fill } from "./dom.js";
 import { confirmThat } from "./dialog.js";
 import { destinationForm } from "./destination-form.js";
 import { fullTime } from "./format.js";
+import { hasMissed, healthLine, missedSince } from "./health.js";
 import { destinationPath, toLogOf } from "./links.js";
+import { openRecover } from "./recover.js";
 import { rotateSecret, showSecret } from "./secret.js";
 
 const toList = () => { location.hash = "#/destinations"; };
@@ -28,6 +30,7 @@ export async function showDestination(root, { id, signal }) {
   if (!destination) throw new Problem(404, "not_found", "This destination does not exist. It may have been deleted.");
   const form = destinationForm(destination, async (changed) => {
     await call("PATCH", destinationPath(id), { body: changed });
+    if (changed.status === "enabled" && hasMissed(destination)) await openRecover(destination, missedSince(destination));
     announce(`Saved ${changed.name ?? destination.name}.`);
     toList();
   });
@@ -35,6 +38,7 @@ export async function showDestination(root, { id, signal }) {
     el("h1", {}, destination.name),
     el("p", { class: "muted" }, el("code", {}, id), " · created ", fullTime(destination.created_at), " · ",
       el("a", { href: toLogOf(id) }, "Delivery Logs")),
+    healthLine(destination.health),
     form, secretPanel(destination), deletePanel(destination));
 }
 

@@ -2,7 +2,7 @@
 
 import { call, listDestinations } from "./api.js";
 import { button, el, emptyState, fill, say } from "./dom.js";
-import { healthPanel, keepHealth } from "./health.js";
+import { hasMissed, healthLine, healthPanel, keepHealth, missedSince } from "./health.js";
 import { destinationPath, toDestination, toLogOf } from "./links.js";
 import { openRecover } from "./recover.js";
 import { openTest } from "./test-event.js";
@@ -29,13 +29,14 @@ function destinationRow(destination, signal) {
   const link = toDestination(destination.id);
   const health = healthPanel(destination);
   const fault = el("p", { class: "field-error", role: "alert", hidden: true });
+  const state = el("div", {}, healthLine(destination.health));
   const element = el("li", { class: "panel destination", "data-testid": "destination", "data-destination-id": destination.id },
     el("div", { class: "destination-head" },
       el("h2", {}, el("a", { href: link }, destination.name)),
       el("p", { class: "url" }, badge("none", requestText(destination)), " ", el("code", {}, destination.url)),
-      el("p", { class: "muted small" }, eventsText(destination), agentsText(destination)), fault),
+      el("p", { class: "muted small" }, eventsText(destination), agentsText(destination)), state, fault),
     health.element,
-    el("div", { class: "destination-side" }, statusSwitch(destination, fault),
+    el("div", { class: "destination-side" }, statusSwitch(destination, fault, state),
       el("div", { class: "actions" },
         button("Send test", () => openTest(destination).then(() => health.refresh(signal)), { "data-testid": "test", "aria-label": `Send test event to ${destination.name}` }),
         button("Recover", () => openRecover(destination).then(() => health.refresh(signal)), { "data-testid": "recover", "aria-label": `Recover deliveries to ${destination.name}` }),
@@ -45,7 +46,7 @@ function destinationRow(destination, signal) {
 }
 
 function eventsText({ events }) {
-  if (events.length === EVENTS.length) return "All events";
+  if (events.length === EVENTS.length && EVENTS.every((event) => events.includes(event))) return "All events";
   if (events.length === 0) return "No events: nothing is sent";
   return `Only ${events.map((event) => event.replace("conversation.", "")).join(", ")}`;
 }
@@ -57,7 +58,7 @@ function agentsText({ agent_ids: ids }) {
   return ids.length === 1 ? " · only of one agent" : ` · only of ${ids.length} agents`;
 }
 
-function statusSwitch(destination, fault) {
+function statusSwitch(destination, fault, state) {
   const input = el("input", { type: "checkbox", role: "switch", class: "switch", checked: destination.status === "enabled", "data-testid": "status-switch", "aria-label": `Deliver to ${destination.name}` });
   const text = el("span", {});
   const show = () => {
@@ -71,8 +72,11 @@ function statusSwitch(destination, fault) {
     input.setAttribute("aria-busy", "true");
     try {
       const changed = await call("PATCH", destinationPath(destination.id), { body: { status } });
-      destination.status = changed.status;
+      const missed = changed.status === "enabled" && hasMissed(destination) && missedSince(destination);
+      Object.assign(destination, { status: changed.status, health: changed.health });
+      fill(state, healthLine(changed.health));
       say(`${destination.name} is ${changed.status}.`);
+      if (missed) openRecover(destination, missed);
     } catch (error) {
       fault.textContent = `The status was not changed. ${error.message}`;
       fault.hidden = false;

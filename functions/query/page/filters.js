@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { field } from "./field-errors.js";
 import { localInputValue } from "./format.js";
-import { EVENTS, STATUSES, STATUS_GROUPS, TRIGGERS } from "./words.js";
+import { EVENTS, NOTICES, STATUSES, STATUS_GROUPS, TRIGGERS } from "./words.js";
 
 const HOUR = 3600 * 1000;
 const RANGES = { "1h": ["Last hour", HOUR], "24h": ["Last 24 hours", 24 * HOUR], "7d": ["Last 7 days", 7 * 24 * HOUR], "30d": ["Last 30 days", 30 * 24 * HOUR] };
@@ -61,7 +61,7 @@ export function filterForm(filter, destinations, onChange) {
 
   const form = el("form", { class: "filters", role: "search", "aria-label": "Filter deliveries", "data-testid": "filters" },
     field("Destination", select("destination", [["", "All"], ...knownOr(destinations.map(({ id, name }) => [id, name]), filter.destination)])),
-    field("Event", select("event", [["", "All"], ...knownOr(EVENTS.map((event) => [event, event]), filter.event)])),
+    field("Event", select("event", [["", "All"], ...knownOr([...EVENTS, ...NOTICES].map((event) => [event, event]), filter.event)])),
     field("Status", select("status", [["", "All"], ...knownOr(statuses, filter.status)])),
     field("Time", select("range", [...named, [CUSTOM, "From – to…"]])),
     field("Conversation or event id", input("id", { type: "search" })),

@@ -3,9 +3,9 @@
 import { call } from "./api.js";
 import { attemptChart } from "./chart.js";
 import { el, fill } from "./dom.js";
-import { count, percent, plural, timeAgo } from "./format.js";
+import { count, fullTime, percent, plural, timeAgo } from "./format.js";
 import { poll } from "./poll.js";
-import { resultText } from "./words.js";
+import { healthBadge, resultText } from "./words.js";
 
 const DAY = 24 * 3600 * 1000;
 /** One bar per hour. */
@@ -27,6 +27,17 @@ export function healthPanel(destination) {
   };
   return { element, refresh };
 }
+
+/** The state of a destination, since when, and why it was disabled. */
+export function healthLine({ state, since, reason }) {
+  return el("p", { class: "small", "data-testid": "health-state" }, healthBadge(state), " since ", fullTime(since), reason && `. ${reason}`);
+}
+
+/** Whether a destination that is being enabled was disabled for its failures, so that it has missed what it wants. */
+export const hasMissed = ({ health }) => health.state === "disabled" && Boolean(health.reason);
+
+/** What a recovery of it begins with. */
+export const missedSince = ({ health }) => health.last_success_at ?? health.since;
 
 /** Loads the health of all rows and refreshes it until `signal` is aborted. */
 export function keepHealth(rows, signal) {

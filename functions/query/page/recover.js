@@ -14,15 +14,16 @@ const CUSTOM = "custom";
 const REFRESH_EVERY = 500;
 const OVER = ["done", "stopped"];
 
-export function openRecover(destination) {
+/** With `missed`, a time, it begins with what was created since then. */
+export function openRecover(destination, missed) {
   return openDialog(`Recover deliveries to ${destination.name}`, (close, signal) => {
     const fault = faultLine();
     const result = el("div", { "aria-live": "polite", "data-testid": "recover-result" });
     const choice = el("select", { "data-testid": "recover-since" },
-      ...SINCE.map(([text, age]) => el("option", { value: age, selected: age === 24 * HOUR }, text)), el("option", { value: CUSTOM }, "A date and time…"));
-    const moment = el("input", { type: "datetime-local", value: localInputValue(new Date(Date.now() - HOUR)), "data-testid": "recover-moment" });
+      ...SINCE.map(([text, age]) => el("option", { value: age, selected: age === 24 * HOUR }, text)), el("option", { value: CUSTOM, selected: Boolean(missed) }, "A date and time…"));
+    const moment = el("input", { type: "datetime-local", value: localInputValue(new Date(missed ?? Date.now() - HOUR)), "data-testid": "recover-moment" });
     const momentField = field("Since", moment, { name: "since", hint: "In your time zone." });
-    momentField.hidden = true;
+    momentField.hidden = !missed;
     const submit = el("button", { type: "submit", class: "primary", "data-testid": "recover-count" }, "Count deliveries");
     // The button for the next step; empty once everything is sent.
     const next = el("span", {}, submit);

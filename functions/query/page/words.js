@@ -3,6 +3,8 @@
 import { el } from "./dom.js";
 
 export const EVENTS = ["conversation.completed", "conversation.disconnected", "conversation.failed"];
+/** Notices of a destination's health. */
+export const NOTICES = ["destination.failing", "destination.recovered", "destination.disabled"];
 export const REQUEST_TYPES = ["POST", "GET", "PUT", "PATCH"];
 
 /** Each way of retrying with its text. */
@@ -26,6 +28,18 @@ export const STATUS_GROUPS = {
   undelivered: ["Undelivered", { undelivered: true }],
   failed: ["Without success", { status: ["exhausted", "skipped", "cancelled"] }],
 };
+
+/** Each state of a destination with its badge's tone, its text and its meaning. */
+const HEALTH = {
+  healthy: ["good", "Healthy", "Its deliveries succeed."],
+  failing: ["bad", "Failing", "Five or more deliveries in a row ended without success."],
+  disabled: ["none", "Disabled", "Nothing is delivered."],
+};
+
+export function healthBadge(state) {
+  const [tone, text, meaning] = HEALTH[state] ?? ["none", state, ""];
+  return badge(tone, text, meaning);
+}
 
 const OUTCOMES = {
   success: "Success",

@@ -35,7 +35,7 @@ struct Delivery<'a> {
     id: &'a DeliveryId,
     event_id: Option<EventId>,
     event: EventKind,
-    conversation_id: &'a ConversationId,
+    conversation_id: Option<&'a ConversationId>,
     destination_id: &'a DestinationId,
     trigger: Trigger,
     status: DeliveryStatus,
@@ -58,7 +58,7 @@ impl<'a> Delivery<'a> {
             id: &delivery.id,
             event_id: delivery.id.event_id(),
             event: delivery.event,
-            conversation_id: &delivery.conversation_id,
+            conversation_id: delivery.conversation_id.as_ref(),
             destination_id: &delivery.destination_id,
             trigger: delivery.trigger,
             status: *status,
@@ -86,7 +86,7 @@ impl<'a> EventPage<'a> {
         let event = |event: &'a ListedEvent| Event {
             id: &event.id,
             event: event.kind,
-            conversation_id: &event.conversation_id,
+            conversation_id: event.conversation_id.as_ref(),
             created_at: event.created_at,
             deliveries: event.deliveries.iter().map(Delivery::new).collect(),
         };
@@ -99,7 +99,7 @@ impl<'a> EventPage<'a> {
 struct Event<'a> {
     id: &'a EventId,
     event: EventKind,
-    conversation_id: &'a ConversationId,
+    conversation_id: Option<&'a ConversationId>,
     created_at: Timestamp,
     deliveries: Vec<Delivery<'a>>,
 }
@@ -122,7 +122,7 @@ impl<'a> EventDetail<'a> {
         let event = Event {
             id: &event.id,
             event: event.kind,
-            conversation_id: &event.conversation_id,
+            conversation_id: event.conversation_id.as_ref(),
             created_at: event.accepted_at,
             deliveries: deliveries.iter().map(Delivery::new).collect(),
         };

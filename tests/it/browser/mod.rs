@@ -5,6 +5,7 @@
 
 mod driver;
 mod foreign;
+mod health;
 mod links;
 mod picture;
 mod recovery;

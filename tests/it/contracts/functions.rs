@@ -28,6 +28,7 @@ impl Vars for Recorder {
             ("API_RATE_LIMIT", "0"),
             ("CONVERSATION_RETENTION_DAYS", "0"),
             ("DELIVERY_RATE_LIMIT", "0"),
+            ("DISABLE_AFTER_HOURS", "0"),
             ("DELIVERY_RETENTION_DAYS", "30"),
             ("FUNCTION_TIMEOUT_SECONDS", "30"),
             ("SETTLE_SECONDS", "10"),

@@ -114,23 +114,30 @@ async fn one_action_more_or_fewer_is_a_change_to_review() {
 }
 
 /// In the table with the secrets, functions may update only rows of API keys, and functions other than Destinations
-/// only the day of last use; and Destinations may update counters.
+/// only the day of last use; Destinations may update counters, and Dispatch put rows of health and disable destinations.
 fn only_rows_of_keys_are_updated(template: &Template) -> Vec<String> {
     let keys = json!({"dynamodb:LeadingKeys": ["key#*"]});
     let counters = json!({"dynamodb:LeadingKeys": ["count#*"]});
+    let health = json!({"dynamodb:LeadingKeys": ["health#*"]});
+    let accounts = json!({"dynamodb:LeadingKeys": ["acc_*"]});
     let day = json!({"dynamodb:Attributes": ["pk", "sk", "last_used_day"]});
+    let status = json!({"dynamodb:Attributes": ["pk", "sk", "status", "updated_at"]});
     statements(template)
-        .filter(|(_, statement)| {
+        .filter(|(role, statement)| {
             let on = items(&statement["Resource"]).iter().map(resource);
             let actions = items(&statement["Action"]);
-            on.into_iter().any(|on| on == "DestinationsTable")
-                && actions.iter().any(|action| action == "dynamodb:UpdateItem")
+            let writes = |action: &Value| {
+                action == "dynamodb:UpdateItem" || action == "dynamodb:PutItem" && *role != "DestinationsRole"
+            };
+            on.into_iter().any(|on| on == "DestinationsTable") && actions.iter().any(writes)
         })
         .filter(|(role, statement)| {
             let condition = &statement["Condition"];
             let rows = &condition["ForAllValues:StringLike"];
             match *role {
                 "DestinationsRole" => *rows != keys && *rows != counters,
+                "DispatchRole" if statement["Action"] == "dynamodb:PutItem" => *rows != health,
+                "DispatchRole" => *rows != accounts || condition["ForAllValues:StringEquals"] != status,
                 _ => *rows != keys || condition["ForAllValues:StringEquals"] != day,
             }
         })
@@ -145,6 +152,8 @@ async fn a_key_is_all_that_is_updated_among_the_secrets() {
     let query = place_of(template, "QueryRole", "NoteWhenKeysWereUsed");
     let destinations = place_of(template, "DestinationsRole", "NoteWhenKeysWereUsedAndRevokeThem");
     let counts = place_of(template, "DestinationsRole", "CountDestinations");
+    let health = place_of(template, "DispatchRole", "KeepHealth");
+    let disables = place_of(template, "DispatchRole", "DisableDestinations");
     keeps(
         only_rows_of_keys_are_updated,
         &[
@@ -158,6 +167,10 @@ async fn a_key_is_all_that_is_updated_among_the_secrets() {
             (&format!("{destinations}/Condition/ForAllValues:StringLike/dynamodb:LeadingKeys/0"), json!("*")),
             (&format!("{counts}/Condition/ForAllValues:StringLike/dynamodb:LeadingKeys/0"), json!("acc_*")),
             (&format!("{counts}/Condition"), Value::Null),
+            (&format!("{health}/Condition"), Value::Null),
+            (&format!("{health}/Condition/ForAllValues:StringLike/dynamodb:LeadingKeys/0"), json!("*")),
+            (&format!("{disables}/Condition/ForAllValues:StringLike"), Value::Null),
+            (&format!("{disables}/Condition/ForAllValues:StringEquals/dynamodb:Attributes/2"), json!("url")),
         ],
     )
     .await;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::config::Retention;
-use adapters::dynamodb::{ContextTables, LedgerTable};
+use adapters::dynamodb::{ContextTables, DestinationTable, LedgerTable};
 use adapters::sender::HttpSender;
 use adapters::sqs::Queue;
 use adapters::vault::kms::KmsDecryptor;
 use bytes::Bytes;
 use domain::delivery::deliver::{ATTEMPT_LIMIT, Deliver, Invocation, Verdict};
 use domain::delivery::message::Message;
+use domain::delivery::monitor::Monitor;
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::delivery::received::Receipt;
 use domain::delivery::received::Received;
@@ -20,6 +21,7 @@ use domain::delivery::request::WebhookSender;
 use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock as _;
 use domain::shared::ids::DeliveryId;
+use domain::testing::fakes::MemoryQueue;
 use futures_util::future::BoxFuture;
 use local::endpoints::clients;
 use local::lambda::function::{Function, InvokeError};
@@ -89,6 +91,7 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
     let clock: Arc<dyn domain::shared::clock::Clock> = Arc::new(site.clock.clone());
     let (destinations, log) =
         (variables["DESTINATIONS_TABLE"].clone(), variables["DELIVERY_LOG_TABLE"].clone());
+    let health = DestinationTable::new(aws.dynamodb.clone(), destinations.clone());
     let certificate = site.certificate();
     let deliver = Deliver::new(
         LedgerTable::new(aws.dynamodb.clone(), log.clone(), Retention::read(variables).unwrap()),
@@ -96,6 +99,7 @@ async fn row_27_a_panic_in_one_item_fails_that_item_only() {
         KmsDecryptor::new(aws.kms, variables["SECRETS_KEY_ARN"].clone(), Arc::clone(&clock)),
         Panics(HttpSender::new(EgressPolicy::PublicAndLoopback, &[certificate]).unwrap()),
         Queue::new(aws.sqs.clone(), site.queue_url(DELIVERIES).to_owned()),
+        Monitor::new(health, MemoryQueue::<()>::default(), None),
         Arc::default(),
         clock,
     );

@@ -54,6 +54,7 @@ const ENVIRONMENT: [(&str, &str); 21] = [
     ("CONVERSATION_RETENTION_DAYS", "30"),
     ("API_RATE_LIMIT", "1000"),
     ("DELIVERY_RATE_LIMIT", "0"),
+    ("DISABLE_AFTER_HOURS", "0"),
     ("SETTLE_SECONDS", "10"),
     ("FUNCTION_TIMEOUT_SECONDS", "30"),
 ];

@@ -16,7 +16,8 @@ use domain::shared::unavailable::{Result, Unavailable};
 use super::batch;
 use super::destinations::{destination_key, parse_destination};
 use super::events::{carried_key, event_key, parse_event};
-use super::item::Item;
+use super::health::health_key;
+use super::item::{Item, from_item};
 
 /// The destinations and delivery-log tables, read together.
 #[derive(Clone)]
@@ -37,7 +38,10 @@ impl ContextTables {
     /// Returns the rows that exist, and `None` for those that the tables had no capacity for.
     async fn read(&self, deliveries: &[&DeliveryMessage]) -> Result<HashMap<Key, Option<Item>>> {
         let wanted = HashMap::from([
-            (self.destinations.clone(), keys(deliveries.iter().map(|message| destination_of(message)))?),
+            (
+                self.destinations.clone(),
+                keys(deliveries.iter().flat_map(|message| [destination_of(message), health_of(message)]))?,
+            ),
             (
                 self.delivery_log.clone(),
                 keys(
@@ -71,12 +75,13 @@ impl ContextTables {
             own => own,
         };
         // Without the event there is nothing to send: a destination that cannot be read must not hold the end up.
-        let destination = match event {
-            StoredEvent::Kept { .. } => get(&destination_of(message))?,
-            StoredEvent::Absent | StoredEvent::Forgotten { .. } => None,
+        let (destination, health) = match event {
+            StoredEvent::Kept { .. } => (get(&destination_of(message))?, get(&health_of(message))?),
+            StoredEvent::Absent | StoredEvent::Forgotten { .. } => (None, None),
         };
         let destination = destination.map(|item| parse_destination(item, account)).transpose()?;
-        Ok(Context { event, destination })
+        // Health that a later version wrote holds up no delivery.
+        Ok(Context { event, destination, health: health.and_then(|item| from_item(item).ok()) })
     }
 }
 
@@ -91,6 +96,10 @@ fn carried_by(message: &DeliveryMessage) -> Option<Item> {
 
 fn destination_of(message: &DeliveryMessage) -> Item {
     destination_key(&message.account_id, &message.destination_id)
+}
+
+fn health_of(message: &DeliveryMessage) -> Item {
+    health_key(&message.account_id, &message.destination_id)
 }
 
 /// Partition and sort key.

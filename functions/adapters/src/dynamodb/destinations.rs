@@ -9,12 +9,13 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::destination::agents::AgentFilter;
+use domain::destination::health::Health;
 use domain::destination::record::{
     Destination, DestinationName, DestinationStatus, EventFilter, Format, Include, RequestType,
 };
 use domain::destination::retry::Retry;
 use domain::destination::secrets::EncryptedSecrets;
-use domain::destination::store::{DestinationStore, Destinations, MAX_DESTINATIONS, Stored};
+use domain::destination::store::{DestinationStore, Destinations, HealthStore, MAX_DESTINATIONS, Stored};
 use domain::destination::target_url::TargetUrl;
 use domain::shared::ids::{AccountId, DestinationId, hex};
 use domain::shared::timestamp::Timestamp;
@@ -22,6 +23,7 @@ use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::health::{health_key, health_row};
 use super::item::{EncryptedRow, Item, from_item, key, n, to_item};
 use super::table::{Condition, Table, conflict};
 use super::transaction::{Written, transact};
@@ -40,7 +42,7 @@ const COUNT: [&str; 2] = ["count#", "destinations"];
 /// The destinations in the destinations table.
 #[derive(Clone)]
 pub struct DestinationTable {
-    table: Table,
+    pub(super) table: Table,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -164,7 +166,12 @@ impl DestinationTable {
         Ok(TransactWriteItem::builder().update(update.map_err(incomplete)?).build())
     }
 
-    fn put_row(&self, put: PutBuilder, item: Item, condition: Condition) -> Result<TransactWriteItem> {
+    pub(super) fn put_row(
+        &self,
+        put: PutBuilder,
+        item: Item,
+        condition: Condition,
+    ) -> Result<TransactWriteItem> {
         let put = condition.guard(put.table_name(&self.table.name).set_item(Some(item))).build();
         Ok(TransactWriteItem::builder().put(put.map_err(incomplete)?).build())
     }
@@ -179,7 +186,7 @@ impl DestinationTable {
     }
 }
 
-fn incomplete(error: BuildError) -> Unavailable {
+pub(super) fn incomplete(error: BuildError) -> Unavailable {
     Unavailable::new("write a destination", error)
 }
 
@@ -207,8 +214,22 @@ impl DestinationStore for DestinationTable {
         if let Some(earlier) = earlier {
             writes.push(self.delete_row(earlier, None)?);
         }
-        if loaded.is_none() {
-            writes.push(self.count(&destination.account_id, "1", MAX_DESTINATIONS)?);
+        match loaded {
+            None => {
+                writes.push(self.count(&destination.account_id, "1", MAX_DESTINATIONS)?);
+                let (row, _) = health_row(destination, &Health::of_new(destination))?;
+                writes.push(self.put_row(Put::builder(), row, Condition::New)?);
+            }
+            Some(loaded) if loaded.status != destination.status => {
+                let stored = self.health(&destination.account_id, &destination.id).await?;
+                let is_stored = stored.is_some();
+                let health = stored.unwrap_or_else(|| Health::of_new(destination));
+                let switched = health.switched(destination.is_active(), destination.updated_at);
+                let (row, is_same) = health_row(destination, &switched)?;
+                let condition = if is_stored { is_same } else { Condition::New };
+                writes.push(self.put_row(Put::builder(), row, condition)?);
+            }
+            Some(_) => {}
         }
         match transact(&self.table.client, operation, writes).await? {
             Written::Yes => return Ok(Stored::Yes),
@@ -232,6 +253,7 @@ impl DestinationStore for DestinationTable {
         let writes = vec![
             self.delete_row(destination, Some(unchanged(loaded)))?,
             self.delete_row(requests_key(loaded), None)?,
+            self.delete_row(health_key(&loaded.account_id, &loaded.id), None)?,
             self.count(&loaded.account_id, "-1", u64::MAX)?,
         ];
         match transact(&self.table.client, operation, writes).await? {

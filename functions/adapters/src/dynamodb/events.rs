@@ -38,7 +38,8 @@ const CONCURRENT_DELETIONS: usize = 32;
 #[derive(Serialize, Deserialize)]
 struct EventRow {
     event_id: EventId,
-    conversation_id: ConversationId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conversation_id: Option<ConversationId>,
     event: EventKind,
     accepted_at: u64,
     left_at: u64,

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | destinations | account | `account`, `destination#<id>`, `key#<id>`, `provider#<name>` |
 //! | destinations | `key#<id>` | `key` |
+//! | destinations | `health#`account | destination |
 //! | conversations | account`#`conversation | `record` |
 //! | conversations | account`#`provider`#`reference | `link`, `callback#<digest>` |
 //! | delivery-log | account`#`event | `event`, `event#`delivery, delivery`#`number, `unwanted` |
@@ -26,6 +27,8 @@ mod destinations;
 mod events;
 mod expression;
 mod forgotten;
+mod health;
+mod health_store;
 mod history;
 mod item;
 mod ledger;

@@ -28,7 +28,8 @@ const UNWANTED: u8 = DestinationId::GROUPS;
 pub(super) struct RecordRow {
     sk: String,
     destination_id: DestinationId,
-    conversation_id: ConversationId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conversation_id: Option<ConversationId>,
     event: EventKind,
     trigger: Trigger,
     created_at: u64,
@@ -83,7 +84,8 @@ pub(super) struct StateRow {
 pub(super) struct ListedRow {
     sk: String,
     destination_id: DestinationId,
-    conversation_id: ConversationId,
+    #[serde(default)]
+    conversation_id: Option<ConversationId>,
     event: EventKind,
     trigger: Trigger,
     created_at: u64,

@@ -17,7 +17,8 @@ const UNWANTED: &str = "unwanted";
 #[derive(Serialize, Deserialize)]
 pub(super) struct UnwantedRow {
     event_id: EventId,
-    conversation_id: ConversationId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conversation_id: Option<ConversationId>,
     event: EventKind,
     created_at: u64,
     expires_at: u64,

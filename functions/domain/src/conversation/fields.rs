@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use crate::conversation::metadata::{METADATA, Metadata};
 use crate::conversation::status::ConversationStatus;
 use crate::conversation::value::{List, Seconds, Text, read};
+use crate::event::kind::EventKind;
 use crate::shared::invalid::{Invalid, Mistakes};
 use crate::shared::json::{JsonObject, json_of};
 
@@ -137,6 +138,11 @@ impl ConversationFields {
 
     pub(crate) const fn set_status(&mut self, status: ConversationStatus) {
         self.conversation_status = Some(status);
+    }
+
+    /// Sets the status that an end of this kind leaves.
+    pub(crate) fn set_end(&mut self, kind: EventKind) {
+        self.conversation_status = ConversationStatus::after(kind).or(self.conversation_status);
     }
 
     /// Appends the reason for an unreported end to `notes`.

@@ -21,7 +21,7 @@ impl Conversation {
         LifecycleEvent {
             account_id: self.account_id.clone(),
             id: ended.event_id.clone(),
-            conversation_id: self.id.clone(),
+            conversation_id: Some(self.id.clone()),
             kind: ended.kind,
             accepted_at: ended.at,
             left_at: now,

@@ -92,7 +92,7 @@ impl Conversation {
             clear(&mut self.fields);
         }
         if let Some(ended) = &self.ended {
-            self.fields.set_status(ended.kind.into());
+            self.fields.set_end(ended.kind);
         }
         for reference in &change.references {
             self.add_reference(reference);

@@ -31,14 +31,12 @@ impl ConversationStatus {
             Self::Failed => Some(EventKind::Failed),
         }
     }
-}
 
-impl From<EventKind> for ConversationStatus {
-    fn from(kind: EventKind) -> Self {
-        match kind {
-            EventKind::Completed => Self::Completed,
-            EventKind::Disconnected => Self::Disconnected,
-            EventKind::Failed => Self::Failed,
-        }
+    /// The status after an end of this kind; `None` for a notice, which is no end.
+    #[must_use]
+    pub fn after(kind: EventKind) -> Option<Self> {
+        [Self::Completed, Self::Disconnected, Self::Failed]
+            .into_iter()
+            .find(|status| status.event() == Some(kind))
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::delivery::message::DeliveryMessage;
+use crate::destination::health::Health;
 use crate::destination::record::Destination;
 use crate::event::store::StoredEvent;
 use crate::shared::unavailable::Result;
@@ -14,6 +15,8 @@ pub struct Context {
     pub event: StoredEvent,
     /// The destination's current settings; `None` after its deletion.
     pub destination: Option<Destination>,
+    /// The destination's health.
+    pub health: Option<Health>,
 }
 
 /// Loads events and destinations for a batch of deliveries.

@@ -3,6 +3,7 @@
 //! [`Deliver::run`] claims the next attempt of each delivery, sends its request and completes its record. The records
 //! in the [ledger](crate::delivery::ledger) decide each step; the queue decides nothing.
 
+mod health;
 mod item;
 mod log;
 mod wait;
@@ -19,11 +20,14 @@ use crate::delivery::deliver::item::{Content, Item, Sendable, Unsendable, parts}
 use crate::delivery::history::{Owner, url_was_refused};
 use crate::delivery::ledger::{Claim, Claimed, CompletedAttempt, LEASE_MARGIN, Ledger, Step, next_step};
 use crate::delivery::message::DeliveryQueue;
+use crate::delivery::monitor::{Monitor, end, end_of};
 use crate::delivery::outcome::{Outcome, OutcomeClass};
 use crate::delivery::received::{Received, Visibility};
 use crate::delivery::record::{DeliveryStatus, Trigger};
 use crate::delivery::request::{Attempt, WebhookSender, request};
 use crate::delivery::schedule::RETRY_AFTER;
+use crate::destination::store::HealthStore;
+use crate::event::message::NoticeQueue;
 use crate::shared::catch_panic::catch_panic;
 use crate::shared::clock::Clock;
 use crate::shared::encryption::Decryptor;
@@ -47,12 +51,13 @@ const TIME_TO_SEND: Duration = Duration::from_secs(ATTEMPT_LIMIT.as_secs() + 1);
 const MAX_STEPS: usize = 8;
 
 /// Delivers a batch of messages.
-pub struct Deliver<L, C, D, S, Q> {
+pub struct Deliver<L, C, D, S, Q, H, N> {
     ledger: L,
     contexts: C,
     decryptor: D,
     sender: S,
     queue: Q,
+    monitor: Monitor<H, N>,
     circuit_breaker: Arc<CircuitBreaker>,
     clock: Arc<dyn Clock>,
 }
@@ -82,25 +87,29 @@ enum Progress {
     WaitUntil(Timestamp),
 }
 
-impl<L, C, D, S, Q> Deliver<L, C, D, S, Q>
+impl<L, C, D, S, Q, H, N> Deliver<L, C, D, S, Q, H, N>
 where
     L: Ledger,
     C: Contexts,
     D: Decryptor,
     S: WebhookSender,
     Q: DeliveryQueue + Visibility,
+    H: HealthStore,
+    N: NoticeQueue,
 {
-    /// Creates the step from its ports and the process's circuit breaker.
+    /// Creates the step from its ports, the monitor of health and the process's circuit breaker.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the step that a test replaces")]
     pub fn new(
         ledger: L,
         contexts: C,
         decryptor: D,
         sender: S,
         queue: Q,
+        monitor: Monitor<H, N>,
         circuit_breaker: Arc<CircuitBreaker>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { ledger, contexts, decryptor, sender, queue, circuit_breaker, clock }
+        Self { ledger, contexts, decryptor, sender, queue, monitor, circuit_breaker, clock }
     }
 
     /// Returns one verdict for each message, in order. A failure of one item never affects the others.
@@ -129,8 +138,9 @@ where
         let items = self.prepare(batch, contexts, invocation).await;
         let first_claims = self.claim_first_attempts(&items, invocation).await;
         let deliveries = items.iter().zip(first_claims).map(|(item, claimed)| self.deliver(item, claimed));
-        let verdicts = join_all(deliveries).await;
+        let mut verdicts = join_all(deliveries).await;
         self.record_in_circuit_breaker(&items);
+        self.observe_ends(&items, &mut verdicts).await;
         verdicts
     }
 
@@ -149,6 +159,7 @@ where
             owner: Owner::new(&invocation.id, index),
             lease_until: invocation.deadline + LEASE_MARGIN,
             reaction: OnceLock::new(),
+            end: OnceLock::new(),
         });
         items.collect()
     }
@@ -158,7 +169,8 @@ where
         Ok(match parts(context.as_ref().map_err(Unavailable::repeat)?) {
             Ok((event, destination)) => {
                 let secrets = catch_panic(destination.decrypt_secrets(&self.decryptor)).await?;
-                Content::Sendable(Sendable { event, destination, secrets })
+                let health = context.as_ref().ok().and_then(|context| context.health.as_ref());
+                Content::Sendable(Sendable { event, destination, health, secrets })
             }
             Err(reason) => Content::Unsendable(reason),
         })
@@ -235,7 +247,11 @@ where
             let records = self.ledger.records(&item.delivery.account_id, &item.delivery.id).await?;
             let now = self.clock.now();
             match (next_step(&records, Some(&item.owner), now), content) {
-                (Step::Acknowledge, _) => return Ok(Progress::Ended),
+                (Step::Acknowledge, _) => {
+                    // Whoever ended it may have died before the destination's health was written.
+                    item.note(end_of(&item.delivery, item.retry(), &records));
+                    return Ok(Progress::Ended);
+                }
                 (Step::Wait { until }, _) => return Ok(Progress::WaitUntil(until)),
                 (Step::CompleteAsUnknown { number, owner, claimed_at }, _) => {
                     let unknown = CompletedAttempt::unknown(
@@ -295,7 +311,11 @@ where
         let mut completed = CompletedAttempt::new(claim, outcome, trimmed, self.clock.now());
         completed.attempted.signature = signature;
         log::attempted(&completed, delay, item.receives_without_attempt(number));
-        self.complete(&completed).await
+        let progress = self.complete(&completed).await?;
+        if matches!(progress, Progress::Ended) {
+            item.note(end(&completed.delivery, item.retry(), &completed.attempted, completed.at));
+        }
+        Ok(progress)
     }
 
     /// Gives up a claim that took so long that the deadline would cut the attempt short. Uses no number: the next
@@ -314,7 +334,7 @@ where
         claim: &Claim,
         url_was_refused: bool,
     ) -> (Outcome, &'static [&'static str], Option<String>) {
-        let Sendable { event, destination, secrets } = sendable;
+        let Sendable { event, destination, secrets, .. } = sendable;
         let Claim { delivery, number, at, .. } = claim;
         let attempt = Attempt { delivery: &delivery.id, number: *number, at: *at, url_was_refused };
         match request(event, destination, secrets, attempt) {

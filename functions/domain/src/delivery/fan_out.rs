@@ -1,8 +1,10 @@
 //! Fan-out: an event that has settled leaves, as one delivery for each destination that wants it.
 
 mod lists;
+mod notice;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -10,13 +12,13 @@ use self::lists::{Batch, List, Lists};
 use crate::conversation::store::Conversations;
 use crate::delivery::deliver::Verdict;
 use crate::delivery::ledger::{Claimed, Ledger};
-use crate::delivery::message::{DeliveryMessage, DeliveryQueue};
+use crate::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
 use crate::delivery::received::{Receipt, Visibility};
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
 use crate::destination::record::Destination;
-use crate::destination::store::Destinations;
+use crate::destination::store::{Destinations, HealthStore};
 use crate::event::lifecycle_event::LifecycleEvent;
-use crate::event::message::{EventMessage, EventQueue};
+use crate::event::message::{EventMessage, EventQueue, NoticeQueue};
 use crate::event::store::{EventEraser, Events, StoredEvent};
 use crate::lifecycle::freeze::{Freeze, Frozen};
 use crate::shared::catch_panic::catch_panic;
@@ -33,13 +35,14 @@ pub struct FanOut<C, E, Q, V, D, L> {
     destinations: D,
     ledger: L,
     lists: Lists,
+    retention: Duration,
     clock: Arc<dyn Clock>,
 }
 
 /// A message as received.
 pub struct ReceivedEvent<'a> {
-    /// The message.
-    pub message: &'a EventMessage,
+    /// The message. One of another queue fails, whoever has put it there.
+    pub message: &'a Message,
     /// The queue's handle of this receive.
     pub receipt: &'a Receipt,
     /// Whether the queue says that this is the first receive.
@@ -51,11 +54,12 @@ where
     C: Conversations,
     E: Events + EventEraser + Clone,
     Q: DeliveryQueue,
-    V: EventQueue + Visibility,
-    D: Destinations,
+    V: EventQueue + NoticeQueue + Visibility,
+    D: Destinations + HealthStore,
     L: Ledger,
 {
-    /// Creates the step from its ports.
+    /// Creates the step from its ports. Notices are kept for the retention.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the step that a test replaces")]
     pub fn new(
         conversations: C,
         stored: E,
@@ -63,10 +67,12 @@ where
         events: V,
         destinations: D,
         ledger: L,
+        retention: Duration,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let freeze = Freeze::new(conversations, stored.clone(), Arc::clone(&clock));
-        Self { freeze, stored, deliveries, events, destinations, ledger, lists: Lists::default(), clock }
+        let lists = Lists::default();
+        Self { freeze, stored, deliveries, events, destinations, ledger, lists, retention, clock }
     }
 
     /// Handles a batch; one verdict for each message.
@@ -78,27 +84,36 @@ where
     /// Handles one message. What fails because of us waits as a copy; if none can be sent, the message comes back after
     /// the queue's own visibility timeout.
     async fn one(&self, received: &ReceivedEvent<'_>, batch: Batch) -> Verdict {
-        match catch_panic(self.leave(received, batch)).await {
-            Ok(verdict) => verdict,
-            Err(error) => {
-                let message = received.message;
-                tracing::error!(
-                    account_id = %message.account_id,
-                    event_id = %message.event_id(),
-                    error = %error,
-                    cause = error.causes(),
-                    "fan_out.failed"
-                );
-                match self.events.send(&message.after_failure()).await {
-                    Ok(()) => Verdict::Done,
-                    Err(_) => Verdict::Keep,
-                }
+        let left = match received.message {
+            Message::Event(message) => catch_panic(self.leave(message, received, batch)).await,
+            Message::Notice(message) => catch_panic(self.notify(message, batch)).await,
+            Message::Delivery(_) | Message::Recovery(_) => return Verdict::Keep,
+        };
+        let error = match left {
+            Ok(verdict) => return verdict,
+            Err(error) => error,
+        };
+        let (account_id, event_id, sent) = match received.message {
+            Message::Event(message) => {
+                (&message.account_id, message.event_id(), self.events.send(&message.after_failure()).await)
             }
-        }
+            Message::Notice(message) => {
+                let sent = self.events.send_notice(&message.after_failure()).await;
+                (&message.account_id, message.event_id(), sent)
+            }
+            Message::Delivery(_) | Message::Recovery(_) => return Verdict::Keep,
+        };
+        tracing::error!(%account_id, %event_id, %error, cause = error.causes(), "fan_out.failed");
+        if sent.is_ok() { Verdict::Done } else { Verdict::Keep }
     }
 
-    async fn leave(&self, received: &ReceivedEvent<'_>, batch: Batch) -> Result<Verdict> {
-        match self.freeze.run(received.message, received.is_first).await? {
+    async fn leave(
+        &self,
+        message: &EventMessage,
+        received: &ReceivedEvent<'_>,
+        batch: Batch,
+    ) -> Result<Verdict> {
+        match self.freeze.run(message, received.is_first).await? {
             Frozen::Event(event) => self.fan_out(&event, batch).await.map(|()| Verdict::Done),
             Frozen::Nothing => Ok(Verdict::Done),
             Frozen::Later(until) => {
@@ -112,7 +127,7 @@ where
     async fn fan_out(&self, event: &LifecycleEvent, batch: Batch) -> Result<()> {
         let now = self.clock.now();
         let List { destinations, unreadable } =
-            self.lists.read(&self.destinations, event, batch, now).await?;
+            self.lists.read(&self.destinations, &event.account_id, event.accepted_at, (batch, now)).await?;
         let agent = event.agent_id();
         let wanting =
             destinations.iter().filter(|destination| destination.wants(event.kind, agent.as_deref()));

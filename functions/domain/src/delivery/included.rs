@@ -3,11 +3,12 @@
 use crate::destination::record::{Destination, Include};
 use crate::event::lifecycle_event::LifecycleEvent;
 
-/// The event with the payload that this destination gets.
+/// The event with the payload that this destination gets. A notice has no conversation, and no metadata of one.
 #[must_use]
 pub fn with_included(event: &LifecycleEvent, destination: &Destination) -> LifecycleEvent {
     let mut event = event.clone();
     if destination.include.contains(&Include::ConversationMetadata)
+        && !event.kind.is_notice()
         && let Some(usual) = event.payload.strip_suffix(b"}")
     {
         let metadata = event.metadata.as_deref().unwrap_or(b"{}");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::record::{Delivery, Trigger};
 use crate::destination::retry::Retry;
 use crate::event::kind::EventKind;
-use crate::event::message::{EventMessage, Version};
+use crate::event::message::{EventMessage, NoticeMessage, Version};
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, RecoveryId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Result;
@@ -20,6 +20,8 @@ use crate::shared::wait::Wait;
 pub enum Message {
     /// From ingest to fan-out.
     Event(EventMessage),
+    /// From delivery to fan-out.
+    Notice(NoticeMessage),
     /// From fan-out to delivery.
     Delivery(DeliveryMessage),
     /// From one step of a recovery to the next, in the queue of events.
@@ -63,9 +65,10 @@ pub struct DeliveryMessage {
     pub delivery_id: DeliveryId,
     /// The destination it goes to.
     pub destination_id: DestinationId,
-    /// The conversation that ended.
-    pub conversation_id: ConversationId,
-    /// How the conversation ended.
+    /// The conversation that ended; a notice has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
+    /// The kind of event.
     pub event: EventKind,
     /// What created the delivery.
     pub trigger: Trigger,

@@ -1,7 +1,7 @@
 //! How an event reaches its destinations.
 //!
 //! [`fan_out`] turns an event into deliveries, [`deliver`] makes their attempts, [`reconcile`] handles dead letters.
-//! [`ledger`] keeps the counts exact; [`schedule`] says when a failed delivery is attempted again. [`rate_limiter`] and
+//! [`monitor`] keeps what their ends say about each destination. [`ledger`] keeps the counts exact; [`schedule`] says when a failed delivery is attempted again. [`rate_limiter`] and
 //! [`circuit_breaker`] defer deliveries that a destination cannot take yet; [`request`] builds an attempt's HTTP request to
 //! the byte.
 
@@ -13,6 +13,7 @@ pub mod history;
 pub mod included;
 pub mod ledger;
 pub mod message;
+pub mod monitor;
 pub mod outcome;
 pub mod rate_limiter;
 pub mod received;

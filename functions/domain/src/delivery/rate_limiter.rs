@@ -219,7 +219,7 @@ impl<R: RateCounter, D: DeliveryQueue> RateLimiter<R, D> {
             account_id = %message.account_id,
             delivery_id = %message.delivery_id,
             destination_id = %message.destination_id,
-            conversation_id = %message.conversation_id,
+            conversation_id = message.conversation_id.as_ref().map(tracing::field::display),
             event = message.event.as_ref(),
             until = %until,
             "delivery.deferred"

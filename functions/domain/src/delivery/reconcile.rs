@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::delivery::ledger::{Ledger, Step, next_step};
 use crate::delivery::message::{DeliveryMessage, DeliveryQueue, Message, RecoveryQueue};
-use crate::event::message::EventQueue;
+use crate::delivery::monitor::end_of;
+use crate::event::message::{EventQueue, NoticeQueue};
 use crate::shared::clock::Clock;
 use crate::shared::unavailable::Result;
 
@@ -26,7 +27,7 @@ pub enum Reconciled {
     Returned,
 }
 
-impl<L: Ledger, D: DeliveryQueue, E: EventQueue + RecoveryQueue> Reconcile<L, D, E> {
+impl<L: Ledger, D: DeliveryQueue, E: EventQueue + NoticeQueue + RecoveryQueue> Reconcile<L, D, E> {
     /// Creates the step from the ledger and the queues that letters return to.
     pub fn new(ledger: L, deliveries: D, events: E, clock: Arc<dyn Clock>) -> Self {
         Self { ledger, deliveries, events, clock }
@@ -40,6 +41,10 @@ impl<L: Ledger, D: DeliveryQueue, E: EventQueue + RecoveryQueue> Reconcile<L, D,
                 self.events.send(&event.after_failure()).await?;
                 Reconciled::Returned
             }
+            Message::Notice(notice) => {
+                self.events.send_notice(&notice.after_failure()).await?;
+                Reconciled::Returned
+            }
             Message::Delivery(delivery) => self.reconcile_delivery(delivery).await?,
             // A step that was taken is not taken again.
             Message::Recovery(step) => {
@@ -49,6 +54,7 @@ impl<L: Ledger, D: DeliveryQueue, E: EventQueue + RecoveryQueue> Reconcile<L, D,
         };
         let (kind, id) = match letter {
             Message::Event(event) => ("event", event.event_id().to_string()),
+            Message::Notice(notice) => ("notice", notice.event_id().to_string()),
             Message::Delivery(delivery) => ("delivery", delivery.delivery_id.to_string()),
             Message::Recovery(step) => ("recovery", step.recovery_id.to_string()),
         };
@@ -59,8 +65,10 @@ impl<L: Ledger, D: DeliveryQueue, E: EventQueue + RecoveryQueue> Reconcile<L, D,
     /// If the ledger cannot be read now, the delivery goes back like any that has not ended.
     async fn reconcile_delivery(&self, message: &DeliveryMessage) -> Result<Reconciled> {
         let records = self.ledger.records(&message.account_id, &message.delivery_id).await;
+        // One that ended with an attempt goes back once more: the destination's health may not know of it.
         if let Ok(records) = records
             && next_step(&records, None, self.clock.now()) == Step::Acknowledge
+            && end_of(&message.delivery(), message.retry, &records).is_none()
         {
             return Ok(Reconciled::Finished);
         }

@@ -16,9 +16,9 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// The destination it goes to.
     pub destination_id: DestinationId,
-    /// The conversation that ended.
-    pub conversation_id: ConversationId,
-    /// How the conversation ended.
+    /// The conversation that ended; a notice has none.
+    pub conversation_id: Option<ConversationId>,
+    /// The kind of event.
     pub event: EventKind,
     /// What created it.
     pub trigger: Trigger,

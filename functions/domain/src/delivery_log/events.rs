@@ -11,9 +11,9 @@ use crate::shared::timestamp::Timestamp;
 pub struct ListedEvent {
     /// Its id.
     pub id: EventId,
-    /// The conversation that ended.
-    pub conversation_id: ConversationId,
-    /// How it ended.
+    /// The conversation that ended; a notice has none.
+    pub conversation_id: Option<ConversationId>,
+    /// How it ended, or of what it is a notice.
     pub kind: EventKind,
     /// When it was accepted.
     pub created_at: Timestamp,

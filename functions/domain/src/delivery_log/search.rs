@@ -65,7 +65,7 @@ impl Filter {
             wanted.is_none_or(|wanted| wanted == is)
         }
         agrees(self.destination.as_ref(), &delivery.destination_id)
-            && agrees(self.conversation.as_ref(), &delivery.conversation_id)
+            && (self.conversation.is_none() || self.conversation == delivery.conversation_id)
             && self.event_id.as_ref().is_none_or(|event| delivery.id.event_id().as_ref() == Some(event))
             && agrees(self.event.as_ref(), &delivery.event)
             && agrees(self.trigger.as_ref(), &delivery.trigger)

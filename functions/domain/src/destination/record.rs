@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use strum::{AsRefStr, VariantArray};
+use strum::AsRefStr;
 
 use crate::destination::agents::AgentFilter;
 use crate::destination::retry::Retry;
@@ -50,10 +50,10 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Whether lifecycle events of this kind are sent here if they are of this agent.
+    /// Whether events of this kind are sent here if they are of this agent. A notice is of none.
     #[must_use]
     pub fn wants(&self, kind: EventKind, agent_id: Option<&str>) -> bool {
-        self.events.includes(kind) && self.agents.includes(agent_id)
+        self.events.includes(kind) && (kind.is_notice() || self.agents.includes(agent_id))
     }
 
     /// Whether another destination gets requests that this one gets, too. Formats do not count: an event that comes in two
@@ -217,7 +217,7 @@ impl EventFilter {
 
 impl Default for EventFilter {
     fn default() -> Self {
-        Self(EventKind::VARIANTS.to_vec())
+        Self(EventKind::LIFECYCLE.to_vec())
     }
 }
 

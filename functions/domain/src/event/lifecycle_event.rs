@@ -1,4 +1,4 @@
-//! The event that reports how a conversation ended.
+//! The event that reports how a conversation ended, or how a destination fares.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -7,18 +7,18 @@ use crate::event::kind::EventKind;
 use crate::shared::ids::{AccountId, ConversationId, EventId};
 use crate::shared::timestamp::Timestamp;
 
-/// One lifecycle event, created when its conversation's end has settled and never changed.
+/// One event, created when its conversation's end has settled, or for a notice, and never changed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LifecycleEvent {
     /// The account it belongs to.
     pub account_id: AccountId,
     /// Its id, the same in every attempt and resend.
     pub id: EventId,
-    /// The conversation that ended.
-    pub conversation_id: ConversationId,
-    /// How it ended.
+    /// The conversation that ended; a notice has none.
+    pub conversation_id: Option<ConversationId>,
+    /// How it ended, or of what it is a notice.
     pub kind: EventKind,
-    /// When we accepted the first report of it.
+    /// When we accepted the first report of it; when the state of a notice began.
     pub accepted_at: Timestamp,
     /// When it left: its payload is what the record was then.
     pub left_at: Timestamp,

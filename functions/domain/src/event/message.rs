@@ -4,7 +4,8 @@ use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 
-use crate::shared::ids::{AccountId, ConversationId, EventId};
+use crate::event::kind::EventKind;
+use crate::shared::ids::{AccountId, ConversationId, DestinationId, EventId};
 use crate::shared::timestamp::Timestamp;
 use crate::shared::token::Token;
 use crate::shared::unavailable::Result;
@@ -54,6 +55,38 @@ impl EventMessage {
     }
 }
 
+/// Tells fan-out to look at a destination's health: a change is written there, or is about to be, and a notice reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeMessage {
+    /// Version of the message's layout.
+    pub v: Version,
+    /// The account it belongs to.
+    pub account_id: AccountId,
+    /// The destination whose health changes.
+    pub destination_id: DestinationId,
+    /// The notice's kind.
+    pub event: EventKind,
+    /// When the new state began.
+    pub since: Timestamp,
+    /// How long the queue hides the message.
+    pub wait: Wait,
+}
+
+impl NoticeMessage {
+    /// The notice's event.
+    #[must_use]
+    pub fn event_id(&self) -> EventId {
+        EventId::of_notice(&self.account_id, &self.destination_id, self.event.as_ref(), self.since)
+    }
+
+    /// Returns the copy to send after a failure of our own infrastructure.
+    #[must_use]
+    pub fn after_failure(&self) -> Self {
+        Self { wait: self.wait.after_failure(), ..self.clone() }
+    }
+}
+
 /// The only layout version: 1. Any other number fails to parse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
@@ -71,6 +104,12 @@ impl From<Version> for u8 {
     fn from(_: Version) -> Self {
         1
     }
+}
+
+/// The queue to fan-out, for notices.
+pub trait NoticeQueue: Send + Sync {
+    /// Sends a message, which is hidden for its wait; `Ok` once the queue has accepted it.
+    fn send_notice(&self, message: &NoticeMessage) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// The queue from ingest to fan-out.

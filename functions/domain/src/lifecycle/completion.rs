@@ -132,7 +132,7 @@ pub fn end(
         }
     }
     ended.words.push(word.clone());
-    conversation.fields.set_status(kind.into());
+    conversation.fields.set_end(kind);
     conversation.ended = Some(ended.clone());
     if kind == EventKind::Completed {
         conversation.answered_at.get_or_insert(now);
@@ -175,6 +175,6 @@ pub(super) fn end_again(conversation: &mut Conversation, mut ended: Ended) {
     fill(conversation, &own, ended.reported);
     conversation.by_answer = Some(own);
     ended.kind = Ending::ByAnswer.kind(conversation);
-    conversation.fields.set_status(ended.kind.into());
+    conversation.fields.set_end(ended.kind);
     conversation.ended = Some(ended);
 }

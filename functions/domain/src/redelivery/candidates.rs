@@ -102,8 +102,8 @@ async fn missed(
     event: ListedEvent,
 ) -> Result<Vec<Planned>> {
     let all = of_event(log, account, &event.id).await?;
-    // A test event is for one destination.
-    if all.iter().any(|one| one.delivery.trigger == Trigger::Test) {
+    // A test event is for one destination, and a notice has had its day.
+    if event.kind.is_notice() || all.iter().any(|one| one.delivery.trigger == Trigger::Test) {
         return Ok(Vec::new());
     }
     let has_none = |one: &&&Destination| latest_at(&all, &one.id).is_none();
@@ -139,9 +139,12 @@ pub(super) fn latest_at<'a>(of_event: &'a [Summary], destination: &DestinationId
     at.max_by_key(|one| recency(&one.delivery))
 }
 
-/// Whether a recovery may send the delivery again. Tests are excluded.
+/// Whether a recovery may send the delivery again. Tests are excluded, and notices, which have had their day.
 pub(super) fn is_recoverable(summary: &Summary, now: Timestamp) -> bool {
-    (summary.has_failed() || waits_long(&summary.state, now)) && summary.delivery.trigger != Trigger::Test
+    let Delivery { trigger, event, .. } = &summary.delivery;
+    (summary.has_failed() || waits_long(&summary.state, now))
+        && *trigger != Trigger::Test
+        && !event.is_notice()
 }
 
 /// Whether the next attempt is so far ahead that a customer need not wait for it. The delivery goes on besides the new one.

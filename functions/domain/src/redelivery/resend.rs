@@ -38,7 +38,7 @@ pub enum Payload {
     /// As it was when the event left.
     #[default]
     Original,
-    /// From the conversation's record as it is now. A test event has only its original one.
+    /// From the conversation's record as it is now. A test event and a notice have only their original one.
     Latest,
 }
 
@@ -72,7 +72,7 @@ pub enum NoDestination {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentEvent {
     /// The conversation that ended.
-    pub conversation_id: ConversationId,
+    pub conversation_id: Option<ConversationId>,
     /// The deliveries that were queued.
     pub deliveries: Vec<Delivery>,
 }
@@ -161,7 +161,8 @@ where
     /// Stores the event with the payload that the conversation's record now has, which all attempts of the delivery
     /// carry. False if there is no record.
     async fn store_latest(&self, delivery: &Delivery) -> Result<bool> {
-        let stored = self.conversations.load(&delivery.account_id, &delivery.conversation_id).await?;
+        let Some(id) = &delivery.conversation_id else { return Ok(false) };
+        let stored = self.conversations.load(&delivery.account_id, id).await?;
         let Some(conversation) = stored.kept() else { return Ok(false) };
         let Some(ended) = &conversation.ended else { return Ok(false) };
         let version = conversation.lifecycle_event(ended, self.clock.now());
@@ -228,6 +229,7 @@ where
         let trigger = match (delivery.trigger, payload) {
             (Trigger::Test, _) => Trigger::Test,
             (_, Payload::Original) => Trigger::Resend,
+            (_, Payload::Latest) if delivery.event.is_notice() => Trigger::Resend,
             (_, Payload::Latest) => Trigger::ResendLatest,
         };
         Some(Delivery { id, trigger, created_at: self.clock.now(), ..delivery.clone() })

@@ -51,7 +51,7 @@ impl<C: Conversations, E: Events, Q: DeliveryQueue> SendTest<C, E, Q> {
             Conversation::new(account.clone(), ConversationId::of_test(seed.bytes("test")), now);
         let event_id = EventId::of_conversation(&account, &conversation.id);
         conversation.fields = sample();
-        conversation.fields.set_status(kind.into());
+        conversation.fields.set_end(kind);
         let ended = Ended {
             event_id: event_id.clone(),
             kind,
@@ -73,7 +73,7 @@ impl<C: Conversations, E: Events, Q: DeliveryQueue> SendTest<C, E, Q> {
             account_id: account,
             id: DeliveryId::of(&event_id, &destination.id),
             destination_id: destination.id.clone(),
-            conversation_id: conversation.id,
+            conversation_id: Some(conversation.id),
             event: kind,
             trigger: Trigger::Test,
             created_at: now,
@@ -124,8 +124,12 @@ mod tests {
         let delivery = send_test.run(&destination, EventKind::Failed, &Seed::new([1; 32])).await.unwrap();
         assert_eq!(deliveries.sent(), [delivery.clone().into()]);
         assert_eq!((delivery.trigger, &delivery.destination_id), (Trigger::Test, &destination.id));
-        let record =
-            conversations.load(&sample::account(), &delivery.conversation_id).await.unwrap().kept().unwrap();
+        let record = conversations
+            .load(&sample::account(), &delivery.conversation_id.unwrap())
+            .await
+            .unwrap()
+            .kept()
+            .unwrap();
         assert_eq!(record.fields.is_test_call, Some(true));
         assert_eq!(record.fields.status(), Some(ConversationStatus::Failed));
         let event = delivery.id.event_id().unwrap();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::shared::invalid::Invalid;
+use crate::shared::timestamp::Timestamp;
 
 /// Longest id. Ids are parts of table keys (1,024 bytes for a DynamoDB sort key).
 pub const MAX_ID_LENGTH: usize = 128;
@@ -154,8 +155,22 @@ impl EventId {
     /// Derives the id from the conversation's. A conversation ends once, so a repeat creates no second event.
     #[must_use]
     pub fn of_conversation(account: &AccountId, conversation: &ConversationId) -> Self {
-        let digest = digest(&["event", account.as_str(), conversation.as_str()]);
-        Self(format!("{}{}", Self::PREFIX, hex(&digest[..TOKEN_BYTES])))
+        Self::of(&["event", account.as_str(), conversation.as_str()])
+    }
+
+    /// Derives the id of the notice that the destination is in this state since then, so that a change has one notice.
+    #[must_use]
+    pub fn of_notice(
+        account: &AccountId,
+        destination: &DestinationId,
+        state: &str,
+        since: Timestamp,
+    ) -> Self {
+        Self::of(&["notice", account.as_str(), destination.as_str(), state, &since.as_millis().to_string()])
+    }
+
+    fn of(what: &[&str]) -> Self {
+        Self(format!("{}{}", Self::PREFIX, hex(&digest(what)[..TOKEN_BYTES])))
     }
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 use time::{OffsetDateTime, UtcOffset};
 
-/// A point in time: milliseconds since 1970-01-01T00:00:00Z. RFC 3339 in the API, a number in the tables; every value
-/// can be written in RFC 3339.
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z. RFC 3339 in the API and in a destination's health, a number
+/// in the other rows of the tables; every value can be written in RFC 3339.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 

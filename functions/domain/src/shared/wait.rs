@@ -34,6 +34,9 @@ impl Wait {
         *self == Self::NONE
     }
 
+    /// The first wait of a message that tells of a write: by then the write is usually there.
+    pub const FOR_WRITE: Self = Self(2);
+
     /// The wait as a duration.
     #[must_use]
     pub fn duration(self) -> Duration {

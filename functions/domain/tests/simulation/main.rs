@@ -2,7 +2,7 @@
 //! fails in its own ways. All randomness comes from a seed.
 //!
 //! Start at [`world`]; [`faults`] lists what can go wrong. Each test in [`rows`] and [`ends`] forces one row of the fault
-//! matrix, [`neighbours`] the row that takes thousands of messages, [`extended`] retries over two days, and [`search`] looks for a seed that breaks a promise. The
+//! matrix, [`neighbours`] the row that takes thousands of messages, [`extended`] retries over two days, [`health`] the health of destinations and its notices, and [`search`] looks for a seed that breaks a promise. The
 //! last step is always `checker::check`.
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +18,7 @@ mod ends;
 mod executor;
 mod extended;
 mod faults;
+mod health;
 mod mapping;
 mod neighbours;
 mod network;

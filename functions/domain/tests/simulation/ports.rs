@@ -12,10 +12,11 @@ use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
 use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message, RecoveryMessage, RecoveryQueue};
 use domain::delivery::received::{Receipt, Visibility};
 use domain::delivery::record::{Delivery, DeliveryStatus};
+use domain::destination::health::Health;
 use domain::destination::record::Destination;
-use domain::destination::store::Destinations;
+use domain::destination::store::{Destinations, HealthStore, SavedHealth};
 use domain::event::lifecycle_event::LifecycleEvent;
-use domain::event::message::{EventMessage, EventQueue};
+use domain::event::message::{EventMessage, EventQueue, NoticeMessage, NoticeQueue};
 use domain::event::store::{Created, EventEraser, EventLookup, Events, StoredEvent};
 use domain::shared::clock::Clock;
 use domain::shared::encryption::{Decryptor, Encrypted, EncryptionContext};
@@ -125,6 +126,25 @@ impl Destinations for Ports {
     }
 }
 
+impl HealthStore for Ports {
+    async fn health(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Health>> {
+        let (world, account, id) = (Arc::clone(&self.world), account.clone(), id.clone());
+        self.network.call(Point::Destinations, move || at_once(world.tenants.health(&account, &id))).await
+    }
+
+    async fn save_health(&self, destination: &Destination, health: &Health) -> Result<SavedHealth> {
+        let (world, destination, health) = (Arc::clone(&self.world), destination.clone(), health.clone());
+        let save = move || {
+            let saved = at_once(world.tenants.save_health(&destination, &health));
+            if let Ok(SavedHealth::Yes) = saved {
+                world.note_health(&destination.id, &health);
+            }
+            saved
+        };
+        self.network.call(Point::Health, save).await
+    }
+}
+
 impl RateCounter for Ports {
     async fn add(&self, what: RateKey<'_>, window: Window, uses: u64) -> Result<u64> {
         let (is_probe, account, destination) = match what {
@@ -230,6 +250,21 @@ impl EventQueue for Ports {
 impl RecoveryQueue for Ports {
     async fn send_step(&self, _: &RecoveryMessage) -> Result<()> {
         Ok(()) // no recovery is requested here
+    }
+}
+
+impl NoticeQueue for Ports {
+    async fn send_notice(&self, message: &NoticeMessage) -> Result<()> {
+        let (world, body) = (Arc::clone(&self.world), Message::Notice(message.clone()).body());
+        let (group, body): (Arc<str>, Arc<str>) = (message.account_id.as_str().into(), body.into());
+        let (appearances, wait) = (self.appearances, message.wait.duration());
+        let send = move || {
+            let (group, body) = (Arc::clone(&group), Arc::clone(&body));
+            world.send_in_chain(Source::Events, group, body, wait, appearances);
+            Ok(())
+        };
+        self.world.note_notice(message);
+        self.network.call(Point::SendEvent, send).await
     }
 }
 

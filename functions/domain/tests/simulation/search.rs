@@ -1,5 +1,7 @@
 //! Searches for a seed that breaks a promise.
 
+use std::sync::Arc;
+
 use checker::history::History;
 
 use crate::faults::Fault;
@@ -11,6 +13,13 @@ struct Totals {
     deliveries: usize,
     requests: usize,
     happened: Vec<u64>,
+}
+
+impl World {
+    /// Creates the world of a seed, with everything that will happen in it.
+    pub(crate) fn of_seed(seed: u64) -> Arc<Self> {
+        Self::of_seed_with(seed, |_| {})
+    }
 }
 
 /// Runs one world and asserts that every promise was kept.

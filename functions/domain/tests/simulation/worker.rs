@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::delivery::deliver::{Deliver, Invocation, Verdict};
 use domain::delivery::fan_out::{FanOut, ReceivedEvent};
 use domain::delivery::message::Message;
+use domain::delivery::monitor::Monitor;
 use domain::delivery::rate_limiter::{Admission, RateLimiter};
 use domain::delivery::received::{Receipt, Received};
 use domain::delivery::reconcile::Reconcile;
@@ -46,8 +47,9 @@ impl Worker {
 
     async fn fan_out(&self, batch: &[(Message, ReceivedMessage)]) -> Vec<Receipt> {
         let ports = || self.ports.clone();
-        let step = FanOut::new(ports(), ports(), ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
-        let events: Vec<_> = batch.iter().filter_map(event).collect();
+        let clock = Arc::clone(&self.clock);
+        let step = FanOut::new(ports(), ports(), ports(), ports(), ports(), ports(), RETENTION, clock);
+        let events: Vec<_> = batch.iter().map(event).collect();
         let done =
             events.iter().zip(step.run(&events).await).filter(|(_, verdict)| *verdict == Verdict::Done);
         done.map(|(event, _)| event.receipt.clone()).collect()
@@ -72,8 +74,9 @@ impl Worker {
         let (due, deferred): (Vec<_>, Vec<_>) =
             received.into_iter().zip(admissions).partition(|(_, admission)| *admission == Admission::Now);
         let due: Vec<_> = due.into_iter().map(|(received, _)| received).collect();
-        let step =
-            Deliver::new(ports(), ports(), ports(), ports(), ports(), Arc::clone(&circuit_breaker), clock());
+        let (monitor, breaker) =
+            (Monitor::new(ports(), ports(), world.disable_after), Arc::clone(&circuit_breaker));
+        let step = Deliver::new(ports(), ports(), ports(), ports(), ports(), monitor, breaker, clock());
         let verdicts = step.run(&due, invocation).await;
         world.keep_breaker(circuit_breaker);
         let done = due.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::Done);
@@ -91,10 +94,9 @@ impl Worker {
     }
 }
 
-fn event((message, received): &(Message, ReceivedMessage)) -> Option<ReceivedEvent<'_>> {
-    let Message::Event(message) = message else { return None };
+fn event((message, received): &(Message, ReceivedMessage)) -> ReceivedEvent<'_> {
     let is_first = received.receive_count.is_some_and(|count| count <= 1);
-    Some(ReceivedEvent { message, receipt: &received.receipt, is_first })
+    ReceivedEvent { message, receipt: &received.receipt, is_first }
 }
 
 fn received((message, received): &(Message, ReceivedMessage)) -> Option<Received> {

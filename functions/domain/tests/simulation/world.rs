@@ -23,6 +23,7 @@ use domain::testing::fakes::{
 use crate::capacity::Capacity;
 use crate::executor::Time;
 use crate::faults::{Fault, Faults, KEY, Point, TABLES};
+use crate::health::{Notices, without_notices};
 use crate::queue::{Queues, Source};
 use crate::scale::Scale;
 use crate::sink::{Answer, Sink};
@@ -35,7 +36,7 @@ const START: Timestamp = Timestamp::from_millis(1_788_220_800_567);
 const DRAIN: Duration = Duration::from_secs(48 * 60 * 60);
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     running: [usize; 3],
     scales: [Scale; 3],
     /// The circuit breakers of the idle sandboxes.
@@ -45,9 +46,10 @@ struct State {
     invocations: usize,
     events: Vec<(ConversationId, EventId)>,
     /// Every destination, and whether it was deleted.
-    destinations: BTreeMap<DestinationId, bool>,
+    pub(crate) destinations: BTreeMap<DestinationId, bool>,
     /// Deliveries whose message a queue has accepted.
     sent: BTreeSet<DeliveryId>,
+    pub(crate) notices: Notices,
 }
 
 pub(crate) struct World {
@@ -64,6 +66,8 @@ pub(crate) struct World {
     pub(crate) rate_limit: Option<RateLimit>,
     /// How long every destination wants its deliveries retried.
     pub(crate) retry: Retry,
+    /// After how much time with nothing but failures a destination is disabled.
+    pub(crate) disable_after: Option<Duration>,
     /// Whether workers correct their clocks by the `Date` headers of responses.
     pub(crate) syncs_clocks: bool,
     /// Whether there is no backlog, so that retries are made when due.
@@ -120,6 +124,7 @@ impl World {
             sink: Sink::default(),
             rate_limit: None,
             retry: Retry::Standard,
+            disable_after: None,
             syncs_clocks: true,
             is_idle: false,
             workers: 2,
@@ -134,8 +139,8 @@ impl World {
         }
     }
 
-    /// Creates the world of a seed, with everything that will happen in it.
-    pub(crate) fn of_seed(seed: u64) -> Arc<Self> {
+    /// Creates the world of a seed, with everything that will happen in it, changed before.
+    pub(crate) fn of_seed_with(seed: u64, change: impl FnOnce(&mut Self)) -> Arc<Self> {
         let (time, randomness) = (Time::starting_at(START), SeededRandomness::new(seed));
         let faults = Faults::random(&randomness, &time);
         let max_in_flight = if randomness.chance(0.1) { 1 + randomness.below(12) } else { usize::MAX };
@@ -152,6 +157,7 @@ impl World {
             let clock = world.clock_off_by(off_by);
             world.sandbox_clocks.push(clock);
         }
+        change(&mut world);
         let world = Arc::new(world);
         let randomness = &world.randomness;
         for index in 0..=randomness.below(6) {
@@ -186,7 +192,7 @@ impl World {
         Arc::new(SkewCorrectedClock::new(Arc::new(SandboxClock { time: self.time.clone(), fast, slow })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
@@ -352,7 +358,7 @@ impl World {
         let clocks_differ_by =
             if self.faults.has_happened(Fault::WrongClock) { LEASE_MARGIN } else { Duration::ZERO };
         let mut history = History {
-            requests: self.sink.requests(),
+            requests: without_notices(self.sink.requests(), &state.events),
             left: self.queues.left(),
             clocks_differ_by,
             is_idle: self.is_idle,
@@ -387,6 +393,6 @@ impl World {
     }
 }
 
-fn url(host: &str, id: &DestinationId) -> TargetUrl {
+pub(crate) fn url(host: &str, id: &DestinationId) -> TargetUrl {
     TargetUrl::from_stored(&format!("https://{host}.example.com/hooks?destination={id}")).unwrap()
 }

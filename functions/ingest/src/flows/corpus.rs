@@ -141,6 +141,7 @@ async fn row_52_the_end_of_a_leg_is_not_the_end_of_the_conversation() {
             EventKind::Completed => "completed",
             EventKind::Disconnected => "disconnected",
             EventKind::Failed => "failed",
+            _ => "a notice",
         });
         if ended != expected {
             differ.push(format!("{what}: {ended}, should be {expected}"));

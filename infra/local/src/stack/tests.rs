@@ -42,6 +42,7 @@ const PARAMETERS: [(&str, &str, Option<&str>); 22] = [
     ("CertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/1", None),
     ("ConversationRetentionDays", "7", Some("CONVERSATION_RETENTION_DAYS")),
     ("DeliveryRateLimit", "7", Some("DELIVERY_RATE_LIMIT")),
+    ("DisableAfterHours", "7", Some("DISABLE_AFTER_HOURS")),
     ("DeliveryRetentionDays", "7", Some("DELIVERY_RETENTION_DAYS")),
     ("DispatchMemory", "256", None),
     ("DomainName", "hooks.example.com", None),

@@ -8,6 +8,7 @@ use crate::delivery::ledger::Claim;
 use crate::delivery::outcome::Reaction;
 use crate::delivery::received::Received;
 use crate::delivery::record::Delivery;
+use crate::destination::health::{End, Health};
 use crate::destination::record::Destination;
 use crate::destination::retry::Retry;
 use crate::destination::secrets::DestinationSecrets;
@@ -26,6 +27,8 @@ pub(super) struct Item<'a> {
     pub(super) lease_until: Timestamp,
     /// How the destination reacted to this item's request, if it makes one.
     pub(super) reaction: OnceLock<Reaction>,
+    /// What the delivery's end says about the destination.
+    pub(super) end: OnceLock<End>,
 }
 
 /// The content of an item, or the reason it has none.
@@ -38,6 +41,7 @@ pub(super) enum Content<'a> {
 pub(super) struct Sendable<'a> {
     pub(super) event: &'a LifecycleEvent,
     pub(super) destination: &'a Destination,
+    pub(super) health: Option<&'a Health>,
     pub(super) secrets: DestinationSecrets,
 }
 

@@ -23,7 +23,7 @@ pub(super) fn attempted(
         account_id = %delivery.account_id,
         delivery_id = %delivery.id,
         destination_id = %delivery.destination_id,
-        conversation_id = %delivery.conversation_id,
+        conversation_id = delivery.conversation_id.as_ref().map(tracing::field::display),
         event = delivery.event.as_ref(),
         attempt = number,
         outcome = attempted.outcome.class.as_ref(),

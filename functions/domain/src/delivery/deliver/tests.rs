@@ -1,5 +1,7 @@
 mod extended;
+mod health;
 
+use self::health::{Queue, Worker};
 use super::*;
 use crate::delivery::history::{Entry, Record};
 use crate::delivery::ledger::Claim;
@@ -12,8 +14,7 @@ use crate::destination::retry::Retry;
 use crate::event::store::EventEraser;
 use crate::shared::ids::{DeliveryId, DestinationId};
 use crate::testing::fakes::{
-    CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, MemoryQueue, PlaintextVault, ScriptedSender,
-    sample,
+    CapturedLog, ManualClock, MemoryDestinations, MemoryLedger, PlaintextVault, ScriptedSender, sample,
 };
 
 /// One worker over fakes, whose verbs make the tests read as sentences.
@@ -22,7 +23,8 @@ struct World {
     destinations: MemoryDestinations,
     ledger: MemoryLedger,
     sender: ScriptedSender,
-    queue: MemoryQueue<DeliveryMessage>,
+    queue: Queue,
+    disable_after: Option<Duration>,
 }
 
 impl World {
@@ -35,17 +37,16 @@ impl World {
             destinations,
             ledger: MemoryLedger::default(),
             sender: ScriptedSender::new(script),
-            queue: MemoryQueue::default(),
+            queue: Queue::default(),
+            disable_after: None,
         }
     }
 
-    fn worker<C: Contexts>(
-        &self,
-        contexts: C,
-    ) -> Deliver<MemoryLedger, C, PlaintextVault, ScriptedSender, MemoryQueue<DeliveryMessage>> {
+    fn worker<C: Contexts>(&self, contexts: C) -> Worker<C> {
         let (ledger, sender, queue) = (self.ledger.clone(), self.sender.clone(), self.queue.clone());
         let clock = Arc::new(self.clock.clone());
-        Deliver::new(ledger, contexts, PlaintextVault, sender, queue, Arc::default(), clock)
+        let monitor = Monitor::new(self.destinations.clone(), queue.clone(), self.disable_after);
+        Deliver::new(ledger, contexts, PlaintextVault, sender, queue, monitor, Arc::default(), clock)
     }
 
     async fn receive(&self, batch: &[Received]) -> Vec<Verdict> {
@@ -53,10 +54,9 @@ impl World {
     }
 
     async fn receive_with(&self, batch: &[Received], time_left: Duration) -> Vec<Verdict> {
-        let deliver = self.worker(self.destinations.clone());
         let deadline = self.clock.now() + time_left;
         let id = format!("invocation-{}", self.clock.now().as_millis());
-        deliver.run(batch, &Invocation { id, deadline }).await
+        self.worker(self.destinations.clone()).run(batch, &Invocation { id, deadline }).await
     }
 
     fn state(&self) -> DeliveryState {

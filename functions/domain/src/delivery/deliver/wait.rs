@@ -10,7 +10,7 @@ use crate::destination::retry::Retry;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::Unavailable;
 
-impl<L, C, D, S, Q: DeliveryQueue + Visibility> Deliver<L, C, D, S, Q> {
+impl<L, C, D, S, Q: DeliveryQueue + Visibility, H, N> Deliver<L, C, D, S, Q, H, N> {
     /// An item that failed because of our infrastructure waits as a copy, whose receive count starts at zero; its message
     /// would count as in flight and use up its receives. If the copy cannot be sent, the message waits itself.
     pub(super) async fn fail(&self, received: &Received, error: &Unavailable) -> Verdict {

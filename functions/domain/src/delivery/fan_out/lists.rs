@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::delivery::ledger::LEASE_MARGIN;
 use crate::destination::record::Destination;
 use crate::destination::store::Destinations;
-use crate::event::lifecycle_event::LifecycleEvent;
 use crate::shared::ids::AccountId;
 use crate::shared::timestamp::Timestamp;
 use crate::shared::unavailable::{Result, Unavailable};
@@ -57,17 +56,17 @@ impl Lists {
     pub(super) async fn read(
         &self,
         stored: &impl Destinations,
-        event: &LifecycleEvent,
-        batch: Batch,
-        now: Timestamp,
+        account: &AccountId,
+        accepted_at: Timestamp,
+        (batch, now): (Batch, Timestamp),
     ) -> Result<List> {
-        let slot = self.slot(&event.account_id, now);
+        let slot = self.slot(account, now);
         let mut slot = slot.lock().await;
-        if let Some(recent) = slot.as_ref().filter(|recent| recent.serves(event, batch, now)) {
+        if let Some(recent) = slot.as_ref().filter(|recent| recent.serves(accepted_at, batch, now)) {
             return Ok(List { destinations: Arc::clone(&recent.destinations), unreadable: None });
         }
         let (mut readable, mut unreadable) = (Vec::new(), None);
-        for destination in stored.of_account(&event.account_id).await? {
+        for destination in stored.of_account(account).await? {
             match destination {
                 Ok(destination) => readable.push(destination),
                 Err(error) => unreadable = Some(error),
@@ -91,9 +90,9 @@ impl Lists {
 }
 
 impl Recent {
-    fn serves(&self, event: &LifecycleEvent, batch: Batch, now: Timestamp) -> bool {
+    fn serves(&self, accepted_at: Timestamp, batch: Batch, now: Timestamp) -> bool {
         // Ingest's clock said when the event was accepted, and ours when the list was read.
-        let is_older = event.accepted_at + LEASE_MARGIN < self.read_at;
+        let is_older = accepted_at + LEASE_MARGIN < self.read_at;
         self.batch >= batch || is_older && self.is_fresh(now)
     }
 

@@ -1,3 +1,5 @@
+mod notices;
+
 use std::time::Duration;
 
 use super::*;
@@ -60,13 +62,14 @@ impl Scene {
             events.clone(),
             destinations.clone(),
             ledger.clone(),
+            crate::testing::fakes::RETENTION,
             Arc::new(clock.clone()),
         );
         Self { conversations, destinations, deliveries, events, ledger, clock, step }
     }
 
     async fn run(&self) -> Verdict {
-        let (message, receipt) = (&sample::event_message(), &Receipt("r".to_owned()));
+        let (message, receipt) = (&Message::Event(sample::event_message()), &Receipt("r".to_owned()));
         self.step.run(&[ReceivedEvent { message, receipt, is_first: true }]).await[0]
     }
 
@@ -161,7 +164,7 @@ async fn events_of_a_batch_share_a_read_of_the_destinations_and_each_has_its_own
         }
         conversation.ended = Some(ended);
         scene.conversations.save(&conversation).await.unwrap();
-        messages.push(EventMessage { conversation_id: id, ..sample::event_message() });
+        messages.push(Message::Event(EventMessage { conversation_id: id, ..sample::event_message() }));
     }
     let receipt = Receipt("r".to_owned());
     let batch: Vec<_> =

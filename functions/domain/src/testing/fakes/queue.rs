@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::lock::lock;
 use crate::delivery::message::{DeliveryMessage, DeliveryQueue, RecoveryMessage, RecoveryQueue};
 use crate::delivery::received::{Receipt, Visibility};
-use crate::event::message::{EventMessage, EventQueue};
+use crate::event::message::{EventMessage, EventQueue, NoticeMessage, NoticeQueue};
 use crate::shared::unavailable::{Result, Unavailable};
 
 struct State<T> {
     sent: Vec<T>,
     steps: Vec<RecoveryMessage>,
+    notices: Vec<NoticeMessage>,
     postponed: Vec<(Receipt, Duration)>,
     fails: bool,
 }
@@ -24,6 +25,7 @@ impl<T> Default for MemoryQueue<T> {
         Self(Arc::new(Mutex::new(State {
             sent: Vec::new(),
             steps: Vec::new(),
+            notices: Vec::new(),
             postponed: Vec::new(),
             fails: false,
         })))
@@ -47,6 +49,12 @@ impl<T: Clone> MemoryQueue<T> {
     #[must_use]
     pub fn steps(&self) -> Vec<RecoveryMessage> {
         lock(&self.0).steps.clone()
+    }
+
+    /// Returns every notice's message, in order.
+    #[must_use]
+    pub fn notices(&self) -> Vec<NoticeMessage> {
+        lock(&self.0).notices.clone()
     }
 
     /// Returns every postponement of a received message, in order.
@@ -73,6 +81,14 @@ impl<T: Clone> MemoryQueue<T> {
 impl EventQueue for MemoryQueue<EventMessage> {
     async fn send(&self, message: &EventMessage) -> Result<()> {
         self.push(std::slice::from_ref(message))
+    }
+}
+
+impl<T: Clone + Send> NoticeQueue for MemoryQueue<T> {
+    async fn send_notice(&self, message: &NoticeMessage) -> Result<()> {
+        self.push(&[])?;
+        lock(&self.0).notices.push(message.clone());
+        Ok(())
     }
 }
 

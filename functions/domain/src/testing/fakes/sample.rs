@@ -84,7 +84,7 @@ pub fn event(payload: &str) -> LifecycleEvent {
     LifecycleEvent {
         account_id: account(),
         id: EventId::of_conversation(&account(), &conversation_id()),
-        conversation_id: conversation_id(),
+        conversation_id: Some(conversation_id()),
         kind: EventKind::Completed,
         accepted_at: ACCEPTED_AT,
         left_at: ACCEPTED_AT,
@@ -129,7 +129,7 @@ pub fn delivery() -> Delivery {
         account_id: account(),
         id: DeliveryId::of(&event.id, &destination_id),
         destination_id,
-        conversation_id: conversation_id(),
+        conversation_id: Some(conversation_id()),
         event: EventKind::Completed,
         trigger: Trigger::Lifecycle,
         created_at: event.accepted_at,

@@ -31,7 +31,7 @@ async fn row_52_news_of_a_leg_that_comes_while_the_end_settles_corrects_it() {
         }
         let record = world.record("c-1").await.unwrap();
         assert_eq!(record.ended.unwrap().kind, kind);
-        assert_eq!(record.fields.status(), Some(kind.into()));
+        assert_eq!(record.fields.status(), ConversationStatus::after(kind));
         assert_eq!(record.fields.conversation_type.unwrap().text(), channel);
         let told = record.fields.to_mobile_number;
         assert_eq!(told.map(|told| told.text().to_owned()).as_deref(), number);
