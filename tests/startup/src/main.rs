@@ -34,7 +34,7 @@ const RUNS: usize = 41;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// What the functions read, apart from what Lambda sets. Nothing is called before the first invocation.
-const ENVIRONMENT: [(&str, &str); 21] = [
+const ENVIRONMENT: [(&str, &str); 22] = [
     ("AWS_ACCESS_KEY_ID", "key"),
     ("AWS_SECRET_ACCESS_KEY", "secret"),
     ("AWS_SESSION_TOKEN", "token"),
