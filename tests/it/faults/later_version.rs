@@ -4,11 +4,13 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::shared::ids::{DeliveryId, DestinationId};
 use local::clock::ClockControl;
-use serde_json::Value;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use super::mappings::Mappings;
 use super::site::{DELIVERIES, Site};
 use crate::providers::{DAILY_SECRET, TWILIO_TOKEN};
+use crate::world::text;
 
 /// A site with a destination that can be read, at `/a`, and one that will not be, at `/b`.
 struct Case {
@@ -84,6 +86,26 @@ async fn row_36_a_delivery_that_cannot_be_read_is_left_out_of_lists_that_show_th
     assert_eq!(count("/v1/deliveries?conversation_id=c-1").await, Some(1));
     let stats: Value = site.customer.get("/v1/stats?from=2026-09-01T00:00:00Z&to=2026-09-02T00:00:00Z").await;
     assert!(stats.is_object(), "{stats}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_a_destination_that_cannot_be_read_is_left_out_of_what_is_sent_again() {
+    let case = Case::start().await;
+    let event = case.site.accept("c-1").await;
+    case.mappings.drain(&case.site, &case.hand, 0).await;
+    case.request_type("PURGE").await;
+    let customer = &case.site.customer;
+    let (status, sent) = customer.call(Method::POST, &format!("/v1/events/{event}/send"), None).await;
+    assert_eq!(
+        (status, sent["deliveries"].as_array().map(Vec::len)),
+        (StatusCode::ACCEPTED, Some(1)),
+        "{sent}"
+    );
+    let dry_run = json!({"since": "2026-09-01T00:00:00Z", "include": ["failed", "missing"], "dry_run": true});
+    let (_, recovery) = customer.recover(&dry_run).await;
+    case.mappings.events.step().await;
+    let recovery = customer.get(&format!("/v1/recoveries/{}", text(&recovery["id"]))).await;
+    assert_eq!((&recovery["state"], &recovery["found"]), (&json!("done"), &json!(0)), "{recovery}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

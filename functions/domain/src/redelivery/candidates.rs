@@ -10,6 +10,7 @@ use crate::delivery_log::events::ListedEvent;
 use crate::delivery_log::position::Position;
 use crate::delivery_log::search::{DeliveryLog, Filter, Search};
 use crate::destination::record::Destination;
+use crate::destination::store::Destinations;
 use crate::redelivery::recovery::{Include, Planned, Request};
 use crate::shared::ids::{AccountId, DeliveryId, DestinationId, EventId};
 use crate::shared::timestamp::Timestamp;
@@ -29,6 +30,20 @@ const LONG_WAIT: Duration = Duration::from_secs(30);
 
 /// Deliveries to make, newest first, and where in the log the search goes on.
 pub(super) type Found = (Vec<Planned>, Option<Position>);
+
+/// The destinations of an account, without those that cannot be read: what a later version wrote does not hold up the
+/// others.
+pub(super) async fn destinations(
+    stored: &impl Destinations,
+    account: &AccountId,
+) -> Result<Vec<Destination>> {
+    let all = stored.of_account(account).await?;
+    let readable = all.into_iter().filter_map(|one| {
+        one.inspect_err(|error| tracing::error!(operation = %error, cause = error.causes(), "unavailable"))
+            .ok()
+    });
+    Ok(readable.collect())
+}
 
 /// Plans what one search finds at these destinations.
 pub(super) async fn find(

@@ -17,7 +17,9 @@ use crate::delivery_log::position::Position;
 use crate::delivery_log::search::DeliveryLog;
 use crate::destination::record::Destination;
 use crate::destination::store::Destinations;
-use crate::redelivery::candidates::{CONCURRENCY, PAGE, find, is_recoverable, latest_at, of_event};
+use crate::redelivery::candidates::{
+    CONCURRENCY, PAGE, destinations, find, is_recoverable, latest_at, of_event,
+};
 use crate::redelivery::recovery::{
     Include, Next, Page, Part, Planned, Progress, Recoveries, Recovery, State,
 };
@@ -132,7 +134,7 @@ where
         (mut include, mut after): (Include, Option<Position>),
     ) -> Result<()> {
         let began = self.clock.now();
-        let destinations = self.destinations(account).await?;
+        let destinations = destinations(&self.destinations, account).await?;
         // A dry run may ask what a disabled destination has missed.
         let wanted = |one: &&Destination| match &recovery.request.destination_id {
             Some(id) => one.id == *id,
@@ -186,7 +188,7 @@ where
             recovery.progress.delivered += counted.delivered;
             recovery.progress.failed += counted.failed;
         }
-        let destinations = self.destinations(account).await?;
+        let destinations = destinations(&self.destinations, account).await?;
         let (planned, len) = self.planned(account, recovery, part).await?;
         let count = planned.len();
         let messages = planned.into_iter().map(|one| self.message(account, one, &destinations));
@@ -275,7 +277,7 @@ where
 
     /// Counts the deliveries of a part that have ended.
     async fn count(&self, account: &AccountId, recovery: &Recovery, part: Part) -> Result<Progress> {
-        let destinations = self.destinations(account).await?;
+        let destinations = destinations(&self.destinations, account).await?;
         let (planned, _) = self.planned(account, recovery, part).await?;
         let ends = planned.into_iter().map(|one| self.is_delivered(account, recovery, one, &destinations));
         let ends: Vec<_> = stream::iter(ends).buffered(CONCURRENCY).try_collect().await?;
@@ -318,10 +320,6 @@ where
         let page = self.recoveries.page(account, &recovery.id, part.page).await?;
         let len = page.len();
         Ok((page.into_iter().rev().skip(part.from).take(part.most).collect(), len))
-    }
-
-    async fn destinations(&self, account: &AccountId) -> Result<Vec<Destination>> {
-        self.destinations.of_account(account).await?.into_iter().collect()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::destination::retry::Retry;
 use crate::destination::store::Destinations;
 use crate::event::lifecycle_event::LifecycleEvent;
 use crate::event::store::EventVersions;
-use crate::redelivery::candidates::{latest_at, of_event, waits_long};
+use crate::redelivery::candidates::{destinations, latest_at, of_event, waits_long};
 use crate::shared::clock::Clock;
 use crate::shared::ids::{AccountId, ConversationId, DeliveryId, DestinationId, EventId, hex};
 use crate::shared::randomness::Seed;
@@ -218,8 +218,7 @@ where
 
     async fn wanting(&self, event: &LifecycleEvent) -> Result<Vec<Destination>> {
         let agent = event.agent_id();
-        let all: Vec<_> =
-            self.destinations.of_account(&event.account_id).await?.into_iter().collect::<Result<_>>()?;
+        let all = destinations(&self.destinations, &event.account_id).await?;
         let wants = |one: &Destination| one.is_active() && one.wants(event.kind, agent.as_deref());
         Ok(all.into_iter().filter(wants).collect())
     }
