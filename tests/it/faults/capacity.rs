@@ -20,7 +20,7 @@ impl Capacity {
     /// Takes a token for each write, or refuses them all because one item has none left.
     pub(super) fn takes(&mut self, items: Vec<String>) -> bool {
         let now = self.clock.now_ms();
-        items.into_iter().map(|item| self.takes_one(item, now)).fold(true, |all, one| all && one)
+        items.into_iter().all(|item| self.takes_one(item, now))
     }
 
     fn takes_one(&mut self, item: String, now: u64) -> bool {

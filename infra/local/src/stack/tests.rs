@@ -33,7 +33,7 @@ async fn add_destination(stack: &Stack, url: &str) -> u16 {
 }
 
 /// A value other than the default for each parameter, and the variable that shows it; none for what AWS alone obeys.
-const PARAMETERS: [(&str, &str, Option<&str>); 22] = [
+const PARAMETERS: [(&str, &str, Option<&str>); 23] = [
     ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms", None),
     ("AllowedNetworks", "10.20.0.0/16", Some("ALLOWED_NETWORKS")),
     ("ApiRateLimit", "7", Some("API_RATE_LIMIT")),

@@ -171,7 +171,7 @@ async fn a_new_destination_gets_what_it_wants_and_has_not_got() {
     world.run(Delivered).await;
     // At dst_1: c-2, c-3, c-5 and the old one; at dst_2: the old one.
     assert_eq!(world.progress(&all), [5, 5, 5, 0]);
-    assert_eq!(world.sent()[0], old.conversation_id.as_str());
+    assert_eq!(world.sent()[0], old.conversation_id.unwrap().as_str());
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ impl World {
         let conversation_id = ConversationId::parse(format!("c-{ago}")).unwrap();
         let event = LifecycleEvent {
             id: EventId::of_conversation(&sample::account(), &conversation_id),
-            conversation_id,
+            conversation_id: Some(conversation_id),
             accepted_at: Timestamp::from_millis(NOW.as_millis() - ago * 1000),
             ..sample::event(r#"{"agent_id":"a-1"}"#)
         };
@@ -108,7 +108,7 @@ impl World {
         };
         let mut world = self.lock();
         world.log.retain(|one| one.delivery.id != delivery.id);
-        world.log.push(Summary { delivery: delivery.clone(), state });
+        world.log.push(Summary { delivery: delivery.clone(), state, delivered_later_by: None });
     }
 
     pub(super) fn recover(&self) -> Recover<Self, Self, Self, Self, Self> {
@@ -176,7 +176,7 @@ impl World {
 
     /// The conversations of what was sent, in order, each as often as it was sent.
     pub(super) fn sent(&self) -> Vec<String> {
-        self.lock().sent.iter().map(|one| one.conversation_id.to_string()).collect()
+        self.lock().sent.iter().map(|one| one.conversation_id.clone().unwrap().to_string()).collect()
     }
 
     pub(super) fn distinct(&self) -> usize {
@@ -215,6 +215,10 @@ impl DeliveryLog for World {
             let next = found.last().map(key).filter(|_| more);
             LogPage { deliveries: found, next }
         })
+    }
+
+    async fn with_later(&self, found: Vec<Summary>) -> Result<Vec<Summary>> {
+        Ok(found) // only searches of the log ask
     }
 
     async fn events(&self, _: &AccountId, search: &Search) -> Result<EventPage> {
