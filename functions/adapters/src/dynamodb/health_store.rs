@@ -16,10 +16,13 @@ use super::table::Condition;
 use super::transaction::{Written, transact};
 use crate::telemetry::readable;
 
+/// What the ids of destinations begin with, and so the sort keys of their health.
+const DESTINATIONS: &str = "dst_";
+
 impl DestinationTable {
     /// The health of each of the account's destinations, by their ids.
     pub async fn health_of_account(&self, account: &AccountId) -> Result<Vec<(String, Health)>> {
-        let rows = self.table.rows("read health", health_partition(account), "", None).await?;
+        let rows = self.table.rows("read health", health_partition(account), DESTINATIONS, None).await?;
         Ok(readable(rows.into_iter().map(parse_health)))
     }
 
