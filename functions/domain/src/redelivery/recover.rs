@@ -183,12 +183,12 @@ where
         part: Part,
         sent: Option<Part>,
     ) -> Result<Duration> {
+        let destinations = destinations(&self.destinations, account).await?;
         if let Some(sent) = sent {
-            let counted = self.count(account, recovery, sent).await?;
+            let counted = self.count(account, recovery, sent, &destinations).await?;
             recovery.progress.delivered += counted.delivered;
             recovery.progress.failed += counted.failed;
         }
-        let destinations = destinations(&self.destinations, account).await?;
         let (planned, len) = self.planned(account, recovery, part).await?;
         let count = planned.len();
         let messages = planned.into_iter().map(|one| self.message(account, one, &destinations));
@@ -259,7 +259,9 @@ where
         let Next::Count { page, rounds, delivered, failed } = recovery.next.clone() else {
             return Ok(Duration::ZERO);
         };
-        let counted = self.count(account, recovery, Part { page, from: 0, most: usize::MAX }).await?;
+        let destinations = destinations(&self.destinations, account).await?;
+        let whole = Part { page, from: 0, most: usize::MAX };
+        let counted = self.count(account, recovery, whole, &destinations).await?;
         let (delivered, failed) = (delivered + counted.delivered, failed + counted.failed);
         if let Some(page) = page.checked_sub(1) {
             recovery.next = Next::Count { page, rounds, delivered, failed };
@@ -276,10 +278,15 @@ where
     }
 
     /// Counts the deliveries of a part that have ended.
-    async fn count(&self, account: &AccountId, recovery: &Recovery, part: Part) -> Result<Progress> {
-        let destinations = destinations(&self.destinations, account).await?;
+    async fn count(
+        &self,
+        account: &AccountId,
+        recovery: &Recovery,
+        part: Part,
+        destinations: &[Destination],
+    ) -> Result<Progress> {
         let (planned, _) = self.planned(account, recovery, part).await?;
-        let ends = planned.into_iter().map(|one| self.is_delivered(account, recovery, one, &destinations));
+        let ends = planned.into_iter().map(|one| self.is_delivered(account, recovery, one, destinations));
         let ends: Vec<_> = stream::iter(ends).buffered(CONCURRENCY).try_collect().await?;
         let count = |end| ends.iter().filter(|one| **one == Some(end)).count();
         Ok(Progress { delivered: count(true), failed: count(false), ..Progress::default() })
