@@ -8,6 +8,8 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
+use dynoxide::actions::query::{QueryRequest, QueryResponse};
+use dynoxide::types::AttributeValue;
 use dynoxide::{Database, DynoxideError};
 use futures_util::FutureExt;
 use serde::Serialize;
@@ -21,6 +23,9 @@ const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 
 /// DynamoDB takes requests of up to 16 MB.
 const REQUEST_BYTES: usize = 16 * 1_048_576;
+
+const EMPTY_KEY: &str = "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an \
+                         empty string value.";
 
 const UNKNOWN_OPERATION: &str = r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
 
@@ -61,7 +66,7 @@ fn perform(database: &Database, operation: &str, body: &[u8]) -> Option<dynoxide
         "GetItem" => run(body, |request| database.get_item(request)),
         "ListTables" => run(body, |request| database.list_tables(request)),
         "PutItem" => run(body, |request| database.put_item(request)),
-        "Query" => run(body, |request| database.query(request)),
+        "Query" => run(body, |request| query(database, request)),
         "Scan" => run(body, |request| database.scan(request)),
         "TransactGetItems" => run(body, |request| database.transact_get_items(request)),
         "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
@@ -69,6 +74,18 @@ fn perform(database: &Database, operation: &str, body: &[u8]) -> Option<dynoxide
         "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
         _ => return None,
     })
+}
+
+/// DynamoDB refuses an empty string as a part of a key, also in `begins_with`; dynoxide does not.
+fn query(database: &Database, request: QueryRequest) -> dynoxide::Result<QueryResponse> {
+    let condition = request.key_condition_expression.as_deref().unwrap_or_default();
+    let mut names = condition.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+    let values = request.expression_attribute_values.as_ref();
+    let is_empty = |name: &str| matches!(values.and_then(|values| values.get(name)), Some(AttributeValue::S(text)) if text.is_empty());
+    if names.any(is_empty) {
+        return Err(DynoxideError::ValidationException(EMPTY_KEY.to_owned()));
+    }
+    database.query(request)
 }
 
 fn run<Request: DeserializeOwned, Answer: Serialize>(
@@ -85,4 +102,43 @@ fn respond(status: StatusCode, json: String) -> Response<Body> {
     let response = Response::builder().status(status).header(header::CONTENT_TYPE, CONTENT_TYPE);
     // Only a header value that is not ASCII could fail, and this one is ASCII.
     response.body(Body::from(json)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A query that AWS refuses must not pass here, as one did.
+    #[test]
+    fn an_empty_string_is_no_part_of_a_key() {
+        let database = Database::memory().unwrap();
+        let ask = |operation, body: serde_json::Value| {
+            perform(&database, operation, body.to_string().as_bytes()).unwrap()
+        };
+        let attribute = |name| json!({"AttributeName": name, "AttributeType": "S"});
+        let create = json!({
+            "TableName": "log",
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [attribute("pk"), attribute("sk")],
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        });
+        ask("CreateTable", create).unwrap();
+        let query = |condition: &str, start: &str| {
+            let values = json!({":pk": {"S": "acc_1"}, ":start": {"S": start}});
+            let condition = json!({"TableName": "log", "KeyConditionExpression": condition,
+                "ExpressionAttributeValues": values});
+            ask("Query", condition)
+        };
+        for condition in
+            ["pk = :pk AND begins_with(sk, :start)", "pk=:pk and sk>=:start", "sk = :pk AND pk = :start"]
+        {
+            assert!(query(condition, "dst_").is_ok(), "{condition}");
+            assert!(
+                matches!(query(condition, ""), Err(DynoxideError::ValidationException(_))),
+                "{condition}"
+            );
+        }
+    }
 }
