@@ -159,7 +159,7 @@ impl Bench {
     }
 }
 
-/// What one function came to.
+/// A function, the times of its first batches, and the CPU time of all its batches.
 struct Measured {
     bootstrap: Bootstrap,
     first: Vec<Duration>,

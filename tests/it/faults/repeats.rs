@@ -36,7 +36,7 @@ enum Fault {
     LoseAnswer,
 }
 
-/// The functions behind the proxies, with a request that is to be repeated.
+/// The functions behind the proxies, and a request to send twice.
 struct Repeats {
     site: Site,
     hand: ClockControl,

@@ -248,7 +248,7 @@ where
             let now = self.clock.now();
             match (next_step(&records, Some(&item.owner), now), content) {
                 (Step::Acknowledge, _) => {
-                    // Whoever ended it may have died before the destination's health was written.
+                    // The worker that ended the delivery may have died before it wrote the destination's health.
                     item.note(end_of(&item.delivery, item.retry(), &records));
                     return Ok(Progress::Ended);
                 }

@@ -41,7 +41,7 @@ pub struct FanOut<C, E, Q, V, D, L> {
 
 /// A message as received.
 pub struct ReceivedEvent<'a> {
-    /// The message. One of another queue fails, whoever has put it there.
+    /// The message. One that does not belong in this queue fails.
     pub message: &'a Message,
     /// The queue's handle of this receive.
     pub receipt: &'a Receipt,

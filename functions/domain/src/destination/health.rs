@@ -45,7 +45,7 @@ pub struct Health {
     /// When the first of them ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failing_from: Option<Timestamp>,
-    /// The first of them, so that none is counted twice.
+    /// The ids of the first of these deliveries, so that none is counted twice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     counted: Vec<DeliveryId>,
     /// When a delivery last succeeded, to the minute.

@@ -69,8 +69,8 @@ where
         Self { log, destinations, recoveries, deliveries, steps, clock }
     }
 
-    /// Takes the step that a message tells of. What fails because of us waits as a copy; if none can be sent, the message
-    /// comes back after the queue's own visibility timeout.
+    /// Takes the step that a message asks for. If our own tables or queues fail, a delayed copy of the message tries again;
+    /// if no copy can be sent, the message comes back after the queue's visibility timeout.
     pub async fn run(&self, message: &RecoveryMessage) -> Verdict {
         match catch_panic(self.step(message)).await {
             Ok(()) => Verdict::Done,

@@ -43,7 +43,7 @@ impl<D: Destinations, S: Recoveries, V: RecoveryQueue> RequestRecovery<D, S, V> 
         }
         let new = Recovery::new(id, request, self.clock.now());
         let recovery = self.recoveries.create(account, &new).await?.unwrap_or(new);
-        // Also for one that exists: whoever created it may have died before this.
+        // Sent again for a recovery that exists already: the request that created it may have died before sending.
         let first = RecoveryMessage {
             v: Version,
             account_id: account.clone(),

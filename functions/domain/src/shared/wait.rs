@@ -34,7 +34,8 @@ impl Wait {
         *self == Self::NONE
     }
 
-    /// The first wait of a message that tells of a write: by then the write is usually there.
+    /// How long a message waits at first if its sender writes to a table right after sending it: long enough for the write
+    /// to be there.
     pub const FOR_WRITE: Self = Self(2);
 
     /// The wait as a duration.
