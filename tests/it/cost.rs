@@ -127,7 +127,7 @@ struct Tables {
     calls: Arc<Mutex<Vec<Call>>>,
     clock: Arc<dyn Clock>,
     retention: Retention,
-    kms: aws_sdk_kms::Client,
+    kms: adapters::aws::Kms,
     endpoints: Endpoints,
 }
 

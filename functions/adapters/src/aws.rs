@@ -4,13 +4,13 @@
 //! own loader also links profiles, SSO, STS and the metadata services of EC2 and ECS.
 
 mod http;
+mod kms;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
-pub use aws_sdk_kms::Client as Kms;
 pub use aws_sdk_sqs::Client as Sqs;
 use aws_smithy_types::retry::{RetryConfig, RetrySpec};
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -20,6 +20,7 @@ pub use aws_types::sdk_config::Builder;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use self::http::Http1;
+pub use self::kms::Kms;
 use crate::config::{ConfigError, Vars};
 
 /// Attempts of one call, the first included: after that, the queue retries.

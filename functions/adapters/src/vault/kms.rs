@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::decrypt::DecryptError;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::{self, CipherError, Key};
 use super::key_ring::KeyRing;
+use crate::aws::Kms;
 
 /// The variable that names the KMS key.
 pub const SECRETS_KEY_ARN: &str = "SECRETS_KEY_ARN";
@@ -22,7 +22,7 @@ pub const SECRETS_KEY_ARN: &str = "SECRETS_KEY_ARN";
 /// Decrypts what a [`KmsVault`] has encrypted.
 #[derive(Clone)]
 pub struct KmsDecryptor {
-    kms: Client,
+    kms: Kms,
     key_arn: String,
     key_ring: Arc<KeyRing>,
 }
@@ -59,7 +59,7 @@ fn undecryptable(
 impl KmsDecryptor {
     /// Creates the decryptor for the KMS key with this ARN.
     #[must_use]
-    pub fn new(kms: Client, key_arn: String, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(kms: Kms, key_arn: String, clock: Arc<dyn Clock>) -> Self {
         Self { kms, key_arn, key_ring: Arc::new(KeyRing::new(clock)) }
     }
 
