@@ -35,6 +35,7 @@ fn routes(customer: &Customer, destination: &str, delivery: &str, recovery: &str
         ("{event_id}", event.as_str()),
         ("{recovery_id}", recovery),
         ("{provider}", "daily"),
+        ("{token}", "x"),
         ("{version}", "0"),
         ("{name}", "app.js"),
     ];

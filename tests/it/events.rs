@@ -183,5 +183,5 @@ async fn deliveries_are_found_by_event_trigger_status_code_and_several_statuses(
     }
     let refused = world.http.get(world.stack.url("/v1/deliveries")).send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(refused.headers()["www-authenticate"], "X-API-Key");
+    assert_eq!(refused.headers()["www-authenticate"], "X-API-Key, Bearer");
 }

@@ -97,7 +97,7 @@ async fn keys_are_listed_without_their_secrets() {
 async fn a_revoked_key_is_at_once_like_one_that_never_was() {
     let world = World::start().await;
     let [acme, other] = [world.customer("Acme").await, world.customer("Other").await];
-    let key = key_for(&world, &acme, "manage").await;
+    let key = key_for(&world, &acme, "read").await;
     assert_eq!(key.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::OK);
 
     // Another account, another id and the whole key are refused; the error does not repeat the key.
@@ -149,7 +149,7 @@ async fn the_day_of_a_keys_last_use_is_noted_by_whatever_function_it_is_used_for
     ];
     let use_all = async || {
         platform.hang_up("c-1").await;
-        manager.get("/v1/destinations").await;
+        manager.portal_link("read").await;
         reader.get("/v1/deliveries").await;
     };
     let last_used = async || {
@@ -171,7 +171,7 @@ async fn the_day_of_a_keys_last_use_is_noted_by_whatever_function_it_is_used_for
     assert_eq!(last_used().await, ["2026-09-02"; 3].map(Value::from));
     // A use outside the key's scopes counts, because somebody has the key.
     hand.advance(Duration::from_secs(24 * 60 * 60));
-    assert_eq!(reader.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(reader.call(Method::POST, "/v1/destinations", None).await.0, StatusCode::FORBIDDEN);
     assert_eq!(last_used().await[2], json!("2026-09-03"));
     // The use of an invalid key does not count.
     let last = if manager.key.ends_with('0') { "1" } else { "0" };

@@ -36,6 +36,7 @@ mod loops;
 mod matrix;
 mod metadata;
 mod openapi;
+mod portal;
 mod processes;
 mod providers;
 mod recoveries;

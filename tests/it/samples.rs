@@ -42,6 +42,7 @@ fn expected() -> BTreeMap<&'static str, Expected> {
     BTreeMap::from([
         ("destinations/create-account", Answer("/account_id")),
         ("destinations/create-api-key", Answer("/api_key")),
+        ("destinations/create-portal-link", Answer("/url")),
         ("destinations/create-destination", Response(201, "/status", json!("enabled"))),
         ("destinations/list-api-keys", Answer("/api_keys/0/key_id")),
         ("destinations/revoke-api-key", Answer("/revoked_at")),

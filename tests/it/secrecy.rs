@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::described::send;
 use crate::log;
 use crate::providers::{CALL, Daily, Twilio};
-use crate::world::{MORNING_MS, World, eventually, options, text};
+use crate::world::{MORNING_MS, World, eventually, options, text, token_of};
 
 const PHONE: &str = "+15550199377";
 const TRANSCRIPT: &str = "canary: my card ends in 4711";
@@ -116,6 +116,24 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
     }
     send(daily.body(format!(r#"{{"type": "{PHONE}", "{TRANSCRIPT}""#))).await;
 
+    // Links and sessions of the portal, good, used and refused.
+    let link = acme.portal_link("manage").await;
+    let reader = acme.in_portal("read").await;
+    canaries.extend([token_of(&link).to_owned(), reader.key.clone()]);
+    canaries.push(reader.key.rsplit_once('_').unwrap().1.to_owned());
+    assert_eq!(acme.call(Method::GET, &format!("/portal/{}", token_of(&link)), None).await.0, 200);
+    for (token, status) in [(token_of(&link), 201), (token_of(&link), 401), (&reader.key, 401)] {
+        assert_eq!(acme.trade(token).await.0, status);
+    }
+    for (method, path, status) in [
+        (Method::GET, "/v1/destinations", 200),
+        (Method::GET, "/v1/deliveries", 200),
+        (Method::POST, "/v1/destinations", 403),
+        (Method::POST, "/v1/flows/hangup", 403),
+    ] {
+        assert_eq!(reader.call(method, path, None).await.0, status, "{path}");
+    }
+
     // Wrong events on the bus and an operator's mistakes: the runtime logs the error of an invocation.
     for detail in [
         json!({"account_id": acme.account_id, "conversation_id": "c-3", "conversation_duration": PHONE}),
@@ -132,6 +150,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
         json!({"set_provider_secret": TOKEN}),
         json!({"set_provider_secret": {"account_id": acme.account_id, "provider": TOKEN, "secret": TOKEN}}),
         json!({"set_provider_secret": {"account_id": acme.account_id, "provider": "twilio", "secret": format!("{TOKEN} ")}}),
+        json!({"create_portal_link": {"account_id": acme.account_id, "role": TOKEN}}),
         json!({"revoke_api_key": {"account_id": acme.account_id, "key_id": acme.key}}),
         json!({"create_api_key": {"account_id": acme.account_id, "name": "x", "scopes": [TOKEN]}}),
     ] {

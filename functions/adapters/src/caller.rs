@@ -1,4 +1,5 @@
-//! Authenticates a request by its API key in `X-API-Key`, and limits the rate of its account's requests.
+//! Authenticates a request by its API key in `X-API-Key`, or by the token of a portal session in `Authorization`, and
+//! limits the rate of its account's requests.
 
 mod best_effort;
 mod request_limit;
@@ -6,7 +7,8 @@ mod request_limit;
 use std::sync::Arc;
 
 use domain::account::api_key::{ApiKey, PresentedKey, Scope};
-use domain::account::store::{Accounts, KeyUses};
+use domain::account::session::{PresentedSession, Session};
+use domain::account::store::{Accounts, KeyUses, Sessions};
 use domain::shared::clock::Clock;
 use domain::shared::ids::AccountId;
 use domain::shared::rate::{RateCounter, RateLimit};
@@ -20,14 +22,16 @@ use crate::dynamodb::{AccountTable, RateTable};
 use crate::http::problem::{Code, Problem};
 use crate::http::request::Request;
 
-/// A caller whose API key has the scope that its request needs.
+/// A caller whose API key or session has the scope that its request needs.
 pub struct Caller {
     /// The caller's account: every lookup for the request is limited to it.
     pub account_id: AccountId,
     /// Authenticates the caller's cursors.
     pub cursor_secret: [u8; 32],
-    /// Whether the caller may see destinations' settings: their URLs can hold a customer's tokens.
-    pub manages: bool,
+    /// All that the caller may do.
+    pub scopes: Vec<Scope>,
+    /// When the caller's session ends.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Authenticates, authorizes and rate-limits callers.
@@ -37,55 +41,89 @@ pub struct Callers<A = AccountTable, R = RateTable> {
     clock: Arc<dyn Clock>,
 }
 
-impl<A: Accounts + KeyUses, R: RateCounter> Callers<A, R> {
+impl<A: Accounts + KeyUses + Sessions, R: RateCounter> Callers<A, R> {
     /// Creates the check from its ports. Without a limit, nothing is counted.
     pub fn new(accounts: A, rates: R, limit: Option<RateLimit>, clock: Arc<dyn Clock>) -> Self {
         Self { accounts, limit: RequestLimit::new(rates, limit), clock }
     }
 
-    /// Looks up the caller's key, counts the request, and records the day on which the key was last used, whatever its
-    /// scope. Every missing, malformed, unknown or revoked key gets the same response.
+    /// Looks up the caller's key or session, counts the request, and records the day on which the key was last used,
+    /// whatever its scope. Every missing, malformed, unknown, revoked or expired one gets the same response.
     pub async fn admit(&self, request: &Request, scope: Scope) -> Result<Caller, Problem> {
-        let key = self.valid_key(request).await?;
         let now = self.clock.now();
+        let (caller, key) = self.identify(request, now).await?.ok_or_else(unauthorized)?;
         let (within_limit, ()) =
-            join(self.limit.count(&key.account_id, now), self.record_use(&key, now)).await;
+            join(self.limit.count(&caller.account_id, now), self.record_use(key.as_ref(), now)).await;
         within_limit?;
-        authorize(key, scope)
+        authorize(caller, scope)
     }
 
-    async fn valid_key(&self, request: &Request) -> Result<ApiKey, Problem> {
-        self.stored_key(request).await?.ok_or_else(|| {
-            let detail = "Send a valid API key in the header X-API-Key.";
-            Problem::new(Code::Unauthorized, detail)
-        })
-    }
-
-    async fn stored_key(&self, request: &Request) -> Result<Option<ApiKey>, Unavailable> {
-        let Some(Ok(presented)) = request.header("x-api-key").map(PresentedKey::parse) else {
+    /// The caller, and the key if it has one.
+    async fn identify(
+        &self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Option<(Caller, Option<ApiKey>)>, Unavailable> {
+        if let Some(key) = request.header("x-api-key") {
+            let key = self.stored_key(key).await?;
+            return Ok(key.map(|key| (Caller::of_key(&key), Some(key))));
+        }
+        let Some(presented) = bearer_token(request).and_then(PresentedSession::parse) else {
             return Ok(None);
         };
+        let stored = self.accounts.session(presented.account_id(), presented.id()).await?;
+        Ok(stored.filter(|stored| presented.matches(stored, now)).map(|session| (session.into(), None)))
+    }
+
+    async fn stored_key(&self, key: &str) -> Result<Option<ApiKey>, Unavailable> {
+        let Ok(presented) = PresentedKey::parse(key) else { return Ok(None) };
         let stored = self.accounts.key(presented.id()).await?;
         Ok(stored.filter(|stored| presented.matches(stored)))
     }
 
     /// Records that the key was used today. If that fails, the next request of the day tries again.
-    async fn record_use(&self, key: &ApiKey, now: Timestamp) {
+    async fn record_use(&self, key: Option<&ApiKey>, now: Timestamp) {
         let today = now.day();
-        if key.must_record_use(today) {
+        if let Some(key) = key.filter(|key| key.must_record_use(today)) {
             best_effort("record a key's use", self.accounts.record(&key.id, today)).await;
         }
     }
 }
 
-fn authorize(key: ApiKey, scope: Scope) -> Result<Caller, Problem> {
-    if !key.scopes.contains(&scope) {
-        let detail =
-            format!("This API key does not have the scope \"{}\" that this route needs.", scope.as_ref());
-        return Err(Problem::new(Code::Forbidden, detail));
+impl Caller {
+    fn of_key(key: &ApiKey) -> Self {
+        Self {
+            account_id: key.account_id.clone(),
+            cursor_secret: key.cursor_secret,
+            scopes: key.scopes.clone(),
+            expires_at: None,
+        }
     }
-    let manages = key.scopes.contains(&Scope::Manage);
-    Ok(Caller { account_id: key.account_id, cursor_secret: key.cursor_secret, manages })
+}
+
+impl From<Session> for Caller {
+    fn from(Session { account_id, cursor_secret, role, expires_at, .. }: Session) -> Self {
+        Self { account_id, cursor_secret, scopes: role.scopes().to_vec(), expires_at: Some(expires_at) }
+    }
+}
+
+/// The token in `Authorization: Bearer …`, whose scheme may be in any case.
+fn bearer_token(request: &Request) -> Option<&str> {
+    let (scheme, token) = request.header("authorization")?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
+}
+
+fn unauthorized() -> Problem {
+    Problem::new(Code::Unauthorized, "Send a valid API key in the header X-API-Key.")
+}
+
+fn authorize(caller: Caller, scope: Scope) -> Result<Caller, Problem> {
+    if caller.scopes.contains(&scope) {
+        return Ok(caller);
+    }
+    let kind = if caller.expires_at.is_some() { "session" } else { "API key" };
+    let detail = format!("This {kind} does not have the scope \"{}\" that this route needs.", scope.as_ref());
+    Err(Problem::new(Code::Forbidden, detail))
 }
 
 #[cfg(test)]

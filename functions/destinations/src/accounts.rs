@@ -1,15 +1,17 @@
-//! Manages accounts, API keys and provider secrets by direct invocation: `{"create_account": …}`,
-//! `{"create_api_key": …}`, `{"list_api_keys": …}`, `{"revoke_api_key": …}`, `{"set_provider_secret": …}`.
+//! Manages accounts, API keys, portal links and provider secrets by direct invocation: `{"create_account": …}`,
+//! `{"create_api_key": …}`, `{"list_api_keys": …}`, `{"revoke_api_key": …}`, `{"create_portal_link": …}`,
+//! `{"set_provider_secret": …}`.
 
 use adapters::function::Error;
 use domain::account::api_key::{ApiKey, KeyId, PresentedKey, Scope};
-use domain::account::store::Account;
-use domain::account::store::Accounts;
+use domain::account::session::Role;
+use domain::account::store::{Account, Accounts};
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::destination::record::DestinationName;
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::Invalid;
+use domain::shared::randomness::Seed;
 use domain::shared::timestamp::{Day, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -26,6 +28,7 @@ enum Command {
     CreateApiKey(CreateApiKey),
     ListApiKeys(ListApiKeys),
     RevokeApiKey(RevokeApiKey),
+    CreatePortalLink(CreatePortalLink),
     SetProviderSecret(SetProviderSecret),
 }
 
@@ -86,6 +89,13 @@ impl<'a> From<&'a ApiKey> for KeyView<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct CreatePortalLink {
+    account_id: AccountId,
+    role: Role,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SetProviderSecret {
     account_id: AccountId,
     provider: Provider,
@@ -104,6 +114,7 @@ impl Manage {
             Command::CreateApiKey(command) => self.create_api_key(command).await,
             Command::ListApiKeys(command) => self.list_api_keys(command).await,
             Command::RevokeApiKey(command) => self.revoke_api_key(command).await,
+            Command::CreatePortalLink(command) => self.create_link(command).await,
             Command::SetProviderSecret(command) => self.set_provider_secret(command).await,
         }
     }
@@ -128,7 +139,7 @@ impl Manage {
         if scopes.is_empty() {
             return Err("scopes must name at least one of ingest, manage, read".into());
         }
-        let cursor_secret = self.existing(&account_id).await?;
+        let cursor_secret = self.existing(&account_id).await?.cursor_secret;
         let presented = PresentedKey::new(self.randomness.bytes());
         let key = ApiKey {
             id: presented.id().clone(),
@@ -168,6 +179,17 @@ impl Manage {
         Ok(serde_json::to_value(KeyView::from(&revoked))?)
     }
 
+    /// Makes a link to the Webhooks page. The invoker of a function does not say where its API is, as a request does.
+    async fn create_link(&self, command: CreatePortalLink) -> Result<Value, Error> {
+        let CreatePortalLink { account_id, role } = command;
+        let base =
+            self.public_url.as_ref().ok_or("a link needs the stack's parameter PublicUrl or DomainName")?;
+        let secret = self.existing(&account_id).await?.cursor_secret;
+        let url = |path: &str| base.join(path);
+        let link = self.portal_link(&account_id, &secret, role, &Seed::new(self.randomness.bytes()), url);
+        Ok(serde_json::to_value(link)?)
+    }
+
     async fn set_provider_secret(&self, command: SetProviderSecret) -> Result<Value, Error> {
         let SetProviderSecret { account_id, provider, secret } = command;
         let secret = ProviderSecret::parse(provider, secret)?;
@@ -175,9 +197,9 @@ impl Manage {
         Ok(serde_json::to_value(self.keep_provider_secret(&account_id, provider, &secret).await?)?)
     }
 
-    /// The cursor secret of an account; fails if the account does not exist.
-    async fn existing(&self, account: &AccountId) -> Result<[u8; 32], Error> {
-        Ok(self.accounts.cursor_secret(account).await?.ok_or("there is no such account")?)
+    /// An account; fails if it does not exist.
+    async fn existing(&self, account: &AccountId) -> Result<Account, Error> {
+        Ok(self.accounts.account(account).await?.ok_or("there is no such account")?)
     }
 }
 

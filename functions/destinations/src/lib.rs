@@ -1,4 +1,5 @@
-//! Manages destinations and provider secrets over HTTP, accounts and API keys by direct invocation.
+//! Manages destinations, provider secrets and the portal's sessions over HTTP, accounts and API keys by direct
+//! invocation.
 //!
 //! Accounts are created only by principals that IAM allows to invoke the function, never over HTTP.
 
@@ -6,6 +7,7 @@ mod accounts;
 mod form;
 #[cfg(test)]
 mod fuzz;
+mod portal;
 mod providers;
 mod routes;
 mod view;
@@ -13,7 +15,7 @@ mod view;
 use std::sync::Arc;
 
 use adapters::aws::{DynamoDb, Kms};
-use adapters::caller::Callers;
+use adapters::caller::{Caller, Callers};
 use adapters::config::{self, ConfigError, Vars};
 use adapters::deadline::{self, FUNCTION_TIMEOUT};
 use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable, RateTable};
@@ -28,7 +30,6 @@ use adapters::vault::kms::{KmsDecryptor, KmsVault, SECRETS_KEY_ARN};
 use domain::account::api_key::Scope;
 use domain::destination::egress::EgressPolicy;
 use domain::shared::clock::Clock;
-use domain::shared::ids::AccountId;
 use domain::shared::randomness::{Randomness, Seed};
 use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
@@ -124,13 +125,21 @@ impl Manage {
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
-        let caller = self.callers.admit(&request, Scope::Manage).await?;
-        let account = &caller.account_id;
-        self.idempotency.once(account, &request, |seed| self.run_route(account, &request, seed)).await
+        // Whoever has a link has no key.
+        if request.route() == "POST /v1/portal-sessions" {
+            return self.begin_session(&request).await;
+        }
+        let scope = if request.route().starts_with("GET ") { Scope::Read } else { Scope::Manage };
+        let caller = self.callers.admit(&request, scope).await?;
+        let work = |seed| self.run_route(&caller, &request, seed);
+        self.idempotency.once(&caller.account_id, &request, work).await
     }
 
-    async fn run_route(&self, account: &AccountId, request: &Request, seed: Seed) -> Result<Reply, Problem> {
+    async fn run_route(&self, caller: &Caller, request: &Request, seed: Seed) -> Result<Reply, Problem> {
+        let account = &caller.account_id;
         match request.route() {
+            "GET /v1/account" => self.show_account(caller).await,
+            "POST /v1/portal-links" => self.create_portal_link(caller, request, &seed),
             "POST /v1/destinations" => self.create(account, request, &seed).await,
             "GET /v1/destinations" => self.list(account).await,
             "GET /v1/destinations/{destination_id}" => self.show(account, request).await,

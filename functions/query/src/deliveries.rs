@@ -64,7 +64,7 @@ pub(crate) async fn show(
     let event = log.carried(&summary.delivery).await?;
     Ok(fitting(|whole| {
         let event = event.as_ref().filter(|_| whole);
-        view::Detail::new(&summary, &records, event, destination.as_ref(), caller.manages)
+        view::Detail::new(&summary, &records, event, destination.as_ref())
     }))
 }
 

@@ -31,6 +31,9 @@ use domain::shared::rate::RateLimit;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
+use crate::page::Page;
+use crate::page::branding::Branding;
+
 /// Configuration from the function's environment.
 pub struct Config {
     destinations_table: String,
@@ -38,6 +41,7 @@ pub struct Config {
     delivery_log_table: String,
     retention: Retention,
     rate_limit: Option<RateLimit>,
+    branding: Branding,
 }
 
 impl Config {
@@ -49,6 +53,7 @@ impl Config {
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             retention: Retention::read(vars)?,
             rate_limit: config::api_rate_limit(vars)?,
+            branding: Branding::read(vars)?,
         })
     }
 }
@@ -60,6 +65,7 @@ pub struct Query {
     destinations: DestinationTable,
     log: DeliveryLogTable,
     recoveries: RecoveryTable,
+    page: Page,
 }
 
 impl Query {
@@ -69,6 +75,7 @@ impl Query {
         let accounts = AccountTable::new(dynamodb.clone(), config.destinations_table.clone());
         let rates = RateTable::new(dynamodb.clone(), config.delivery_log_table.clone());
         Self {
+            page: Page::new(config.branding),
             callers: Callers::new(accounts, rates, config.rate_limit, Arc::clone(&clock)),
             destinations: DestinationTable::new(dynamodb.clone(), config.destinations_table),
             conversations: ConversationTable::new(
@@ -97,8 +104,9 @@ impl Query {
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
         let request = if request.route() == DEFAULT_ROUTE { unrouted::route(request)? } else { request };
         match request.route() {
-            // Public: the page requests its data with a key.
-            "GET /" => return Ok(page::index()),
+            // Public: the page requests its data with a key or a session.
+            "GET /" => return Ok(self.page.index()),
+            "GET /portal/{token}" => return Ok(self.page.portal()),
             "GET /assets/{version}/{name}" => return page::asset(&request),
             "GET /docs" => return Ok(page::docs()),
             "GET /openapi.json" => return Ok(openapi::show()),

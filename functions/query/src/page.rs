@@ -3,7 +3,9 @@
 //! The page and its style are one answer. Browsers cache its modules forever, each version under its own path: so a
 //! visit costs one invocation, and files of two versions never mix.
 
-use std::sync::LazyLock;
+pub(crate) mod branding;
+
+use std::sync::{LazyLock, OnceLock};
 
 use adapters::http::problem::Problem;
 use adapters::http::reply::Reply;
@@ -14,8 +16,13 @@ use domain::shared::ids::hex;
 use http::StatusCode;
 use sha2::{Digest, Sha256};
 
+use self::branding::Branding;
+
 const INDEX: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/page.css");
+
+/// The page's root element, which gets the operator's settings.
+const ROOT: &str = r#"<html lang="en">"#;
 
 /// The page's link to its style, which is replaced by the style itself.
 const STYLE_LINK: &str = r#"<link rel="stylesheet" href="/assets/page.css">"#;
@@ -83,33 +90,74 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     hex(&hash.finalize()[..8])
 });
 
-static PAGE: LazyLock<String> = LazyLock::new(|| {
-    INDEX
-        .replace(STYLE_LINK, &format!("<style>{STYLE}</style>"))
-        .replace(ASSETS, &format!("{ASSETS}{}/", *VERSION))
-});
-
-/// Allows nothing from other origins, nothing inline but the page's own style, and no framing.
-static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| policy(STYLE));
-
-fn policy(style: &str) -> String {
-    let style = STANDARD.encode(Sha256::digest(style));
-    format!(
-        "default-src 'none'; script-src 'self'; style-src 'sha256-{style}'; img-src 'self' data:; connect-src 'self'; \
-         form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-    )
+/// The page as the operator configures it.
+pub(crate) struct Page {
+    branding: Branding,
+    made: OnceLock<Made>,
 }
 
-/// `GET /`.
-pub(crate) fn index() -> Reply {
-    with_security_headers(PAGE.clone(), "text/html; charset=utf-8").with_header("cache-control", "no-cache")
+/// The page's text and the content security policies that go with it.
+struct Made {
+    html: String,
+    policy: String,
+    portal_policy: String,
+}
+
+impl Page {
+    pub(crate) const fn new(branding: Branding) -> Self {
+        Self { branding, made: OnceLock::new() }
+    }
+
+    /// Made for the first visit: most processes see none.
+    fn made(&self) -> &Made {
+        self.made.get_or_init(|| {
+            let accent = self.branding.accent_color.as_ref();
+            // After the page's own rules, so that it wins over those for dark and light.
+            let style = accent.map_or(STYLE.to_owned(), |color| format!("{STYLE}:root{{--accent:{color}}}"));
+            let images = self.branding.logo_origin().map(|origin| format!(" {origin}")).unwrap_or_default();
+            Made {
+                html: INDEX
+                    .replace(ROOT, &ROOT.replace('>', &format!("{}>", self.branding.attributes())))
+                    .replace(STYLE_LINK, &format!("<style>{style}</style>"))
+                    .replace(ASSETS, &format!("{ASSETS}{}/", *VERSION)),
+                policy: policy(&style, &images, "'none'"),
+                portal_policy: policy(&style, &images, &self.branding.frame_ancestors),
+            }
+        })
+    }
+
+    /// `GET /`.
+    pub(crate) fn index(&self) -> Reply {
+        self.reply(&self.made().policy)
+    }
+
+    /// `GET /portal/{token}`: the same page, whatever the token, so that a preview of the link uses nothing up. Pages of the
+    /// allowed origins may frame it, and those may isolate themselves from what does not allow to be embedded.
+    pub(crate) fn portal(&self) -> Reply {
+        self.reply(&self.made().portal_policy).with_header("cross-origin-resource-policy", "cross-origin")
+    }
+
+    fn reply(&self, policy: &str) -> Reply {
+        with_security_headers(self.made().html.clone(), "text/html; charset=utf-8")
+            .with_header("content-security-policy", policy)
+            .with_header("cache-control", "no-cache")
+    }
+}
+
+/// Allows nothing from other origins but the logo, nothing inline but the page's own style, and framing by these origins.
+fn policy(style: &str, images: &str, frame_ancestors: &str) -> String {
+    let style = STANDARD.encode(Sha256::digest(style));
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'sha256-{style}'; img-src 'self' data:{images}; \
+         connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors {frame_ancestors}"
+    )
 }
 
 /// `GET /docs`.
 pub(crate) fn docs() -> Reply {
     let style = DOCS.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
     with_security_headers(DOCS.to_owned(), "text/html; charset=utf-8")
-        .with_header("content-security-policy", &policy(style.map_or("", |(style, _)| style)))
+        .with_header("content-security-policy", &policy(style.map_or("", |(style, _)| style), "", "'none'"))
         .with_header("cache-control", "no-cache")
 }
 
@@ -119,6 +167,7 @@ pub(crate) fn asset(request: &Request) -> Result<Reply, Problem> {
         |module: &&Module| request.path("version") == *VERSION && request.path("name") == module.name;
     let module = MODULES.iter().find(requested).ok_or_else(|| Problem::not_found("file"))?;
     let reply = with_security_headers(module.text.to_owned(), "text/javascript; charset=utf-8");
+    let reply = reply.with_header("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
     Ok(reply.with_header("cache-control", "public, max-age=31536000, immutable"))
 }
 
@@ -133,21 +182,25 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
 ];
 
 fn with_security_headers(text: String, media_type: &'static str) -> Reply {
-    let reply = Reply::text(StatusCode::OK, text)
-        .with_header("content-type", media_type)
-        .with_header("content-security-policy", &CONTENT_SECURITY_POLICY);
+    let reply = Reply::text(StatusCode::OK, text).with_header("content-type", media_type);
     SECURITY_HEADERS.iter().fold(reply, |reply, (name, value)| reply.with_header(name, value))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
     use adapters::http::problem::Code;
     use strum::VariantArray;
 
     use super::*;
+
+    fn page(settings: &[(&str, &str)]) -> Page {
+        let vars: BTreeMap<_, _> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Page::new(Branding::read(&vars).unwrap())
+    }
 
     /// Limit for what a browser downloads before anything is cached.
     const MAX_BYTES: usize = 150_000;
@@ -160,16 +213,19 @@ mod tests {
         let known =
             MODULES.iter().map(|module| module.name).chain(["index.html", "page.css"]).map(str::to_owned);
         assert_eq!(there.collect::<BTreeSet<_>>(), known.collect());
-        let bytes = PAGE.len() + MODULES.iter().map(|module| module.text.len()).sum::<usize>();
+        let bytes =
+            page(&[]).made().html.len() + MODULES.iter().map(|module| module.text.len()).sum::<usize>();
         assert!(bytes < MAX_BYTES, "{bytes}");
     }
 
     #[test]
     fn the_page_comes_with_its_style_and_asks_for_modules_of_its_version() {
-        assert!(PAGE.contains("<style>") && !PAGE.contains("stylesheet"));
+        let page = page(&[]);
+        let html = &page.made().html;
+        assert!(html.contains("<style>") && !html.contains("stylesheet") && html.contains(ROOT));
         for Module { name, .. } in MODULES {
             assert!(
-                PAGE.contains(&format!("/assets/{}/{name}", *VERSION)),
+                html.contains(&format!("/assets/{}/{name}", *VERSION)),
                 "{name} is not loaded with the page"
             );
         }
@@ -188,17 +244,54 @@ mod tests {
             "isBase64Encoded": false,
         });
         let request = Request::read(serde_json::from_value(event).unwrap()).unwrap();
+        let page = page(&[]);
         for (reply, cached) in
-            [(index(), "no-cache"), (asset(&request).unwrap(), "public, max-age=31536000, immutable")]
+            [(page.index(), "no-cache"), (asset(&request).unwrap(), "public, max-age=31536000, immutable")]
         {
             let headers = reply.into_response().headers;
             for (name, value) in SECURITY_HEADERS {
                 assert_eq!(headers[name], value);
             }
-            assert_eq!(headers["content-security-policy"], *CONTENT_SECURITY_POLICY);
+            let policy = headers["content-security-policy"].to_str().unwrap();
+            assert!(
+                policy.starts_with("default-src 'none'; ") && policy.ends_with("; frame-ancestors 'none'")
+            );
             assert_eq!(headers["cache-control"], cached);
             assert_eq!(headers["x-content-type-options"], "nosniff");
         }
+    }
+
+    #[test]
+    fn the_portal_is_the_same_page_as_the_operator_wants_it_and_where() {
+        let page = page(&[
+            ("PORTAL_NAME", "Acme"),
+            ("PORTAL_LOGO_URL", "https://cdn.example.com/logo.svg"),
+            ("PORTAL_ACCENT_COLOR", "#aa0000"),
+            ("PORTAL_RETURN_URL", "https://app.example.com/webhooks"),
+            ("PORTAL_FRAME_ANCESTORS", "https://app.example.com https://b.example.com:8443"),
+        ]);
+        let [index, portal] = [page.index(), page.portal()];
+        assert_eq!(index.body(), portal.body());
+        let root = concat!(
+            r#"<html lang="en" data-name="Acme" data-logo="https://cdn.example.com/logo.svg" "#,
+            r#"data-return="https://app.example.com/webhooks">"#
+        );
+        assert!(portal.body().contains(root));
+        let style = portal.body().split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
+        assert!(style.ends_with(":root{--accent:#aa0000}"));
+        let hash = STANDARD.encode(Sha256::digest(style));
+        let [index, portal] = [index, portal].map(|reply| reply.into_response().headers);
+        for (headers, framed_by) in
+            [(&index, "'none'"), (&portal, "https://app.example.com https://b.example.com:8443")]
+        {
+            let policy = headers["content-security-policy"].to_str().unwrap();
+            assert!(policy.contains(&format!("'sha256-{hash}'")), "{policy}");
+            assert!(policy.contains("img-src 'self' data: https://cdn.example.com;"), "{policy}");
+            assert!(policy.ends_with(&format!("frame-ancestors {framed_by}")), "{policy}");
+        }
+        assert_eq!(portal["referrer-policy"], "no-referrer");
+        assert_eq!(portal["cross-origin-resource-policy"], "cross-origin");
+        assert_eq!(index["cross-origin-resource-policy"], "same-origin");
     }
 
     #[test]
@@ -209,7 +302,9 @@ mod tests {
         assert!(DOCS.len() < 30_000, "{}", DOCS.len());
         let headers = docs().into_response().headers;
         let policy = headers["content-security-policy"].to_str().unwrap();
-        assert!(policy.contains("style-src 'sha256-") && policy != *CONTENT_SECURITY_POLICY, "{policy}");
+        let page = page(&[]);
+        let of_page = &page.made().policy;
+        assert!(policy.contains("style-src 'sha256-") && policy != of_page, "{policy}");
     }
 
     #[test]

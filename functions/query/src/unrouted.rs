@@ -20,8 +20,8 @@ struct Described {
 /// The methods of each path, those of the page included.
 static METHODS: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
     let described: Described = serde_json::from_str(DESCRIPTION).unwrap_or_default();
-    let of_page =
-        ["/", "/docs", "/assets/{version}/{name}"].map(|path| (path.to_owned(), vec!["GET".to_owned()]));
+    let of_page = ["/", "/docs", "/portal/{token}", "/assets/{version}/{name}"]
+        .map(|path| (path.to_owned(), vec!["GET".to_owned()]));
     let methods = described.paths.into_iter().map(|(path, operations)| {
         let methods = operations.into_keys().filter(|key| key != "parameters");
         (path, methods.map(|method| method.to_uppercase()).collect())

@@ -141,18 +141,15 @@ pub(crate) struct Detail<'a> {
 }
 
 impl<'a> Detail<'a> {
-    /// Rebuilds each attempt's request for display to a caller that manages destinations, unless its destination has
-    /// changed since.
+    /// Rebuilds each attempt's request for display, unless its destination has changed since.
     pub(crate) fn new(
         summary: &'a Summary,
         records: &'a [Record],
         event: Option<&'a LifecycleEvent>,
         destination: Option<&Destination>,
-        manages: bool,
     ) -> Self {
         let request = |(index, record): (usize, &Record)| {
-            let destination =
-                destination.filter(|destination| manages && destination.updated_at <= record.at)?;
+            let destination = destination.filter(|destination| destination.updated_at <= record.at)?;
             let signature = match &record.entry {
                 Entry::Attempted(attempted) => attempted.signature.as_deref(),
                 Entry::Inflight { .. } | Entry::Closed { .. } => None,

@@ -35,7 +35,7 @@ impl Vars for Recorder {
         ]);
         let optional =
             ["LOG_LEVEL", "METRICS_NAMESPACE", "PUBLIC_URL", "ALLOWED_NETWORKS", "TRUSTED_CERTIFICATE"];
-        let text = (!optional.contains(&name)).then_some("x");
+        let text = (!optional.contains(&name) && !name.starts_with("PORTAL_")).then_some("x");
         numbers.get(name).copied().or(text).map(ToOwned::to_owned)
     }
 }
@@ -170,11 +170,13 @@ async fn every_function_has_a_log_of_its_own() {
     .await;
 }
 
-/// Routes that anybody may call: those of providers, who sign instead, and those of the page.
-const WITHOUT_KEY: [&str; 8] = [
+/// Routes that anybody may call: those of providers, who sign instead, and those of the page and its links.
+const WITHOUT_KEY: [&str; 10] = [
     "POST /v1/flows/twilio/{account_id}",
     "GET /v1/flows/twilio/{account_id}",
     "POST /v1/flows/daily/{account_id}",
+    "POST /v1/portal-sessions",
+    "GET /portal/{token}",
     "GET /",
     "GET /assets/{version}/{name}",
     "GET /docs",
@@ -189,6 +191,11 @@ fn routes_are_bounded(template: &Template) -> Vec<String> {
     let limits = ["ThrottlingBurstLimit", "ThrottlingRateLimit"];
     let all = &stage["DefaultRouteSettings"];
     let mut breaches = Vec::new();
+    let format = stage["AccessLogSettings"]["Format"].to_string();
+    if !format.contains("$context.routeKey") || format.to_lowercase().contains("path") {
+        breaches
+            .push("the access log has the path, which may hold a portal's link, or not the route".to_owned());
+    }
     let log = template.properties(
         stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0].as_str().unwrap_or_default(),
     );
@@ -221,6 +228,8 @@ async fn the_api_is_throttled_and_logged() {
             (&format!("{stage}/DefaultRouteSettings/ThrottlingRateLimit"), Value::Null),
             (&format!("{stage}/DefaultRouteSettings/ThrottlingRateLimit"), json!(100)),
             (&format!("{stage}/AccessLogSettings"), Value::Null),
+            (&format!("{stage}/AccessLogSettings/Format"), json!("$context.routeKey $context.path")),
+            (&format!("{stage}/RouteSettings/GET ~1portal~1{{token}}/ThrottlingRateLimit"), Value::Null),
             ("/ApiLogs/Properties/LogGroupName", Value::Null),
             (&format!("{page}/ThrottlingBurstLimit"), Value::Null),
             (&format!("{page}/DetailedMetricsEnabled"), Value::Null),

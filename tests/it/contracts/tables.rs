@@ -37,7 +37,7 @@ async fn every_table_can_be_restored_and_survives_its_stack() {
 /// The TTL attribute is the one that the adapters write: `expires_at`.
 fn rows_expire(template: &Template) -> Vec<String> {
     let expires = json!({"AttributeName": "expires_at", "Enabled": true});
-    ["DeliveryLogTable", "ConversationsTable"]
+    ["DestinationsTable", "DeliveryLogTable", "ConversationsTable"]
         .into_iter()
         .filter(|id| template.properties(id)["TimeToLiveSpecification"] != expires)
         .map(ToOwned::to_owned)
@@ -45,10 +45,11 @@ fn rows_expire(template: &Template) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn deliveries_and_waiting_callbacks_expire() {
+async fn sessions_deliveries_and_waiting_callbacks_expire() {
     keeps(
         rows_expire,
         &[
+            ("/DestinationsTable/Properties/TimeToLiveSpecification", Value::Null),
             ("/DeliveryLogTable/Properties/TimeToLiveSpecification/AttributeName", json!("ttl")),
             ("/ConversationsTable/Properties/TimeToLiveSpecification", Value::Null),
         ],

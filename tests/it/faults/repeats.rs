@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::mappings::Mappings;
 use super::proxy::{ANY, Proxy};
 use super::site::Site;
-use crate::world::text;
+use crate::world::{text, token_of};
 
 /// The SDK's tries of one call, as configured for the functions' clients.
 const TRIES: usize = 3;
@@ -24,6 +24,7 @@ const MAX_CALLS: usize = 20;
 /// The requests that take a key.
 const CREATE: &str = "POST /v1/destinations";
 const ROTATE: &str = "POST /v1/destinations/{destination_id}/secret/rotate";
+const SESSION: &str = "POST /v1/portal-sessions";
 const TEST: &str = "POST /v1/destinations/{destination_id}/test";
 const RESEND: &str = "POST /v1/deliveries/{delivery_id}/resend";
 
@@ -76,7 +77,7 @@ impl Repeats {
         event["headers"]["x-api-key"] = json!(self.site.customer.key);
         event["headers"]["idempotency-key"] = json!(key);
         event["body"] = json!(body.to_string());
-        let function = if [CREATE, ROTATE].contains(&route) { "Destinations" } else { "Ingest" };
+        let function = if [CREATE, ROTATE, SESSION].contains(&route) { "Destinations" } else { "Ingest" };
         let function = &self.functions[function].function;
         let deadline = self.site.world.now_ms() + 10_000;
         let answer = function.invoke(event.to_string().into(), deadline).await.ok()?;
@@ -237,6 +238,19 @@ async fn an_event_is_sent_again_once_whatever_fails() {
     let all = repeats.site.receiver.received("/hooks").len();
     let events = repeats.site.expected.lock().unwrap().len();
     assert_eq!(all, 2 * events, "each once, and once more");
+}
+
+/// The write was made. The SDK repeats it because its answer was lost, and then its own row is in the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_begins_although_the_answer_to_its_write_is_lost() {
+    let repeats = Repeats::start().await;
+    let link = repeats.site.customer.portal_link("read").await;
+    let body = json!({"token": token_of(&link)});
+    repeats.site.tables.on("PutItem").times(1).drop_answer();
+    let (status, _, session) = repeats.post(SESSION, "", "k", &body).await.unwrap();
+    assert_eq!((status, &session["role"]), (201, &json!("read")), "{session}");
+    assert!(repeats.site.tables.is_used_up());
+    assert_eq!(repeats.post(SESSION, "", "k", &body).await.unwrap().0, 401);
 }
 
 /// The work was done. Another body with its key is refused, as after an answer.

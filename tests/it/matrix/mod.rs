@@ -89,6 +89,26 @@ async fn without_a_good_key_every_route_answers_alike() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_the_portal_a_reader_sees_everything_and_changes_nothing_and_a_manager_changes_it() {
+    let scene = Scene::set().await;
+    for (role, scopes) in [("read", &["read"][..]), ("manage", &["manage", "read"])] {
+        let user = scene.acme.in_portal(role).await;
+        for row in rows() {
+            let Access::Key(needed) = row.access else { continue };
+            let id = match row.resource {
+                Resource::Nothing => String::new(),
+                Resource::Existing(kind) => scene.ids(kind).0,
+                Resource::Created(_) => "theirs-1".to_owned(),
+            };
+            let (status, body) = row.send(&user, &id).await;
+            let expected = if scopes.contains(&needed) { row.own } else { 403 };
+            assert_eq!(status.as_u16(), expected, "{role}: {}: {body}", row.route);
+            assert_eq!(needed == "read", row.route.starts_with("GET "), "{} reads or changes", row.route);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_anothers_and_what_is_no_id_is_as_what_never_was() {
     let scene = Scene::set().await;
     for row in rows() {

@@ -54,6 +54,7 @@ pub(super) fn rows() -> Vec<Row> {
     let window = "?from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z";
     vec![
         row("GET /", Open, Nothing, 200),
+        row("GET /portal/{token}", Open, Nothing, 200),
         row("GET /assets/{version}/{name}", Open, Existing("name"), 404),
         row("GET /docs", Open, Nothing, 200),
         row("GET /openapi.json", Open, Nothing, 200),
@@ -72,6 +73,9 @@ pub(super) fn rows() -> Vec<Row> {
             row("POST /v1/flows/outbound-call", Key("ingest"), Created("conversation_id"), 202),
             ended,
         )),
+        row("GET /v1/account", Key("read"), Nothing, 200),
+        with(row("POST /v1/portal-links", Key("manage"), Nothing, 201), json!({"role": "read"})),
+        with(row("POST /v1/portal-sessions", Open, Nothing, 401), json!({"token": "x"})),
         row("GET /v1/deliveries", Key("read"), Nothing, 200),
         Row { query: window, ..row("GET /v1/stats", Key("read"), Nothing, 200) },
         row("GET /v1/deliveries/{delivery_id}", Key("read"), Existing("delivery_id"), 200),
@@ -81,18 +85,18 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /v1/recoveries/{recovery_id}", Key("read"), Existing("recovery_id"), 200),
         row("GET /v1/public/conversations/{conversation_id}", Key("read"), Existing("conversation_id"), 200),
         row("POST /v1/deliveries/{delivery_id}/resend", Key("manage"), Existing("delivery_id"), 202),
-        row("GET /v1/providers", Key("manage"), Nothing, 200),
+        row("GET /v1/providers", Key("read"), Nothing, 200),
         with(
             row("PUT /v1/providers/{provider}", Key("manage"), Existing("provider"), 200),
             json!({"secret": TWILIO_TOKEN}),
         ),
         row("DELETE /v1/providers/{provider}", Key("manage"), Existing("provider"), 204),
-        row("GET /v1/destinations", Key("manage"), Nothing, 200),
+        row("GET /v1/destinations", Key("read"), Nothing, 200),
         with(
             row("POST /v1/destinations", Key("manage"), Nothing, 201),
             json!({"name": "New", "url": "https://hooks.example.com/"}),
         ),
-        row("GET /v1/destinations/{destination_id}", Key("manage"), Existing("destination_id"), 200),
+        row("GET /v1/destinations/{destination_id}", Key("read"), Existing("destination_id"), 200),
         with(
             row("PATCH /v1/destinations/{destination_id}", Key("manage"), Existing("destination_id"), 200),
             json!({"name": "Renamed"}),

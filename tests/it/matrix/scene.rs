@@ -73,14 +73,21 @@ impl Scene {
         key
     }
 
-    /// Callers with every kind of invalid key.
+    /// Callers with every kind of invalid key or session.
     pub(super) async fn strangers(&self) -> Vec<Customer> {
         let (start, last) = self.acme.key.split_at(self.acme.key.len() - 1);
         let wrong_secret = format!("{start}{}", if last == "0" { "1" } else { "0" });
         let unknown = format!("vk_{}_{}", "0".repeat(16), "0".repeat(48));
         let upper = self.acme.key.to_uppercase();
+        let session = self.acme.in_portal("manage").await.key;
+        let [wrong_session, nobodys] = [
+            format!("{}{}", session.rsplit_once('_').unwrap().0, format_args!("_{}", "0".repeat(48))),
+            session.replace(&self.acme.account_id, "acc_000000000000000000000000"),
+        ];
+        let sessions = ["vs_", &wrong_session, &nobodys];
         let keys = ["", "nonsense", "vk_", self.acme.key_id(), &upper, &unknown, &wrong_secret];
-        let mut strangers: Vec<_> = keys.into_iter().map(|key| self.with_key(key)).collect();
+        let keys = keys.into_iter().chain(sessions);
+        let mut strangers: Vec<_> = keys.map(|key| self.with_key(key)).collect();
         strangers.push(self.revoked().await);
         strangers
     }

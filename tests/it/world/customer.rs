@@ -22,9 +22,29 @@ pub(crate) struct Customer {
 }
 
 impl Customer {
-    /// A customer of an account, at any API.
+    /// A customer of an account, at any API, with an API key or the token of a portal session.
     pub(crate) fn of(account_id: String, key: String, base: String, http: Client) -> Self {
         Self { account_id, key, base, http }
+    }
+
+    /// Makes a link to the portal.
+    pub(crate) async fn portal_link(&self, role: &str) -> Value {
+        let (status, link) = self.call(Method::POST, "/v1/portal-links", Some(&json!({"role": role}))).await;
+        assert_eq!(status, StatusCode::CREATED, "{link}");
+        link
+    }
+
+    /// Trades the token of a portal link for a session.
+    pub(crate) async fn trade(&self, token: &str) -> (StatusCode, Value) {
+        self.call(Method::POST, "/v1/portal-sessions", Some(&json!({"token": token}))).await
+    }
+
+    /// The account's user in the portal, by a new link.
+    pub(crate) async fn in_portal(&self, role: &str) -> Self {
+        let (status, session) = self.trade(token_of(&self.portal_link(role).await)).await;
+        assert_eq!(status, StatusCode::CREATED, "{session}");
+        let token = text(&session["session_token"]);
+        Self::of(self.account_id.clone(), token, self.base.clone(), self.http.clone())
     }
 
     /// A customer with any key, valid or not.
@@ -44,8 +64,12 @@ impl Customer {
 
     /// Sends a request with a body that need not be JSON.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<String>) -> (StatusCode, Value) {
-        let mut request =
-            self.http.request(method, format!("{}{path}", self.base)).header("x-api-key", &self.key);
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = if self.key.starts_with("vs_") {
+            request.bearer_auth(&self.key)
+        } else {
+            request.header("x-api-key", &self.key)
+        };
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
@@ -154,6 +178,11 @@ impl Customer {
         })
         .await
     }
+}
+
+/// The token in a portal link.
+pub(crate) fn token_of(link: &Value) -> &str {
+    link["url"].as_str().unwrap().rsplit_once("/portal/").unwrap().1
 }
 
 /// The text of a JSON value.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::net::UdpSocket;
 use tokio::sync::OnceCell;
 
-pub(crate) use self::customer::{Customer, client, text};
+pub(crate) use self::customer::{Customer, client, text, token_of};
 pub(crate) use self::wait::eventually;
 use crate::tools;
 

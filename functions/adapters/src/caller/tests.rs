@@ -2,9 +2,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use domain::account::api_key::KeyId;
+use domain::account::session::{Role, SessionId};
 use domain::account::store::Account;
 use domain::shared::timestamp::Day;
-use domain::shared::unavailable::Result;
+use domain::shared::unavailable::{Result, Saved};
 use domain::testing::fakes::{ManualClock, MemoryRates};
 
 use std::time::Duration;
@@ -57,8 +58,12 @@ impl Gate {
     }
 
     async fn request(&self, scope: Scope) -> Option<Problem> {
+        self.request_with("x-api-key", &self.callers.accounts.key.reveal(), scope).await
+    }
+
+    async fn request_with(&self, header: &'static str, value: &str, scope: Scope) -> Option<Problem> {
         let mut event = ApiGatewayV2httpRequest::default();
-        event.headers.insert("x-api-key", self.callers.accounts.key.reveal().parse().unwrap());
+        event.headers.insert(header, value.parse().unwrap());
         self.callers.admit(&Request::read(event).ok().unwrap(), scope).await.err()
     }
 
@@ -72,7 +77,7 @@ impl Accounts for OneKey {
         Ok(())
     }
 
-    async fn cursor_secret(&self, _: &AccountId) -> Result<Option<[u8; 32]>> {
+    async fn account(&self, _: &AccountId) -> Result<Option<Account>> {
         Ok(None)
     }
 
@@ -103,6 +108,17 @@ impl Accounts for OneKey {
     }
 }
 
+impl Sessions for OneKey {
+    async fn begin(&self, _: &Session) -> Result<Saved> {
+        Ok(Saved::Yes)
+    }
+
+    async fn session(&self, account: &AccountId, id: &SessionId) -> Result<Option<Session>> {
+        let token = PresentedSession::new(account.clone(), id.clone(), [7; 24]);
+        Ok(Some(token.begin(Role::Read, [0; 32], Timestamp::from_millis(DAY_MILLIS))))
+    }
+}
+
 impl KeyUses for OneKey {
     async fn record(&self, _: &KeyId, day: Day) -> Result<()> {
         self.recorded.fetch_add(1, Ordering::SeqCst);
@@ -115,6 +131,26 @@ impl KeyUses for OneKey {
             Recording::Hangs => std::future::pending().await,
         }
     }
+}
+
+#[tokio::test]
+async fn a_session_reads_for_a_day_and_records_no_use() {
+    let gate = Gate::new(Recording::Works, 2);
+    let token = PresentedSession::new(AccountId::new([0; 12]), SessionId::new([1; 16]), [7; 24]).reveal();
+    let other = PresentedSession::new(AccountId::new([0; 12]), SessionId::new([1; 16]), [8; 24]).reveal();
+    let status = async |value: String, scope| {
+        let problem = gate.request_with("authorization", &value, scope).await;
+        problem.map_or(StatusCode::OK, |problem| problem.status())
+    };
+    assert_eq!(status(format!("Bearer {token}"), Scope::Read).await, StatusCode::OK);
+    assert_eq!(status(format!("bearer  {token}"), Scope::Manage).await, StatusCode::FORBIDDEN);
+    assert_eq!(status(format!("Bearer {token}"), Scope::Read).await, StatusCode::TOO_MANY_REQUESTS);
+    for wrong in [token.clone(), format!("Basic {token}"), format!("Bearer {other}"), "Bearer".to_owned()] {
+        assert_eq!(status(wrong, Scope::Read).await, StatusCode::UNAUTHORIZED);
+    }
+    gate.clock.advance(Duration::from_millis(DAY_MILLIS));
+    assert_eq!(status(format!("Bearer {token}"), Scope::Read).await, StatusCode::UNAUTHORIZED);
+    assert_eq!((gate.recorded(), gate.rates.counted()), (0, 3));
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ const KEY_PREFIX: &str = "key#";
 /// The accounts and API keys in the destinations table.
 #[derive(Clone)]
 pub struct AccountTable {
-    table: Table,
+    pub(super) table: Table,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,7 +116,7 @@ fn stored_id(id: &str) -> Result<KeyId> {
 }
 
 /// Converts stored bytes, which must be 32.
-fn bytes32(bytes: &Bytes) -> Result<[u8; 32]> {
+pub(super) fn bytes32(bytes: &Bytes) -> Result<[u8; 32]> {
     <[u8; 32]>::try_from(&bytes[..]).map_err(|error| Unavailable::new("read an account or key", error))
 }
 
@@ -130,9 +130,15 @@ impl Accounts for AccountTable {
         self.put_new(key(account.id.as_str(), ACCOUNT), &row).await
     }
 
-    async fn cursor_secret(&self, id: &AccountId) -> Result<Option<[u8; 32]>> {
+    async fn account(&self, id: &AccountId) -> Result<Option<Account>> {
         let Some(item) = self.get(key(id.as_str(), ACCOUNT)).await? else { return Ok(None) };
-        bytes32(&from_item::<AccountRow>(item)?.cursor_secret).map(Some)
+        let AccountRow { name, cursor_secret, created_at } = from_item(item)?;
+        Ok(Some(Account {
+            id: id.clone(),
+            name,
+            cursor_secret: bytes32(&cursor_secret)?,
+            created_at: Timestamp::from_millis(created_at),
+        }))
     }
 
     /// Writes the key and the row that lists it: both or neither.

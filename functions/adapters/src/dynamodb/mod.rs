@@ -2,7 +2,7 @@
 //!
 //! | table | partition key | sort key |
 //! | --- | --- | --- |
-//! | destinations | account | `account`, `destination#<id>`, `key#<id>`, `provider#<name>` |
+//! | destinations | account | `account`, `destination#<id>`, `key#<id>`, `provider#<name>`, `session#<id>` |
 //! | destinations | `key#<id>` | `key` |
 //! | destinations | `health#`account | destination |
 //! | conversations | account`#`conversation | `record` |
@@ -38,6 +38,7 @@ mod rates;
 mod record;
 mod recoveries;
 mod references;
+mod sessions;
 mod statement;
 mod table;
 mod transaction;

@@ -102,8 +102,9 @@ impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let page = format!("/docs#{}", code.as_ref());
         let status = code.status().as_u16();
-        // RFC 9110 requires it; the scheme is ours.
-        let header = (code == Code::Unauthorized).then(|| ("www-authenticate", "X-API-Key".to_owned()));
+        // RFC 9110 requires it; the first scheme is ours.
+        let header =
+            (code == Code::Unauthorized).then(|| ("www-authenticate", "X-API-Key, Bearer".to_owned()));
         Self { page, status, code, detail: detail.into(), header, errors: Vec::new() }
     }
 

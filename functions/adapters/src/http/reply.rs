@@ -7,8 +7,11 @@ use serde::Serialize;
 
 /// Headers of every response. What the API answers is one account's: nobody on the way keeps it, or gives it to another
 /// key, and no browser takes it for something else than it is.
-const HEADERS: [(&str, &str); 3] =
-    [("cache-control", "no-store"), ("vary", "x-api-key"), ("x-content-type-options", "nosniff")];
+const HEADERS: [(&str, &str); 3] = [
+    ("cache-control", "no-store"),
+    ("vary", "authorization, x-api-key"),
+    ("x-content-type-options", "nosniff"),
+];
 
 /// One HTTP response.
 pub struct Reply {

@@ -21,6 +21,7 @@ pub const DEFAULT_ROUTE: &str = "$default";
 pub struct Request {
     method: String,
     raw_path: String,
+    domain: String,
     route: String,
     path: std::collections::HashMap<String, String>,
     raw_query: String,
@@ -49,6 +50,7 @@ impl Request {
         let route = route.strip_prefix("HEAD ").map_or(route.clone(), |path| format!("GET {path}"));
         Ok(Self {
             method: event.request_context.http.method.to_string(),
+            domain: event.request_context.domain_name.unwrap_or_default(),
             raw_path: event.raw_path.unwrap_or_default(),
             route,
             path: event.path_parameters,
@@ -75,6 +77,12 @@ impl Request {
     #[must_use]
     pub fn raw_path(&self) -> &str {
         &self.raw_path
+    }
+
+    /// The API's domain name at which API Gateway received the request.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.domain
     }
 
     /// The same request to another route, with its path parameters.

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
-use sha2::{Digest, Sha256};
 use strum::{AsRefStr, VariantArray};
-use subtle::ConstantTimeEq;
 
+use crate::account::secret::{SECRET_BYTES, Secret, is_hex};
 use crate::shared::ids::{AccountId, hex};
 use crate::shared::invalid::Invalid;
 use crate::shared::timestamp::{Day, Timestamp};
@@ -15,8 +14,6 @@ use crate::shared::timestamp::{Day, Timestamp};
 const PREFIX: &str = "vk_";
 /// Random bytes in a key's id, by which it is looked up.
 const ID_BYTES: usize = 8;
-/// Random bytes in a key's secret, which only its holder knows: 192 bits.
-const SECRET_BYTES: usize = 24;
 
 /// A permission that a key grants.
 #[derive(
@@ -67,10 +64,6 @@ impl Serialize for KeyId {
     }
 }
 
-fn is_hex(part: &str, bytes: usize) -> bool {
-    part.len() == 2 * bytes && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 /// A key as it is stored: enough to recognise it, not enough to use it.
 #[derive(Clone)]
 pub struct ApiKey {
@@ -78,7 +71,7 @@ pub struct ApiKey {
     pub id: KeyId,
     /// The account it belongs to.
     pub account_id: AccountId,
-    /// SHA-256 of the secret. The secret is random, so a fast hash is as good as a slow one.
+    /// The hash of its secret.
     pub secret_hash: [u8; 32],
     /// Authenticates the account's cursors. Copied from the account: one read then identifies a caller.
     pub cursor_secret: [u8; 32],
@@ -106,7 +99,7 @@ impl ApiKey {
 #[derive(Clone)]
 pub struct PresentedKey {
     id: KeyId,
-    secret: String,
+    secret: Secret,
 }
 
 impl PresentedKey {
@@ -114,7 +107,7 @@ impl PresentedKey {
     #[must_use]
     pub fn new(randomness: [u8; ID_BYTES + SECRET_BYTES]) -> Self {
         let (id, secret) = randomness.split_at(ID_BYTES);
-        Self { id: KeyId(hex(id)), secret: hex(secret) }
+        Self { id: KeyId(hex(id)), secret: Secret::new(secret) }
     }
 
     /// Reads `vk_<id>_<secret>`.
@@ -122,10 +115,8 @@ impl PresentedKey {
         let rule = || Invalid::new("X-API-Key", "must be a key as it was issued: vk_, an id, _, a secret");
         let (id, secret) =
             text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(rule)?;
-        if !is_hex(id, ID_BYTES) || !is_hex(secret, SECRET_BYTES) {
-            return Err(rule());
-        }
-        Ok(Self { id: KeyId(id.to_owned()), secret: secret.to_owned() })
+        let secret = Secret::parse(secret).filter(|_| is_hex(id, ID_BYTES)).ok_or_else(rule)?;
+        Ok(Self { id: KeyId(id.to_owned()), secret })
     }
 
     /// The id by which it is looked up.
@@ -137,20 +128,19 @@ impl PresentedKey {
     /// The whole key, for the one time it is shown.
     #[must_use]
     pub fn reveal(&self) -> String {
-        format!("{}_{}", self.id, self.secret)
+        format!("{}_{}", self.id, self.secret.reveal())
     }
 
     /// The hash of its secret, as it is stored.
     #[must_use]
     pub fn secret_hash(&self) -> [u8; 32] {
-        Sha256::digest(&self.secret).into()
+        self.secret.hash()
     }
 
     /// Whether this is the stored key, and it is not revoked. Compares in constant time.
     #[must_use]
     pub fn matches(&self, stored: &ApiKey) -> bool {
-        let is_same: bool = self.secret_hash().ct_eq(&stored.secret_hash).into();
-        is_same && stored.revoked_at.is_none()
+        self.secret.has_hash(&stored.secret_hash) && stored.revoked_at.is_none()
     }
 }
 

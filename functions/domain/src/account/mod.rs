@@ -1,4 +1,7 @@
-//! Accounts and their API keys.
+//! Accounts and what opens them: API keys, portal links and sessions.
 
 pub mod api_key;
+pub mod portal_link;
+mod secret;
+pub mod session;
 pub mod store;

@@ -1,11 +1,12 @@
-//! Accounts, and the ports that store them and their API keys.
+//! Accounts, and the ports that store them, their API keys and their sessions.
 
 use std::future::Future;
 
 use crate::account::api_key::{ApiKey, KeyId};
+use crate::account::session::{Session, SessionId};
 use crate::shared::ids::AccountId;
 use crate::shared::timestamp::{Day, Timestamp};
-use crate::shared::unavailable::Result;
+use crate::shared::unavailable::{Result, Saved};
 
 /// A customer.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,8 +26,8 @@ pub trait Accounts: Send + Sync {
     /// Stores a new account.
     fn create(&self, account: &Account) -> impl Future<Output = Result<()>> + Send;
 
-    /// An account's cursor secret; `None` if there is no such account.
-    fn cursor_secret(&self, id: &AccountId) -> impl Future<Output = Result<Option<[u8; 32]>>> + Send;
+    /// An account; `None` if there is none with this id.
+    fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Account>>> + Send;
 
     /// Stores a new key.
     fn add_key(&self, key: &ApiKey) -> impl Future<Output = Result<()>> + Send;
@@ -51,4 +52,17 @@ pub trait Accounts: Send + Sync {
 pub trait KeyUses: Send + Sync {
     /// Stores the day unless a later one is stored.
     fn record(&self, id: &KeyId, day: Day) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Stores the sessions of the portal.
+pub trait Sessions: Send + Sync {
+    /// Stores a new session: a conflict if its id was ever used, so that a link begins one session.
+    fn begin(&self, session: &Session) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// The account's session with this id, ended or not.
+    fn session(
+        &self,
+        account: &AccountId,
+        id: &SessionId,
+    ) -> impl Future<Output = Result<Option<Session>>> + Send;
 }

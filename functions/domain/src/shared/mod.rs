@@ -1,5 +1,6 @@
 //! The foundation: all other modules build on it, and it builds on none.
 
+pub mod authenticated;
 pub mod catch_panic;
 pub mod clock;
 pub(crate) mod conflict;

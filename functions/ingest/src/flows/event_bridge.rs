@@ -73,7 +73,7 @@ async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEve
     }
     let (account_id, stated) = parse(event.detail)?;
     // Nobody could ever read the events of an unknown account.
-    if accounts.cursor_secret(&account_id).await?.is_none() {
+    if accounts.account(&account_id).await?.is_none() {
         return Err(Invalid::new("detail.account_id", "must be an existing account").into());
     }
     let flow = CompletionFlow::EventBridge;

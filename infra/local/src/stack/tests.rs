@@ -33,7 +33,7 @@ async fn add_destination(stack: &Stack, url: &str) -> u16 {
 }
 
 /// A value other than the default for each parameter, and the variable that shows it; none for what AWS alone obeys.
-const PARAMETERS: [(&str, &str, Option<&str>); 23] = [
+const PARAMETERS: [(&str, &str, Option<&str>); 28] = [
     ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms", None),
     ("AllowedNetworks", "10.20.0.0/16", Some("ALLOWED_NETWORKS")),
     ("ApiRateLimit", "7", Some("API_RATE_LIMIT")),
@@ -51,6 +51,11 @@ const PARAMETERS: [(&str, &str, Option<&str>); 23] = [
     ("LogLevel", "DEBUG", None),
     ("LogRetentionDays", "7", None),
     ("MaximumConcurrency", "7", None),
+    ("PortalAccentColor", "#3d4fc7", Some("PORTAL_ACCENT_COLOR")),
+    ("PortalFrameAncestors", "https://app.example.com http://localhost:3000", Some("PORTAL_FRAME_ANCESTORS")),
+    ("PortalLogoUrl", "https://cdn.example.com/logo.svg", Some("PORTAL_LOGO_URL")),
+    ("PortalName", "Acme", Some("PORTAL_NAME")),
+    ("PortalReturnUrl", "http://localhost:3000/webhooks", Some("PORTAL_RETURN_URL")),
     ("PublicUrl", "https://hooks.example.com", Some("PUBLIC_URL")),
     ("SecurityGroupIds", "sg-1", None),
     ("SettleSeconds", "7", Some("SETTLE_SECONDS")),
@@ -119,6 +124,10 @@ async fn a_value_that_the_template_does_not_allow_is_refused_with_the_rule() {
         ("ApiRateLimit", "many", "must be a number"),
         ("DeliveryRetentionDays", "6", "must be 7 to 365"),
         ("DeliveryRetentionDays", "", "must be a number"),
+        ("PortalAccentColor", "red", "must match ^(#[0-9a-fA-F]{6})?$"),
+        ("PortalFrameAncestors", "https://*.example.com", "must match ^((https://"),
+        ("PortalLogoUrl", "http://cdn.example.com/logo.svg", "must match ^((https://"),
+        ("PortalName", &"x".repeat(101), "must have at most 100 characters"),
         ("PublicUrl", "http://hooks.example.com", "must match ^(https://"),
         ("PublicUrl", "https://hooks.example.com/?a=b", "must match ^(https://"),
         ("AllowedNetworks", "internal", "must match ^[0-9a-fA-F:./, ]*$"),
