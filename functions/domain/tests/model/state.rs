@@ -7,7 +7,8 @@ use std::time::Duration;
 use domain::delivery::history::{Attempted, Entry, Owner, Record};
 use domain::delivery::ledger::CompletedAttempt;
 use domain::delivery::outcome::{Outcome, OutcomeClass};
-use domain::delivery::schedule::MAX_ATTEMPTS;
+use domain::delivery::schedule::max_attempts;
+use domain::destination::retry::Retry;
 use domain::shared::timestamp::Timestamp;
 
 use crate::explore;
@@ -74,7 +75,7 @@ pub(crate) fn dead(number: u8) -> Owner {
     Owner::new("dead", number.into())
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Place {
     Visible,
     InFlight,
@@ -83,10 +84,15 @@ pub(crate) enum Place {
     Gone,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Message {
     pub(crate) place: Place,
     pub(crate) receives: u8,
+}
+
+impl Message {
+    pub(crate) const SENT: Self = Self { place: Place::Visible, receives: 0 };
+    const GONE: Self = Self { place: Place::Gone, receives: 0 };
 }
 
 /// How a request ends.
@@ -127,6 +133,8 @@ pub(crate) enum Todo {
     CompleteAsUnknown(u8, Option<usize>),
     Send(u8),
     Complete(u8, End),
+    /// Send a copy that waits instead of the message.
+    Copy,
     Acknowledge,
     HandBack,
 }
@@ -134,10 +142,11 @@ pub(crate) enum Todo {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     pub(crate) slots: Vec<Slot>,
-    /// The number of requests sent, by attempt number.
-    pub(crate) requests: [u8; MAX_ATTEMPTS as usize],
+    /// The number of requests sent, for each number that an attempt may have.
+    pub(crate) requests: Vec<u8>,
     /// The message that each worker holds, and its next step.
     pub(crate) workers: [Option<(usize, Todo)>; 2],
+    /// At most one, or two of a delivery that waits in copies.
     pub(crate) messages: Vec<Message>,
     /// A write still in transit, by its attempt number, whose worker has died.
     pub(crate) late: Option<(u8, Late)>,
@@ -147,20 +156,27 @@ pub(crate) struct State {
 
 impl State {
     /// The initial state: one message of a new delivery.
-    pub(crate) fn first() -> Self {
-        let message = Message { place: Place::Visible, receives: 0 };
+    pub(crate) fn first(retry: Retry) -> Self {
+        let messages = match retry {
+            Retry::Standard => vec![Message::SENT],
+            Retry::Extended => vec![Message::SENT, Message::GONE],
+        };
         Self {
             slots: Vec::new(),
-            requests: [0; MAX_ATTEMPTS as usize],
+            requests: vec![0; max_attempts(retry).into()],
             workers: [None; 2],
-            messages: vec![message],
+            messages,
             late: None,
             broken: None,
         }
     }
 
-    /// Normalizes the order of the workers: states that differ only in that order are the same.
+    /// Normalizes the order of messages and workers: states that differ only in that order are the same.
     pub(crate) fn in_order(mut self) -> Self {
+        if !self.messages.is_sorted() {
+            self.messages.reverse();
+            self.workers.iter_mut().flatten().for_each(|(message, _)| *message = 1 - *message);
+        }
         if self.workers[0] > self.workers[1] {
             self.workers.swap(0, 1);
             for slot in &mut self.slots {
@@ -201,7 +217,7 @@ impl explore::State for State {
             self.requests.iter().take(self.slots.len()).map(|sent| usize::from(*sent)).sum::<usize>();
         let sent = self.requests.iter().map(|sent| usize::from(*sent)).sum::<usize>();
         [
-            (self.slots.len() > usize::from(MAX_ATTEMPTS), "more than four attempts"),
+            (self.slots.len() > self.requests.len(), "more attempts than allowed"),
             (self.requests.iter().any(|sent| *sent > 1), "a number was sent twice"),
             (sent > recorded, "a request has no record"),
             (success.is_some_and(|at| at + 1 < self.slots.len()), "an attempt follows a success"),

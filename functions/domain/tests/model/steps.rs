@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use domain::delivery::history::Owner;
 use domain::delivery::ledger::{Claim, CompletedAttempt, Step, next_step};
 use domain::delivery::record::Delivery;
-use domain::delivery::schedule::MAX_ATTEMPTS;
 use domain::destination::retry::Retry;
 use domain::testing::fakes::sample;
 
@@ -18,26 +17,33 @@ static DELIVERY: LazyLock<Delivery> = LazyLock::new(sample::delivery);
 /// As set in `infra/template.yaml`.
 const MAX_RECEIVES: u8 = 4;
 
-/// The parts of the protocol. If one is missing, it fails.
+/// Of messages that also wait in copies. Fewer receives make dead letters sooner, and as well.
+const MAX_RECEIVES_OF_COPIES: u8 = 1;
+
+/// What is explored: a delivery that is retried like this, and the parts of the protocol. If one is missing, it fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
+    pub(crate) retry: Retry,
     pub(crate) reconciles: bool,
     pub(crate) claims_on_condition: bool,
     pub(crate) completes_unknown: bool,
     pub(crate) checks_owner: bool,
     pub(crate) leases_outlive_their_owners: bool,
     pub(crate) releases_on_condition: bool,
+    pub(crate) copies_before_it_deletes: bool,
 }
 
-impl Default for Rules {
-    fn default() -> Self {
+impl From<Retry> for Rules {
+    fn from(retry: Retry) -> Self {
         Self {
+            retry,
             reconciles: true,
             claims_on_condition: true,
             completes_unknown: true,
             checks_owner: true,
             leases_outlive_their_owners: true,
             releases_on_condition: true,
+            copies_before_it_deletes: true,
         }
     }
 }
@@ -68,7 +74,7 @@ impl State {
         let mut next = self.time(rules);
         next.extend(self.late_write(rules));
         for index in 0..self.messages.len() {
-            next.extend(self.queue(index));
+            next.extend(self.queue(rules, index));
             if rules.reconciles && self.messages[index].place == Place::Dead {
                 next.extend(self.reconcile(index));
             }
@@ -78,7 +84,36 @@ impl State {
                 next.extend(self.work(rules, worker, message, todo));
             }
         }
-        Next { steps: next.into_iter().map(Self::in_order).collect(), faults: Vec::new() }
+        let reduced = |state: Self| match rules.retry {
+            Retry::Standard => state,
+            Retry::Extended => state.reduced(rules),
+        };
+        Next { steps: next.into_iter().map(|state| reduced(state).in_order()).collect(), faults: Vec::new() }
+    }
+
+    /// Forgets what makes no difference once an attempt is closed: the number in a write that its condition refuses, and
+    /// whether the attempt was sent; it counts as sent.
+    fn reduced(mut self, rules: Rules) -> Self {
+        let closed = self.slots.iter().take_while(|slot| !matches!(slot, Slot::Inflight { .. })).count();
+        let is_closed = |number: u8| usize::from(number) <= closed;
+        if rules.checks_owner && rules.releases_on_condition {
+            self.late.take_if(|(number, _)| is_closed(*number));
+        }
+        for (_, todo) in self.workers.iter_mut().flatten() {
+            match todo {
+                Todo::Claim(number) if rules.claims_on_condition && is_closed(*number) => *number = 1,
+                Todo::CompleteAsUnknown(number, owner) if rules.checks_owner && is_closed(*number) => {
+                    (*number, *owner) = (1, None);
+                }
+                _ => {}
+            }
+        }
+        for (number, sent) in (1..).zip(&mut self.requests).take(closed) {
+            if !self.workers.iter().flatten().any(|(_, todo)| *todo == Todo::Send(number)) {
+                *sent = (*sent).max(1);
+            }
+        }
+        self
     }
 
     fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
@@ -107,7 +142,7 @@ impl State {
         let arrives = self.with(|next| {
             next.late = None;
             match late {
-                Late::Complete(end) => next.complete(rules, &completion(number, dead(number), end)),
+                Late::Complete(end) => next.complete(rules, &rules.completion(number, dead(number), end)),
                 Late::Release => next.delete(rules, number, &dead(number)),
             }
         });
@@ -115,12 +150,16 @@ impl State {
     }
 
     /// A message is delivered to one worker or to two, is received without effect, or becomes a dead letter.
-    fn queue(&self, index: usize) -> Vec<Self> {
+    fn queue(&self, rules: Rules, index: usize) -> Vec<Self> {
         let Message { place, receives } = self.messages[index];
         if place != Place::Visible {
             return Vec::new();
         }
-        if receives == MAX_RECEIVES {
+        let most = match rules.retry {
+            Retry::Standard => MAX_RECEIVES,
+            Retry::Extended => MAX_RECEIVES_OF_COPIES,
+        };
+        if receives == most {
             return vec![self.with(|next| next.messages[index].place = Place::Dead)];
         }
         let idle = self.workers.iter().position(Option::is_none);
@@ -142,8 +181,7 @@ impl State {
         if next_step(&self.records(), None, NOW) == Step::Acknowledge {
             return vec![self.with(|next| next.messages[index].place = Place::Gone)];
         }
-        let fresh = Message { place: Place::Visible, receives: 0 };
-        vec![self.with(|next| next.messages[index] = fresh)]
+        vec![self.with(|next| next.messages[index] = Message::SENT)]
     }
 
     fn work(&self, rules: Rules, worker: usize, message: usize, todo: Todo) -> Vec<Self> {
@@ -160,7 +198,7 @@ impl State {
             Todo::CompleteAsUnknown(number, owner) => self.write(worker, Todo::Read, |next| {
                 let owner = owner.map_or_else(|| dead(number), alive);
                 let completed =
-                    CompletedAttempt::unknown(DELIVERY.clone(), Retry::Standard, number, owner, NOW, NOW);
+                    CompletedAttempt::unknown(DELIVERY.clone(), rules.retry, number, owner, NOW, NOW);
                 next.complete(rules, &completed);
             }),
             Todo::Send(number) => {
@@ -169,6 +207,7 @@ impl State {
                 next
             }
             Todo::Complete(number, end) => self.completed(rules, worker, number, end),
+            Todo::Copy => self.copy(rules, worker, message),
             Todo::Acknowledge => {
                 let deleted = self.with(|next| next.messages[message].place = Place::Gone).died(worker);
                 vec![deleted, self.died(worker)]
@@ -186,10 +225,27 @@ impl State {
                     (0..self.workers.len()).find(|worker| alive(*worker) == owner),
                 )
             }
-            Step::Wait { .. } | Step::CompleteAsUnknown { .. } => Todo::HandBack,
+            Step::Wait { .. } => rules.wait(),
+            Step::CompleteAsUnknown { .. } => Todo::HandBack,
             Step::Claim { number } => Todo::Claim(number),
             Step::Send { number } => Todo::Send(number),
         }
+    }
+
+    /// A copy waits instead of the message, which is then deleted. If there is no place for it, as if it was refused, the
+    /// message waits itself, as it does when the wait is short.
+    fn copy(&self, rules: Rules, worker: usize, message: usize) -> Vec<Self> {
+        let is_held = |index| self.workers.iter().flatten().any(|(held, _)| *held == index);
+        let is_free = |index: &usize| self.messages[*index].place == Place::Gone && !is_held(*index);
+        let Some(copy) = (0..self.messages.len()).find(is_free) else {
+            return vec![self.continued(worker, Todo::HandBack)];
+        };
+        let before = self.with(|next| {
+            if !rules.copies_before_it_deletes {
+                next.messages[message].place = Place::Gone;
+            }
+        });
+        before.write(worker, Todo::Acknowledge, |next| next.messages[copy] = Message::SENT)
     }
 
     fn claim(&self, rules: Rules, worker: usize, number: u8) -> Vec<Self> {
@@ -242,8 +298,8 @@ impl State {
     }
 
     fn completed(&self, rules: Rules, worker: usize, number: u8, end: End) -> Vec<Self> {
-        let completed = completion(number, alive(worker), end);
-        let todo = if completed.attempted.next_at.is_none() { Todo::Acknowledge } else { Todo::HandBack };
+        let completed = rules.completion(number, alive(worker), end);
+        let todo = if completed.attempted.next_at.is_none() { Todo::Acknowledge } else { rules.wait() };
         let mut next = self.write(worker, todo, |next| next.complete(rules, &completed));
         if self.late.is_none() && rules.leases_outlive_their_owners {
             next.push(self.with(|next| next.late = Some((number, Late::Complete(end)))).died(worker));
@@ -296,9 +352,18 @@ impl State {
     }
 }
 
-fn completion(number: u8, owner: Owner, end: End) -> CompletedAttempt {
-    assert!(number <= MAX_ATTEMPTS);
-    let (delivery, retry) = (DELIVERY.clone(), Retry::Standard);
-    let claim = Claim { delivery, retry, number, owner, at: NOW, lease_until: NOW };
-    CompletedAttempt::new(claim, end.outcome(), &[], NOW)
+impl Rules {
+    fn completion(self, number: u8, owner: Owner, end: End) -> CompletedAttempt {
+        let (delivery, retry) = (DELIVERY.clone(), self.retry);
+        let claim = Claim { delivery, retry, number, owner, at: NOW, lease_until: NOW };
+        CompletedAttempt::new(claim, end.outcome(), &[], NOW)
+    }
+
+    /// How a worker makes a message wait: any wait of an extended delivery may be long.
+    fn wait(self) -> Todo {
+        match self.retry {
+            Retry::Standard => Todo::HandBack,
+            Retry::Extended => Todo::Copy,
+        }
+    }
 }
