@@ -36,11 +36,9 @@ pub(crate) struct Notices {
 
 /// The requests that carry the events of conversations.
 pub(crate) fn without_notices(requests: Vec<Request>, events: &[(ConversationId, EventId)]) -> Vec<Request> {
-    let is_event = |id: &EventId| events.iter().any(|(_, event)| event == id);
-    requests
-        .into_iter()
-        .filter(|request| request.delivery.event_id().is_some_and(|id| is_event(&id)))
-        .collect()
+    let events: BTreeSet<_> = events.iter().map(|(_, event)| event).collect();
+    let is_events = |request: &Request| request.delivery.event_id().is_some_and(|id| events.contains(&id));
+    requests.into_iter().filter(is_events).collect()
 }
 
 impl World {

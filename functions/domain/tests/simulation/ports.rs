@@ -308,7 +308,7 @@ impl Visibility for Ports {
     async fn postpone(&self, receipt: &Receipt, delay: Duration) -> Result<()> {
         let (world, receipt, delay) = (Arc::clone(&self.world), receipt.clone(), whole_seconds(delay));
         let postpone = move || {
-            let source = world.queues.postpone(&receipt, world.time.now() + delay);
+            let source = world.queues.postpone(&receipt, world.time.now(), delay);
             if let Some(source) = source {
                 world.poll_after(source, delay);
             }

@@ -65,8 +65,13 @@ impl SeededRandomness {
 
     /// Shuffles the items.
     pub fn shuffle<T>(&self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last + 1));
+        self.draw(items, items.len());
+    }
+
+    /// Draws items, which become the first ones.
+    pub fn draw<T>(&self, items: &mut [T], count: usize) {
+        for next in 0..count.min(items.len()) {
+            items.swap(next, next + self.below(items.len() - next));
         }
     }
 }
