@@ -95,7 +95,8 @@ async fn an_error_names_all_mistakes_and_a_page() {
 #[test]
 fn an_answer_that_is_not_as_described_is_found() {
     let stats = json!({
-        "from": "2026-09-01T00:00:00Z", "to": "2026-09-02T00:00:00Z", "succeeded": 1, "failed": 0, "last": null,
+        "from": "2026-09-01T00:00:00Z", "to": "2026-09-02T00:00:00Z", "succeeded": 1, "failed": 0,
+        "p50_ms": 3, "p95_ms": null, "last": null,
         "sampled": false, "buckets": [],
     });
     let with = |name: &str, value: Value| {

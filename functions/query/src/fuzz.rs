@@ -66,7 +66,7 @@ fn a_query_is_a_count_over_time_or_a_parameter_is_named() {
                 Err(error) => return assert_readable(&error),
             };
         let starts: Vec<_> =
-            attempts_over_time(&[], from, to, buckets).iter().map(|bucket| bucket.start).collect();
+            attempts_over_time(&[], from, to, buckets).buckets.iter().map(|(start, _)| *start).collect();
         assert!(starts.len() == buckets && starts[0] == from && starts.is_sorted(), "{starts:?}");
         assert!(starts.iter().all(|start| start.to_string() < to.to_string()), "{starts:?}");
     });

@@ -1,4 +1,4 @@
-//! Route for the number of attempts over time.
+//! Route for the number of attempts and their latency over time.
 
 use adapters::caller::Caller;
 use adapters::http::problem::Problem;
@@ -8,7 +8,7 @@ use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::state::DeliveryState;
 use domain::delivery_log::search::DeliveryLog;
 use domain::delivery_log::search::{Filter, Search};
-use domain::delivery_log::stats::{Bucket, MAX_COUNTED, attempts_over_time};
+use domain::delivery_log::stats::{Attempts, MAX_COUNTED, Stats, attempts_over_time};
 use domain::shared::ids::DestinationId;
 use domain::shared::invalid::{Invalid, Mistakes, both};
 use domain::shared::timestamp::Timestamp;
@@ -26,6 +26,8 @@ struct StatsView {
     to: Timestamp,
     succeeded: usize,
     failed: usize,
+    p50_ms: Option<u64>,
+    p95_ms: Option<u64>,
     /// The latest attempt of the counted deliveries.
     last: Option<LastAttemptView>,
     /// Whether there were more deliveries, of which only the newest are counted.
@@ -45,6 +47,13 @@ struct BucketView {
     start: Timestamp,
     succeeded: usize,
     failed: usize,
+    p50_ms: Option<u64>,
+    p95_ms: Option<u64>,
+}
+
+/// A percentile of the latency.
+fn latency_ms(attempts: &Attempts, percent: usize) -> Option<u64> {
+    u64::try_from(attempts.percentile(percent)?.as_millis()).ok()
 }
 
 /// `GET /v1/stats`: for an account or for one destination.
@@ -58,12 +67,14 @@ pub(crate) async fn show(
     let filter =
         Filter { destination, hides_skipped: true, from: Some(from), to: Some(to), ..Filter::default() };
     let page = log.search(&caller.account_id, &Search { filter, after: None, limit: MAX_COUNTED }).await?;
-    let counted = attempts_over_time(&page.deliveries, from, to, buckets);
+    let Stats { all, buckets } = attempts_over_time(&page.deliveries, from, to, buckets);
     let stats = StatsView {
         from,
         to,
-        succeeded: counted.iter().map(|bucket| bucket.succeeded).sum(),
-        failed: counted.iter().map(|bucket| bucket.failed).sum(),
+        succeeded: all.succeeded,
+        failed: all.failed,
+        p50_ms: latency_ms(&all, 50),
+        p95_ms: latency_ms(&all, 95),
         last: page
             .deliveries
             .iter()
@@ -76,9 +87,15 @@ pub(crate) async fn show(
                 http_status: *http_status,
             }),
         sampled: page.next.is_some(),
-        buckets: counted
-            .into_iter()
-            .map(|Bucket { start, succeeded, failed }| BucketView { start, succeeded, failed })
+        buckets: buckets
+            .iter()
+            .map(|(start, attempts)| BucketView {
+                start: *start,
+                succeeded: attempts.succeeded,
+                failed: attempts.failed,
+                p50_ms: latency_ms(attempts, 50),
+                p95_ms: latency_ms(attempts, 95),
+            })
             .collect(),
     };
     Ok(Reply::json(StatusCode::OK, &stats))

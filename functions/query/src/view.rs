@@ -52,7 +52,7 @@ struct Delivery<'a> {
 
 impl<'a> Delivery<'a> {
     fn new(summary: &'a Summary) -> Self {
-        let Summary { delivery, state, delivered_later_by } = summary;
+        let Summary { delivery, state, delivered_later_by, .. } = summary;
         let DeliveryState { status, attempts, outcome, http_status, error, next_at, updated_at } = state;
         Self {
             id: &delivery.id,

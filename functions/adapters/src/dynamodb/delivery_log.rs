@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use domain::delivery::history::Record;
 use domain::delivery::record::Delivery;
-use domain::delivery::state::{DeliveryState, Summary};
+use domain::delivery::state::Summary;
 use domain::delivery_log::events::{EventPage, ListedEvent};
 use domain::delivery_log::position::Position;
 use domain::delivery_log::search::{DeliveryLog, Filter, Page, Search};
@@ -172,8 +172,7 @@ fn summaries(records: &[(Delivery, Record)]) -> Vec<Summary> {
         .filter_map(|of_one| {
             let (delivery, _) = of_one.first()?;
             let records: Vec<_> = of_one.iter().map(|(_, record)| record.clone()).collect();
-            let state = DeliveryState::of(&records)?;
-            Some(Summary { delivery: delivery.clone(), state, delivered_later_by: None })
+            Summary::of(delivery, &records)
         })
         .collect()
 }

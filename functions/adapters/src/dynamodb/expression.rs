@@ -38,6 +38,16 @@ impl Expression {
         expression
     }
 
+    /// Also appends to a list, which may not exist yet. Something else is set as well.
+    pub(super) fn append(mut self, list: &str, value: AttributeValue) -> Self {
+        let name = self.name(list);
+        let appended = format!("SET {name} = list_append(if_not_exists({name}, :empty_list), :{list}), ");
+        self.text = self.text.replacen("SET ", &appended, 1);
+        self.values.insert(":empty_list".to_owned(), AttributeValue::L(Vec::new()));
+        self.values.insert(format!(":{list}"), AttributeValue::L(vec![value]));
+        self
+    }
+
     fn name(&mut self, name: &str) -> String {
         let placeholder = format!("#{name}");
         self.names.insert(placeholder.clone(), name.to_owned());
@@ -64,5 +74,15 @@ mod tests {
         assert_eq!(expression.text, "SET #error = :error, #status = :status REMOVE #owner");
         assert_eq!(expression.names.len(), 4);
         assert_eq!(expression.values.len(), 3);
+    }
+
+    #[test]
+    fn a_list_grows_also_if_it_does_not_exist_yet() {
+        let set = Item::from([("status".to_owned(), s("x"))]);
+        let expression = Expression::new(set, &["error"]).append("durations", s("y"));
+        let text = "SET #durations = list_append(if_not_exists(#durations, :empty_list), :durations), \
+                    #status = :status REMOVE #error";
+        assert_eq!(expression.text, text);
+        assert_eq!((expression.names.len(), expression.values.len()), (3, 3));
     }
 }

@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{
-    BatchStatementRequest, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, BatchStatementRequest, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 use domain::delivery::deliver::TIME_TO_CLAIM;
 use domain::delivery::history::{Entry, Record};
@@ -22,9 +23,9 @@ use domain::shared::unavailable::{Result, Unavailable};
 use super::batch;
 use super::expression::Expression;
 use super::history::History;
-use super::item::{Item, s, to_attribute, to_item};
+use super::item::{Item, n, s, to_attribute, to_item};
 use super::record::{
-    AttemptMap, DELIVERED_LATER_BY, IndexKeys, RecordRow, StateRow, original_key, record_key,
+    AttemptMap, DELIVERED_LATER_BY, IndexKeys, LATENCIES, RecordRow, StateRow, original_key, record_key,
 };
 use super::statement::{MAX_STATEMENTS, execute, insert, update};
 use super::table::{EXISTS, NEW};
@@ -111,7 +112,12 @@ impl LedgerTable {
     fn later_completion(&self, closing: &CompletedAttempt) -> Result<Vec<Update>> {
         let completion = self.own_record(closing, completion(closing)?)?;
         let (state, unset) = StateRow::from(closing.state()).into_update()?;
-        Ok(vec![completion, self.state_update(&closing.delivery, state, &unset)?])
+        let state = Expression::new(state, &unset);
+        let state = match latency(closing) {
+            Some(latency) => state.append(LATENCIES, latency),
+            None => state,
+        };
+        Ok(vec![completion, self.state_update(&closing.delivery, state)?])
     }
 
     /// Completes the successful attempt of a delivery that a customer asked for, and notes it in the row of the one that the
@@ -137,8 +143,8 @@ impl LedgerTable {
 
     /// Updates a delivery's state in its row 1. The row must exist: an update must not recreate one that was deleted
     /// with its conversation.
-    fn state_update(&self, delivery: &Delivery, set: Item, remove: &[&str]) -> Result<Update> {
-        self.update(record_key(delivery, 1)?, Expression::new(set, remove), EXISTS)
+    fn state_update(&self, delivery: &Delivery, state: Expression) -> Result<Update> {
+        self.update(record_key(delivery, 1)?, state, EXISTS)
     }
 
     fn update(&self, key: Item, expression: Expression, condition: &str) -> Result<Update> {
@@ -280,7 +286,7 @@ impl Ledger for LedgerTable {
                 ("error".to_owned(), s(reason)),
                 ("updated_at".to_owned(), to_attribute(&at.as_millis())?),
             ]);
-            let state = self.state_update(delivery, set, &["next_at"])?;
+            let state = self.state_update(delivery, Expression::new(set, &["next_at"]))?;
             self.write_with_state(TransactWriteItem::builder().put(put).build(), state).await?
         };
         Ok(match written {
@@ -303,8 +309,15 @@ fn completion(closing: &CompletedAttempt) -> Result<Item> {
 fn first_completion(closing: &CompletedAttempt) -> Result<Item> {
     let mut set = to_item(&StateRow::from(closing.state()))?;
     set.extend(to_item(&IndexKeys::of(&closing.delivery))?);
+    set.extend(latency(closing).map(|latency| (LATENCIES.to_owned(), AttributeValue::L(vec![latency]))));
     set.extend(completion(closing)?);
     Ok(set)
+}
+
+/// In milliseconds.
+fn latency(closing: &CompletedAttempt) -> Option<AttributeValue> {
+    let latency = closing.attempted.outcome.latency()?;
+    Some(n(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// The row of the delivery that a customer's further one has made good.

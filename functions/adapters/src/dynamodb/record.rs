@@ -1,5 +1,7 @@
 //! A record of a delivery's history as an item.
 
+use std::time::Duration;
+
 use domain::delivery::history::{Attempted, Entry, Owner, Record};
 use domain::delivery::outcome::{Outcome, OutcomeClass};
 use domain::delivery::record::{Delivery, DeliveryStatus, Trigger};
@@ -93,11 +95,16 @@ pub(super) struct ListedRow {
     state: StateRow,
     #[serde(default)]
     delivered_later_by: Option<String>,
+    #[serde(default)]
+    latencies: Vec<u64>,
 }
 
 /// The attribute, in row 1 of the delivery that an event left with, with the position of the latest one that a customer
 /// asked for and that has arrived.
 pub(super) const DELIVERED_LATER_BY: &str = "delivered_later_by";
+
+/// The attribute, in row 1, with the latency of each attempt that has one, in milliseconds.
+pub(super) const LATENCIES: &str = "latencies";
 
 /// Prefix of the sort keys of all deliveries.
 pub(super) const DELIVERY_PREFIX: &str = "dlv_";
@@ -213,7 +220,8 @@ impl ListedRow {
         };
         let later = self.delivered_later_by.and_then(|position| Position::parse(&position));
         let delivered_later_by = later.map(|later| later.delivery_id);
-        Ok(Summary { delivery, state, delivered_later_by })
+        let latencies = self.latencies.into_iter().map(Duration::from_millis).collect();
+        Ok(Summary { delivery, state, delivered_later_by, latencies })
     }
 }
 

@@ -108,6 +108,13 @@ impl Outcome {
         Self { class, http_status: None, error: Some(error.into()), duration, response: None }
     }
 
+    /// How long the destination was waited for; `None` if nothing was sent, or nobody knows.
+    #[must_use]
+    pub fn latency(&self) -> Option<Duration> {
+        use OutcomeClass::{Blocked, Unknown, UrlTooLong};
+        (!matches!(self.class, Blocked | UrlTooLong | Unknown)).then_some(self.duration)
+    }
+
     /// Whether the destination answered, and if not, whether the request waited for it. Dropped packets, a silent name
     /// server and a stalled handshake end as [`Connect`](OutcomeClass::Connect), [`Dns`](OutcomeClass::Dns) and
     /// [`Tls`](OutcomeClass::Tls) at the connect limit.

@@ -1,5 +1,7 @@
 //! The current state of a delivery.
 
+use std::time::Duration;
+
 use crate::delivery::history::{Attempted, Entry, Record};
 use crate::delivery::outcome::OutcomeClass;
 use crate::delivery::record::{Delivery, DeliveryStatus, Trigger};
@@ -15,9 +17,26 @@ pub struct Summary {
     pub state: DeliveryState,
     /// The later delivery of the same event that the destination has accepted, if there is one.
     pub delivered_later_by: Option<DeliveryId>,
+    /// The latency of each attempt that has one, in order.
+    pub latencies: Vec<Duration>,
 }
 
 impl Summary {
+    /// Derives it from a history.
+    #[must_use]
+    pub fn of(delivery: &Delivery, records: &[Record]) -> Option<Self> {
+        let latencies = records.iter().filter_map(|record| match &record.entry {
+            Entry::Attempted(attempted) => attempted.outcome.latency(),
+            Entry::Inflight { .. } | Entry::Closed { .. } => None,
+        });
+        Some(Self {
+            delivery: delivery.clone(),
+            state: DeliveryState::of(records)?,
+            delivered_later_by: None,
+            latencies: latencies.collect(),
+        })
+    }
+
     /// Whether the delivery ended without success.
     #[must_use]
     pub fn has_failed(&self) -> bool {

@@ -101,7 +101,7 @@ fn the_log_is_indexed_by_time_and_expires() {
     let [index] = &log.indexes[..] else { panic!("{} indexes", log.indexes.len()) };
     assert_eq!(index.key.attributes(), ["shard", "position"]);
     let Projection::Include { attributes } = &index.projection else { panic!("{}", index.name) };
-    assert_eq!(attributes.len(), 15);
+    assert_eq!(attributes.len(), 16);
 }
 
 #[test]

@@ -108,7 +108,12 @@ impl World {
         };
         let mut world = self.lock();
         world.log.retain(|one| one.delivery.id != delivery.id);
-        world.log.push(Summary { delivery: delivery.clone(), state, delivered_later_by: None });
+        world.log.push(Summary {
+            delivery: delivery.clone(),
+            state,
+            delivered_later_by: None,
+            latencies: Vec::new(),
+        });
     }
 
     pub(super) fn recover(&self) -> Recover<Self, Self, Self, Self, Self> {
