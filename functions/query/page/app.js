@@ -5,7 +5,11 @@ import { showLog } from "./deliveries.js";
 import { showDelivery } from "./delivery.js";
 import { showDestination, showNewDestination } from "./destination-page.js";
 import { showDestinations } from "./destinations.js";
+import { showEvent } from "./event.js";
+import { showEvents } from "./events.js";
+import { showRecovery } from "./recovery.js";
 import { showView, stopView } from "./router.js";
+import { startSearch } from "./search.js";
 import { startSession } from "./session.js";
 import { storedKey } from "./key.js";
 
@@ -13,6 +17,9 @@ const VIEWS = {
   "/destinations": showDestinations,
   "/destinations/new": showNewDestination,
   "/destinations/:id": showDestination,
+  "/events": showEvents,
+  "/events/:id": showEvent,
+  "/recoveries/:id": showRecovery,
   "/deliveries": showLog,
   "/deliveries/:id": showDelivery,
 };
@@ -30,6 +37,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
   document.getElementById("main").focus();
 });
 
+startSearch();
 startSession({
   onSignedIn: show,
   onSignedOut: () => {

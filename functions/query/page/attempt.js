@@ -4,13 +4,12 @@ import { el } from "./dom.js";
 import { duration, time } from "./format.js";
 import { attemptBadge } from "./words.js";
 
-/** Result, duration, start and next attempt, as one line. */
+/** Result, duration and start, as one line. */
 export function attemptFacts(attempt) {
   return [
     attemptBadge(attempt),
     attempt.outcome !== null && el("span", { "data-testid": "attempt-duration" }, duration(attempt.duration_ms)),
     el("span", {}, time(attempt.started_at)),
-    attempt.next_attempt_at && el("span", { class: "muted" }, "next attempt ", time(attempt.next_attempt_at)),
   ].filter(Boolean);
 }
 

@@ -4,12 +4,12 @@ import { count } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** The bars are drawn in these units and stretched to the available space. */
-const BAR = 10;
-const HEIGHT = 100;
+export const BAR = 10;
+export const HEIGHT = 100;
 /** Smallest height of a bar: a single attempt beside thousands stays visible. */
 const MIN_HEIGHT = 3;
 
-function svg(tag, attributes, ...children) {
+export function svg(tag, attributes, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
@@ -30,12 +30,15 @@ export function attemptChart(buckets, titleOf = null) {
 function bar(bucket, x, line, scale, titleOf) {
   const up = height(bucket.succeeded, scale);
   const down = height(bucket.failed, scale);
-  const group = svg("g", { class: "bucket" }, svg("rect", { class: "hit", x, y: 0, width: BAR, height: HEIGHT }));
+  const group = svg("g", { class: "bucket" }, hitArea(x));
   if (up > 0) group.append(svg("rect", { class: "succeeded", x: x + 1, y: line - up, width: BAR - 2, height: up }));
   if (down > 0) group.append(svg("rect", { class: "failed", x: x + 1, y: line, width: BAR - 2, height: down }));
   if (titleOf) group.append(svg("title", {}, titleOf(bucket)));
   return group;
 }
+
+/** The space of a bar, which shows where the pointer is. */
+export const hitArea = (x) => svg("rect", { class: "hit", x, y: 0, width: BAR, height: HEIGHT });
 
 const height = (n, scale) => (n === 0 ? 0 : Math.max(MIN_HEIGHT, n * scale));
 const maximum = (buckets, side) => Math.max(0, ...buckets.map((bucket) => bucket[side]));

@@ -26,4 +26,4 @@ export function curlCommand(request, event, payload) {
 }
 
 /** For any POSIX shell: inside single quotes, every character but the quote is literal. */
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+export const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

@@ -5,11 +5,24 @@ import { attemptsTable } from "./attempts-table.js";
 import { button, el, fill, uniqueId } from "./dom.js";
 import { time } from "./format.js";
 import { toDelivery } from "./links.js";
+import { LiveList } from "./live-list.js";
 import { isOpen, resultText, statusBadge, triggerText } from "./words.js";
 
-export const COLUMNS = ["Time", "Event", "Status", "Last result", "Attempts", "Destination", "Conversation"];
+/** What a list of deliveries lists, one and many. */
+export const DELIVERIES = ["delivery", "deliveries"];
 
-export class DeliveryRow {
+const COLUMNS = ["Time", "Event", "Status", "Last result", "Attempts", "Destination", "Conversation"];
+
+/** The live list of the deliveries for a query of the API; `names` maps destinations' ids to names. */
+export function deliveryList(query, names, signal) {
+  const opener = el("span", { class: "visually-hidden" }, "Open");
+  return new LiveList({
+    label: "Deliveries, newest first", columns: [opener, ...COLUMNS], path: "/v1/deliveries", query, items: "deliveries",
+    rowOf: (summary) => new DeliveryRow(summary, names, signal), signal,
+  });
+}
+
+class DeliveryRow {
   #summary;
   #signal;
   #changing = {};

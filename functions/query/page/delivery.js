@@ -1,17 +1,16 @@
 // One delivery: its facts, every attempt, the exact payload and a button to resend it. Live until it has ended.
 
 import { Problem, call, findDelivery, listDestinations } from "./api.js";
-import { attemptBody, attemptFacts } from "./attempt.js";
-import { NO_ATTEMPT } from "./attempts-table.js";
 import { copyButton } from "./copy.js";
 import { curlCommand } from "./curl.js";
 import { faultLine } from "./dialog.js";
 import { button, el, fill, say } from "./dom.js";
 import { lastLog } from "./filters.js";
 import { fullTime } from "./format.js";
-import { deliveryPath, toDelivery, toDestination } from "./links.js";
+import { deliveryPath, toConversation, toDelivery, toDestination, toEvent } from "./links.js";
 import { payloadViews } from "./payload.js";
 import { pause, poll } from "./poll.js";
+import { timeline } from "./timeline.js";
 import { isOpen, resultText, statusBadge, triggerText } from "./words.js";
 
 const REFRESH_EVERY = 1000;
@@ -30,14 +29,14 @@ export async function showDelivery(root, { id, query, signal }) {
   const facts = el("dl", { class: "facts-list panel" });
   const badgePlace = el("span", { "data-testid": "delivery-status" });
   const stale = faultLine();
-  const attempts = attemptList();
+  const attempts = timeline();
   const resend = resendPart(id);
   const payload = payloadPart(() => delivery);
   const show = () => {
     badgePlace.dataset.status = delivery.status;
     fill(badgePlace, statusBadge(delivery.status));
     fill(facts, ...factsOf(delivery, names));
-    attempts.show(delivery.attempt_log);
+    attempts.show(delivery);
     resend.show(delivery);
     payload.show();
   };
@@ -46,11 +45,12 @@ export async function showDelivery(root, { id, query, signal }) {
     el("div", { class: "title-row" }, el("h1", {}, delivery.event), badgePlace, resend.element),
     awaited && el("p", { class: "notice good" }, "Sent again. This is the new delivery."),
     resend.note, stale.element, facts,
-    el("section", { "aria-labelledby": "attempts-title" }, el("h2", { id: "attempts-title" }, "Attempts"), attempts.element),
+    el("section", { "aria-labelledby": "attempts-title" }, el("h2", { id: "attempts-title" }, "Timeline"), attempts.element),
     payload.element);
 
   poll(REFRESH_EVERY, async () => {
     if (!isOpen(delivery)) return;
+    attempts.tick();
     const now = await findDelivery(id, signal);
     if (!now || JSON.stringify(now) === JSON.stringify(delivery)) return;
     const before = delivery;
@@ -81,41 +81,13 @@ function factsOf(delivery, names) {
   const conversation = delivery.conversation_id;
   const rows = [
     ["Destination", destination ? el("a", { href: toDestination(delivery.destination_id) }, destination) : `Deleted (${delivery.destination_id})`],
-    conversation && ["Conversation", el("a", { class: "mono", href: `#/deliveries?range=30d&id=${encodeURIComponent(conversation)}` }, conversation)],
+    conversation && ["Conversation", el("a", { class: "mono", href: toConversation(conversation) }, conversation)],
     ["Delivery id", el("code", {}, delivery.id)],
-    ["Event id (webhook-id)", el("code", {}, delivery.event_id)],
+    ["Event id (webhook-id)", el("a", { class: "mono", href: toEvent(delivery.event_id) }, delivery.event_id)],
     ["Trigger", triggerText(delivery.trigger)],
     ["Created", fullTime(delivery.created_at)],
-    ["Next attempt", delivery.next_attempt_at ? fullTime(delivery.next_attempt_at) : "None"],
-    delivery.delivered_later_by && ["Delivered later", el("a", { href: toDelivery(delivery.delivered_later_by), "data-testid": "delivered-later" }, "by a later delivery")],
-    // An attempt shows its own error; a delivery that was skipped or cancelled has only this one.
-    ["skipped", "cancelled"].includes(delivery.status) && delivery.error && ["Reason", delivery.error],
   ].filter(Boolean);
   return rows.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value)));
-}
-
-/** Attempts that are updated in place: those that the user has opened stay open. */
-function attemptList() {
-  const element = el("div", { class: "attempt-list" });
-  const shown = new Map();
-  const show = (attempts) => {
-    // The newest starts open; later ones are added closed, so that nothing moves.
-    const isFirstShow = shown.size === 0;
-    if (attempts.length === 0) fill(element, el("p", { class: "muted" }, NO_ATTEMPT));
-    else if (isFirstShow) fill(element);
-    attempts.forEach((attempt, index) => {
-      const text = JSON.stringify(attempt);
-      const known = shown.get(attempt.number);
-      if (known?.text === text) return;
-      const details = known?.details ?? el("details", { class: "panel attempt", "data-testid": "attempt", "data-attempt": attempt.number, open: isFirstShow && index === attempts.length - 1 }, el("summary"), el("div"));
-      details.dataset.outcome = attempt.outcome ?? "";
-      fill(details.children[0], el("strong", {}, `Attempt ${attempt.number}`), ...attemptFacts(attempt));
-      fill(details.children[1], attemptBody(attempt));
-      if (!known) element.append(details);
-      shown.set(attempt.number, { text, details });
-    });
-  };
-  return { element, show };
 }
 
 function resendPart(id) {

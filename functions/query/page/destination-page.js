@@ -4,11 +4,13 @@ import { Problem, call } from "./api.js";
 import { announce, button, el, fill } from "./dom.js";
 import { confirmThat } from "./dialog.js";
 import { destinationForm } from "./destination-form.js";
+import { destinationOverview } from "./destination-overview.js";
 import { fullTime } from "./format.js";
-import { hasMissed, healthLine, missedSince } from "./health.js";
-import { destinationPath, toLogOf } from "./links.js";
+import { hasMissed, missedSince } from "./health.js";
+import { destinationPath } from "./links.js";
 import { openRecover } from "./recover.js";
 import { rotateSecret, showSecret } from "./secret.js";
+import { openTest } from "./test-event.js";
 
 const toList = () => { location.hash = "#/destinations"; };
 
@@ -20,7 +22,17 @@ export async function showNewDestination(root) {
     await showSecret(created, "Destination added");
     toList();
   });
-  fill(root, backLink(), el("h1", {}, "Add destination"), form);
+  fill(root, backLink(), el("h1", {}, "Add destination"), el("div", { class: "two-columns" }, form, expectations()));
+}
+
+/** What an endpoint gets, beside the form of a new one. */
+function expectations() {
+  return el("section", { class: "panel" }, el("h2", {}, "What your endpoint gets"),
+    el("p", {}, "One request for each conversation that ends, with the fields ", el("code", {}, "event"), " and ", el("code", {}, "payload"), ", a JSON text: in the query of a GET, else as a form. With the format JSON, the payload is the body."),
+    el("p", {}, "Answer any 2xx within 10 seconds, then do the work. Everything else is tried again, four times in all, 10 seconds apart."),
+    el("p", {}, "Every request is signed after Standard Webhooks. You get the secret when the destination is added."),
+    el("p", {}, "The same event may arrive twice: ", el("code", {}, "webhook-id"), " tells."),
+    el("p", {}, el("a", { href: "/docs#Payload" }, "The payload, field by field")));
 }
 
 export async function showDestination(root, { id, signal }) {
@@ -30,16 +42,20 @@ export async function showDestination(root, { id, signal }) {
   if (!destination) throw new Problem(404, "not_found", "This destination does not exist. It may have been deleted.");
   const form = destinationForm(destination, async (changed) => {
     await call("PATCH", destinationPath(id), { body: changed });
+    const here = location.hash;
     if (changed.status === "enabled" && hasMissed(destination)) await openRecover(destination, missedSince(destination));
     announce(`Saved ${changed.name ?? destination.name}.`);
-    toList();
+    // A recovery that was begun is another view.
+    if (location.hash === here) toList();
   });
   fill(root, backLink(),
-    el("h1", {}, destination.name),
-    el("p", { class: "muted" }, el("code", {}, id), " · created ", fullTime(destination.created_at), " · ",
-      el("a", { href: toLogOf(id) }, "Delivery Logs")),
-    healthLine(destination.health),
-    form, secretPanel(destination), deletePanel(destination));
+    el("div", { class: "title-row" }, el("h1", {}, destination.name),
+      el("div", { class: "actions" },
+        button("Send test", () => openTest(destination), { "data-testid": "test" }),
+        button("Recover", () => openRecover(destination), { "data-testid": "recover" }))),
+    el("p", { class: "muted" }, el("code", {}, id), " · created ", fullTime(destination.created_at)),
+    el("div", { class: "two-columns" }, destinationOverview(destination, signal),
+      el("div", { class: "settings" }, el("h2", {}, "Settings"), form, secretPanel(destination), deletePanel(destination))));
 }
 
 function secretPanel(destination) {

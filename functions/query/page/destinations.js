@@ -1,6 +1,7 @@
 // The list of destinations with their health, status switches and actions.
 
 import { call, listDestinations } from "./api.js";
+import { addDestinationCommand, command } from "./command.js";
 import { button, el, emptyState, fill, say } from "./dom.js";
 import { hasMissed, healthLine, healthPanel, keepHealth, missedSince } from "./health.js";
 import { destinationPath, toDestination, toLogOf } from "./links.js";
@@ -17,7 +18,8 @@ export async function showDestinations(root, { signal }) {
   const title = el("div", { class: "title-row" }, el("h1", {}, "Destinations"), destinations.length < MAX_DESTINATIONS && add);
   if (destinations.length === 0) {
     fill(root, title, emptyState("No destinations yet",
-      "A destination is your own HTTPS endpoint. Add one and send it a test event. Then every conversation that ends is delivered to it."));
+      "A destination is your own HTTPS endpoint. Add one and send it a test event. Then every conversation that ends is delivered to it.",
+      [], command(addDestinationCommand())));
     return;
   }
   const rows = destinations.map((destination) => destinationRow(destination, signal));

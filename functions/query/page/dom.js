@@ -28,11 +28,11 @@ export function button(text, onclick, attributes = {}) {
   return el("button", { type: "button", onclick, ...attributes }, text);
 }
 
-/** A placeholder for missing content. */
-export function emptyState(title, text, ...actions) {
+/** A placeholder for missing content, with the next steps. */
+export function emptyState(title, text, actions = [], ...more) {
   return el("div", { class: "empty", "data-testid": "empty" },
     el("p", { class: "empty-title" }, title), el("p", { class: "muted" }, text),
-    actions.length > 0 && el("p", { class: "actions" }, ...actions));
+    actions.length > 0 && el("p", { class: "actions" }, ...actions), ...more);
 }
 
 let toastTimer;

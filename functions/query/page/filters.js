@@ -6,7 +6,7 @@ import { localInputValue } from "./format.js";
 import { EVENTS, NOTICES, STATUSES, STATUS_GROUPS, TRIGGERS } from "./words.js";
 
 const HOUR = 3600 * 1000;
-const RANGES = { "1h": ["Last hour", HOUR], "24h": ["Last 24 hours", 24 * HOUR], "7d": ["Last 7 days", 7 * 24 * HOUR], "30d": ["Last 30 days", 30 * 24 * HOUR] };
+export const RANGES = { "1h": ["Last hour", HOUR], "24h": ["Last 24 hours", 24 * HOUR], "7d": ["Last 7 days", 7 * 24 * HOUR], "30d": ["Last 30 days", 30 * 24 * HOUR] };
 const DEFAULT_RANGE = "24h";
 const CUSTOM = "custom";
 const NAMES = ["destination", "event", "status", "trigger", "http", "id", "range", "from", "to"];

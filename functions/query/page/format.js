@@ -44,6 +44,16 @@ export function duration(milliseconds) {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
+/** A wait in its two largest units: "10 s", "5 min", "2 h 3 min". */
+export function waited(milliseconds) {
+  if (milliseconds < 1000) return duration(Math.max(0, milliseconds));
+  const seconds = Math.round(milliseconds / 1000);
+  const sizes = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const first = sizes.findIndex(([size]) => seconds >= size);
+  const parts = sizes.slice(first, first + 2).map(([size, unit], index) => [Math.floor((index === 0 ? seconds : seconds % sizes[first][0]) / size), unit]);
+  return parts.filter(([number]) => number > 0).map((part) => part.join(" ")).join(" ");
+}
+
 /** One decimal, rounded down: never "100 %" if anything failed. */
 export function percent(part, all) {
   if (part === all) return "100 %";

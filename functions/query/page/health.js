@@ -5,6 +5,7 @@ import { attemptChart } from "./chart.js";
 import { el, fill } from "./dom.js";
 import { count, fullTime, percent, plural, timeAgo } from "./format.js";
 import { poll } from "./poll.js";
+import { latencyText } from "./latency-chart.js";
 import { healthBadge, resultText } from "./words.js";
 
 const DAY = 24 * 3600 * 1000;
@@ -63,6 +64,7 @@ function show(element, stats) {
   fill(element,
     el("p", { class: "rate" }, percent(stats.succeeded, attempts), el("span", { class: "muted small" }, ` of ${of}, 24 h`)),
     attemptChart(stats.buckets),
+    el("p", { class: "muted small", "data-testid": "health-latency" }, latencyText(stats)),
     stats.last && el("p", { class: "small" }, el("span", { class: stats.last.outcome === "success" ? "good-text" : "bad-text" }, resultText(stats.last)),
       el("span", { class: "muted" }, " last, ", timeAgo(stats.last.at))));
 }

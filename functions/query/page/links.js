@@ -2,7 +2,11 @@
 
 export const toDestination = (id) => `#/destinations/${encodeURIComponent(id)}`;
 export const toLogOf = (destinationId) => `#/deliveries?destination=${encodeURIComponent(destinationId)}`;
+export const toConversation = (id) => `#/deliveries?range=30d&id=${encodeURIComponent(id)}`;
+export const toEvent = (id) => `#/events/${encodeURIComponent(id)}`;
+export const toRecovery = (id) => `#/recoveries/${encodeURIComponent(id)}`;
 export const toDelivery = (id) => `#/deliveries/${encodeURIComponent(id)}`;
 export const destinationPath = (id) => `/v1/destinations/${encodeURIComponent(id)}`;
 export const recoveryPath = (id) => `/v1/recoveries/${encodeURIComponent(id)}`;
+export const eventPath = (id) => `/v1/events/${encodeURIComponent(id)}`;
 export const deliveryPath = (id) => `/v1/deliveries/${encodeURIComponent(id)}`;

@@ -9,7 +9,7 @@ const byId = (id) => document.getElementById(id);
 export function startSession({ onSignedIn, onSignedOut }) {
   const show = (signedIn, notice = "") => {
     byId("sign-in").hidden = signedIn;
-    for (const id of ["nav", "sign-out", "view"]) byId(id).hidden = !signedIn;
+    for (const id of ["nav", "search", "sign-out", "view"]) byId(id).hidden = !signedIn;
     byId("sign-in-notice").textContent = notice;
     byId("sign-in-notice").hidden = notice === "";
     if (signedIn) onSignedIn();

@@ -5,6 +5,7 @@ import { attemptBody, attemptFacts } from "./attempt.js";
 import { button, el, fill } from "./dom.js";
 import { faultLine, openDialog, whileBusy } from "./dialog.js";
 import { field } from "./field-errors.js";
+import { time } from "./format.js";
 import { destinationPath, toDelivery } from "./links.js";
 import { pause } from "./poll.js";
 import { EVENTS } from "./words.js";
@@ -59,7 +60,7 @@ function show(result, attempt, id) {
   const worked = attempt.outcome === "success";
   fill(result,
     el("h3", { class: worked ? "good-text" : "bad-text" }, worked ? "Delivered" : "The first attempt failed"),
-    el("p", { class: "facts" }, attemptFacts(attempt)),
+    el("p", { class: "facts" }, ...attemptFacts(attempt), attempt.next_attempt_at && el("span", { class: "muted" }, "next attempt ", time(attempt.next_attempt_at))),
     attemptBody(attempt),
     el("p", {}, el("a", { href: toDelivery(id), "data-testid": "open-delivery" }, "Open this delivery")));
 }

@@ -33,8 +33,9 @@ async fn who_enables_a_destination_that_was_disabled_for_its_failures_is_offered
     page.see(&test_id("recover-count")).await.click().await.unwrap();
     page.see(&test_id("recover-confirm")).await.click().await.unwrap();
     receiver.wait_for("/crm", 2).await;
-    page.see(&test_id("close")).await.click().await.unwrap();
     page.wait_until_gone(&test_id("recover-dialog")).await;
+    page.read(&test_id("recover-result"), "sent again and delivered").await;
+    page.click(&test_id("nav-destinations")).await;
     let state = page.see(&test_id("health-state")).await.text().await.unwrap();
     assert!(state.starts_with("Healthy"), "{state}");
 

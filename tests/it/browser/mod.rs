@@ -3,12 +3,15 @@
 //! Needs `chromium` and `chromedriver` (Debian: `chromium chromium-driver`); without them it prints a line and passes.
 //! If `AXE_CORE` names the file of axe-core, every view is also checked for accessibility.
 
+mod destination;
 mod driver;
+mod events;
 mod foreign;
 mod health;
 mod links;
 mod picture;
 mod recovery;
+mod search;
 mod story;
 
 use std::time::{Duration, Instant};

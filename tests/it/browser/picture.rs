@@ -147,7 +147,7 @@ async fn the_picture_of_the_page_can_be_taken() {
 
 impl Page {
     /// Stops the browser's clock at this moment.
-    async fn set_time(&self, now_ms: u64) {
+    pub(super) async fn set_time(&self, now_ms: u64) {
         let script = "const [now] = arguments;
             const Real = Date;
             globalThis.Date = class extends Real {

@@ -47,20 +47,30 @@ async fn a_recovery_shows_its_progress_and_can_be_stopped() {
     page.check_accessibility("a recovery's progress").await;
     page.click(&test_id("recover-stop")).await;
     page.read(&test_id("recover-result"), "Stopped").await;
+    page.see(&format!("{}[data-state=\"stopped\"]", test_id("recovery-state"))).await;
     world.quiet().await;
     let sent = world.stack.receiver.received("/hooks").len();
     assert!((1..COUNT).contains(&sent), "{sent}");
 
-    // The rest, to the end.
-    page.click(&test_id("close")).await;
+    // The rest, to the end. Who leaves and comes back by the URL finds it where it is.
+    page.click(&test_id("nav-destinations")).await;
     page.click(&test_id("recover")).await;
     send().await;
+    page.read(&test_id("recover-result"), "deliveries delivered").await;
+    let recovery = page.browser.current_url().await.unwrap();
+    assert!(recovery.fragment().is_some_and(|hash| hash.starts_with("/recoveries/rec_")), "{recovery}");
+    page.click(&test_id("nav-deliveries")).await;
+    page.wait_until_gone(&test_id("recovery-state")).await;
+    page.browser.goto(recovery.as_str()).await.unwrap();
+    page.browser.refresh().await.unwrap();
+    page.listen().await;
     page.read(&test_id("recover-result"), "sent again and delivered").await;
     assert_eq!(world.stack.receiver.received("/hooks").len(), COUNT);
-    page.click(&test_id("close")).await;
+    page.wait_until_gone(&format!("{}:not([hidden])", test_id("recover-stop"))).await;
+    page.click(&test_id("nav-destinations")).await;
     page.click(&test_id("recover")).await;
     page.click(&test_id("recover-count")).await;
-    page.read(&test_id("recover-result"), "Nothing to recover").await;
+    page.read(&test_id("recover-count-result"), "Nothing to recover").await;
     assert_eq!(page.errors().await, Vec::<serde_json::Value>::new());
     page.close().await;
 }

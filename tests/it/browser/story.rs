@@ -177,11 +177,11 @@ async fn a_customer_finds_their_way() {
     page.read(&destination("GET"), "Enabled").await;
     page.click(&format!("{} {}", destination("GET"), test_id("recover"))).await;
     page.click(&test_id("recover-count")).await;
-    page.read(&test_id("recover-result"), "1 delivery").await;
+    page.read(&test_id("recover-count-result"), "1 delivery").await;
     page.check_accessibility("a recovery's count").await;
     page.click(&test_id("recover-confirm")).await;
     page.read(&test_id("recover-result"), "1 delivery sent again").await;
-    page.click(&test_id("close")).await;
+    page.click(&test_id("nav-destinations")).await;
     world.stack.receiver.wait_for("/GET", 2).await;
 
     // The destination is deleted.
