@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::delivery::history::Record;
-use domain::destination::retry::Retry;
 use domain::shared::ids::DeliveryId;
 use domain::shared::timestamp::Timestamp;
 
@@ -31,8 +30,8 @@ pub struct History {
     pub slowed_by: Duration,
     /// Whether the system had no backlog, so that retries are made when due.
     pub is_idle: bool,
-    /// How long every delivery is retried.
-    pub retry: Retry,
+    /// The deliveries with extended retries.
+    pub extended: BTreeSet<DeliveryId>,
     /// Further facts that a test knows, for the story of a delivery that broke a promise.
     pub notes: Vec<(Timestamp, DeliveryId, String)>,
 }
@@ -88,13 +87,13 @@ pub struct Memory {
 pub enum Invariant {
     /// I1: every expected delivery exists and has ended, and no message is left.
     NoLoss,
-    /// I2: requests ≤ attempts ≤ 4, and no number is used twice.
+    /// I2: requests ≤ attempts ≤ 4, or 11 with extended retries, and no number is used twice.
     Bound,
     /// I3: attempts are numbered without a gap, and records agree with requests.
     CompleteRecord,
     /// I4: no request after a recorded success.
     SilenceAfterSuccess,
-    /// I5: requests of a delivery are ten seconds apart.
+    /// I5: requests of a delivery are as far apart as its retries say.
     Spacing,
     /// I7: no secret, phone number or transcript where it does not belong.
     Secrecy,

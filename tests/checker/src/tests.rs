@@ -56,6 +56,28 @@ fn records(history: &mut History) -> &mut Vec<Record> {
     history.records.entry(id()).or_default()
 }
 
+/// A history without a breach: this number of attempts of an extended delivery fail.
+fn extended(attempts: usize) -> History {
+    let waits = [10, 10, 10, 60, 300, 1_800, 7_200, 21_600, 43_200, 86_400, 1];
+    let (mut history, mut at) = (History { extended: BTreeSet::from([id()]), ..intact() }, second(0));
+    history.is_idle = false;
+    (*records(&mut history), history.requests) = Default::default();
+    for (number, wait) in (1..).zip(waits.into_iter().chain([1])).take(attempts) {
+        let next_at = (number < 11).then(|| at + Duration::from_secs(wait));
+        records(&mut history).push(record(number, at, 500, next_at));
+        history.requests.push(request(number, at, 500));
+        at = at + Duration::from_secs(wait);
+    }
+    history
+}
+
+fn next_at(history: &mut History, index: usize) -> &mut Option<Timestamp> {
+    match &mut records(history)[index].entry {
+        Entry::Attempted(attempted) => &mut attempted.next_at,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn outcome(record: &mut Record) -> &mut Outcome {
     match &mut record.entry {
         Entry::Attempted(attempted) => &mut attempted.outcome,
@@ -73,6 +95,7 @@ type Mutation = fn(&mut History);
 #[test]
 fn a_history_in_which_all_is_well_has_no_breach() {
     assert_kept(&intact());
+    assert_kept(&extended(11));
     let mut poison = intact();
     poison.left.push(left(true, "not ours"));
     assert_kept(&poison);
@@ -81,7 +104,7 @@ fn a_history_in_which_all_is_well_has_no_breach() {
 #[test]
 fn every_invariant_has_histories_that_break_it() {
     use Invariant::{Bound, Bounds, CompleteRecord, NoLoss, Secrecy, SilenceAfterSuccess, Spacing};
-    let mutations: [(Invariant, &str, Mutation); 23] = [
+    let mutations: [(Invariant, &str, Mutation); 31] = [
         (NoLoss, "the delivery is lost", |h| {
             *h = History { expected: h.expected.clone(), ..History::default() }
         }),
@@ -128,6 +151,20 @@ fn every_invariant_has_histories_that_break_it() {
         }),
         (Spacing, "9s from request 1 to 2", |h| h.requests[1].at = second(9)),
         (Spacing, "12s from request 1 to 2, on an idle system", |h| h.requests[1].at = second(13)),
+        (Spacing, "record 1 is followed after 9s, not 10s", |h| *next_at(h, 0) = Some(second(9))),
+        (Spacing, "record 1 is followed after 42s, not 10s", |h| *next_at(h, 0) = Some(second(42))),
+        (Spacing, "record 1 is not the last, and has no next", |h| *next_at(h, 0) = None),
+        (Spacing, "record 2 is the last, and has a next", |h| *next_at(h, 1) = Some(second(21))),
+        (Spacing, "before its next attempt is due", |h| records(h)[1].at = second(10)),
+        (Bound, "12 attempts", |h| *h = extended(12)),
+        (Spacing, "1799s from request 6 to 7", |h| {
+            *h = extended(11);
+            h.requests[6].at = h.requests[5].at + Duration::from_secs(1_799);
+        }),
+        (Spacing, "record 10 is followed after 43200s, not 86400s", |h| {
+            *h = extended(11);
+            *next_at(h, 9) = Some(records(h)[9].at + Duration::from_secs(43_200));
+        }),
         (Secrecy, "the log contains \"hunter2\"", |h| h.traces[0].text.push_str(", hunter2")),
         (Bounds, "attempt 1 took 10.501s", |h| {
             outcome(&mut records(h)[0]).duration = Duration::from_millis(10_501);

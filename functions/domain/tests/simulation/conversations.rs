@@ -14,6 +14,7 @@ use domain::lifecycle::complete::Complete;
 use domain::lifecycle::completion::Completion;
 use domain::lifecycle::provider_callback::Ending;
 use domain::shared::ids::{ConversationId, EventId};
+use domain::shared::skew_corrected_clock::SkewCorrectedClock;
 use domain::testing::fakes::sample;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -132,8 +133,15 @@ impl World {
         stored.unwrap().kept().is_some_and(|record| record.overdue_at.is_some())
     }
 
-    /// One invocation of ingest, and its life.
     fn ingest(self: &Arc<Self>) -> (Complete<Ports, Ports, Ports>, Life) {
+        let (ports, life, clock) = self.invocation_of_ingest();
+        let randomness = Arc::new(self.randomness.clone());
+        let complete = Complete::new(ports.clone(), ports.clone(), ports, sample::SPANS, clock, randomness);
+        (complete, life)
+    }
+
+    /// The ports of one invocation of ingest, its life and its clock.
+    pub(crate) fn invocation_of_ingest(self: &Arc<Self>) -> (Ports, Life, Arc<SkewCorrectedClock>) {
         let network = Network {
             time: self.time.clone(),
             randomness: self.randomness.clone(),
@@ -143,14 +151,11 @@ impl World {
             syncs_clocks: self.syncs_clocks,
         };
         let (life, clock) = (network.life.clone(), Arc::clone(&network.clock));
-        let ports = Ports { world: Arc::clone(self), network, appearances: 0 };
-        let randomness = Arc::new(self.randomness.clone());
-        let complete = Complete::new(ports.clone(), ports.clone(), ports, sample::SPANS, clock, randomness);
-        (complete, life)
+        (Ports { world: Arc::clone(self), network, appearances: 0 }, life, clock)
     }
 
     /// Runs until the invocation ends: by itself, or because it is killed.
-    async fn in_time<T>(&self, life: Life, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn in_time<T>(&self, life: Life, work: impl Future<Output = T>) -> Option<T> {
         let deadline = self.time.sleep(INGEST_TIMEOUT);
         match select(select(life, deadline), pin!(work)).await {
             Either::Left(_) => None,

@@ -9,7 +9,6 @@ use domain::delivery::outcome::OutcomeClass;
 use domain::delivery::record::DeliveryStatus;
 use domain::delivery::schedule::EXTENDED_WAITS;
 use domain::delivery::state::DeliveryState;
-use domain::destination::retry::Retry;
 use domain::shared::clock::Clock;
 
 use crate::faults::{Fault, Point};
@@ -21,7 +20,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 fn world() -> World {
     let mut world = World::calm(19);
-    world.retry = Retry::Extended;
+    world.extended = 1.0;
     world
 }
 

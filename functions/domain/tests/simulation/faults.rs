@@ -109,6 +109,8 @@ pub(crate) enum Point {
     Decrypt,
     Conversation,
     Event,
+    Log,
+    Recovery,
     Request,
 }
 
@@ -124,6 +126,8 @@ pub(crate) const TABLES: &[Point] = &[
     Point::Complete,
     Point::Close,
     Point::Count,
+    Point::Log,
+    Point::Recovery,
 ];
 
 /// The point at which it calls KMS.
@@ -189,6 +193,11 @@ impl Faults {
     /// Returns when random faults stop.
     pub(crate) fn until(&self) -> Timestamp {
         self.state().until
+    }
+
+    /// Makes the random faults happen for another while, from now on.
+    pub(crate) fn go_on(&self, span: Duration) {
+        self.state().until = self.time.now() + span;
     }
 
     /// Forces a fault once, after `passed` operations without it.

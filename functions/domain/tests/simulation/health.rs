@@ -9,7 +9,6 @@ use checker::history::Request;
 use domain::delivery::monitor::end_of;
 use domain::destination::health::{EndResult, FAILURES_UNTIL_FAILING, Health, HealthState};
 use domain::destination::record::Destination;
-use domain::destination::retry::Retry;
 use domain::event::kind::EventKind;
 use domain::event::message::NoticeMessage;
 use domain::event::store::StoredEvent;
@@ -19,7 +18,8 @@ use domain::testing::fakes::sample;
 
 use crate::faults::{Fault, Point};
 use crate::sink::Answer;
-use crate::world::{World, url};
+use crate::tenants::url;
+use crate::world::World;
 
 /// Conversations in a random world: enough for a destination to fail, recover and fail again.
 const CONVERSATIONS: usize = 25;
@@ -111,7 +111,7 @@ impl World {
             let (records, delivery) = (self.ledger.records_of(&id), sample::delivery());
             let delivery = domain::delivery::record::Delivery { id, ..delivery };
             let began = records.last().map(|record| record.at);
-            ends.extend(end_of(&delivery, self.retry, &records).zip(began));
+            ends.extend(end_of(&delivery, self.tenant(destination).retry, &records).zip(began));
         }
         let failures: Vec<_> = ends.iter().filter(|(end, _)| end.result != EndResult::Delivered).collect();
         let last = failures.iter().map(|(end, _)| end.at).max();
@@ -197,7 +197,7 @@ fn five_failures_and_a_success_are_two_notices_whoever_dies_at_which_step() {
 #[test]
 fn gone_disables_a_destination_and_what_comes_later_is_skipped() {
     let mut world = World::calm(8);
-    world.retry = Retry::Extended;
+    world.extended = 1.0;
     let world = Arc::new(world);
     let listener = world.listener();
     let id = world.destination_that(0, &[Answer::Status(410, 50)]);

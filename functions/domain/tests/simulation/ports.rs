@@ -9,7 +9,7 @@ use domain::conversation::store::{ConversationLookup, Conversations, Stored};
 use domain::delivery::context::{Context, Contexts};
 use domain::delivery::history::Record;
 use domain::delivery::ledger::{Claim, Claimed, CompletedAttempt, Ledger};
-use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message, RecoveryMessage, RecoveryQueue};
+use domain::delivery::message::{DeliveryMessage, DeliveryQueue, Message};
 use domain::delivery::received::{Receipt, Visibility};
 use domain::delivery::record::{Delivery, DeliveryStatus};
 use domain::destination::health::Health;
@@ -59,6 +59,7 @@ impl Ledger for Ports {
                 if world.faults.happens(Point::Claim, Fault::PartlyRefused) {
                     return Err(Unavailable::new("claim an attempt", "simulated failure"));
                 }
+                world.log.note(&claim.delivery);
                 at_once(world.ledger.claim(std::slice::from_ref(claim))).pop().unwrap()
             };
             Ok(wanted.iter().map(one).collect::<Vec<_>>())
@@ -92,7 +93,10 @@ impl Ledger for Ports {
         at: Timestamp,
     ) -> Result<Claimed> {
         let (world, delivery, reason) = (Arc::clone(&self.world), delivery.clone(), reason.to_owned());
-        let close = move || at_once(world.ledger.close(&delivery, number, status, &reason, at));
+        let close = move || {
+            world.log.note(&delivery);
+            at_once(world.ledger.close(&delivery, number, status, &reason, at))
+        };
         self.network.call(Point::Close, close).await
     }
 }
@@ -235,36 +239,16 @@ impl EventEraser for Ports {
 
 impl EventQueue for Ports {
     async fn send(&self, message: &EventMessage) -> Result<()> {
-        let (world, body) = (Arc::clone(&self.world), Message::Event(message.clone()).body());
-        let (group, body): (Arc<str>, Arc<str>) = (message.account_id.as_str().into(), body.into());
-        let (appearances, wait) = (self.appearances, message.delay().duration());
-        let send = move || {
-            let (group, body) = (Arc::clone(&group), Arc::clone(&body));
-            world.send_in_chain(Source::Events, group, body, wait, appearances);
-            Ok(())
-        };
-        self.network.call(Point::SendEvent, send).await
-    }
-}
-
-impl RecoveryQueue for Ports {
-    async fn send_step(&self, _: &RecoveryMessage) -> Result<()> {
-        Ok(()) // no recovery is requested here
+        let wait = message.delay().duration();
+        self.send_event(&message.account_id, Message::Event(message.clone()), wait).await
     }
 }
 
 impl NoticeQueue for Ports {
     async fn send_notice(&self, message: &NoticeMessage) -> Result<()> {
-        let (world, body) = (Arc::clone(&self.world), Message::Notice(message.clone()).body());
-        let (group, body): (Arc<str>, Arc<str>) = (message.account_id.as_str().into(), body.into());
-        let (appearances, wait) = (self.appearances, message.wait.duration());
-        let send = move || {
-            let (group, body) = (Arc::clone(&group), Arc::clone(&body));
-            world.send_in_chain(Source::Events, group, body, wait, appearances);
-            Ok(())
-        };
         self.world.note_notice(message);
-        self.network.call(Point::SendEvent, send).await
+        let wait = message.wait.duration();
+        self.send_event(&message.account_id, Message::Notice(message.clone()), wait).await
     }
 }
 

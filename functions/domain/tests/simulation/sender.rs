@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use checker::history::Request;
 use domain::delivery::deliver::ATTEMPT_LIMIT;
-use domain::delivery::outcome::{CONNECT_LIMIT, Outcome, OutcomeClass};
+use domain::delivery::outcome::{CONNECT_LIMIT, Outcome, OutcomeClass, ResponseExcerpt};
 use domain::delivery::request::{WebhookRequest, WebhookSender};
 use domain::shared::clock::Clock;
-use domain::shared::ids::{DeliveryId, DestinationId, EventId};
+use domain::shared::ids::{DeliveryId, DestinationId, EventId, digest, hex};
 
 use crate::faults::{Fault, Point};
 use crate::ports::Ports;
@@ -24,7 +24,7 @@ impl WebhookSender for Ports {
         if happens(Fault::Panic) {
             panic_quietly();
         }
-        let (destination, seen) = read(&request);
+        let (destination, seen) = self.read(&request);
         let answer = world.sink.answer(&destination, world.time.now(), &world.randomness);
         self.note(answer);
         let started = world.time.now();
@@ -37,6 +37,7 @@ impl WebhookSender for Ports {
         let travel = world.randomness.millis(1, if happens(Fault::SlowRequest) { 800 } else { 30 });
         let (answered, wait) = match answer {
             Answer::Status(status, after) => (Some(status), Duration::from_millis(after)),
+            Answer::Busy(status, _) => (Some(status), Duration::ZERO),
             Answer::Never => (None, ATTEMPT_LIMIT),
             Answer::Reset | Answer::Unreachable | Answer::Dropped => (None, Duration::ZERO),
         };
@@ -62,36 +63,60 @@ impl WebhookSender for Ports {
             Some(status) if (200..300).contains(&status) => {
                 Outcome { http_status: Some(status), error: None, ..failed(OutcomeClass::Success) }
             }
-            Some(status) => Outcome { http_status: Some(status), ..failed(OutcomeClass::HttpError) },
+            Some(status) => Outcome {
+                http_status: Some(status),
+                response: Some(ResponseExcerpt { headers: headers(answer), ..Default::default() }),
+                ..failed(OutcomeClass::HttpError)
+            },
         }
     }
 }
 
-/// Parses a request: the destination is in its URL, the rest in its headers.
-fn read(request: &WebhookRequest) -> (DestinationId, Request) {
-    let header = |name: &str| &request.headers.iter().find(|(set, _)| set == name).unwrap().1;
-    let query = request.url.query_pairs().find(|(name, _)| name == "destination").unwrap().1;
-    let destination = DestinationId::parse(query).unwrap();
-    let event = EventId::parse(header("webhook-id")).unwrap();
-    let mut hash = DefaultHasher::new();
-    request.body.hash(&mut hash);
-    let seen = Request {
-        at: Default::default(),
-        ended_at: Default::default(),
-        delivery: DeliveryId::of(&event, &destination),
-        attempt: header("webhook-attempt").parse().unwrap(),
-        digest: hash.finish(),
-        answered: None,
-    };
-    (destination, seen)
+fn headers(answer: Answer) -> Vec<(String, String)> {
+    match answer {
+        Answer::Busy(_, seconds) => vec![("retry-after".to_owned(), seconds.to_string())],
+        _ => Vec::new(),
+    }
 }
 
 impl Ports {
+    /// Parses a request: the destination is in its URL, the rest in its headers.
+    fn read(&self, request: &WebhookRequest) -> (DestinationId, Request) {
+        let header = |name: &str| &request.headers.iter().find(|(set, _)| set == name).unwrap().1;
+        let query = request.url.query_pairs().find(|(name, _)| name == "destination").unwrap().1;
+        let destination = DestinationId::parse(query).unwrap();
+        let event = EventId::parse(header("webhook-id")).unwrap();
+        let mut hash = DefaultHasher::new();
+        request.body.hash(&mut hash);
+        let seen = Request {
+            at: Default::default(),
+            ended_at: Default::default(),
+            delivery: self.delivery(&event, &destination, header("content-type")),
+            attempt: header("webhook-attempt").parse().unwrap(),
+            digest: hash.finish(),
+            answered: None,
+        };
+        (destination, seen)
+    }
+
+    /// The deliveries of an event to a destination differ in the form's boundary, which derives from their ids.
+    fn delivery(&self, event: &EventId, to: &DestinationId, content_type: &str) -> DeliveryId {
+        let is_it = |id: &DeliveryId| {
+            let digest = digest(&["boundary", event.as_str(), id.as_str(), "0"]);
+            content_type.ends_with(&hex(&digest[..16]))
+        };
+        let state = self.world.log.state();
+        let from_event_on = state.deliveries.range(DeliveryId::before_all_of(event)..);
+        let of_event = from_event_on.take_while(|(id, _)| id.event_id().as_ref() == Some(event));
+        let mut to_it = of_event.filter(|(_, delivery)| delivery.destination_id == *to);
+        to_it.find(|(id, _)| is_it(id)).unwrap().0.clone()
+    }
+
     fn note(&self, answer: Answer) {
         let fault = match answer {
             Answer::Status(200, after) if after < 5000 => return,
             Answer::Status(200, _) => Fault::SlowAnswer,
-            Answer::Status(..) => Fault::HttpError,
+            Answer::Status(..) | Answer::Busy(..) => Fault::HttpError,
             Answer::Never => Fault::Hang,
             Answer::Reset => Fault::Reset,
             Answer::Unreachable | Answer::Dropped => Fault::NoConnection,

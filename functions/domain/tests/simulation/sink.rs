@@ -13,6 +13,8 @@ use domain::testing::fakes::SeededRandomness;
 pub(crate) enum Answer {
     /// Answers with a status after a number of milliseconds.
     Status(u16, u64),
+    /// Answers with a status and a `Retry-After` of a number of seconds.
+    Busy(u16, u64),
     Never,
     /// Reads the request and closes the connection.
     Reset,
@@ -22,18 +24,23 @@ pub(crate) enum Answer {
     Dropped,
 }
 
-/// How often a destination fails instead of answering 200: error, hang, late answer, closed connection, no connection.
-type FailureRates = [f64; 5];
+/// How often a destination fails instead of answering 200: error, hang, late answer, closed connection, no connection,
+/// busy.
+type FailureRates = [f64; 6];
 
-/// Healthy, flaky, broken, hanging, unreachable, and a mix.
-const FAILURE_RATES: [FailureRates; 6] = [
-    [0.0; 5],
-    [0.4, 0.0, 0.0, 0.05, 0.05],
-    [1.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.8, 0.2, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.9],
-    [0.2, 0.1, 0.1, 0.1, 0.1],
+/// Healthy, flaky, broken, hanging, unreachable, busy, and a mix.
+const FAILURE_RATES: [FailureRates; 7] = [
+    [0.0; 6],
+    [0.4, 0.0, 0.0, 0.05, 0.05, 0.0],
+    [1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 0.8, 0.2, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, 0.0, 0.9, 0.0],
+    [0.1, 0.0, 0.0, 0.0, 0.0, 0.8],
+    [0.2, 0.1, 0.1, 0.1, 0.1, 0.1],
 ];
+
+/// Values of `Retry-After`: below and above what is waited for anyway.
+const RETRY_AFTER: [u64; 6] = [0, 5, 90, 1_000, 3_600, 1_000_000];
 
 struct Destination {
     failure_rates: FailureRates,
@@ -65,6 +72,13 @@ impl Sink {
         self.0.lock().unwrap().outage_ends = outage_ends;
     }
 
+    /// From now on every destination answers 200.
+    pub(crate) fn heal(&self) {
+        for destination in self.0.lock().unwrap().destinations.values_mut() {
+            *destination = Destination { failure_rates: FAILURE_RATES[0], script: VecDeque::new() };
+        }
+    }
+
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.0.lock().unwrap().requests.clone()
     }
@@ -93,6 +107,7 @@ impl Sink {
             Some(2) => Answer::Status(200, 5000 + randomness.below(10_000) as u64),
             Some(3) => Answer::Reset,
             Some(4) => Answer::Unreachable,
+            Some(5) => Answer::Busy(*randomness.pick(&[429, 503]), *randomness.pick(&RETRY_AFTER)),
             _ => Answer::Status(200, randomness.below(300) as u64),
         }
     }

@@ -9,10 +9,11 @@ use domain::delivery::monitor::Monitor;
 use domain::delivery::rate_limiter::{Admission, RateLimiter};
 use domain::delivery::received::{Receipt, Received};
 use domain::delivery::reconcile::Reconcile;
+use domain::redelivery::recover::Recover;
 use domain::shared::catch_panic::catch_panic;
 use domain::shared::clock::Clock;
 use domain::testing::fakes::RETENTION;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use crate::ports::Ports;
 use crate::queue::{ReceivedMessage, Source};
@@ -39,7 +40,11 @@ impl Worker {
             batch.into_iter().filter_map(|received| Some((Message::parse(&received.body).ok()?, received)));
         let parsed: Vec<_> = parsed.collect();
         match source {
-            Source::Events => self.fan_out(&parsed).await,
+            Source::Events => {
+                let (mut done, taken) = join(self.fan_out(&parsed), self.recover(&parsed)).await;
+                done.extend(taken);
+                done
+            }
             Source::Deliveries => self.deliver(&parsed, &invocation).await,
             Source::DeadLetters => self.reconcile(&parsed).await,
         }
@@ -53,6 +58,16 @@ impl Worker {
         let done =
             events.iter().zip(step.run(&events).await).filter(|(_, verdict)| *verdict == Verdict::Done);
         done.map(|(event, _)| event.receipt.clone()).collect()
+    }
+
+    async fn recover(&self, batch: &[(Message, ReceivedMessage)]) -> Vec<Receipt> {
+        let ports = || self.ports.clone();
+        let step = Recover::new(ports(), ports(), ports(), ports(), ports(), Arc::clone(&self.clock));
+        let one = async |(message, received): &(Message, ReceivedMessage)| {
+            let Message::Recovery(message) = message else { return None };
+            (step.run(message).await == Verdict::Done).then(|| received.receipt.clone())
+        };
+        join_all(batch.iter().map(one)).await.into_iter().flatten().collect()
     }
 
     async fn deliver(&self, batch: &[(Message, ReceivedMessage)], invocation: &Invocation) -> Vec<Receipt> {

@@ -8,9 +8,7 @@ use checker::Breach;
 use checker::history::{History, Invariant};
 use domain::delivery::circuit_breaker::CircuitBreaker;
 use domain::delivery::ledger::LEASE_MARGIN;
-use domain::destination::record::{Destination, DestinationStatus};
-use domain::destination::retry::Retry;
-use domain::destination::target_url::TargetUrl;
+use domain::destination::record::DestinationStatus;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{ConversationId, DeliveryId, DestinationId, EventId};
 use domain::shared::rate::RateLimit;
@@ -24,16 +22,18 @@ use crate::capacity::Capacity;
 use crate::executor::Time;
 use crate::faults::{Fault, Faults, KEY, Point, TABLES};
 use crate::health::{Notices, without_notices};
+use crate::log::Log;
 use crate::queue::{Queues, Source};
 use crate::scale::Scale;
-use crate::sink::{Answer, Sink};
+use crate::sink::Sink;
+use crate::tenants::Tenant;
 
 /// 2026-09-01, not at the start of a second.
 const START: Timestamp = Timestamp::from_millis(1_788_220_800_567);
 
-/// Long enough for every waiting message to return several times, and for a hanging destination to be tried with a few
-/// deliveries at a time.
-const DRAIN: Duration = Duration::from_secs(48 * 60 * 60);
+/// Long enough for every waiting message to return several times, for a hanging destination to be tried with a few
+/// deliveries at a time, and for extended retries: 45 hours, and ten more if the destination postpones each.
+const DRAIN: Duration = Duration::from_secs(100 * 60 * 60);
 
 #[derive(Default)]
 pub(crate) struct State {
@@ -45,8 +45,8 @@ pub(crate) struct State {
     polls: [Option<Timestamp>; 3],
     invocations: usize,
     events: Vec<(ConversationId, EventId)>,
-    /// Every destination, and whether it was deleted.
-    pub(crate) destinations: BTreeMap<DestinationId, bool>,
+    /// Every destination.
+    pub(crate) destinations: BTreeMap<DestinationId, Tenant>,
     /// Deliveries whose message a queue has accepted.
     sent: BTreeSet<DeliveryId>,
     pub(crate) notices: Notices,
@@ -58,14 +58,15 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) queues: Queues,
     pub(crate) ledger: MemoryLedger,
+    pub(crate) log: Log,
     pub(crate) tenants: MemoryDestinations,
     pub(crate) conversations: MemoryConversations,
     pub(crate) rates: MemoryRates,
     pub(crate) capacity: Capacity,
     pub(crate) sink: Sink,
     pub(crate) rate_limit: Option<RateLimit>,
-    /// How long every destination wants its deliveries retried.
-    pub(crate) retry: Retry,
+    /// The share of destinations with extended retries.
+    pub(crate) extended: f64,
     /// After how much time with nothing but failures a destination is disabled.
     pub(crate) disable_after: Option<Duration>,
     /// Whether workers correct their clocks by the `Date` headers of responses.
@@ -117,13 +118,14 @@ impl World {
         Self {
             queues: Queues::new(&randomness, &faults, max_in_flight),
             ledger: MemoryLedger::default(),
+            log: Log::default(),
             tenants: MemoryDestinations::default(),
             conversations: MemoryConversations::default(),
             rates: MemoryRates::default(),
             capacity: Capacity::default(),
             sink: Sink::default(),
             rate_limit: None,
-            retry: Retry::Standard,
+            extended: 0.0,
             disable_after: None,
             syncs_clocks: true,
             is_idle: false,
@@ -156,6 +158,9 @@ impl World {
             let off_by = if wrong { world.randomness.below(600_001) as i64 - 300_000 } else { 0 };
             let clock = world.clock_off_by(off_by);
             world.sandbox_clocks.push(clock);
+        }
+        if world.randomness.chance(0.3) {
+            world.extended = 0.5;
         }
         change(&mut world);
         let world = Arc::new(world);
@@ -194,52 +199,6 @@ impl World {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
-    }
-
-    /// Adds a destination.
-    pub(crate) fn destination(&self, index: usize, status: DestinationStatus) -> DestinationId {
-        let plain = sample::destination(&format!("dst_{index}"));
-        let id = plain.id.clone();
-        self.tenants.put(Destination { status, retry: self.retry, url: url("here", &id), ..plain });
-        self.state().destinations.insert(id.clone(), false);
-        id
-    }
-
-    /// Adds an enabled destination that answers from this script, then with 200.
-    pub(crate) fn destination_that(&self, index: usize, script: &[Answer]) -> DestinationId {
-        let id = self.destination(index, DestinationStatus::Enabled);
-        self.sink.add(&id, script, None);
-        id
-    }
-
-    /// Applies an owner's change to a destination.
-    pub(crate) fn change(&self, id: &DestinationId, change: Fault) {
-        self.faults.note(change, || id.to_string());
-        let (url_here, retry) = (url("here", id), self.retry);
-        let plain = Destination { url: url_here, retry, ..sample::destination(id.as_str()) };
-        match change {
-            Fault::Disabled => {
-                self.tenants.put(Destination { status: DestinationStatus::Disabled, ..plain });
-            }
-            Fault::Moved => self.tenants.put(Destination { url: url("there", id), ..plain }),
-            Fault::Deleted => {
-                self.tenants.remove(id);
-                self.state().destinations.insert(id.clone(), true);
-            }
-            _ => self.tenants.put(plain),
-        }
-    }
-
-    fn change_later(self: &Arc<Self>, id: &DestinationId) {
-        let change = *self.randomness.pick(&[Fault::Disabled, Fault::Moved, Fault::Deleted]);
-        let (world, id) = (Arc::clone(self), id.clone());
-        self.time.after(self.randomness.log_uniform(Duration::from_secs(120)), move || {
-            world.change(&id, change);
-            if change != Fault::Deleted && world.randomness.chance(0.5) {
-                let after = world.randomness.log_uniform(Duration::from_secs(120));
-                world.time.clone().after(after, move || world.change(&id, Fault::Enabled));
-            }
-        });
     }
 
     /// Registers the next conversation, whose end is one event.
@@ -362,20 +321,29 @@ impl World {
             left: self.queues.left(),
             clocks_differ_by,
             is_idle: self.is_idle,
-            retry: self.retry,
             ..History::default()
         };
         for (_, event) in &state.events {
-            for (destination, is_deleted) in &state.destinations {
+            for (destination, tenant) in &state.destinations {
                 let id = DeliveryId::of(event, destination);
-                let records = self.ledger.records_of(&id);
                 // A destination that was deleted may have no delivery.
-                if !is_deleted || state.sent.contains(&id) || !records.is_empty() {
-                    history.expected.insert(id.clone());
+                if !tenant.is_deleted || state.sent.contains(&id) {
+                    history.expected.insert(id);
                 }
-                if !records.is_empty() {
-                    history.records.insert(id, records);
-                }
+            }
+        }
+        let events: BTreeSet<_> = state.events.iter().map(|(_, event)| event).collect();
+        let is_events = |id: &DeliveryId| id.event_id().is_some_and(|event| events.contains(&event));
+        // Also those of recoveries.
+        history.expected.extend(state.sent.iter().filter(|id| is_events(id)).cloned());
+        for (id, delivery) in self.log.state().deliveries.iter().filter(|(id, _)| is_events(id)) {
+            let records = self.ledger.records_of(id);
+            if state.destinations.get(&delivery.destination_id).is_some_and(Tenant::is_extended) {
+                history.extended.insert(id.clone());
+            }
+            if !records.is_empty() {
+                history.expected.insert(id.clone());
+                history.records.insert(id.clone(), records);
             }
         }
         history
@@ -391,8 +359,4 @@ impl World {
         let breaches = checker::check(history).into_iter();
         breaches.filter(|breach| !is_excused(breach.invariant)).collect()
     }
-}
-
-pub(crate) fn url(host: &str, id: &DestinationId) -> TargetUrl {
-    TargetUrl::from_stored(&format!("https://{host}.example.com/hooks?destination={id}")).unwrap()
 }
