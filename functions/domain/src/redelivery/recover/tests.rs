@@ -83,6 +83,27 @@ async fn a_worker_that_dies_at_any_call_makes_nothing_twice_and_loses_nothing() 
 }
 
 #[tokio::test]
+async fn a_step_that_is_repeated_does_not_queue_again_what_has_failed_again() {
+    let world = World::new();
+    for ago in 1..=3 {
+        let event = world.event(ago);
+        world.record(&event, "dst_1", Exhausted);
+    }
+    let id = world.start(1, failed()).await;
+    world.step().await;
+    let (planned, told) = (world.shown(&id), world.lock().steps[0].clone());
+    world.step().await;
+    world.deliver(Exhausted);
+    // Its worker died before it noted the step.
+    world.lock().recoveries = vec![planned];
+    world.lock().steps = [told].into();
+    world.step().await;
+    assert_eq!(world.sent().len(), 3);
+    world.run(Exhausted).await;
+    assert_eq!((world.shown(&id).state, world.progress(&id)), (State::Done, [3, 3, 0, 3]));
+}
+
+#[tokio::test]
 async fn every_message_twice_changes_nothing() {
     let world = World::new();
     for ago in 1..=7 {
