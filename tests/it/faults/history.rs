@@ -132,7 +132,8 @@ impl Site {
         while let Some(row) = rows.next().await {
             let row = row.unwrap();
             let delivery = row["sk"].as_s().unwrap().split_once('#').map(|(delivery, _)| delivery.to_owned());
-            deliveries.extend(delivery.and_then(|delivery| DeliveryId::parse(delivery).ok()));
+            let delivery = delivery.and_then(|delivery| DeliveryId::parse(delivery).ok());
+            deliveries.extend(delivery.filter(|delivery| delivery.event_id().is_some()));
         }
         let (ledger, account) = (self.ledger(), self.account());
         let histories = deliveries.into_iter().map(async |delivery| {

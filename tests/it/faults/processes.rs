@@ -1,22 +1,25 @@
-//! Processes that die, freeze or have no time left: rows 6, 12 and 21 to 26, with the deployed binary.
+//! Processes that die, freeze or have no time left: rows 6, 12, 21 to 26 and 56, with the deployed binary.
 //!
 //! A test chooses the point of death: the proxy holds a call there while the process is killed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::delivery::outcome::OutcomeClass::{self, Success, Unknown};
 use domain::shared::ids::{DeliveryId, EventId};
 use local::lambda::mapping::Mapping;
 use local::receiver::Answer;
+use reqwest::StatusCode;
+use serde_json::json;
 
 use super::entries::{INSERTS, UPDATES};
 use super::mappings::Mappings;
-use super::site::{DELIVERIES, Site};
+use super::site::{DELIVERIES, EVENTS, Site};
 use super::stop::Stop;
 use super::worker::Worker;
 use crate::tools;
-use crate::world::eventually;
+use crate::world::{eventually, text};
 
 /// Just enough for an invocation to start a batch, which takes 13 s. A claim outlives it by the margin of 3 s.
 const TIMEOUT: Duration = Duration::from_secs(14);
@@ -58,7 +61,8 @@ async fn another_finishes(site: &Site) {
     let (_worker, mappings) = start_worker(site).await;
     eventually("empty queues", async || {
         mappings.step().await;
-        (site.world.messages_in(DELIVERIES).await == 0).then_some(())
+        let left = site.world.messages_in(EVENTS).await + site.world.messages_in(DELIVERIES).await;
+        (left == 0).then_some(())
     })
     .await;
     site.world.quiet().await;
@@ -144,6 +148,58 @@ async fn row_26_with_one_second_to_live_it_hands_its_batch_back_and_claims_nothi
     }
     site.world.quiet().await;
     site.assert_kept().await;
+}
+
+/// Each death is followed by the next step of the protocol: the plan is written, the next step told, the deliveries queued.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_56_killed_in_every_step_of_a_recovery_each_event_is_sent_once() {
+    let Some(site) = Site::of_processes().await else { return };
+    let mut events = Vec::new();
+    for conversation in ["c-1", "c-2", "c-3"] {
+        events.push(site.accept(conversation).await);
+    }
+    let (worker, mappings) = start_worker(&site).await;
+    assert_eq!(mappings.events.step().await, 3, "no destination wants them yet");
+    worker.kill().await;
+    let destination = site.destination("/a").await;
+    site.expected.lock().unwrap().extend(events.iter().map(|event| DeliveryId::of(event, &destination)));
+    let missing = json!({"since": "2020-01-01T00:00:00Z", "include": ["missing"]});
+    let (status, started) = site.customer.recover(&missing).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{started}");
+
+    for (proxy, call) in
+        [(&site.tables, "PutItem"), (&site.queues, "SendMessage"), (&site.queues, "SendMessageBatch")]
+    {
+        for is_applied in [false, true] {
+            let (worker, mappings) = start_worker(&site).await;
+            let point = if is_applied { proxy.on(call).stop_after() } else { proxy.on(call).stop_before() };
+            let is_dead = AtomicBool::new(false);
+            let death = async {
+                point.reached().await;
+                worker.kill().await;
+                drop(point);
+                is_dead.store(true, Ordering::Relaxed);
+            };
+            let steps = eventually("a death", async || {
+                mappings.events.step().await;
+                is_dead.load(Ordering::Relaxed).then_some(())
+            });
+            tokio::join!(death, steps);
+        }
+    }
+
+    let (_worker, mappings) = start_worker(&site).await;
+    let path = format!("/v1/recoveries/{}", text(&started["id"]));
+    let done = eventually("the recovery's end", async || {
+        mappings.step().await;
+        let shown = site.customer.get(&path).await;
+        (shown["state"] == "done").then_some(shown)
+    })
+    .await;
+    let counts = ["found", "queued", "delivered", "failed"].map(|name| done[name].as_u64().unwrap());
+    assert_eq!(counts, [3, 3, 3, 0]);
+    another_finishes(&site).await;
+    assert_eq!(site.attempts_at("/a"), [1, 1, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
