@@ -123,8 +123,9 @@ where
             return vec![Verdict::Keep; batch.len()];
         }
         let messages: Vec<_> = batch.iter().map(|received| &received.message).collect();
+        let read_at = self.clock.now();
         let contexts = self.contexts.load(&messages).await;
-        self.deliver_all(batch, &contexts, invocation).await
+        self.deliver_all(batch, &contexts, read_at, invocation).await
     }
 
     /// Prepares every item, claims all first attempts in one call, then delivers the items concurrently.
@@ -132,6 +133,7 @@ where
         &self,
         batch: &[Received],
         contexts: &[Result<Context>],
+        read_at: Timestamp,
         invocation: &Invocation,
     ) -> Vec<Verdict> {
         // Before the claims: a claim without a request blocks its delivery until the lease expires.
@@ -140,7 +142,7 @@ where
         let deliveries = items.iter().zip(first_claims).map(|(item, claimed)| self.deliver(item, claimed));
         let mut verdicts = join_all(deliveries).await;
         self.record_in_circuit_breaker(&items);
-        self.observe_ends(&items, &mut verdicts).await;
+        self.observe_ends(&items, read_at, &mut verdicts).await;
         verdicts
     }
 

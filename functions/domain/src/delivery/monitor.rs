@@ -26,6 +26,9 @@ const MAX_CONFLICTS: usize = 20;
 /// Most destinations whose unwritten failures are remembered.
 const MAX_REMEMBERED: usize = 1_000;
 
+/// A success that came so long after health was read may be of a destination that was found failing meanwhile.
+const OUTDATED_AFTER: Duration = Duration::from_secs(1);
+
 /// Keeps the health of destinations.
 pub struct Monitor<H, Q> {
     store: H,
@@ -65,22 +68,29 @@ impl<H: HealthStore, Q: NoticeQueue> Monitor<H, Q> {
         Self { store, notices, disable_after, unwritten: Mutex::default() }
     }
 
-    /// Adds the ends of deliveries to a destination's health as it was read before, and tells of a change. The caller
+    /// Adds the ends of deliveries to a destination's health as it was read at some time, and tells of a change. The caller
     /// repeats what fails.
     pub async fn observe(
         &self,
         destination: &Destination,
-        read: Option<&Health>,
+        (read, at): (Option<&Health>, Timestamp),
         ends: &[End],
     ) -> Result<()> {
         let (account, id) = (&destination.account_id, &destination.id);
+        let is_late = |end: &End| end.result == EndResult::Delivered && end.at.since(at) >= OUTDATED_AFTER;
+        let mut is_outdated = ends.iter().any(is_late);
         let mut current = read.cloned();
         for _ in 0..MAX_CONFLICTS {
             let Some(before) = current else { return Ok(()) }; // deleted with its destination
             let health = before
                 .with_failures(self.unwritten(destination, before.since))
                 .after(ends, self.disable_after);
-            if !health.is_worth_writing(&before) {
+            let is_worth_writing = health.is_worth_writing(&before);
+            if !is_worth_writing && std::mem::take(&mut is_outdated) {
+                current = self.store.health(account, id).await?;
+                continue;
+            }
+            if !is_worth_writing {
                 self.remember(
                     destination,
                     before.since,

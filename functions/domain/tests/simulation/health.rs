@@ -194,6 +194,23 @@ fn five_failures_and_a_success_are_two_notices_whoever_dies_at_which_step() {
     }
 }
 
+/// Its health was read before the others failed, and a success soon after another is not written.
+#[test]
+fn a_slow_success_heals_a_destination_that_was_found_failing_meanwhile() {
+    let world = Arc::new(World::calm(7));
+    let listener = world.listener();
+    let (ok, error, slow) = (Answer::Status(200, 50), Answer::Status(500, 50), Answer::Status(200, 5_000));
+    let script = [vec![ok], vec![error; 15], vec![slow], vec![error; 5]].concat();
+    let id = world.destination_that(0, &script);
+    for second in [0, 10, 10, 10, 10, 10, 38] {
+        world.end_conversation(Duration::from_secs(second));
+    }
+    assert_well(&world, &listener, 7);
+    let health = world.tenants.health_of(&id).unwrap();
+    let kinds: Vec<_> = health.changes.iter().map(|change| change.kind).collect();
+    assert_eq!(kinds, [EventKind::DestinationFailing, EventKind::DestinationRecovered]);
+}
+
 #[test]
 fn gone_disables_a_destination_and_what_comes_later_is_skipped() {
     let mut world = World::calm(8);

@@ -12,6 +12,7 @@ use crate::destination::health::End;
 use crate::destination::store::HealthStore;
 use crate::event::message::NoticeQueue;
 use crate::shared::catch_panic::catch_panic;
+use crate::shared::timestamp::Timestamp;
 
 impl Item<'_> {
     /// Keeps the end of the delivery for its destination's health.
@@ -30,7 +31,12 @@ where
 {
     /// Adds the ends to the health of each destination. If that cannot be written, their messages come back: the records
     /// tell the ends again.
-    pub(super) async fn observe_ends(&self, items: &[Item<'_>], verdicts: &mut [Verdict]) {
+    pub(super) async fn observe_ends(
+        &self,
+        items: &[Item<'_>],
+        read_at: Timestamp,
+        verdicts: &mut [Verdict],
+    ) {
         let mut ended: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (index, item) in items.iter().enumerate().filter(|(_, item)| item.end.get().is_some()) {
             let delivery = &item.delivery;
@@ -42,7 +48,7 @@ where
                 return Vec::new(); // nothing is sent there any more
             };
             let ends: Vec<_> = of_one.iter().filter_map(|&index| items[index].end.get().cloned()).collect();
-            let observing = self.monitor.observe(destination, *health, &ends);
+            let observing = self.monitor.observe(destination, (*health, read_at), &ends);
             let Err(error) = catch_panic(observing).await else {
                 return Vec::new();
             };

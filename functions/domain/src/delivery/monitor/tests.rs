@@ -35,7 +35,10 @@ impl Scene {
     }
 
     async fn observe(&self, monitor: &Monitor<MemoryDestinations, Queue>, read: &Health, ends: &[End]) {
-        monitor.observe(&self.destination, Some(read), ends).await.unwrap();
+        monitor
+            .observe(&self.destination, (Some(read), START + Duration::from_secs(3600)), ends)
+            .await
+            .unwrap();
     }
 }
 
