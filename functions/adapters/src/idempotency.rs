@@ -18,7 +18,6 @@ use crate::dynamodb::answers::{AnswerTable, Claim, Claimed};
 use crate::http::problem::{Code, Problem};
 use crate::http::reply::Reply;
 use crate::http::request::Request;
-use crate::telemetry::log_unavailable;
 use crate::vault::cipher::Key;
 use crate::vault::kms::{KmsVault, decrypt_content, encrypt_content};
 
@@ -91,7 +90,7 @@ impl Idempotency {
                 let is_first = matches!(claimed, Claimed::First);
                 if let Err(error) = self.keep(&claim, &context, &seed, is_first, &result).await {
                     // The work is done. Until the lease ends, a repeat is told to wait.
-                    log_unavailable(&error);
+                    error.log();
                 }
                 result
             }

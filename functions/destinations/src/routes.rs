@@ -5,7 +5,6 @@ use std::time::Duration;
 use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
-use adapters::telemetry::readable;
 use domain::destination::record::Destination;
 use domain::destination::signature::SigningSecret;
 use domain::destination::store::{DestinationStore, Destinations, HealthStore, Stored};
@@ -13,7 +12,7 @@ use domain::shared::ids::{AccountId, DestinationId};
 use domain::shared::invalid::{Invalid, both};
 use domain::shared::json::JsonObject;
 use domain::shared::randomness::Seed;
-use domain::shared::unavailable::Saved;
+use domain::shared::unavailable::{Saved, readable};
 use futures_util::future::try_join;
 use http::StatusCode;
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use adapters::dynamodb::LedgerTable;
 use adapters::sqs::Queue;
-use adapters::telemetry::log_unavailable;
 use domain::delivery::reconcile::Reconcile;
 use domain::shared::catch_panic::catch_panic;
+use domain::shared::unavailable::Unavailable;
 use futures_util::future::join_all;
 
 use crate::batch::Batch;
@@ -18,7 +18,7 @@ pub(crate) async fn run<'a>(
 ) -> HashSet<&'a str> {
     let reconciled = batch.messages.iter().map(async |item| {
         let reconciled = catch_panic(step.run(&item.message)).await;
-        reconciled.inspect_err(log_unavailable).is_ok().then_some(item.id.as_str())
+        reconciled.inspect_err(Unavailable::log).is_ok().then_some(item.id.as_str())
     });
     join_all(reconciled).await.into_iter().flatten().collect()
 }

@@ -37,6 +37,7 @@ use domain::redelivery::send_test::SendTest;
 use domain::shared::clock::Clock;
 use domain::shared::randomness::{Randomness, Seed};
 use domain::shared::rate::RateLimit;
+use domain::shared::unavailable::Unavailable;
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -221,11 +222,11 @@ impl Ingest {
     async fn end_overdue(&self) -> Value {
         match self.end_overdue.run().await {
             Ok(Sweep { ended, failed, failure }) => {
-                failure.iter().for_each(adapters::telemetry::log_unavailable);
+                failure.iter().for_each(Unavailable::log);
                 json!({ "ended": ended, "failed": failed })
             }
             Err(error) => {
-                adapters::telemetry::log_unavailable(&error);
+                error.log();
                 json!({ "ended": 0, "failed": Value::Null })
             }
         }

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use domain::shared::unavailable::Unavailable;
 
-use crate::telemetry::log_unavailable;
-
 /// How long a request waits to be counted and for its key's use to be recorded: a write takes milliseconds, and the
 /// request itself needs neither.
 pub(super) const BEST_EFFORT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -18,7 +16,7 @@ pub(super) async fn best_effort<T>(
     match tokio::time::timeout(BEST_EFFORT_TIMEOUT, work).await {
         Ok(Ok(value)) => Some(value),
         Ok(Err(error)) => {
-            log_unavailable(&error);
+            error.log();
             None
         }
         Err(_) => {

@@ -10,14 +10,13 @@ use domain::account::api_key::{ApiKey, KeyId, Scope};
 use domain::account::store::{Account, Accounts, KeyUses};
 use domain::shared::ids::AccountId;
 use domain::shared::timestamp::{Day, Timestamp};
-use domain::shared::unavailable::{Result, Saved, Unavailable};
+use domain::shared::unavailable::{Result, Saved, Unavailable, readable};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, from_item, key, n, s, to_item};
 use super::table::{Condition, Table};
 use super::transaction::{Written, transact};
-use crate::telemetry::readable;
 
 /// Sort key of an account's own row.
 const ACCOUNT: &str = "account";

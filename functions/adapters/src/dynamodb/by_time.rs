@@ -11,14 +11,13 @@ use domain::delivery_log::search::Search;
 use domain::shared::clock::Clock;
 use domain::shared::ids::AccountId;
 use domain::shared::timestamp::Timestamp;
-use domain::shared::unavailable::{Result, Unavailable};
+use domain::shared::unavailable::{Result, Unavailable, readable};
 use futures_util::future::try_join_all;
 
 use super::item::{Item, from_item, n, s};
 use super::record::ListedRow;
 use super::table::Table;
 use super::unwanted::UnwantedRow;
-use crate::telemetry::readable;
 
 /// The index.
 pub(super) const INDEX: &str = "by_time";

@@ -6,7 +6,7 @@ use domain::destination::record::{Destination, DestinationStatus};
 use domain::destination::store::{HealthStore, SavedHealth};
 use domain::shared::ids::{AccountId, DestinationId};
 use domain::shared::timestamp::Timestamp;
-use domain::shared::unavailable::{Result, Saved};
+use domain::shared::unavailable::{Result, Saved, readable};
 
 use super::destinations::{DestinationTable, destination_key, incomplete};
 use super::expression::Expression;
@@ -14,7 +14,6 @@ use super::health::{health_partition, health_row, parse_health};
 use super::item::{Item, n, to_attribute};
 use super::table::Condition;
 use super::transaction::{Written, transact};
-use crate::telemetry::readable;
 
 /// What the ids of destinations begin with, and so the sort keys of their health.
 const DESTINATIONS: &str = "dst_";

@@ -7,12 +7,11 @@ use domain::delivery::history::Record;
 use domain::delivery::record::Delivery;
 use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, DeliveryId, EventId};
-use domain::shared::unavailable::Result;
+use domain::shared::unavailable::{Result, readable};
 
 use super::item::{Item, from_item};
 use super::record::{DELIVERY_PREFIX, RecordRow, delivery_partition, event_partition};
 use super::table::Table;
-use crate::telemetry::readable;
 
 /// Reads the records of deliveries.
 #[derive(Clone)]

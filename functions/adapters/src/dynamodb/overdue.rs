@@ -5,13 +5,12 @@ use domain::conversation::record::Conversation;
 use domain::lifecycle::overdue::OverdueConversations;
 use domain::shared::ids::{AccountId, ConversationId, hex};
 use domain::shared::timestamp::Timestamp;
-use domain::shared::unavailable::{Result, Unavailable};
+use domain::shared::unavailable::{Result, Unavailable, readable};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::{Item, s};
-use crate::telemetry::readable;
 
 /// Name of the index.
 const INDEX: &str = "by_overdue";

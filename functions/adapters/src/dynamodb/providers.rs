@@ -6,12 +6,11 @@ use domain::conversation::provider_secret::{ProviderSecret, ProviderSecretStore,
 use domain::shared::encryption::{Decryptor, EncryptionContext, Vault};
 use domain::shared::ids::AccountId;
 use domain::shared::timestamp::Timestamp;
-use domain::shared::unavailable::{Result, Unavailable};
+use domain::shared::unavailable::{Result, Unavailable, readable};
 use serde::{Deserialize, Serialize};
 
 use super::item::{EncryptedRow, Item, from_item, key, to_item};
 use super::table::Table;
-use crate::telemetry::readable;
 
 /// Prefix of the sort keys of providers' rows.
 const PREFIX: &str = "provider#";

@@ -15,14 +15,13 @@ use domain::shared::clock::Clock;
 use domain::shared::ids::{AccountId, ConversationId, hex};
 use domain::shared::json::JsonObject;
 use domain::shared::timestamp::Timestamp;
-use domain::shared::unavailable::{Result, Saved, Unavailable};
+use domain::shared::unavailable::{Result, Saved, Unavailable, readable};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::{Item, from_item, is_expired, key, n, partition, s, to_item};
 use super::table::{Condition, Table};
-use crate::telemetry::readable;
 
 /// Sort key of the row that links a reference to its conversation.
 const LINK: &str = "link";

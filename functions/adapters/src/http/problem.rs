@@ -205,7 +205,7 @@ impl From<Invalid> for Problem {
 /// Our infrastructure failed. The cause is logged; the caller learns that the request can be repeated.
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        crate::telemetry::log_unavailable(&error);
+        error.log();
         let detail = "The service is temporarily unavailable. Nothing was lost; please try again.";
         Self::unavailable(Code::Unavailable, detail)
     }

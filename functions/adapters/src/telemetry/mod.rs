@@ -8,7 +8,6 @@ mod metrics;
 
 use std::io;
 
-use domain::shared::unavailable::Unavailable;
 use tracing::Subscriber;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -68,16 +67,6 @@ impl Config {
             .finish()
             .with(self.filter)
     }
-}
-
-/// Leaves out of a list what this version cannot read, after a rollback for example, and logs it.
-pub fn readable<T>(items: impl IntoIterator<Item = Result<T, Unavailable>>) -> Vec<T> {
-    items.into_iter().filter_map(|item| item.inspect_err(log_unavailable).ok()).collect()
-}
-
-/// Logs a failure of our infrastructure, with its causes.
-pub fn log_unavailable(error: &Unavailable) {
-    tracing::error!(operation = %error, cause = error.causes(), "unavailable");
 }
 
 #[cfg(test)]

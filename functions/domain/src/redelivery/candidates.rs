@@ -14,7 +14,7 @@ use crate::destination::store::Destinations;
 use crate::redelivery::recovery::{Include, Planned, Request};
 use crate::shared::ids::{AccountId, DeliveryId, DestinationId, EventId};
 use crate::shared::timestamp::Timestamp;
-use crate::shared::unavailable::{Result, Unavailable};
+use crate::shared::unavailable::{Result, readable};
 
 /// Deliveries that one search may plan: a page of a plan, which is one row, holds twice as many.
 pub(super) const PAGE: usize = 500;
@@ -37,12 +37,7 @@ pub(super) async fn destinations(
     stored: &impl Destinations,
     account: &AccountId,
 ) -> Result<Vec<Destination>> {
-    let all = stored.of_account(account).await?;
-    let readable = all.into_iter().filter_map(|one| {
-        one.inspect_err(|error| tracing::error!(operation = %error, cause = error.causes(), "unavailable"))
-            .ok()
-    });
-    Ok(readable.collect())
+    Ok(readable(stored.of_account(account).await?))
 }
 
 /// Plans what one search finds at these destinations.
@@ -85,16 +80,18 @@ async fn failed(
     let page = log.search(account, &search).await?;
     let is_at = |delivery: &Delivery| destinations.iter().any(|one| one.id == delivery.destination_id);
     let failed = page.deliveries.into_iter().filter(|one| is_at(&one.delivery) && is_recoverable(one, now));
-    let planned = failed.map(|Summary { delivery, .. }| async move {
-        let Some(event) = delivery.id.event_id() else { return Ok(None) };
-        let all = of_event(log, account, &event).await?;
-        let latest = latest_at(&all, &delivery.destination_id);
-        let is_latest = latest.is_none_or(|one| one.delivery.id == delivery.id);
-        let id = delivery.id.resend_id("recover").filter(|_| is_latest);
-        Ok::<_, Unavailable>(id.map(|id| Planned { id, destination_id: delivery.destination_id }))
-    });
-    let planned = stream::iter(planned).buffered(CONCURRENCY).try_collect::<Vec<_>>().await?;
-    Ok((planned.into_iter().flatten().collect(), page.next))
+    let again = failed.map(|one| again(log, account, one.delivery));
+    Ok((concurrently(again).await?, page.next))
+}
+
+/// The delivery that repeats this one, if it is the latest.
+async fn again(log: &impl DeliveryLog, account: &AccountId, delivery: Delivery) -> Result<Vec<Planned>> {
+    let Some(event) = delivery.id.event_id() else { return Ok(Vec::new()) };
+    let all = of_event(log, account, &event).await?;
+    let latest = latest_at(&all, &delivery.destination_id);
+    let is_latest = latest.is_none_or(|one| one.delivery.id == delivery.id);
+    let id = delivery.id.resend_id("recover").filter(|_| is_latest);
+    Ok(id.map(|id| Planned { id, destination_id: delivery.destination_id }).into_iter().collect())
 }
 
 async fn missing(
@@ -104,9 +101,15 @@ async fn missing(
     search: Search,
 ) -> Result<Found> {
     let page = log.events(account, &search).await?;
-    let planned = page.events.into_iter().map(|event| missed(log, account, destinations, event));
-    let planned = stream::iter(planned).buffered(CONCURRENCY).try_collect::<Vec<_>>().await?;
-    Ok((planned.into_iter().flatten().collect(), page.next))
+    let missed = page.events.into_iter().map(|event| missed(log, account, destinations, event));
+    Ok((concurrently(missed).await?, page.next))
+}
+
+async fn concurrently(
+    plans: impl Iterator<Item: Future<Output = Result<Vec<Planned>>>>,
+) -> Result<Vec<Planned>> {
+    let planned = stream::iter(plans).buffered(CONCURRENCY).try_collect::<Vec<_>>().await?;
+    Ok(planned.into_iter().flatten().collect())
 }
 
 /// The destinations that want an event and have no delivery of it.

@@ -27,6 +27,16 @@ impl Unavailable {
         let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
         causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
+
+    /// Logs it, with its causes.
+    pub fn log(&self) {
+        tracing::error!(operation = %self, cause = self.causes(), "unavailable");
+    }
+}
+
+/// Leaves out of a list what this version cannot read, after a rollback for example, and logs it.
+pub fn readable<T>(items: impl IntoIterator<Item = Result<T>>) -> Vec<T> {
+    items.into_iter().filter_map(|item| item.inspect_err(Unavailable::log).ok()).collect()
 }
 
 /// The result of a port's call.

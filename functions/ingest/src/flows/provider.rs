@@ -161,7 +161,7 @@ pub(crate) fn log_failure(provider: Provider, request: &Request, failure: &Failu
         }
         Failure::Unavailable(error) => {
             tracing::error!(account_id = account, provider, %error, "callback.lost");
-            adapters::telemetry::log_unavailable(error);
+            error.log();
         }
     }
 }
