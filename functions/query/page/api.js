@@ -1,6 +1,6 @@
 // Calls to Ringback's API. Every failure becomes a Problem with a sentence for the user.
 
-import { storedKey } from "./key.js";
+import { keyHeader, storedKey } from "./key.js";
 import { deliveryPath } from "./links.js";
 
 /** Fired on `window` when the stored key is no longer accepted. */
@@ -16,9 +16,9 @@ export class Problem extends Error {
   }
 }
 
-/** Returns the parsed body (null for 204). Only the sign-in passes `key`, to check a key before storing it. */
+/** Returns the parsed body (null for 204). Only signing in passes `key`: one that is not stored yet, or none. */
 export async function call(method, path, { query, body, signal, key } = {}) {
-  const headers = { "X-API-Key": key ?? storedKey() ?? "", Accept: "application/json" };
+  const headers = { ...keyHeader(key ?? storedKey()), Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const text = body === undefined ? undefined : JSON.stringify(body);
   let response;
@@ -43,7 +43,7 @@ function problemFrom(response, text) {
     // A proxy's error page is not JSON; the status says enough.
   }
   const detail = response.status === 403 && !body.detail
-    ? "Your API key does not have the scope for this. Sign in with a key that does."
+    ? "You may not do this: your key or link does not have the scope for it."
     : body.detail ?? `Ringback answered with HTTP ${response.status}. Try again in a moment.`;
   return new Problem(response.status, body.code ?? "error", detail, body.errors ?? []);
 }

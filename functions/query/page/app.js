@@ -1,6 +1,7 @@
 // The Webhooks page. Start here: the session shows either the sign-in form or a view.
 // A view is a function that fills `root`; router.js chooses it by the URL's hash.
 
+import { showBrand } from "./brand.js";
 import { showLog } from "./deliveries.js";
 import { showDelivery } from "./delivery.js";
 import { showDestination, showNewDestination } from "./destination-page.js";
@@ -37,6 +38,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
   document.getElementById("main").focus();
 });
 
+showBrand();
 startSearch();
 startSession({
   onSignedIn: show,

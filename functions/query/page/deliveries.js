@@ -1,5 +1,6 @@
 // Delivery Logs: the filters, the chart and the live list, which loads more as it is scrolled.
 
+import { mayManage } from "./account.js";
 import { listDestinations } from "./api.js";
 import { addDestinationCommand, command, testCommand } from "./command.js";
 import { DELIVERIES, deliveryList } from "./delivery-row.js";
@@ -41,7 +42,7 @@ export async function showLog(root, { query, signal }) {
 const noteOf = (filter) => isNarrowed({ ...filter, destination: "" }) && "The chart uses only the filters for destination and time.";
 
 function nothing(filter, destinations) {
-  if (destinations.length === 0) {
+  if (destinations.length === 0 && mayManage()) {
     return emptyState("No deliveries yet", "Add a destination first. Then every conversation that ends appears here.",
       [el("a", { class: "button primary", href: "#/destinations/new" }, "Add destination")], command(addDestinationCommand()));
   }
@@ -49,6 +50,7 @@ function nothing(filter, destinations) {
     return emptyState("No delivery matches", "Choose a longer time or fewer filters. New matching deliveries appear here automatically.",
       [el("a", { class: "button", href: "#/deliveries" }, "Clear filters")]);
   }
+  if (!mayManage()) return emptyState("No deliveries in this time", "Choose a longer time. New deliveries appear here automatically.");
   return emptyState("No deliveries in this time", "Choose a longer time, or send a test event to one of your destinations. It appears here automatically.",
     [el("a", { class: "button", href: "#/destinations" }, "Destinations")], command(testCommand(destinations[0].id)));
 }

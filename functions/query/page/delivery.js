@@ -1,5 +1,6 @@
 // One delivery: its facts, every attempt, the exact payload and a button to resend it. Live until it has ended.
 
+import { mayManage } from "./account.js";
 import { Problem, call, findDelivery, listDestinations } from "./api.js";
 import { copyButton } from "./copy.js";
 import { curlCommand } from "./curl.js";
@@ -42,7 +43,7 @@ export async function showDelivery(root, { id, query, signal }) {
   };
   show();
   fill(root, el("p", { class: "back" }, el("a", { href: lastLog() }, "Delivery Logs")),
-    el("div", { class: "title-row" }, el("h1", {}, delivery.event), badgePlace, resend.element),
+    el("div", { class: "title-row" }, el("h1", {}, delivery.event), badgePlace, mayManage() && resend.element),
     awaited && el("p", { class: "notice good" }, "Sent again. This is the new delivery."),
     resend.note, stale.element, facts,
     el("section", { "aria-labelledby": "attempts-title" }, el("h2", { id: "attempts-title" }, "Timeline"), attempts.element),

@@ -1,5 +1,6 @@
 // How a destination fares: its health, its attempts over time and its latest deliveries, live.
 
+import { mayManage } from "./account.js";
 import { command, testCommand } from "./command.js";
 import { el, emptyState } from "./dom.js";
 import { field } from "./field-errors.js";
@@ -25,7 +26,9 @@ export function destinationOverview(destination, signal) {
   range.addEventListener("change", () => run(range.value));
   run(DEFAULT_RANGE);
 
-  const empty = () => emptyState("Nothing delivered yet", "Send a test event with the button above, or as a command:", [], command(testCommand(destination.id)));
+  const empty = () => (mayManage()
+    ? emptyState("Nothing delivered yet", "Send a test event with the button above, or as a command:", [], command(testCommand(destination.id)))
+    : emptyState("Nothing delivered yet", "What is delivered appears here automatically."));
   return el("section", { class: "overview", "aria-labelledby": "overview-title" },
     el("div", { class: "title-row" }, el("h2", { id: "overview-title" }, "Health"), healthLine(destination.health)),
     el("div", { class: "chart-range" }, field("Attempts in", range)), chart.element,

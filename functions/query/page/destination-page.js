@@ -1,8 +1,10 @@
 // The pages to add a destination and to edit one: its form, its signing secret and its deletion.
 
+import { mayManage } from "./account.js";
 import { Problem, call } from "./api.js";
 import { announce, button, el, fill } from "./dom.js";
 import { confirmThat } from "./dialog.js";
+import { destinationFacts } from "./destination-facts.js";
 import { destinationForm } from "./destination-form.js";
 import { destinationOverview } from "./destination-overview.js";
 import { fullTime } from "./format.js";
@@ -17,6 +19,7 @@ const toList = () => { location.hash = "#/destinations"; };
 const backLink = () => el("p", { class: "back" }, el("a", { href: "#/destinations" }, "All destinations"));
 
 export async function showNewDestination(root) {
+  if (!mayManage()) throw new Problem(403, "forbidden", "You may see destinations, not add any.");
   const form = destinationForm(null, async (fields) => {
     const created = await call("POST", "/v1/destinations", { body: fields });
     await showSecret(created, "Destination added");
@@ -40,7 +43,7 @@ export async function showDestination(root, { id, signal }) {
   const { destinations } = await call("GET", "/v1/destinations", { signal });
   const destination = destinations.find((candidate) => candidate.id === id);
   if (!destination) throw new Problem(404, "not_found", "This destination does not exist. It may have been deleted.");
-  const form = destinationForm(destination, async (changed) => {
+  const form = mayManage() && destinationForm(destination, async (changed) => {
     await call("PATCH", destinationPath(id), { body: changed });
     const here = location.hash;
     if (changed.status === "enabled" && hasMissed(destination)) await openRecover(destination, missedSince(destination));
@@ -50,12 +53,12 @@ export async function showDestination(root, { id, signal }) {
   });
   fill(root, backLink(),
     el("div", { class: "title-row" }, el("h1", {}, destination.name),
-      el("div", { class: "actions" },
+      mayManage() && el("div", { class: "actions" },
         button("Send test", () => openTest(destination), { "data-testid": "test" }),
         button("Recover", () => openRecover(destination), { "data-testid": "recover" }))),
     el("p", { class: "muted" }, el("code", {}, id), " · created ", fullTime(destination.created_at)),
     el("div", { class: "two-columns" }, destinationOverview(destination, signal),
-      el("div", { class: "settings" }, el("h2", {}, "Settings"), form, secretPanel(destination), deletePanel(destination))));
+      el("div", { class: "settings" }, el("h2", {}, "Settings"), ...(form ? [form, secretPanel(destination), deletePanel(destination)] : [destinationFacts(destination)]))));
 }
 
 function secretPanel(destination) {

@@ -1,5 +1,6 @@
 // The list of destinations with their health, status switches and actions.
 
+import { mayManage } from "./account.js";
 import { call, listDestinations } from "./api.js";
 import { addDestinationCommand, command } from "./command.js";
 import { button, el, emptyState, fill, say } from "./dom.js";
@@ -15,11 +16,11 @@ const MAX_DESTINATIONS = 100;
 export async function showDestinations(root, { signal }) {
   const destinations = await listDestinations(signal);
   const add = el("a", { class: "button primary", href: "#/destinations/new", "data-testid": "add-destination" }, "Add destination");
-  const title = el("div", { class: "title-row" }, el("h1", {}, "Destinations"), destinations.length < MAX_DESTINATIONS && add);
+  const title = el("div", { class: "title-row" }, el("h1", {}, "Destinations"), mayManage() && destinations.length < MAX_DESTINATIONS && add);
   if (destinations.length === 0) {
     fill(root, title, emptyState("No destinations yet",
       "A destination is your own HTTPS endpoint. Add one and send it a test event. Then every conversation that ends is delivered to it.",
-      [], command(addDestinationCommand())));
+      [], mayManage() && command(addDestinationCommand())));
     return;
   }
   const rows = destinations.map((destination) => destinationRow(destination, signal));
@@ -38,14 +39,16 @@ function destinationRow(destination, signal) {
       el("p", { class: "url" }, badge("none", requestText(destination)), " ", el("code", {}, destination.url)),
       el("p", { class: "muted small" }, eventsText(destination), agentsText(destination)), state, fault),
     health.element,
-    el("div", { class: "destination-side" }, statusSwitch(destination, fault, state),
+    el("div", { class: "destination-side" }, mayManage() ? statusSwitch(destination, fault, state) : el("p", {}, destination.status === "enabled" ? "Enabled" : "Disabled"),
       el("div", { class: "actions" },
-        button("Send test", () => openTest(destination).then(() => health.refresh(signal)), { "data-testid": "test", "aria-label": `Send test event to ${destination.name}` }),
-        button("Recover", () => openRecover(destination).then(() => health.refresh(signal)), { "data-testid": "recover", "aria-label": `Recover deliveries to ${destination.name}` }),
+        mayManage() && button("Send test", () => openTest(destination).then(() => health.refresh(signal)), { "data-testid": "test", "aria-label": `Send test event to ${destination.name}` }),
+        mayManage() && button("Recover", () => openRecover(destination).then(() => health.refresh(signal)), { "data-testid": "recover", "aria-label": `Recover deliveries to ${destination.name}` }),
         el("a", { class: "button", href: toLogOf(destination.id), "data-testid": "logs", "aria-label": `Delivery Logs of ${destination.name}` }, "Logs"),
-        el("a", { class: "button", href: link, "data-testid": "edit", "aria-label": `Edit ${destination.name}` }, "Edit"))));
+        el("a", { class: "button", href: link, "data-testid": "edit", "aria-label": `${editText()} ${destination.name}` }, editText()))));
   return { element, refresh: health.refresh };
 }
+
+const editText = () => (mayManage() ? "Edit" : "Open");
 
 function eventsText({ events }) {
   if (events.length === EVENTS.length && EVENTS.every((event) => events.includes(event))) return "All events";

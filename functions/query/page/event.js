@@ -1,5 +1,6 @@
 // One event: its facts, all its deliveries, the payload, and a button that sends it again.
 
+import { mayManage } from "./account.js";
 import { Problem, call, listDestinations } from "./api.js";
 import { copyButton } from "./copy.js";
 import { DELIVERIES, deliveryList } from "./delivery-row.js";
@@ -16,7 +17,7 @@ export async function showEvent(root, { id, signal }) {
   const live = liveLine();
   const area = el("div", {});
   const run = restartable((query, ending, restart) => {
-    const empty = () => emptyState("No deliveries", "No destination wanted this event. It can be sent to any of them.");
+    const empty = () => emptyState("No deliveries", mayManage() ? "No destination wanted this event. It can be sent to any of them." : "No destination wanted this event.");
     showLive({ area, live, list: deliveryList(query, names, ending), nouns: DELIVERIES, empty, restart, signal: ending });
   }, signal);
   const send = sendPart(id, destinations);
@@ -27,7 +28,7 @@ export async function showEvent(root, { id, signal }) {
     ["Accepted", fullTime(event.created_at)],
   ].filter(Boolean);
   fill(root, el("p", { class: "back" }, el("a", { href: "#/events" }, "Events")),
-    el("div", { class: "title-row" }, el("h1", {}, event.event), send.element), send.note,
+    el("div", { class: "title-row" }, el("h1", {}, event.event), mayManage() && send.element), send.note,
     el("dl", { class: "facts-list panel" }, ...facts.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value)))),
     el("section", { "aria-labelledby": "deliveries-title" }, el("div", { class: "title-row" }, el("h2", { id: "deliveries-title" }, "Deliveries"), live), area),
     payloadPart(event.payload));

@@ -1,5 +1,6 @@
 // The list of events, with what became of each, live.
 
+import { mayManage } from "./account.js";
 import { listDestinations } from "./api.js";
 import { addDestinationCommand, command, hangUpCommand } from "./command.js";
 import { el, emptyState, fill } from "./dom.js";
@@ -38,6 +39,7 @@ export async function showEvents(root, { query, signal }) {
 
 function nothing(event, destinations) {
   if (event) return emptyState("No event matches", "Choose a longer time or all events.", [el("a", { class: "button", href: "#/events" }, "All events")]);
+  if (!mayManage()) return emptyState("No events in this time", "An event appears when a conversation ends.");
   if (destinations.length === 0) {
     return emptyState("No events yet", "Add a destination. Then end a conversation: its event appears here.",
       [el("a", { class: "button primary", href: "#/destinations/new" }, "Add destination")], command(addDestinationCommand()));

@@ -1,7 +1,34 @@
-// The API key of this tab. sessionStorage ends with the tab; the key never enters a URL, a cookie or a log.
+// What this tab signs in with: an API key, or in the portal a session. It ends with the tab and never enters a URL, a cookie or a log.
 
-const NAME = "ringback-api-key";
+/** Whether a link of the account's host has opened the page, often in a frame; then there is no sign-in form. */
+export const IN_PORTAL = location.pathname.startsWith("/portal/");
 
-export const storedKey = () => sessionStorage.getItem(NAME);
-export const keepKey = (key) => sessionStorage.setItem(NAME, key);
-export const forgetKey = () => sessionStorage.removeItem(NAME);
+const NAME = IN_PORTAL ? "ringback-session" : "ringback-api-key";
+// A browser may deny storage to a frame of another site. Then the session ends with the page.
+let inMemory = null;
+
+export const storedKey = () => withStorage((storage) => storage.getItem(NAME)) ?? inMemory;
+
+export function keepKey(key) {
+  inMemory = key;
+  withStorage((storage) => storage.setItem(NAME, key));
+}
+
+export function forgetKey() {
+  inMemory = null;
+  withStorage((storage) => storage.removeItem(NAME));
+}
+
+/** The header that carries a key; none without one. */
+export function keyHeader(key) {
+  if (!key) return {};
+  return IN_PORTAL ? { Authorization: `Bearer ${key}` } : { "X-API-Key": key };
+}
+
+function withStorage(act) {
+  try {
+    return act(sessionStorage);
+  } catch {
+    return null;
+  }
+}

@@ -1,5 +1,6 @@
 // One recovery: what it sends again, its progress, and a button that stops it. Live until it is over.
 
+import { mayManage } from "./account.js";
 import { Problem, call, listDestinations } from "./api.js";
 import { faultLine, whileBusy } from "./dialog.js";
 import { button, el, fill, say } from "./dom.js";
@@ -33,7 +34,7 @@ export async function showRecovery(root, { id, signal }) {
   const show = (recovery) => {
     state.dataset.state = recovery.state;
     fill(state, badge(...STATES[recovery.state] ?? ["none", recovery.state]));
-    stop.hidden = isOver(recovery);
+    stop.hidden = isOver(recovery) || !mayManage();
     // Until everything is found, the bar has no end.
     if (recovery.state !== "finding") {
       bar.max = Math.max(1, recovery.found);

@@ -1,5 +1,7 @@
 // Shows the view for the URL's hash, such as #/deliveries/dlv_1?sent=1
 
+import { loadAccount } from "./account.js";
+import { titleOf } from "./brand.js";
 import { button, el, fill } from "./dom.js";
 
 let leaveView = () => {};
@@ -26,6 +28,7 @@ export async function showView(routes, root) {
   root.setAttribute("aria-busy", "true");
   if (root.childElementCount === 0) fill(root, el("p", { class: "loading" }, "Loading…"));
   try {
+    await loadAccount(ending.signal);
     await match.show(root, { id: match.id, query: new URLSearchParams(search), signal: ending.signal });
     if (ending.signal.aborted) return;
     titleAndFocus(root);
@@ -63,7 +66,7 @@ function markCurrent(path) {
 
 function titleAndFocus(root) {
   const heading = root.querySelector("h1");
-  document.title = `${heading.textContent} · Ringback Webhooks`;
+  document.title = titleOf(heading.textContent);
   heading.tabIndex = -1;
   // Keyboard and screen reader start at the new view, as they do after a page load.
   heading.focus({ preventScroll: true });

@@ -1,15 +1,21 @@
-// Signs in and out. The form is part of index.html, so it exists before any script runs.
+// Signs in and out: with a key by the form, which is part of index.html, or in the portal by its link.
 
+import { forgetAccount } from "./account.js";
 import { KEY_REFUSED, call } from "./api.js";
-import { forgetKey, keepKey, storedKey } from "./key.js";
+import { titleOf } from "./brand.js";
+import { IN_PORTAL, forgetKey, keepKey, storedKey } from "./key.js";
+import { openLink, showClosed } from "./portal.js";
+
+const EXPIRED = "Your session has expired. Open Webhooks again from where you came from.";
 
 const byId = (id) => document.getElementById(id);
 
 /** Calls `onSignedIn` or `onSignedOut` on every change, and once at the start. */
-export function startSession({ onSignedIn, onSignedOut }) {
+export async function startSession({ onSignedIn, onSignedOut }) {
   const show = (signedIn, notice = "") => {
     byId("sign-in").hidden = signedIn;
-    for (const id of ["nav", "search", "sign-out", "view"]) byId(id).hidden = !signedIn;
+    for (const id of ["nav", "search", "view"]) byId(id).hidden = !signedIn;
+    byId("sign-out").hidden = !signedIn || IN_PORTAL;
     byId("sign-in-notice").textContent = notice;
     byId("sign-in-notice").hidden = notice === "";
     if (signedIn) onSignedIn();
@@ -17,17 +23,29 @@ export function startSession({ onSignedIn, onSignedOut }) {
   };
   const leave = (notice) => {
     forgetKey();
+    forgetAccount();
     // An open dialog would cover the sign-in form.
     for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     show(false, notice);
-    document.title = "Sign in · Ringback Webhooks";
+    if (IN_PORTAL) {
+      showClosed(notice);
+      return;
+    }
+    document.title = titleOf("Sign in");
     byId("api-key").focus();
   };
 
-  byId("sign-out").addEventListener("click", () => leave("You are signed out."));
   window.addEventListener(KEY_REFUSED, () => {
-    if (storedKey()) leave("Your API key is no longer accepted. Sign in again to continue where you were.");
+    if (storedKey()) leave(IN_PORTAL ? EXPIRED : "Your API key is no longer accepted. Sign in again to continue where you were.");
   });
+  if (IN_PORTAL) {
+    byId("sign-in").hidden = true;
+    const fault = await openLink();
+    if (fault || !storedKey()) leave(fault ?? EXPIRED);
+    else show(true);
+    return;
+  }
+  byId("sign-out").addEventListener("click", () => leave("You are signed out."));
   byId("sign-in-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const submit = byId("sign-in-form").querySelector("button");
@@ -50,7 +68,7 @@ async function faultOf(key) {
   // A header cannot carry other characters, and keys have none.
   if (!/^[\x21-\x7e]+$/.test(key)) return "This is not an API key: keys have no spaces and no special characters.";
   try {
-    await call("GET", "/v1/destinations", { key });
+    await call("GET", "/v1/account", { key });
     return null;
   } catch (problem) {
     return problem.status === 401 ? "This API key is unknown. Check it for missing characters." : problem.message;

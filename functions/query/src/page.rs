@@ -46,10 +46,12 @@ macro_rules! modules {
 }
 
 const MODULES: &[Module] = &modules![
+    "account.js",
     "api.js",
     "app.js",
     "attempt.js",
     "attempts-table.js",
+    "brand.js",
     "chart.js",
     "command.js",
     "copy.js",
@@ -57,6 +59,7 @@ const MODULES: &[Module] = &modules![
     "deliveries.js",
     "delivery-row.js",
     "delivery.js",
+    "destination-facts.js",
     "destination-form.js",
     "destination-overview.js",
     "destination-page.js",
@@ -80,6 +83,7 @@ const MODULES: &[Module] = &modules![
     "pager.js",
     "payload.js",
     "poll.js",
+    "portal.js",
     "recover.js",
     "recovery.js",
     "router.js",

@@ -23,7 +23,7 @@ const SEND: &str = "const done = arguments[arguments.length - 1];
     Promise.all(arguments[0].map(send)).then(done);";
 
 /// Serves an empty page at another origin; returns its URL.
-async fn foreign_origin() -> String {
+pub(super) async fn foreign_origin() -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -10,6 +10,7 @@ mod foreign;
 mod health;
 mod links;
 mod picture;
+mod portal;
 mod recovery;
 mod search;
 mod story;

@@ -22,7 +22,7 @@ impl Page {
     }
 
     /// Adds a destination and closes the dialog that shows its secret.
-    async fn add(&self, name: &str, url: &str, request_type: &str) {
+    pub(super) async fn add(&self, name: &str, url: &str, request_type: &str) {
         self.click(&test_id("add-destination")).await;
         self.fill(&test_id("field-name"), name).await;
         self.fill(&test_id("field-url"), url).await;

@@ -1,0 +1,33 @@
+// The portal: a link of the account's host signs in once, and its session lasts for the tab.
+
+import { call } from "./api.js";
+import { titleOf, wayBack } from "./brand.js";
+import { el, fill } from "./dom.js";
+import { forgetKey, keepKey } from "./key.js";
+
+const PATH = "/portal/";
+/** In the place of a token. It loads the page again, so that a reload goes on with the tab's session. */
+const OPENED = "session";
+
+/** Trades the token in the URL, and takes it out of the URL first: it is good once. Returns why it failed, or null. */
+export async function openLink() {
+  const token = location.pathname.slice(PATH.length);
+  if (token === OPENED) return null;
+  forgetKey();
+  history.replaceState(null, "", PATH + OPENED + location.hash);
+  try {
+    const { session_token: session } = await call("POST", "/v1/portal-sessions", { body: { token }, key: "" });
+    keepKey(session);
+    return null;
+  } catch (error) {
+    return error.message;
+  }
+}
+
+/** Says in the place of the sign-in form that there is no session. */
+export function showClosed(reason) {
+  const title = el("h1", { tabindex: -1 }, "Webhooks is closed");
+  fill(document.getElementById("sign-in"), title, el("p", { class: "notice", role: "alert", "data-testid": "portal-closed" }, reason), wayBack());
+  document.title = titleOf("Closed");
+  title.focus();
+}

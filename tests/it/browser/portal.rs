@@ -1,0 +1,150 @@
+//! The portal: the page by a link, in a frame of its host, and with a role that may only read.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::foreign::foreign_origin;
+use super::{Page, test_id};
+use crate::world::{World, text};
+
+const RETURN_URL: &str = "https://app.example.com/integrations";
+
+/// What changes something.
+const CONTROLS: [&str; 13] = [
+    "add-destination",
+    "status-switch",
+    "test",
+    "recover",
+    "save",
+    "rotate",
+    "delete",
+    "resend",
+    "resend-payload",
+    "send-event",
+    "create-key",
+    "revoke",
+    "command",
+];
+
+impl Page {
+    /// Puts a frame with this address into the page, waits until it has loaded, and goes into it.
+    async fn open_frame(&self, url: &str) {
+        let open = "const [url, done] = arguments;
+            const frame = document.createElement('iframe');
+            frame.width = 1200;
+            frame.height = 800;
+            frame.src = url;
+            frame.addEventListener('load', () => done(null));
+            document.body.replaceChildren(frame);";
+        self.browser.execute_async(open, vec![json!(url)]).await.unwrap();
+        self.browser.enter_frame(0).await.unwrap();
+    }
+
+    async fn location(&self) -> String {
+        text(&self.browser.execute("return location.href", Vec::new()).await.unwrap())
+    }
+
+    /// Asserts that the view offers nothing that changes anything.
+    async fn offers_nothing(&self, view: &str) {
+        self.wait_until_gone("#view[aria-busy]").await;
+        for control in CONTROLS {
+            let shown = self.browser.find_all(fantoccini::Locator::Css(&test_id(control))).await.unwrap();
+            assert!(shown.is_empty(), "{view} offers {control}");
+        }
+        self.check_accessibility(view).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_signs_in_within_a_frame_of_its_host_and_of_nobody_else() {
+    let host = foreign_origin().await.replace("127.0.0.1", "localhost");
+    let stranger = foreign_origin().await.replace("127.0.0.1", "localhost");
+    let origin = host.trim_end_matches('/');
+    let world = World::start_as(&[("PortalFrameAncestors", origin), ("PortalName", "Acme Voice")]).await;
+    let Some(page) = Page::open(&stranger).await else { return };
+    let customer = world.customer("Acme").await;
+    let link = text(&customer.portal_link("manage").await["url"]);
+
+    // A stranger's frame stays empty, and uses nothing up.
+    page.open_frame(&link).await;
+    assert!(page.location().await.starts_with("chrome-error:"), "{}", page.location().await);
+    page.browser.goto(&host).await.unwrap();
+    page.open_frame(&link).await;
+
+    // The session is the customer's own: everything can be done, and nothing of the link is left in the URL.
+    page.read("#brand", "Acme Voice").await;
+    page.read(&test_id("empty"), "No destinations yet").await;
+    let opened = page.location().await;
+    assert!(opened.contains("/portal/") && !link.starts_with(opened.split('#').next().unwrap()), "{opened}");
+    page.listen().await;
+    page.add("CRM", &world.stack.receiver.url("/crm"), "POST").await;
+    page.click(&test_id("test")).await;
+    page.click(&test_id("send-test")).await;
+    page.read(&test_id("test-result"), "Delivered").await;
+    page.click(&test_id("close")).await;
+    let event = customer.hang_up("c-1").await;
+    page.click(&test_id("nav-events")).await;
+    page.click(&format!("[data-event-id=\"{event}\"] {}", test_id("open"))).await;
+    page.click(&test_id("send-event")).await;
+    page.read(&test_id("sent"), "1 delivery on the way").await;
+    world.stack.receiver.wait_for("/crm", 3).await;
+    let sign_out = page.browser.find(fantoccini::Locator::Css("#sign-out")).await.unwrap();
+    assert!(!sign_out.is_displayed().await.unwrap());
+    assert_eq!(page.errors().await, Vec::<Value>::new());
+
+    // A reload goes on.
+    page.browser.execute("location.reload()", Vec::new()).await.unwrap();
+    page.click(&test_id("nav-destinations")).await;
+    page.see(&test_id("add-destination")).await;
+
+    // The link has been used: opened again, it signs nobody in.
+    page.browser.enter_parent_frame().await.unwrap();
+    page.open_frame(&link).await;
+    page.read(&test_id("portal-closed"), "This link has been used or has expired").await;
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_only_read_sees_everything_and_is_offered_no_change() {
+    let (world, hand) = World::by_hand_as(&[("PortalReturnUrl", RETURN_URL)]).await;
+    let Some(page) = Page::open(&world.stack.url("/")).await else { return };
+    let customer = world.customer("Acme").await;
+    let link = text(&customer.portal_link("read").await["url"]);
+    page.browser.goto(&link).await.unwrap();
+    page.listen().await;
+    page.read(&test_id("empty"), "No destinations yet").await;
+    page.offers_nothing("no destinations, to read").await;
+
+    let (destination, _) = customer.add_destination(&world.stack.receiver.url("/crm"), "POST").await;
+    let event = customer.hang_up("c-1").await;
+    let delivery = text(&customer.delivery_once("c-1", "delivered").await["id"]);
+    let dry_run = json!({"since": "2026-01-01T00:00:00Z", "dry_run": true});
+    let recovery = text(&customer.recover(&dry_run).await.1["id"]);
+    for (view, shown, with) in [
+        ("deliveries".to_owned(), "main", "Delivery Logs"),
+        ("destinations".to_owned(), "main", "/crm"),
+        (format!("destinations/{destination}"), "[data-testid=settings]", "/crm"),
+        ("events".to_owned(), "table", "conversation.completed"),
+        (format!("events/{event}"), "[data-testid=payload]", "c-1"),
+        (format!("deliveries/{delivery}"), "[data-testid=payload]", "c-1"),
+        (format!("recoveries/{recovery}"), "main", "Recovery"),
+    ] {
+        let go = format!("location.hash = '#/{view}'");
+        page.browser.execute(&go, Vec::new()).await.unwrap();
+        page.read(shown, with).await;
+        page.offers_nothing(&view).await;
+    }
+    page.browser.execute("location.hash = '#/destinations/new'", Vec::new()).await.unwrap();
+    page.read("main [role=alert]", "not add any").await;
+    assert_eq!(page.errors().await, Vec::<Value>::new());
+
+    // The session ends after a day, and leads back to where it came from.
+    hand.advance(Duration::from_secs(25 * 3600));
+    page.click(&test_id("nav-deliveries")).await;
+    page.read(&test_id("portal-closed"), "Your session has expired").await;
+    let back = page.see(&test_id("way-back")).await;
+    assert_eq!(back.attr("href").await.unwrap().as_deref(), Some(RETURN_URL));
+    page.check_accessibility("an expired session").await;
+    page.close().await;
+}
