@@ -36,6 +36,7 @@ fn routes(customer: &Customer, destination: &str, delivery: &str, recovery: &str
         ("{recovery_id}", recovery),
         ("{provider}", "daily"),
         ("{token}", "x"),
+        ("{key_id}", "vk_0000000000000000"),
         ("{version}", "0"),
         ("{name}", "app.js"),
     ];

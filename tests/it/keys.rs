@@ -78,6 +78,7 @@ async fn keys_are_listed_without_their_secrets() {
             "scopes": ["read"],
             "created_at": "2026-09-01T10:00:00.000Z",
             "last_used_at": null,
+            "expires_at": null,
             "revoked_at": null,
         }),
         "and nothing else"
@@ -179,4 +180,62 @@ async fn the_day_of_a_keys_last_use_is_noted_by_whatever_function_it_is_used_for
     let wrong = Customer::with_key(world.stack.url(""), wrong);
     assert_eq!(wrong.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(last_used().await[1], json!("2026-09-02"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_makes_lists_and_revokes_keys_and_gives_no_scope_that_it_has_not() {
+    let (world, hand) = World::by_hand().await;
+    let acme = world.customer("Acme").await;
+    let user = acme.in_portal("manage").await;
+    hand.advance(Duration::from_millis(1));
+    let body = json!({"name": " CI ", "scopes": ["read", "manage", "read"], "expires_at": "2026-09-01T12:00:00+01:00"});
+    let (status, made) = user.call(Method::POST, "/v1/api-keys", Some(&body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let base = world.stack.url("");
+    let key = Customer::of(acme.account_id.clone(), text(&made["api_key"]), base, world.http.clone());
+    let mut shown = json!({
+        "key_id": key.key_id(), "name": "CI", "scopes": ["manage", "read"], "created_at": "2026-09-01T10:00:00.001Z",
+        "last_used_at": null, "expires_at": "2026-09-01T11:00:00.000Z", "revoked_at": null,
+    });
+    let listed = async || user.get("/v1/api-keys").await["api_keys"].as_array().unwrap().clone();
+    assert_eq!(listed().await.iter().find(|one| one["key_id"] == key.key_id()), Some(&shown));
+    key.get("/v1/destinations").await;
+    hand.advance(Duration::from_secs(60 * 60));
+    let (status, problem) = key.call(Method::GET, "/v1/destinations", None).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthorized")), "expired");
+    let path = format!("/v1/api-keys/{}", key.key_id());
+    for _ in 0..2 {
+        assert_eq!(user.call(Method::DELETE, &path, None).await.0, StatusCode::NO_CONTENT);
+    }
+    shown["last_used_at"] = json!("2026-09-01");
+    shown["revoked_at"] = json!("2026-09-01T11:00:00.001Z");
+    assert_eq!(listed().await.iter().find(|one| one["key_id"] == key.key_id()), Some(&shown));
+
+    for (body, fields) in [
+        (json!({}), &["name", "scopes"][..]),
+        (
+            json!({"name": "", "scopes": [], "expires_at": "2026-09-01T11:00:00Z"}),
+            &["name", "scopes", "expires_at"],
+        ),
+        (json!({"name": "x", "scopes": ["ingest"]}), &["scopes"]),
+        (json!({"name": "x", "scopes": ["admin"], "expires_at": "tomorrow"}), &["scopes", "expires_at"]),
+        (json!({"name": "x", "scopes": ["read"], "role": "read"}), &["role"]),
+    ] {
+        let (status, problem) = user.call(Method::POST, "/v1/api-keys", Some(&body)).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        let errors = problem["errors"].as_array().unwrap();
+        let named: Vec<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
+        assert_eq!(named, fields, "{problem}");
+    }
+    let body = json!({"name": "x", "scopes": ["ingest"], "expires_at": null});
+    assert_eq!(acme.call(Method::POST, "/v1/api-keys", Some(&body)).await.0, StatusCode::CREATED);
+
+    let expires =
+        |at: &str| json!({"create_api_key": {"account_id": acme.account_id, "name": "x", "expires_at": at}});
+    let error = refused(&world, &expires("2026-09-01T11:00:00Z")).await;
+    assert!(error.contains("expires_at must be a time in the future"), "{error}");
+    assert_eq!(
+        operate(&world, &expires("2026-10-01T00:00:00Z")).await["expires_at"],
+        "2026-10-01T00:00:00.000Z"
+    );
 }

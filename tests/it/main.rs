@@ -8,6 +8,7 @@
     reason = "a test that cannot continue has failed"
 )]
 
+mod accounts;
 mod api;
 mod bad_input;
 mod between;

@@ -42,6 +42,12 @@ fn expected() -> BTreeMap<&'static str, Expected> {
     BTreeMap::from([
         ("destinations/create-account", Answer("/account_id")),
         ("destinations/create-api-key", Answer("/api_key")),
+        ("destinations/list-accounts", Answer("/accounts/0/account_id")),
+        ("destinations/delete-account", Answer("/state")),
+        ("destinations/purge-accounts", Exactly("null")),
+        ("destinations/show-account", Answer("/name")),
+        ("destinations/suspend-account", Answer("/state")),
+        ("destinations/resume-account", Answer("/state")),
         ("destinations/create-portal-link", Answer("/url")),
         ("destinations/create-destination", Response(201, "/status", json!("enabled"))),
         ("destinations/list-api-keys", Answer("/api_keys/0/key_id")),

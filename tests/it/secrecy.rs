@@ -134,6 +134,11 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
         assert_eq!(reader.call(method, path, None).await.0, status, "{path}");
     }
 
+    let made = acme.in_portal("manage").await;
+    let body = json!({"name": "x", "scopes": ["read"]});
+    let made = text(&made.call(Method::POST, "/v1/api-keys", Some(&body)).await.1["api_key"]);
+    canaries.push(made.rsplit_once('_').unwrap().1.to_owned());
+
     // Wrong events on the bus and an operator's mistakes: the runtime logs the error of an invocation.
     for detail in [
         json!({"account_id": acme.account_id, "conversation_id": "c-3", "conversation_duration": PHONE}),

@@ -32,6 +32,7 @@ pub struct Caller {
     pub scopes: Vec<Scope>,
     /// When the caller's session ends.
     pub expires_at: Option<Timestamp>,
+    is_suspended: bool,
 }
 
 /// Authenticates, authorizes and rate-limits callers.
@@ -55,6 +56,9 @@ impl<A: Accounts + KeyUses + Sessions, R: RateCounter> Callers<A, R> {
         let (within_limit, ()) =
             join(self.limit.count(&caller.account_id, now), self.record_use(key.as_ref(), now)).await;
         within_limit?;
+        if caller.is_suspended {
+            return Err(Problem::suspended());
+        }
         authorize(caller, scope)
     }
 
@@ -65,7 +69,7 @@ impl<A: Accounts + KeyUses + Sessions, R: RateCounter> Callers<A, R> {
         now: Timestamp,
     ) -> Result<Option<(Caller, Option<ApiKey>)>, Unavailable> {
         if let Some(key) = request.header("x-api-key") {
-            let key = self.stored_key(key).await?;
+            let key = self.stored_key(key, now).await?;
             return Ok(key.map(|key| (Caller::of_key(&key), Some(key))));
         }
         let Some(presented) = bearer_token(request).and_then(PresentedSession::parse) else {
@@ -75,10 +79,10 @@ impl<A: Accounts + KeyUses + Sessions, R: RateCounter> Callers<A, R> {
         Ok(stored.filter(|stored| presented.matches(stored, now)).map(|session| (session.into(), None)))
     }
 
-    async fn stored_key(&self, key: &str) -> Result<Option<ApiKey>, Unavailable> {
+    async fn stored_key(&self, key: &str, now: Timestamp) -> Result<Option<ApiKey>, Unavailable> {
         let Ok(presented) = PresentedKey::parse(key) else { return Ok(None) };
         let stored = self.accounts.key(presented.id()).await?;
-        Ok(stored.filter(|stored| presented.matches(stored)))
+        Ok(stored.filter(|stored| presented.matches(stored, now)))
     }
 
     /// Records that the key was used today. If that fails, the next request of the day tries again.
@@ -97,13 +101,20 @@ impl Caller {
             cursor_secret: key.cursor_secret,
             scopes: key.scopes.clone(),
             expires_at: None,
+            is_suspended: key.is_suspended,
         }
     }
 }
 
 impl From<Session> for Caller {
-    fn from(Session { account_id, cursor_secret, role, expires_at, .. }: Session) -> Self {
-        Self { account_id, cursor_secret, scopes: role.scopes().to_vec(), expires_at: Some(expires_at) }
+    fn from(session: Session) -> Self {
+        Self {
+            account_id: session.account_id,
+            cursor_secret: session.cursor_secret,
+            scopes: session.role.scopes().to_vec(),
+            expires_at: Some(session.expires_at),
+            is_suspended: session.is_suspended,
+        }
     }
 }
 

@@ -1,30 +1,41 @@
 //! Manages accounts, API keys, portal links and provider secrets by direct invocation: `{"create_account": …}`,
+//! `{"delete_account": …}`, `{"list_accounts": …}`, `{"show_account": …}`, `{"suspend_account": …}`, `{"resume_account": …}`,
 //! `{"create_api_key": …}`, `{"list_api_keys": …}`, `{"revoke_api_key": …}`, `{"create_portal_link": …}`,
 //! `{"set_provider_secret": …}`.
 
 use adapters::function::Error;
-use domain::account::api_key::{ApiKey, KeyId, PresentedKey, Scope};
+use domain::account::api_key::{KeyId, PresentedKey, Scope};
+use domain::account::purge;
 use domain::account::session::Role;
-use domain::account::store::{Account, Accounts};
+use domain::account::store::{Account, AccountState, Accounts};
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
-use domain::destination::record::DestinationName;
 use domain::shared::ids::AccountId;
-use domain::shared::invalid::Invalid;
 use domain::shared::randomness::Seed;
-use domain::shared::timestamp::{Day, Timestamp};
+use domain::shared::timestamp::Timestamp;
+use domain::shared::unavailable::Saved;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::Manage;
+use crate::keys::{KeyList, KeyView, NewKey, label};
 use strum::VariantArray;
+
+/// The most accounts in a page: each is read by itself.
+const MAX_ACCOUNTS: usize = 100;
 
 /// The command in a direct invocation.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Command {
     CreateAccount(CreateAccount),
+    ListAccounts(ListAccounts),
+    ShowAccount(OneAccount),
+    SuspendAccount(OneAccount),
+    ResumeAccount(OneAccount),
+    DeleteAccount(OneAccount),
+    PurgeAccounts {},
     CreateApiKey(CreateApiKey),
     ListApiKeys(ListApiKeys),
     RevokeApiKey(RevokeApiKey),
@@ -40,11 +51,45 @@ struct CreateAccount {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ListAccounts {
+    /// The account after which the page begins.
+    after: Option<AccountId>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneAccount {
+    account_id: AccountId,
+}
+
+/// An account as operators see it.
+#[derive(Serialize)]
+struct AccountView<'a> {
+    account_id: &'a AccountId,
+    name: &'a str,
+    state: AccountState,
+    created_at: Timestamp,
+    /// Of an account that is being deleted, or is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_deleted: Option<u64>,
+}
+
+impl<'a> From<&'a Account> for AccountView<'a> {
+    fn from(Account { id, name, state, created_at, rows_deleted, .. }: &'a Account) -> Self {
+        Self { account_id: id, name, state: *state, created_at: *created_at, rows_deleted: *rows_deleted }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct CreateApiKey {
     account_id: AccountId,
     name: String,
     #[serde(default = "all_scopes")]
     scopes: Vec<Scope>,
+    #[serde(default)]
+    expires_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -59,32 +104,6 @@ struct RevokeApiKey {
     account_id: AccountId,
     /// `vk_` followed by the key's id.
     key_id: String,
-}
-
-/// A key as operators see it, without its secret.
-#[derive(Serialize)]
-struct KeyView<'a> {
-    key_id: &'a KeyId,
-    name: &'a str,
-    scopes: &'a [Scope],
-    created_at: Timestamp,
-    /// Only the day is recorded.
-    last_used_at: Option<Day>,
-    revoked_at: Option<Timestamp>,
-}
-
-impl<'a> From<&'a ApiKey> for KeyView<'a> {
-    fn from(key: &'a ApiKey) -> Self {
-        let ApiKey { id, name, scopes, created_at, last_used, revoked_at, .. } = key;
-        Self {
-            key_id: id,
-            name,
-            scopes,
-            created_at: *created_at,
-            last_used_at: *last_used,
-            revoked_at: *revoked_at,
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -111,6 +130,16 @@ impl Manage {
     pub(crate) async fn direct(&self, event: &RawValue) -> Result<Value, Error> {
         match read(event)? {
             Command::CreateAccount(command) => self.create_account(command).await,
+            Command::ListAccounts(command) => self.list_accounts(command).await,
+            Command::ShowAccount(command) => self.account_in(&command.account_id, None).await,
+            Command::SuspendAccount(command) => {
+                self.account_in(&command.account_id, Some(AccountState::Suspended)).await
+            }
+            Command::ResumeAccount(command) => {
+                self.account_in(&command.account_id, Some(AccountState::Active)).await
+            }
+            Command::DeleteAccount(command) => self.delete_account(&command.account_id).await,
+            Command::PurgeAccounts {} => Ok(self.purge_accounts().await),
             Command::CreateApiKey(command) => self.create_api_key(command).await,
             Command::ListApiKeys(command) => self.list_api_keys(command).await,
             Command::RevokeApiKey(command) => self.revoke_api_key(command).await,
@@ -123,51 +152,89 @@ impl Manage {
         let account = Account {
             id: AccountId::new(self.randomness.bytes()),
             name: label(&name)?,
+            state: AccountState::Active,
             cursor_secret: self.randomness.bytes(),
             created_at: self.clock.now(),
+            rows_deleted: None,
         };
         self.accounts.create(&account).await?;
-        Ok(json!({"account_id": account.id, "name": account.name, "created_at": account.created_at}))
+        Ok(serde_json::to_value(AccountView::from(&account))?)
+    }
+
+    /// A page of accounts, and after which one the next page begins.
+    async fn list_accounts(&self, ListAccounts { after, limit }: ListAccounts) -> Result<Value, Error> {
+        let limit = limit.unwrap_or(MAX_ACCOUNTS);
+        if !(1..=MAX_ACCOUNTS).contains(&limit) {
+            return Err(format!("limit must be 1 to {MAX_ACCOUNTS}").into());
+        }
+        let page = self.accounts.list(after.as_ref(), limit).await?;
+        let next = page.last().filter(|_| page.len() == limit).map(|last| &last.id);
+        let accounts: Vec<_> = page.iter().map(AccountView::from).collect();
+        Ok(json!({"accounts": accounts, "after": next}))
+    }
+
+    /// Shows an account, once it has this state. Each step can be repeated: a command that died is given again.
+    async fn account_in(&self, id: &AccountId, state: Option<AccountState>) -> Result<Value, Error> {
+        let account = self.accounts.account(id).await?;
+        let mut account = account.ok_or("there is no such account")?;
+        if let Some(purge) = self.accounts.purge(id).await? {
+            account.rows_deleted = Some(purge.rows_deleted);
+        }
+        if let Some(state) = state {
+            let is_deleted = matches!(account.state, AccountState::Deleting | AccountState::Deleted);
+            if is_deleted {
+                return Err("the account is deleted".into());
+            }
+            // First nothing new can be added, then what is there is marked; and the other way round.
+            if state == AccountState::Active {
+                self.accounts.mark(id, false).await?;
+            }
+            if self.accounts.set_state(&account, state).await? != Saved::Yes {
+                return Err("another command is changing the account's state; try again".into());
+            }
+            if state == AccountState::Suspended {
+                self.accounts.mark(id, true).await?;
+            }
+            account.state = state;
+        }
+        Ok(serde_json::to_value(AccountView::from(&account))?)
+    }
+
+    /// Refuses the account from now on, and has its rows deleted by the runs of the schedule. Each step can be repeated.
+    async fn delete_account(&self, id: &AccountId) -> Result<Value, Error> {
+        let account = self.accounts.account(id).await?.ok_or("there is no such account")?;
+        if let AccountState::Active | AccountState::Suspended = account.state
+            && self.accounts.begin_purge(&account).await? != Saved::Yes
+        {
+            return Err("another command is changing the account's state; try again".into());
+        }
+        if account.state != AccountState::Deleted {
+            self.accounts.mark(id, true).await?;
+        }
+        self.account_in(id, None).await
+    }
+
+    /// Goes on with the purges. Logs a failure instead of failing the invocation: the schedule tries again within a minute.
+    async fn purge_accounts(&self) -> Value {
+        if let Err(error) = purge::run(&self.purges, &*self.clock).await {
+            adapters::telemetry::log_unavailable(&error);
+        }
+        Value::Null
     }
 
     /// Creates a key and shows it once.
     async fn create_api_key(&self, command: CreateApiKey) -> Result<Value, Error> {
-        let CreateApiKey { account_id, name, mut scopes } = command;
-        let name = label(&name)?;
-        scopes.sort_unstable();
-        scopes.dedup();
-        if scopes.is_empty() {
-            return Err("scopes must name at least one of ingest, manage, read".into());
-        }
-        let cursor_secret = self.existing(&account_id).await?.cursor_secret;
+        let CreateApiKey { account_id, name, scopes, expires_at } = command;
+        let new = NewKey::new(&name, scopes, expires_at, self.clock.now())?;
+        let account = self.active(&account_id).await?;
         let presented = PresentedKey::new(self.randomness.bytes());
-        let key = ApiKey {
-            id: presented.id().clone(),
-            account_id,
-            secret_hash: presented.secret_hash(),
-            cursor_secret,
-            name,
-            scopes,
-            created_at: self.clock.now(),
-            last_used: None,
-            revoked_at: None,
-        };
-        self.accounts.add_key(&key).await?;
-        Ok(json!({
-            "api_key": presented.reveal(),
-            "key_id": key.id,
-            "account_id": key.account_id,
-            "name": key.name,
-            "scopes": key.scopes,
-            "created_at": key.created_at,
-        }))
+        let key = self.add_key(&account_id, account.cursor_secret, new, &presented).await?;
+        Ok(serde_json::to_value(KeyView::new(&key).with_secret(&presented))?)
     }
 
     async fn list_api_keys(&self, ListApiKeys { account_id }: ListApiKeys) -> Result<Value, Error> {
         self.existing(&account_id).await?;
-        let keys = self.accounts.keys(&account_id).await?;
-        let keys: Vec<_> = keys.iter().map(KeyView::from).collect();
-        Ok(json!({ "api_keys": keys }))
+        Ok(serde_json::to_value(KeyList::new(&self.accounts.keys(&account_id).await?))?)
     }
 
     /// Revokes a key: from its next request on, it is treated as unknown. Revoking it twice changes nothing.
@@ -176,7 +243,7 @@ impl Manage {
         let id = KeyId::parse(&key_id)?;
         let revoked = self.accounts.revoke(&account_id, &id, self.clock.now()).await?;
         let revoked = revoked.ok_or("the account has no such key")?;
-        Ok(serde_json::to_value(KeyView::from(&revoked))?)
+        Ok(serde_json::to_value(KeyView::new(&revoked))?)
     }
 
     /// Makes a link to the Webhooks page. The invoker of a function does not say where its API is, as a request does.
@@ -184,7 +251,7 @@ impl Manage {
         let CreatePortalLink { account_id, role } = command;
         let base =
             self.public_url.as_ref().ok_or("a link needs the stack's parameter PublicUrl or DomainName")?;
-        let secret = self.existing(&account_id).await?.cursor_secret;
+        let secret = self.active(&account_id).await?.cursor_secret;
         let url = |path: &str| base.join(path);
         let link = self.portal_link(&account_id, &secret, role, &Seed::new(self.randomness.bytes()), url);
         Ok(serde_json::to_value(link)?)
@@ -197,15 +264,21 @@ impl Manage {
         Ok(serde_json::to_value(self.keep_provider_secret(&account_id, provider, &secret).await?)?)
     }
 
-    /// An account; fails if it does not exist.
-    async fn existing(&self, account: &AccountId) -> Result<Account, Error> {
-        Ok(self.accounts.account(account).await?.ok_or("there is no such account")?)
+    /// An account that can be added to; fails if it is not.
+    async fn active(&self, account: &AccountId) -> Result<Account, Error> {
+        let account = self.existing(account).await?;
+        if account.state == AccountState::Active {
+            Ok(account)
+        } else {
+            Err("the account is suspended".into())
+        }
     }
-}
 
-/// The label of an account or a key, by the rule for a destination's.
-fn label(name: &str) -> Result<String, Invalid> {
-    Ok(DestinationName::parse(name)?.as_str().to_owned())
+    /// An account; fails if it does not exist, or is deleted.
+    async fn existing(&self, account: &AccountId) -> Result<Account, Error> {
+        let is_there = |one: &Account| matches!(one.state, AccountState::Active | AccountState::Suspended);
+        Ok(self.accounts.account(account).await?.filter(is_there).ok_or("there is no such account")?)
+    }
 }
 
 /// Parses a command. The parser's own message quotes values, which may be secrets, and an invocation's error is logged.

@@ -1,5 +1,5 @@
-//! Manages destinations, provider secrets and the portal's sessions over HTTP, accounts and API keys by direct
-//! invocation.
+//! Manages destinations, provider secrets, API keys and the portal's sessions over HTTP, accounts and their first keys
+//! by direct invocation.
 //!
 //! Accounts are created only by principals that IAM allows to invoke the function, never over HTTP.
 
@@ -7,6 +7,7 @@ mod accounts;
 mod form;
 #[cfg(test)]
 mod fuzz;
+mod keys;
 mod portal;
 mod providers;
 mod routes;
@@ -18,7 +19,7 @@ use adapters::aws::{DynamoDb, Kms};
 use adapters::caller::{Caller, Callers};
 use adapters::config::{self, ConfigError, Vars};
 use adapters::deadline::{self, FUNCTION_TIMEOUT};
-use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable, RateTable};
+use adapters::dynamodb::{AccountTable, DestinationTable, ProviderTable, PurgeTables, RateTable};
 use adapters::egress;
 use adapters::function::{Error, Event, answer, is_http};
 use adapters::http::problem::Problem;
@@ -39,6 +40,7 @@ use serde_json::value::RawValue;
 /// Configuration from the function's environment.
 pub struct Config {
     destinations_table: String,
+    conversations_table: String,
     delivery_log_table: String,
     secrets_key_arn: String,
     rate_limit: Option<RateLimit>,
@@ -52,6 +54,7 @@ impl Config {
     pub fn read(vars: &impl Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             destinations_table: vars.text("DESTINATIONS_TABLE")?,
+            conversations_table: vars.text("CONVERSATIONS_TABLE")?,
             delivery_log_table: vars.text("DELIVERY_LOG_TABLE")?,
             secrets_key_arn: vars.text(SECRETS_KEY_ARN)?,
             rate_limit: config::api_rate_limit(vars)?,
@@ -64,6 +67,7 @@ impl Config {
 /// The Lambda function.
 pub struct Manage {
     accounts: AccountTable,
+    purges: PurgeTables,
     callers: Callers,
     idempotency: Idempotency,
     destinations: DestinationTable,
@@ -92,6 +96,14 @@ impl Manage {
         Self {
             callers: Callers::new(accounts.clone(), rates, config.rate_limit, Arc::clone(&clock)),
             accounts,
+            purges: PurgeTables::new(
+                &dynamodb,
+                [
+                    config.destinations_table.clone(),
+                    config.conversations_table,
+                    config.delivery_log_table.clone(),
+                ],
+            ),
             // Answers of this function hold signing secrets.
             idempotency: Idempotency::new(
                 dynamodb.clone(),
@@ -139,6 +151,9 @@ impl Manage {
         let account = &caller.account_id;
         match request.route() {
             "GET /v1/account" => self.show_account(caller).await,
+            "GET /v1/api-keys" => self.list_keys(account).await,
+            "POST /v1/api-keys" => self.create_key(caller, request, &seed).await,
+            "DELETE /v1/api-keys/{key_id}" => self.revoke_key(account, request).await,
             "POST /v1/portal-links" => self.create_portal_link(caller, request, &seed),
             "POST /v1/destinations" => self.create(account, request, &seed).await,
             "GET /v1/destinations" => self.list(account).await,

@@ -8,12 +8,12 @@ use adapters::http::request::Request;
 use domain::account::api_key::Scope;
 use domain::account::portal_link::{PortalLink, PresentedLink};
 use domain::account::session::{PresentedSession, Role, SessionId};
-use domain::account::store::{Accounts, Sessions};
+use domain::account::store::{AccountState, Accounts, Sessions};
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::both;
 use domain::shared::randomness::Seed;
 use domain::shared::timestamp::Timestamp;
-use domain::shared::unavailable::{Saved, Unavailable};
+use domain::shared::unavailable::Saved;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -92,11 +92,16 @@ impl Manage {
         })
     }
 
-    async fn session_of(&self, token: &str) -> Result<Option<SessionView>, Unavailable> {
+    async fn session_of(&self, token: &str) -> Result<Option<SessionView>, Problem> {
         let Some(presented) = PresentedLink::parse(token) else { return Ok(None) };
         let Some(account) = self.accounts.account(presented.account_id()).await? else { return Ok(None) };
         let now = self.clock.now();
         let Some(link) = presented.verify(&account.cursor_secret, now) else { return Ok(None) };
+        match account.state {
+            AccountState::Active => {}
+            AccountState::Suspended => return Err(Problem::suspended()),
+            AccountState::Deleting | AccountState::Deleted => return Ok(None),
+        }
         let token = PresentedSession::new(link.account_id, link.session_id, self.randomness.bytes());
         let session = token.begin(link.role, account.cursor_secret, now);
         let begun = match self.accounts.begin(&session).await? {

@@ -233,7 +233,11 @@ impl Ingest {
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
-        let callback = || CallbackFlow { callbacks: &self.callbacks, secrets: &self.providers };
+        let callback = || CallbackFlow {
+            callbacks: &self.callbacks,
+            accounts: &self.accounts,
+            secrets: &self.providers,
+        };
         match request.route() {
             "POST /v1/flows/hangup" => {
                 flows::hangup::run(&self.platform(), self.reporter(&request).await?, &request).await

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::mappings::Mappings;
 use super::proxy::{ANY, Proxy};
 use super::site::Site;
-use crate::world::{text, token_of};
+use crate::world::{Customer, text, token_of};
 
 /// The SDK's tries of one call, as configured for the functions' clients.
 const TRIES: usize = 3;
@@ -24,6 +24,7 @@ const MAX_CALLS: usize = 20;
 /// The requests that take a key.
 const CREATE: &str = "POST /v1/destinations";
 const ROTATE: &str = "POST /v1/destinations/{destination_id}/secret/rotate";
+const KEY: &str = "POST /v1/api-keys";
 const SESSION: &str = "POST /v1/portal-sessions";
 const TEST: &str = "POST /v1/destinations/{destination_id}/test";
 const RESEND: &str = "POST /v1/deliveries/{delivery_id}/resend";
@@ -77,7 +78,8 @@ impl Repeats {
         event["headers"]["x-api-key"] = json!(self.site.customer.key);
         event["headers"]["idempotency-key"] = json!(key);
         event["body"] = json!(body.to_string());
-        let function = if [CREATE, ROTATE, SESSION].contains(&route) { "Destinations" } else { "Ingest" };
+        let function =
+            if [CREATE, ROTATE, KEY, SESSION].contains(&route) { "Destinations" } else { "Ingest" };
         let function = &self.functions[function].function;
         let deadline = self.site.world.now_ms() + 10_000;
         let answer = function.invoke(event.to_string().into(), deadline).await.ok()?;
@@ -186,6 +188,22 @@ async fn a_destination_is_created_once_whatever_fails_and_its_secret_is_the_one_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_made_once_whatever_fails_and_is_the_one_that_is_shown() {
+    let repeats = Repeats::start().await;
+    let prepare = async |name: &str| (String::new(), json!({"name": name, "scopes": ["read"]}));
+    repeats
+        .everywhere(KEY, prepare, async |name, made| {
+            let list = repeats.site.customer.get("/v1/api-keys").await;
+            let keys = list["api_keys"].as_array().unwrap().iter().filter(|key| key["name"] == name);
+            let ids: Vec<_> = keys.map(|key| text(&key["key_id"])).collect();
+            assert_eq!(ids, [text(&made["key_id"])], "{name}");
+            let key = Customer::with_key(repeats.site.world.stack.url(""), text(&made["api_key"]));
+            key.get("/v1/api-keys").await;
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_rotated_once_whatever_fails() {
     let repeats = Repeats::start().await;
     let prepare = async |name: &str| (repeats.destination(name).await.0, json!({}));
@@ -246,7 +264,7 @@ async fn a_session_begins_although_the_answer_to_its_write_is_lost() {
     let repeats = Repeats::start().await;
     let link = repeats.site.customer.portal_link("read").await;
     let body = json!({"token": token_of(&link)});
-    repeats.site.tables.on("PutItem").times(1).drop_answer();
+    repeats.site.tables.on("TransactWriteItems").times(1).drop_answer();
     let (status, _, session) = repeats.post(SESSION, "", "k", &body).await.unwrap();
     assert_eq!((status, &session["role"]), (201, &json!("read")), "{session}");
     assert!(repeats.site.tables.is_used_up());

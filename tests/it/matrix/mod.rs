@@ -116,7 +116,7 @@ async fn what_is_anothers_and_what_is_no_id_is_as_what_never_was() {
             Resource::Nothing => {
                 let (_, body) = row.send(&scene.other, "").await;
                 let body = body.to_string();
-                for theirs in [&scene.destination, &scene.delivery, &"theirs-1".to_owned()] {
+                for theirs in [&scene.destination, &scene.delivery, &scene.key_id, &"theirs-1".to_owned()] {
                     assert!(!body.contains(theirs.as_str()), "{}: {body}", row.route);
                 }
             }

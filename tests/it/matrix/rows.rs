@@ -74,6 +74,12 @@ pub(super) fn rows() -> Vec<Row> {
             ended,
         )),
         row("GET /v1/account", Key("read"), Nothing, 200),
+        row("GET /v1/api-keys", Key("read"), Nothing, 200),
+        with(
+            row("POST /v1/api-keys", Key("manage"), Nothing, 201),
+            json!({"name": "k", "scopes": ["manage"]}),
+        ),
+        row("DELETE /v1/api-keys/{key_id}", Key("manage"), Existing("key_id"), 204),
         with(row("POST /v1/portal-links", Key("manage"), Nothing, 201), json!({"role": "read"})),
         with(row("POST /v1/portal-sessions", Open, Nothing, 401), json!({"token": "x"})),
         row("GET /v1/deliveries", Key("read"), Nothing, 200),

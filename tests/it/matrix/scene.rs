@@ -17,6 +17,8 @@ pub(super) struct Scene {
     pub(super) delivery: String,
     event: String,
     recovery: String,
+    /// The id of a key of Acme's that nobody uses.
+    pub(super) key_id: String,
     pub(super) cursor: String,
 }
 
@@ -37,7 +39,9 @@ impl Scene {
         let since = json!({"since": "2026-01-01T00:00:00Z", "dry_run": true});
         let started = acme.call(Method::POST, "/v1/recoveries", Some(&since)).await.1;
         let recovery = text(&started["id"]);
-        Self { world, acme, other, destination, delivery, event, recovery, cursor }
+        let key = json!({"name": "spare", "scopes": ["read"]});
+        let key_id = text(&acme.call(Method::POST, "/v1/api-keys", Some(&key)).await.1["key_id"]);
+        Self { world, acme, other, destination, delivery, event, recovery, key_id, cursor }
     }
 
     /// The id of Acme's resource for a parameter, and one that nothing has.
@@ -45,6 +49,7 @@ impl Scene {
         match kind {
             "destination_id" => (self.destination.clone(), "dst_0000000000000000"),
             "delivery_id" => (self.delivery.clone(), "dlv_000000000000000000000000000000000000"),
+            "key_id" => (self.key_id.clone(), "vk_0000000000000000"),
             "recovery_id" => (self.recovery.clone(), "rec_000000000000000000000000"),
             "event_id" => (self.event.clone(), "evt_000000000000000000000000"),
             "conversation_id" => ("theirs-1".to_owned(), "nobodys"),

@@ -2,8 +2,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use domain::account::api_key::KeyId;
+use domain::account::purge::Purge;
 use domain::account::session::{Role, SessionId};
-use domain::account::store::Account;
+use domain::account::store::{Account, AccountState};
 use domain::shared::timestamp::Day;
 use domain::shared::unavailable::{Result, Saved};
 use domain::testing::fakes::{ManualClock, MemoryRates};
@@ -81,8 +82,28 @@ impl Accounts for OneKey {
         Ok(None)
     }
 
-    async fn add_key(&self, _: &ApiKey) -> Result<()> {
+    async fn list(&self, _: Option<&AccountId>, _: usize) -> Result<Vec<Account>> {
+        Ok(Vec::new())
+    }
+
+    async fn set_state(&self, _: &Account, _: AccountState) -> Result<Saved> {
+        Ok(Saved::Yes)
+    }
+
+    async fn begin_purge(&self, _: &Account) -> Result<Saved> {
+        Ok(Saved::Yes)
+    }
+
+    async fn purge(&self, _: &AccountId) -> Result<Option<Purge>> {
+        Ok(None)
+    }
+
+    async fn mark(&self, _: &AccountId, _: bool) -> Result<()> {
         Ok(())
+    }
+
+    async fn add_key(&self, _: &ApiKey) -> Result<Saved> {
+        Ok(Saved::Yes)
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>> {
@@ -95,7 +116,9 @@ impl Accounts for OneKey {
             scopes: vec![Scope::Ingest],
             created_at: Timestamp::from_millis(1),
             last_used: Some(Day::from_number(self.last_used.load(Ordering::SeqCst))),
+            expires_at: None,
             revoked_at: None,
+            is_suspended: false,
         }))
     }
 

@@ -4,22 +4,26 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem};
 use bytes::Bytes;
 use domain::account::api_key::{ApiKey, KeyId, Scope};
-use domain::account::store::{Account, Accounts, KeyUses};
+use domain::account::purge::Purge;
+use domain::account::store::{Account, AccountState, Accounts, KeyUses};
 use domain::shared::ids::AccountId;
 use domain::shared::timestamp::{Day, Timestamp};
 use domain::shared::unavailable::{Result, Saved, Unavailable, readable};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::item::{Item, from_item, key, n, s, to_item};
-use super::table::{Condition, Table};
+use super::item::{Item, from_item, key, n, s, to_attribute, to_item};
+use super::table::{Condition, EXISTS, Table};
 use super::transaction::{Written, transact};
 
 /// Sort key of an account's own row.
-const ACCOUNT: &str = "account";
+pub(super) const ACCOUNT: &str = "account";
+
+/// The partition of the rows that list accounts.
+pub(super) const ACCOUNTS: &str = "accounts";
 
 /// Sort key of an API key's row. The row has its own partition, because only the key tells which account a caller has.
 const KEY: &str = "key";
@@ -35,10 +39,14 @@ pub struct AccountTable {
 }
 
 #[derive(Serialize, Deserialize)]
-struct AccountRow {
+pub(super) struct AccountRow {
     name: String,
+    /// `state` is a reserved word of DynamoDB.
+    account_state: AccountState,
     cursor_secret: Bytes,
     created_at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rows_deleted: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,14 +60,37 @@ struct KeyRow {
     created_at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_used_day: Option<u64>,
+    /// Not `expires_at`, by which the table would remove the row: an expired key stays listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    valid_until: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revoked_at: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    suspended: bool,
 }
 
 /// Lists an API key in its account's partition. All its other attributes are in its own row.
 #[derive(Serialize, Deserialize)]
 struct ListedKeyRow {
     key_id: String,
+}
+
+/// Lists an account. All its other attributes are in its own row.
+#[derive(Serialize, Deserialize)]
+struct ListedAccountRow {
+    account_id: AccountId,
+}
+
+impl AccountRow {
+    pub(super) fn of(account: &Account, state: AccountState) -> Self {
+        Self {
+            name: account.name.clone(),
+            account_state: state,
+            cursor_secret: Bytes::copy_from_slice(&account.cursor_secret),
+            created_at: account.created_at.as_millis(),
+            rows_deleted: account.rows_deleted,
+        }
+    }
 }
 
 impl AccountTable {
@@ -78,16 +109,44 @@ impl AccountTable {
         self.table.client.update_item().table_name(&self.table.name).set_key(Some(key_key(id)))
     }
 
-    /// Every id is random, so a row that already exists is our mistake.
-    async fn put_new(&self, key: Item, row: &impl Serialize) -> Result<()> {
-        let operation = "write an account or key";
+    /// A write of a new row in a transaction.
+    pub(super) fn put_new(&self, row: &impl Serialize, key: Item) -> Result<TransactWriteItem> {
         let mut item = to_item(row)?;
         item.extend(key);
-        match self.table.put_if(operation, item, Condition::New).await? {
-            Saved::Yes => Ok(()),
-            Saved::Conflict | Saved::TooLarge => Err(Unavailable::new(operation, "its id already exists")),
-        }
+        let put = Condition::New.guard(Put::builder().table_name(&self.table.name).set_item(Some(item)));
+        let put = put.build().map_err(|error| Unavailable::new("write an account or key", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
+
+    /// A check in a transaction that an account is active: nothing is added to it while it is being suspended.
+    pub(super) fn check_active(&self, account: &AccountId) -> Result<TransactWriteItem> {
+        let check = ConditionCheck::builder().table_name(&self.table.name);
+        let check = check.set_key(Some(key(account.as_str(), ACCOUNT)));
+        let check = check.condition_expression("account_state = :active");
+        let check =
+            check.expression_attribute_values(":active", to_attribute(&AccountState::Active)?).build();
+        let check = check.map_err(|error| Unavailable::new("write an account or key", error))?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    pub(super) async fn add(&self, operation: &'static str, writes: Vec<TransactWriteItem>) -> Result<Saved> {
+        Ok(match transact(&self.table.client, operation, writes).await? {
+            Written::Yes => Saved::Yes,
+            Written::Refused(_) => Saved::Conflict,
+            Written::TooLarge => Saved::TooLarge,
+        })
+    }
+
+    async fn key_ids(&self, account: &AccountId) -> Result<Vec<KeyId>> {
+        let rows = self.table.rows("list keys", account.to_string(), KEY_PREFIX, None).await?;
+        rows.into_iter().map(|row| stored_id(&from_item::<ListedKeyRow>(row)?.key_id)).collect()
+    }
+}
+
+/// Whether the account with this row is active.
+pub(super) fn is_active(row: &Item) -> bool {
+    row.get("account_state")
+        .is_some_and(|state| to_attribute(&AccountState::Active).is_ok_and(|active| *state == active))
 }
 
 fn key_key(id: &KeyId) -> Item {
@@ -105,7 +164,9 @@ fn parse_key(item: Item) -> Result<ApiKey> {
         scopes: row.scopes,
         created_at: Timestamp::from_millis(row.created_at),
         last_used: row.last_used_day.map(Day::from_number),
+        expires_at: row.valid_until.map(Timestamp::from_millis),
         revoked_at: row.revoked_at.map(Timestamp::from_millis),
+        is_suspended: row.suspended,
     })
 }
 
@@ -120,29 +181,84 @@ pub(super) fn bytes32(bytes: &Bytes) -> Result<[u8; 32]> {
 }
 
 impl Accounts for AccountTable {
+    /// Writes the account and the row that lists it: both or neither.
     async fn create(&self, account: &Account) -> Result<()> {
-        let row = AccountRow {
-            name: account.name.clone(),
-            cursor_secret: Bytes::copy_from_slice(&account.cursor_secret),
-            created_at: account.created_at.as_millis(),
-        };
-        self.put_new(key(account.id.as_str(), ACCOUNT), &row).await
+        let operation = "write an account or key";
+        let listed = ListedAccountRow { account_id: account.id.clone() };
+        let writes = vec![
+            self.put_new(&AccountRow::of(account, account.state), key(account.id.as_str(), ACCOUNT))?,
+            self.put_new(&listed, key(ACCOUNTS, account.id.as_str()))?,
+        ];
+        match self.add(operation, writes).await? {
+            Saved::Yes => Ok(()),
+            // The id is random.
+            Saved::Conflict | Saved::TooLarge => Err(Unavailable::new(operation, "its id already exists")),
+        }
     }
 
     async fn account(&self, id: &AccountId) -> Result<Option<Account>> {
         let Some(item) = self.get(key(id.as_str(), ACCOUNT)).await? else { return Ok(None) };
-        let AccountRow { name, cursor_secret, created_at } = from_item(item)?;
+        let AccountRow { name, account_state, cursor_secret, created_at, rows_deleted } = from_item(item)?;
         Ok(Some(Account {
             id: id.clone(),
             name,
+            state: account_state,
             cursor_secret: bytes32(&cursor_secret)?,
             created_at: Timestamp::from_millis(created_at),
+            rows_deleted,
         }))
     }
 
+    async fn list(&self, after: Option<&AccountId>, limit: usize) -> Result<Vec<Account>> {
+        let operation = "list accounts";
+        // No id sorts before it, and DynamoDB takes no empty key.
+        let after = after.map_or(" ", AccountId::as_str);
+        let query = self.table.query("sk > :after", ACCOUNTS).expression_attribute_values(":after", s(after));
+        let page = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send().await;
+        let page = page.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
+        let ids = page.items.unwrap_or_default().into_iter().map(from_item::<ListedAccountRow>);
+        let ids = ids.collect::<Result<Vec<_>>>()?;
+        let accounts = try_join_all(ids.iter().map(|row| self.account(&row.account_id))).await?;
+        Ok(accounts.into_iter().flatten().collect())
+    }
+
+    async fn set_state(&self, account: &Account, state: AccountState) -> Result<Saved> {
+        let mut row = to_item(&AccountRow::of(account, state))?;
+        row.extend(key(account.id.as_str(), ACCOUNT));
+        let condition = Condition::Unchanged(vec![("account_state", to_attribute(&account.state)?)]);
+        self.table.put_if("change an account's state", row, condition).await
+    }
+
+    async fn begin_purge(&self, account: &Account) -> Result<Saved> {
+        let mut row = to_item(&AccountRow::of(account, AccountState::Deleting))?;
+        row.extend(key(account.id.as_str(), ACCOUNT));
+        let condition = Condition::Unchanged(vec![("account_state", to_attribute(&account.state)?)]);
+        self.begin(row, condition, &Purge::new(account.id.clone())).await
+    }
+
+    async fn purge(&self, account: &AccountId) -> Result<Option<Purge>> {
+        self.stored_purge(account).await
+    }
+
+    async fn mark(&self, account: &AccountId, is_suspended: bool) -> Result<()> {
+        let keys = self.key_ids(account).await?;
+        let mark = async |id: &KeyId| {
+            let update = self.update_key(id).update_expression("SET suspended = :suspended");
+            let update = update.condition_expression(EXISTS);
+            let value = AttributeValue::Bool(is_suspended);
+            let marked = update.expression_attribute_values(":suspended", value).send().await;
+            match marked.map_err(SdkError::into_service_error) {
+                // Refused: a purge has deleted it.
+                Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                Err(error) => Err(Unavailable::new("mark a key", error)),
+            }
+        };
+        try_join_all(keys.iter().map(mark)).await?;
+        self.mark_sessions(account, is_suspended).await
+    }
+
     /// Writes the key and the row that lists it: both or neither.
-    async fn add_key(&self, key: &ApiKey) -> Result<()> {
-        let operation = "write an account or key";
+    async fn add_key(&self, key: &ApiKey) -> Result<Saved> {
         let row = KeyRow {
             id: key.id.as_str().to_owned(),
             account_id: key.account_id.clone(),
@@ -152,25 +268,17 @@ impl Accounts for AccountTable {
             scopes: key.scopes.clone(),
             created_at: key.created_at.as_millis(),
             last_used_day: key.last_used.map(Day::number),
+            valid_until: key.expires_at.map(Timestamp::as_millis),
             revoked_at: key.revoked_at.map(Timestamp::as_millis),
+            suspended: key.is_suspended,
         };
-        let (mut row, mut listed) =
-            (to_item(&row)?, to_item(&ListedKeyRow { key_id: key.id.as_str().to_owned() })?);
-        row.extend(key_key(&key.id));
-        listed.extend(listed_key(key));
-        let put = |item| {
-            let put = Condition::New
-                .guard(Put::builder().table_name(&self.table.name).set_item(Some(item)))
-                .build();
-            put.map(|put| TransactWriteItem::builder().put(put).build())
-                .map_err(|error| Unavailable::new(operation, error))
-        };
-        match transact(&self.table.client, operation, vec![put(row)?, put(listed)?]).await? {
-            Written::Yes => Ok(()),
-            Written::Refused(_) | Written::TooLarge => {
-                Err(Unavailable::new(operation, "its id already exists"))
-            }
-        }
+        let listed = ListedKeyRow { key_id: key.id.as_str().to_owned() };
+        let writes = vec![
+            self.put_new(&row, key_key(&key.id))?,
+            self.put_new(&listed, listed_key(key))?,
+            self.check_active(&key.account_id)?,
+        ];
+        self.add("write an account or key", writes).await
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>> {
@@ -178,9 +286,7 @@ impl Accounts for AccountTable {
     }
 
     async fn keys(&self, account: &AccountId) -> Result<Vec<ApiKey>> {
-        let rows = self.table.rows("list keys", account.to_string(), KEY_PREFIX, None).await?;
-        let ids = rows.into_iter().map(|row| stored_id(&from_item::<ListedKeyRow>(row)?.key_id));
-        let ids = ids.collect::<Result<Vec<_>>>()?;
+        let ids = self.key_ids(account).await?;
         let keys = try_join_all(ids.iter().map(|id| self.get(key_key(id)))).await?;
         Ok(readable(keys.into_iter().flatten().map(parse_key)))
     }

@@ -23,8 +23,9 @@ use domain::shared::unavailable::{Result, Saved, Unavailable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::accounts::{ACCOUNT, is_active};
 use super::health::{health_key, health_row};
-use super::item::{EncryptedRow, Item, from_item, key, n, to_item};
+use super::item::{EncryptedRow, Item, from_item, key, n, s, to_item};
 use super::table::{Condition, Table, conflict};
 use super::transaction::{Written, transact};
 
@@ -141,8 +142,20 @@ pub(super) fn parse_destination(item: Item, account: &AccountId) -> Result<Desti
 
 impl Destinations for DestinationTable {
     async fn of_account(&self, account: &AccountId) -> Result<Vec<Result<Destination>>> {
-        let rows = self.table.rows("read destinations", account.to_string(), PREFIX, None).await?;
-        Ok(rows.into_iter().map(|item| parse_destination(item, account)).collect())
+        // One query: the account's own row comes just before those of its destinations.
+        let last = format!("{PREFIX}~");
+        let rows = self.table.rows_between("read destinations", account.to_string(), ACCOUNT, &last).await?;
+        let (of_account, rows): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| row.get("sk").is_some_and(|sk| *sk == s(ACCOUNT)));
+        let is_suspended = of_account.iter().any(|row| !is_active(row));
+        let destination = |item| {
+            let mut destination = parse_destination(item, account)?;
+            if is_suspended {
+                destination.status = DestinationStatus::Disabled;
+            }
+            Ok(destination)
+        };
+        Ok(rows.into_iter().map(destination).collect())
     }
 
     async fn get(&self, account: &AccountId, id: &DestinationId) -> Result<Option<Destination>> {

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | destinations | account | `account`, `destination#<id>`, `key#<id>`, `provider#<name>`, `session#<id>` |
 //! | destinations | `key#<id>` | `key` |
+//! | destinations | `accounts`, `purges` | account |
 //! | destinations | `health#`account | destination |
 //! | conversations | account`#`conversation | `record` |
 //! | conversations | account`#`provider`#`reference | `link`, `callback#<digest>` |
@@ -13,7 +14,7 @@
 //! | delivery-log | `answer#`account`#`digest of an idempotency key | `answer` |
 //! | delivery-log | `recovery#`account`#<id>` | `recovery`, `page#`number |
 //!
-//! Every key but an API key's own contains the account, so another account's id finds nothing. All records of an event
+//! Every key but an API key's own and the lists of accounts and purges contains the account, so another account's id finds nothing. All records of an event
 //! share a partition: one query reads its deliveries. A delivery's id contains the event's, so it finds the partition.
 
 mod accounts;
@@ -34,6 +35,7 @@ mod item;
 mod ledger;
 mod overdue;
 mod providers;
+mod purges;
 mod rates;
 mod record;
 mod recoveries;
@@ -53,6 +55,7 @@ pub use events::EventTable;
 pub use ledger::LedgerTable;
 pub use overdue::OverdueIndex;
 pub use providers::ProviderTable;
+pub use purges::PurgeTables;
 pub use rates::RateTable;
 pub use recoveries::RecoveryTable;
 pub use references::ReferenceTable;

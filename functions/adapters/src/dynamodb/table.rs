@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::shared::unavailable::{Result, Saved, Unavailable};
@@ -84,23 +85,32 @@ impl Table {
         start: &str,
         now: Option<u64>,
     ) -> Result<Vec<Item>> {
-        let mut query = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :start)")
-            .expression_attribute_values(":pk", s(pk))
-            .expression_attribute_values(":start", s(start));
+        let mut query =
+            self.query("begins_with(sk, :start)", pk).expression_attribute_values(":start", s(start));
         if let Some(now) = now {
             query = query.filter_expression("expires_at > :now").expression_attribute_values(":now", n(now));
         }
-        let mut pages = query.into_paginator().items().send();
-        let mut rows = Vec::new();
-        while let Some(row) = pages.next().await {
-            rows.push(row.map_err(|error| Unavailable::new(operation, error.into_service_error()))?);
-        }
-        Ok(rows)
+        collect(operation, query).await
+    }
+
+    /// Reads the rows of a partition whose sort keys are between these two, strongly consistent.
+    pub(super) async fn rows_between(
+        &self,
+        operation: &'static str,
+        pk: String,
+        first: &str,
+        last: &str,
+    ) -> Result<Vec<Item>> {
+        let query = self.query("sk BETWEEN :first AND :last", pk);
+        let query = query.expression_attribute_values(":first", s(first));
+        collect(operation, query.expression_attribute_values(":last", s(last))).await
+    }
+
+    /// A strongly consistent query of the rows of a partition whose sort keys fulfil a condition.
+    pub(super) fn query(&self, sort_keys: &str, pk: impl Into<String>) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.name).consistent_read(true);
+        let query = query.key_condition_expression(format!("pk = :pk AND {sort_keys}"));
+        query.expression_attribute_values(":pk", s(pk))
     }
 
     /// Writes a row, replacing any row with its key.
@@ -181,6 +191,16 @@ impl Table {
         let response = response.map_err(|error| Unavailable::new(operation, error.into_service_error()))?;
         Ok(response.attributes.is_some())
     }
+}
+
+/// All rows that a query finds.
+async fn collect(operation: &'static str, query: QueryFluentBuilder) -> Result<Vec<Item>> {
+    let mut pages = query.into_paginator().items().send();
+    let mut rows = Vec::new();
+    while let Some(row) = pages.next().await {
+        rows.push(row.map_err(|error| Unavailable::new(operation, error.into_service_error()))?);
+    }
+    Ok(rows)
 }
 
 /// Whether the table had no capacity for a write.

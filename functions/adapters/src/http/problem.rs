@@ -21,6 +21,7 @@ pub enum Code {
     BadRequest,
     Unauthorized,
     Forbidden,
+    AccountSuspended,
     BadSignature,
     NotFound,
     MethodNotAllowed,
@@ -50,7 +51,7 @@ impl Code {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::BadSignature => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::AccountSuspended | Self::BadSignature => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict
@@ -114,6 +115,12 @@ impl Problem {
         let detail: Vec<_> = invalid.iter().map(|one| format!("{one}.")).collect();
         let error = |Invalid { field, rule, .. }| FieldError { field, rule };
         Self { errors: invalid.into_iter().map(error).collect(), ..Self::new(code, detail.join(" ")) }
+    }
+
+    /// The account is suspended.
+    #[must_use]
+    pub fn suspended() -> Self {
+        Self::new(Code::AccountSuspended, "This account is suspended. Its operator can resume it.")
     }
 
     /// The caller's account has nothing with that id. The text is the same if another account has it.

@@ -83,8 +83,12 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// The day of its latest recorded use.
     pub last_used: Option<Day>,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// Whether its account is suspended. Copied from the account.
+    pub is_suspended: bool,
 }
 
 impl ApiKey {
@@ -137,10 +141,11 @@ impl PresentedKey {
         self.secret.hash()
     }
 
-    /// Whether this is the stored key, and it is not revoked. Compares in constant time.
+    /// Whether this is the stored key, neither revoked nor expired. Compares in constant time.
     #[must_use]
-    pub fn matches(&self, stored: &ApiKey) -> bool {
-        self.secret.has_hash(&stored.secret_hash) && stored.revoked_at.is_none()
+    pub fn matches(&self, stored: &ApiKey, now: Timestamp) -> bool {
+        let is_good = stored.revoked_at.is_none() && stored.expires_at.is_none_or(|at| now < at);
+        self.secret.has_hash(&stored.secret_hash) && is_good
     }
 }
 
@@ -165,7 +170,9 @@ mod tests {
             scopes: Scope::VARIANTS.to_vec(),
             created_at: Timestamp::from_millis(1),
             last_used: None,
+            expires_at: None,
             revoked_at: None,
+            is_suspended: false,
         }
     }
 
@@ -194,15 +201,20 @@ mod tests {
     }
 
     #[test]
-    fn a_key_opens_itself_until_it_is_revoked() {
+    fn a_key_opens_itself_until_it_is_revoked_or_expires() {
+        let now = Timestamp::from_millis(5);
         let key = PresentedKey::new([0xab; 32]);
         let mut other = [0xab; 32];
         other[31] = 0xac;
         let good = stored(&key);
-        assert!(key.matches(&good));
-        assert!(!PresentedKey::new(other).matches(&good), "the same id, another secret");
+        assert!(key.matches(&good, now));
+        assert!(!PresentedKey::new(other).matches(&good, now), "the same id, another secret");
+        for (expires_at, is_good) in [(6, true), (5, false), (4, false)] {
+            let key_row = ApiKey { expires_at: Some(Timestamp::from_millis(expires_at)), ..good.clone() };
+            assert_eq!(key.matches(&key_row, now), is_good, "{expires_at}");
+        }
         let revoked = ApiKey { revoked_at: Some(Timestamp::from_millis(2)), ..good };
-        assert!(!key.matches(&revoked));
+        assert!(!key.matches(&revoked, now));
     }
 
     #[test]

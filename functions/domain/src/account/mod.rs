@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod portal_link;
+pub mod purge;
 mod secret;
 pub mod session;
 pub mod store;

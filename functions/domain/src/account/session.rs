@@ -80,6 +80,8 @@ pub struct Session {
     pub cursor_secret: [u8; 32],
     /// When it ends, in whole seconds.
     pub expires_at: Timestamp,
+    /// Whether its account is suspended. Copied from the account.
+    pub is_suspended: bool,
 }
 
 /// A session token as a caller presents it. Never printed, and compared in constant time only.
@@ -115,6 +117,7 @@ impl PresentedSession {
             secret_hash: self.secret.hash(),
             cursor_secret,
             expires_at: Timestamp::from_millis((now + LIFETIME).as_secs() * 1000),
+            is_suspended: false,
         }
     }
 

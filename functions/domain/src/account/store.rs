@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::api_key::{ApiKey, KeyId};
+use crate::account::purge::Purge;
 use crate::account::session::{Session, SessionId};
 use crate::shared::ids::AccountId;
 use crate::shared::timestamp::{Day, Timestamp};
@@ -15,10 +18,28 @@ pub struct Account {
     pub id: AccountId,
     /// Friendly label.
     pub name: String,
+    /// Whether it is served.
+    pub state: AccountState,
     /// Authenticates its cursors.
     pub cursor_secret: [u8; 32],
     /// When it was created.
     pub created_at: Timestamp,
+    /// The rows that its purge has deleted, once it has ended.
+    pub rows_deleted: Option<u64>,
+}
+
+/// Whether an account is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountState {
+    /// It is.
+    Active,
+    /// Its keys and sessions are refused, and its events are skipped, until it is resumed.
+    Suspended,
+    /// Its rows are being deleted.
+    Deleting,
+    /// They are deleted.
+    Deleted,
 }
 
 /// Stores accounts and their API keys.
@@ -29,8 +50,28 @@ pub trait Accounts: Send + Sync {
     /// An account; `None` if there is none with this id.
     fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Account>>> + Send;
 
-    /// Stores a new key.
-    fn add_key(&self, key: &ApiKey) -> impl Future<Output = Result<()>> + Send;
+    /// Accounts ordered by id, after this one if it is given, at most `limit`.
+    fn list(
+        &self,
+        after: Option<&AccountId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Account>>> + Send;
+
+    /// Changes an account's state; a conflict if it is no longer as in `account`.
+    fn set_state(&self, account: &Account, state: AccountState)
+    -> impl Future<Output = Result<Saved>> + Send;
+
+    /// Begins to delete an account; a conflict if it is no longer as in `account`.
+    fn begin_purge(&self, account: &Account) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// How far the purge of an account is; `None` if there is none.
+    fn purge(&self, account: &AccountId) -> impl Future<Output = Result<Option<Purge>>> + Send;
+
+    /// Marks all keys and sessions of an account, so that one read of either tells that the account is suspended.
+    fn mark(&self, account: &AccountId, is_suspended: bool) -> impl Future<Output = Result<()>> + Send;
+
+    /// Stores a new key; a conflict if there is one with its id, or the account is not active.
+    fn add_key(&self, key: &ApiKey) -> impl Future<Output = Result<Saved>> + Send;
 
     /// The key with this id, revoked or not.
     fn key(&self, id: &KeyId) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
@@ -56,7 +97,8 @@ pub trait KeyUses: Send + Sync {
 
 /// Stores the sessions of the portal.
 pub trait Sessions: Send + Sync {
-    /// Stores a new session: a conflict if its id was ever used, so that a link begins one session.
+    /// Stores a new session: a conflict if its id was ever used, so that a link begins one session, or if the account is
+    /// not active.
     fn begin(&self, session: &Session) -> impl Future<Output = Result<Saved>> + Send;
 
     /// The account's session with this id, ended or not.

@@ -159,7 +159,7 @@ where
     }
 
     async fn skip(&self, delivery: &Delivery) -> Result<()> {
-        let reason = "The destination was disabled when the event left.";
+        let reason = "The destination was disabled, or its account suspended, when the event left.";
         let status = DeliveryStatus::Skipped;
         if self.ledger.close(delivery, 1, status, reason, self.clock.now()).await? == Claimed::Granted {
             tracing::info!(delivery_id = %delivery.id, status = status.as_ref(), reason, "delivery.skipped");

@@ -64,7 +64,7 @@ pub enum DeliveryStatus {
     Delivered,
     /// The last attempt failed.
     Exhausted,
-    /// The destination was disabled when the event left.
+    /// The destination was disabled, or its account suspended, when the event left.
     Skipped,
     /// The destination was disabled or deleted, or the event was no longer kept, before an attempt succeeded.
     Cancelled,

@@ -12,7 +12,7 @@ pub const MAX_DESTINATIONS: u64 = 100;
 
 /// The destinations that an account's events go to.
 pub trait Destinations: Send + Sync {
-    /// All destinations of the account, as currently stored, ordered by id.
+    /// All destinations of the account, as currently stored, ordered by id. Those of a suspended account are disabled.
     fn of_account(
         &self,
         account: &AccountId,

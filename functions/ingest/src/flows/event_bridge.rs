@@ -4,7 +4,7 @@
 //! function's failure destination.
 
 use adapters::function::Error;
-use domain::account::store::Accounts;
+use domain::account::store::{AccountState, Accounts};
 use domain::conversation::ended::CompletionFlow;
 use domain::conversation::fields::ConversationFields;
 use domain::lifecycle::complete::CompletionResult;
@@ -72,9 +72,11 @@ async fn one(step: &EndConversation<'_>, accounts: &impl Accounts, event: BusEve
         return Err(format!("detail-type must be {DETAIL_TYPE}").into());
     }
     let (account_id, stated) = parse(event.detail)?;
-    // Nobody could ever read the events of an unknown account.
-    if accounts.account(&account_id).await?.is_none() {
-        return Err(Invalid::new("detail.account_id", "must be an existing account").into());
+    // Nobody could ever read the events of an unknown account. Those of a suspended one are kept, as all that fail, to be
+    // sent to the bus again.
+    let account = accounts.account(&account_id).await?;
+    if account.is_none_or(|account| account.state != AccountState::Active) {
+        return Err(Invalid::new("detail.account_id", "must be an existing account that is active").into());
     }
     let flow = CompletionFlow::EventBridge;
     match step.run(&stated.completion(account_id, flow, ConversationFields::default())).await? {

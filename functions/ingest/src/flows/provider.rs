@@ -1,10 +1,11 @@
 //! What all provider callbacks share: the account and its secret, failures, and the answer.
 
-use adapters::dynamodb::ProviderTable;
+use adapters::dynamodb::{AccountTable, ProviderTable};
 use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use adapters::vault::kms::KmsDecryptor;
+use domain::account::store::{AccountState, Accounts};
 use domain::conversation::provider::Provider;
 use domain::conversation::provider_secret::ProviderSecret;
 use domain::conversation::provider_secret::ProviderSecrets;
@@ -24,6 +25,8 @@ use crate::steps::Callbacks;
 pub(crate) enum Refusal {
     /// The account id in the path is malformed.
     NoAccount,
+    /// The account is suspended.
+    Suspended,
     /// The account has no secret for this provider.
     NoSecret,
     /// A header of the signature is missing.
@@ -106,6 +109,7 @@ impl Effect {
 /// Dependencies of the provider flows.
 pub(crate) struct CallbackFlow<'a> {
     pub(crate) callbacks: &'a Callbacks,
+    pub(crate) accounts: &'a AccountTable,
     pub(crate) secrets: &'a ProviderTable<KmsDecryptor>,
 }
 
@@ -117,8 +121,12 @@ impl CallbackFlow<'_> {
         request: &Request,
     ) -> Result<(AccountId, ProviderSecret), Failure> {
         let account = AccountId::parse(request.path("account_id")).map_err(|_| Refusal::NoAccount)?;
-        let secret = self.secrets.get(&account, provider).await?.ok_or(Refusal::NoSecret)?;
-        Ok((account, secret))
+        let (stored, secret) =
+            tokio::try_join!(self.accounts.account(&account), self.secrets.get(&account, provider))?;
+        if stored.is_some_and(|stored| stored.state != AccountState::Active) {
+            return Err(Refusal::Suspended.into());
+        }
+        Ok((account, secret.ok_or(Refusal::NoSecret)?))
     }
 
     /// Whether a conversation has named the callback's reference.

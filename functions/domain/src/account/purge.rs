@@ -1,0 +1,232 @@
+//! The purge of a deleted account: its rows are deleted from all tables, a page at a time, until none is left.
+//!
+//! A page that was deleted is noted after it, so a crash repeats it. What is under way when an account is deleted writes
+//! rows behind the purge: so it passes over the tables again, after the longest that a message can wait, until a pass finds
+//! nothing.
+
+use std::future::Future;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::shared::clock::Clock;
+use crate::shared::ids::AccountId;
+use crate::shared::timestamp::Timestamp;
+use crate::shared::unavailable::{Result, Saved};
+
+/// The time between two passes. A message waits for 15 minutes at most, and is received again within some more.
+pub const BETWEEN_PASSES: Duration = Duration::from_secs(30 * 60);
+
+/// How long a run goes on to a further page. A page takes about a second, and the function has ten.
+const RUN: Duration = Duration::from_secs(5);
+
+/// How far a purge is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purge {
+    /// The account.
+    pub account_id: AccountId,
+    /// The rows that it has deleted so far.
+    pub rows_deleted: u64,
+    /// The pages that it has deleted so far.
+    pub pages: u64,
+    /// The rows that its present pass has deleted.
+    in_pass: u64,
+    /// Passes that have ended.
+    passes: u32,
+    /// The place of its next page.
+    next: Place,
+    /// When its next page may be deleted.
+    not_before: Timestamp,
+}
+
+/// A place in the tables: the table's number, and the key of the last row before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Place {
+    /// The number of the table.
+    pub table: usize,
+    /// Partition and sort key of the row; `None` at the table's beginning.
+    pub after: Option<(String, String)>,
+}
+
+/// A page that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// Its rows.
+    pub rows: u64,
+    /// Where the next page begins; `None` after the last table's last one.
+    pub next: Option<Place>,
+}
+
+/// Stores purges, and deletes the rows of accounts.
+pub trait Purges: Send + Sync {
+    /// The purges that have not ended.
+    fn pending(&self) -> impl Future<Output = Result<Vec<Purge>>> + Send;
+
+    /// Deletes the account's rows from the page that begins at a place.
+    fn delete_page(&self, account: &AccountId, place: &Place)
+    -> impl Future<Output = Result<Deleted>> + Send;
+
+    /// Stores how far a purge is, if the stored one has a page less.
+    fn save(&self, purge: &Purge) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// Ends a purge: the account is deleted. What is left of it is a row that says so.
+    fn finish(&self, purge: &Purge) -> impl Future<Output = Result<Saved>> + Send;
+}
+
+impl Purge {
+    /// A purge that begins.
+    #[must_use]
+    pub fn new(account_id: AccountId) -> Self {
+        let (next, not_before) = (Place::default(), Timestamp::default());
+        Self { account_id, rows_deleted: 0, pages: 0, in_pass: 0, passes: 0, next, not_before }
+    }
+
+    /// Notes a page; true if nothing is left to delete.
+    fn note(&mut self, Deleted { rows, next }: Deleted, now: Timestamp) -> bool {
+        self.rows_deleted += rows;
+        self.in_pass += rows;
+        self.pages += 1;
+        if let Some(next) = next {
+            self.next = next;
+            return false;
+        }
+        // The first pass cannot know what is under way.
+        let is_over = self.passes > 0 && self.in_pass == 0;
+        self.passes += 1;
+        self.in_pass = 0;
+        self.next = Place::default();
+        self.not_before = now + BETWEEN_PASSES;
+        is_over
+    }
+}
+
+/// Goes on with all purges for a few seconds. The next run goes on from there, also after a failure.
+///
+/// # Errors
+/// A table failed.
+pub async fn run(purges: &impl Purges, clock: &dyn Clock) -> Result<()> {
+    let began = clock.now();
+    for mut purge in purges.pending().await? {
+        while purge.not_before <= clock.now() && clock.now().since(began) < RUN {
+            let deleted = purges.delete_page(&purge.account_id, &purge.next).await?;
+            let is_over = purge.note(deleted, clock.now());
+            if is_over {
+                purges.finish(&purge).await?;
+                break;
+            }
+            // Another run has the same page.
+            if purges.save(&purge).await? != Saved::Yes {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::shared::unavailable::Unavailable;
+    use crate::testing::fakes::{ManualClock, sample};
+
+    /// Two tables of numbered rows, of which a page has three.
+    struct Tables {
+        rows: Mutex<[BTreeSet<u8>; 2]>,
+        purge: Mutex<Option<Purge>>,
+        calls: Mutex<u32>,
+        /// The call after whose effect the process dies.
+        dies_after: Option<u32>,
+    }
+
+    impl Tables {
+        fn new(dies_after: Option<u32>) -> Self {
+            Self {
+                rows: Mutex::new([(0..7).collect(), (0..4).collect()]),
+                purge: Mutex::new(Some(Purge::new(sample::account()))),
+                calls: Mutex::new(0),
+                dies_after,
+            }
+        }
+
+        fn call<T>(&self, value: T) -> Result<T> {
+            let mut calls = self.calls.lock().unwrap();
+            *calls += 1;
+            if self.dies_after == Some(*calls) { Err(Unavailable::new("call", "dies")) } else { Ok(value) }
+        }
+
+        fn left(&self) -> usize {
+            self.rows.lock().unwrap().iter().map(BTreeSet::len).sum()
+        }
+    }
+
+    impl Purges for Tables {
+        async fn pending(&self) -> Result<Vec<Purge>> {
+            self.call(self.purge.lock().unwrap().clone().into_iter().collect())
+        }
+
+        async fn delete_page(&self, _: &AccountId, Place { table, after }: &Place) -> Result<Deleted> {
+            let mut rows = self.rows.lock().unwrap();
+            let first = after.as_ref().map_or(0, |(_, row)| row.parse::<u8>().unwrap() + 1);
+            let page: Vec<u8> = (first..first + 3).filter(|row| rows[*table].remove(row)).collect();
+            let last = first + 2;
+            let next = match (last < 9, table) {
+                (true, _) => Some(Place { table: *table, after: Some((String::new(), last.to_string())) }),
+                (false, 0) => Some(Place { table: 1, after: None }),
+                (false, _) => None,
+            };
+            self.call(Deleted { rows: page.len() as u64, next })
+        }
+
+        async fn save(&self, purge: &Purge) -> Result<Saved> {
+            let mut stored = self.purge.lock().unwrap();
+            if stored.as_ref().is_none_or(|stored| stored.pages + 1 != purge.pages) {
+                return Ok(Saved::Conflict);
+            }
+            *stored = Some(purge.clone());
+            self.call(Saved::Yes)
+        }
+
+        async fn finish(&self, _: &Purge) -> Result<Saved> {
+            *self.purge.lock().unwrap() = None;
+            self.call(Saved::Yes)
+        }
+    }
+
+    /// Runs until the purge has ended; returns how long that took.
+    fn finished(tables: &Tables, clock: &ManualClock) -> Duration {
+        let began = clock.now();
+        while tables.purge.lock().unwrap().is_some() {
+            let _ = run(tables, clock).now_or_never().unwrap(); // a failure is the next run's to mend
+            clock.advance(Duration::from_secs(60));
+            assert!(clock.now().since(began) < 10 * BETWEEN_PASSES, "it does not end");
+        }
+        clock.now().since(began)
+    }
+
+    #[test]
+    fn a_run_that_dies_at_any_call_leaves_nothing_behind() {
+        for dies_after in (1..=20).map(Some).chain([None]) {
+            let (tables, clock) = (Tables::new(dies_after), ManualClock::new(1_000));
+            finished(&tables, &clock);
+            assert_eq!(tables.left(), 0, "{dies_after:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_behind_a_pass_is_found_by_a_later_one() {
+        let (tables, clock) = (Tables::new(None), ManualClock::new(1_000));
+        run(&tables, &clock).now_or_never().unwrap().unwrap();
+        assert_eq!(tables.left(), 0);
+        tables.rows.lock().unwrap()[0].insert(2);
+        assert!(
+            finished(&tables, &clock) > 2 * BETWEEN_PASSES,
+            "a pass that found nothing, after one that did"
+        );
+        assert_eq!(tables.left(), 0);
+    }
+}
