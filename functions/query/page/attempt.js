@@ -20,7 +20,7 @@ export function attemptBody(attempt) {
     attempt.payload_trimmed?.length > 0 && el("p", { class: "notice wait" }, "Shortened for this attempt: ", el("code", {}, attempt.payload_trimmed.join(", ")), "."),
     attempt.response && responsePart(attempt.response),
     attempt.outcome !== null && !attempt.response && el("p", { class: "muted" }, "No response was received."),
-    attempt.request ? requestPart(attempt.request) : el("p", { class: "muted small" }, "The request is not shown: its destination has been changed or deleted since, or your key lacks the scope manage."));
+    attempt.request ? requestPart(attempt.request) : el("p", { class: "muted small" }, "The request is not shown: its destination has been changed or deleted since."));
 }
 
 function requestPart(request) {

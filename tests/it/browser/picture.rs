@@ -1,6 +1,6 @@
-//! The picture of the Webhooks page in the README.
+//! The pictures of the Webhooks page in the README.
 //!
-//! Every run takes the picture into `target/tmp` and checks its size. To replace the committed one:
+//! Every run takes them into `target/tmp` and checks their sizes. To replace the committed ones:
 //! `PICTURE=1 cargo test -p tests --test it picture`. A clock moved by hand makes pictures reproducible.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Page, test_id};
 use crate::world::{Customer, MORNING_MS, World, eventually, options, text};
 
-const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.github/webhooks-page.png");
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.github");
 
 /// Small enough that a reader of the README does not see it load.
 const MAX_BYTES: usize = 150_000;
@@ -116,7 +116,7 @@ impl Day {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_picture_of_the_page_can_be_taken() {
+async fn the_pictures_of_the_page_can_be_taken() {
     let mut day = Day::begin().await;
     let Some(page) = Page::open(&day.world.stack.url("/")).await else { return };
     day.pass().await;
@@ -133,19 +133,27 @@ async fn the_picture_of_the_page_can_be_taken() {
     page.click(&format!("{exhausted} {}", test_id("toggle"))).await;
     page.see(&format!("{exhausted} {}[data-attempt=\"4\"]", test_id("attempt"))).await;
     page.read(&test_id("chart"), "attempts").await;
-    page.browser.execute(TIDY, Vec::new()).await.unwrap();
-    let picture = page.browser.screenshot().await.unwrap();
-    page.close().await;
+    page.take("webhooks-page.png").await;
 
-    std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/webhooks-page.png"), &picture).unwrap();
-    assert!(picture.len() < MAX_BYTES, "the picture has {} bytes", picture.len());
-    if std::env::var_os("PICTURE").is_some() {
-        std::fs::write(COMMITTED, &picture).unwrap();
-    }
-    assert!(std::fs::metadata(COMMITTED).unwrap().len() < MAX_BYTES as u64);
+    page.click(&format!("{exhausted} {}", test_id("open"))).await;
+    page.read(&test_id("timeline-end"), "Exhausted").await;
+    page.take("webhooks-delivery.png").await;
+    page.close().await;
 }
 
 impl Page {
+    async fn take(&self, name: &str) {
+        self.browser.execute(TIDY, Vec::new()).await.unwrap();
+        let picture = self.browser.screenshot().await.unwrap();
+        std::fs::write(format!("{}/{name}", env!("CARGO_TARGET_TMPDIR")), &picture).unwrap();
+        assert!(picture.len() < MAX_BYTES, "{name} has {} bytes", picture.len());
+        let committed = format!("{COMMITTED}/{name}");
+        if std::env::var_os("PICTURE").is_some() {
+            std::fs::write(&committed, &picture).unwrap();
+        }
+        assert!(std::fs::metadata(committed).unwrap().len() < MAX_BYTES as u64);
+    }
+
     /// Stops the browser's clock at this moment.
     pub(super) async fn set_time(&self, now_ms: u64) {
         let script = "const [now] = arguments;
