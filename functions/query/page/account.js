@@ -13,5 +13,8 @@ export function forgetAccount() {
   account = null;
 }
 
+/** What a new key may be allowed: no more than its maker. */
+export const ownScopes = () => account.scopes;
+
 /** Whether changes are offered. Without this scope, everything is shown and nothing can be changed. */
 export const mayManage = () => account.scopes.includes("manage");

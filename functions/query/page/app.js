@@ -8,6 +8,7 @@ import { showDestination, showNewDestination } from "./destination-page.js";
 import { showDestinations } from "./destinations.js";
 import { showEvent } from "./event.js";
 import { showEvents } from "./events.js";
+import { showKeys } from "./keys.js";
 import { showRecovery } from "./recovery.js";
 import { showView, stopView } from "./router.js";
 import { startSearch } from "./search.js";
@@ -20,6 +21,7 @@ const VIEWS = {
   "/destinations/:id": showDestination,
   "/events": showEvents,
   "/events/:id": showEvent,
+  "/keys": showKeys,
   "/recoveries/:id": showRecovery,
   "/deliveries": showLog,
   "/deliveries/:id": showDelivery,

@@ -6,6 +6,7 @@ const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle
 const sameDay = new Intl.DateTimeFormat("en-GB", CLOCK);
 const otherDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", ...CLOCK });
 const whole = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const wholeDay = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
 const short = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const ago = new Intl.RelativeTimeFormat("en-GB", { numeric: "auto", style: "short" });
 const numbers = new Intl.NumberFormat("en-GB");
@@ -22,6 +23,9 @@ export function time(iso) {
 
 /** Date and time in full, for a single time. */
 export const fullTime = (iso) => timeElement(iso, whole.format(new Date(iso)));
+
+/** A day, which is one of UTC. */
+export const day = (iso) => wholeDay.format(new Date(iso));
 
 /** "2 min ago". Goes stale, so only for views that refresh. */
 export function timeAgo(iso) {

@@ -9,4 +9,6 @@ export const toDelivery = (id) => `#/deliveries/${encodeURIComponent(id)}`;
 export const destinationPath = (id) => `/v1/destinations/${encodeURIComponent(id)}`;
 export const recoveryPath = (id) => `/v1/recoveries/${encodeURIComponent(id)}`;
 export const eventPath = (id) => `/v1/events/${encodeURIComponent(id)}`;
+export const keyPath = (id) => `/v1/api-keys/${encodeURIComponent(id)}`;
+export const toKey = (id) => `#/keys?key=${encodeURIComponent(id)}`;
 export const deliveryPath = (id) => `/v1/deliveries/${encodeURIComponent(id)}`;

@@ -1,7 +1,7 @@
 // The search box in the top bar: takes any id and opens what has it.
 
 import { call } from "./api.js";
-import { deliveryPath, destinationPath, eventPath, recoveryPath, toConversation, toDelivery, toDestination, toEvent, toRecovery } from "./links.js";
+import { deliveryPath, destinationPath, eventPath, recoveryPath, toConversation, toDelivery, toDestination, toEvent, toKey, toRecovery } from "./links.js";
 
 /** The beginning of each kind of id, what answers whether it exists, and its view. */
 const KINDS = [
@@ -50,6 +50,12 @@ function say(text) {
 async function placeOf(id) {
   for (const [beginning, path, view] of KINDS) {
     if (id.startsWith(beginning) && await exists(path(id))) return view(id);
+  }
+  if (id.startsWith("vk_")) {
+    // A whole key begins with its id. It stays in this tab.
+    const { api_keys: keys } = await call("GET", "/v1/api-keys");
+    const key = keys.find(({ key_id: known }) => id === known || id.startsWith(`${known}_`));
+    return key ? toKey(key.key_id) : null;
   }
   // Ids of conversations are the platform's own, and may begin with anything.
   return await hasDeliveries(id) ? toConversation(id) : null;

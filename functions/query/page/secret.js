@@ -2,29 +2,18 @@
 
 import { call } from "./api.js";
 import { button, el } from "./dom.js";
-import { copyButton } from "./copy.js";
 import { faultLine, openDialog, whileBusy } from "./dialog.js";
 import { clearErrors, field, throwUnlessShown } from "./field-errors.js";
 import { destinationPath } from "./links.js";
+import { showOnce } from "./show-once.js";
 
 /** The API's default and limit for the grace period of the previous secret. */
 const GRACE_HOURS = 24;
 const MAX_GRACE_HOURS = 168;
 
 /** Resolves when the user closes the dialog. */
-export function showSecret(destination, title) {
-  return openDialog(title, (close) => {
-    const secret = el("input", { readonly: true, value: destination.secret, class: "mono", "data-testid": "secret" });
-    secret.addEventListener("focus", () => secret.select());
-    return [
-      el("p", {}, "Your endpoint uses this secret to verify that a request to ", el("strong", {}, destination.name), " comes from Ringback."),
-      field("Signing secret", secret, { name: "secret" }),
-      el("p", { class: "notice wait" }, "Copy it now: it will not be shown again."),
-      el("p", { class: "actions end" }, copyButton("Copy secret", () => destination.secret, { "data-testid": "copy-secret" }),
-        button("I have stored it", close, { class: "primary", "data-testid": "secret-close" })),
-    ];
-  }, { "data-testid": "secret-dialog" });
-}
+export const showSecret = (destination, title) => showOnce(title,
+  ["Your endpoint uses this secret to verify that a request to ", el("strong", {}, destination.name), " comes from Ringback."], "Signing secret", destination.secret);
 
 export async function rotateSecret(destination, onRotated) {
   let rotated = null;

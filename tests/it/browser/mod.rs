@@ -8,6 +8,7 @@ mod driver;
 mod events;
 mod foreign;
 mod health;
+mod keys;
 mod links;
 mod picture;
 mod portal;

@@ -129,6 +129,7 @@ async fn who_may_only_read_sees_everything_and_is_offered_no_change() {
         (format!("events/{event}"), "[data-testid=payload]", "c-1"),
         (format!("deliveries/{delivery}"), "[data-testid=payload]", "c-1"),
         (format!("recoveries/{recovery}"), "main", "Recovery"),
+        ("keys".to_owned(), "table", customer.key_id()),
     ] {
         let go = format!("location.hash = '#/{view}'");
         page.browser.execute(&go, Vec::new()).await.unwrap();

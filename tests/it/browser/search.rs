@@ -8,7 +8,7 @@ use crate::world::{World, text};
 
 impl Page {
     /// Reaches the search box by its key, and enters an id.
-    async fn look_for(&self, id: &str) {
+    pub(super) async fn look_for(&self, id: &str) {
         self.browser.execute("document.activeElement.blur()", Vec::new()).await.unwrap();
         self.see("body").await.send_keys("/").await.unwrap();
         let active = self.browser.active_element().await.unwrap();
