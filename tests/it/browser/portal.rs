@@ -112,6 +112,8 @@ async fn who_may_only_read_sees_everything_and_is_offered_no_change() {
     let customer = world.customer("Acme").await;
     let link = text(&customer.portal_link("read").await["url"]);
     page.browser.goto(&link).await.unwrap();
+    // What is created now is before this.
+    page.set_time(world.now_ms() + 1).await;
     page.listen().await;
     page.read(&test_id("empty"), "No destinations yet").await;
     page.offers_nothing("no destinations, to read").await;
