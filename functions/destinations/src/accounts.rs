@@ -217,7 +217,7 @@ impl Manage {
     /// Goes on with the purges. Logs a failure instead of failing the invocation: the schedule tries again within a minute.
     async fn purge_accounts(&self) -> Value {
         if let Err(error) = purge::run(&self.purges, &*self.clock).await {
-            adapters::telemetry::log_unavailable(&error);
+            error.log();
         }
         Value::Null
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::delivery::history::Record;
 use domain::delivery::message::{Message, RecoveryMessage, RecoveryQueue};
 use domain::delivery::record::Delivery;
-use domain::delivery::state::{DeliveryState, Summary};
+use domain::delivery::state::Summary;
 use domain::delivery_log::events::{EventPage, ListedEvent};
 use domain::delivery_log::position::Position;
 use domain::delivery_log::search::{DeliveryLog, Page as Found, Search};
@@ -51,10 +51,7 @@ impl Log {
 impl World {
     fn search(&self, search: &Search) -> Found {
         let all: Vec<_> = self.log.state().deliveries.values().cloned().collect();
-        let summary = |delivery: Delivery| {
-            let state = DeliveryState::of(&self.ledger.records_of(&delivery.id))?;
-            Some(Summary { delivery, state, delivered_later_by: None })
-        };
+        let summary = |delivery: Delivery| Summary::of(&delivery, &self.ledger.records_of(&delivery.id));
         let position = |one: &Summary| Position {
             created_at: one.delivery.created_at,
             delivery_id: one.delivery.id.clone(),
