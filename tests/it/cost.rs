@@ -39,6 +39,7 @@ use local::endpoints::{Endpoints, clients};
 use local::provision::provision;
 use local::template::{Parameters, Template};
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
 
 use crate::between::{self, Interceptor, Reply, Server, Upstream};
 use crate::log::captured;
@@ -87,11 +88,12 @@ impl Interceptor for Meter {
     }
 }
 
-/// A sender whose responses fill the excerpt that is kept of a success.
-struct Talkative;
+/// A sender whose responses fill the excerpt that is kept of a success. Those of a batch come all at once.
+struct Talkative(Barrier);
 
 impl WebhookSender for Talkative {
     async fn send(&self, _: WebhookRequest) -> Outcome {
+        self.0.wait().await;
         let headers = [
             ("content-type", "application/json; charset=utf-8"),
             ("content-length", "5120"),
@@ -277,7 +279,7 @@ async fn a_first_try_success_costs_two_writes_of_three_units_and_its_share_of_on
             Arc::clone(&tables.clock),
         ),
         tables.decryptor(),
-        Talkative,
+        Talkative(Barrier::new(BATCH)),
         MemoryQueue::default(),
         Monitor::new(
             DestinationTable::new(tables.metered.clone(), "DestinationsTable".to_owned()),

@@ -61,7 +61,7 @@ async fn the_delivery_log_has_its_index_and_expires() {
     assert_eq!(names, ["by_time"]);
     let projection = indexes[0].projection().unwrap();
     assert_eq!(projection.projection_type(), Some(&ProjectionType::Include));
-    assert_eq!(projection.non_key_attributes().len(), 15);
+    assert_eq!(projection.non_key_attributes().len(), 16);
 
     let described = dynamodb.describe_time_to_live().table_name(name).send().await.unwrap();
     let expiry = described.time_to_live_description().unwrap();
