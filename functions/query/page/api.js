@@ -28,7 +28,7 @@ export async function call(method, path, { query, body, signal, key } = {}) {
     answer = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, "unreachable", "Ringback cannot be reached. Check your connection and try again.");
+    throw new Problem(0, "unreachable", "The server cannot be reached. Check your connection and try again.");
   }
   if (response.ok) return answer === "" ? null : JSON.parse(answer);
   if (response.status === 401 && key === undefined) window.dispatchEvent(new Event(KEY_REFUSED));
@@ -44,7 +44,7 @@ function problemFrom(response, text) {
   }
   const detail = response.status === 403 && !body.detail
     ? "You may not do this: your key or link does not have the scope for it."
-    : body.detail ?? `Ringback answered with HTTP ${response.status}. Try again in a moment.`;
+    : body.detail ?? `The server answered with HTTP ${response.status}. Try again in a moment.`;
   return new Problem(response.status, body.code ?? "error", detail, body.errors ?? []);
 }
 

@@ -4,6 +4,8 @@ import { el, fill } from "./dom.js";
 
 const { name = "Ringback", logo, return: returnUrl } = document.documentElement.dataset;
 
+export { name as brandName };
+
 export function showBrand() {
   fill(document.getElementById("brand"), logo && el("img", { src: logo, alt: "" }), `${name} `, el("span", { class: "brand-part" }, "Webhooks"));
 }

@@ -9,7 +9,7 @@ import { keyPath } from "./links.js";
 import { createKey } from "./new-key.js";
 import { badge } from "./words.js";
 
-const COLUMNS = ["Name", "Key", "May", "State", "Created", "Last used", "Expires"];
+const COLUMNS = ["Name", "Key", "Scopes", "State", "Created", "Last used", "Expires"];
 
 /** `?key=` marks the row of one key. */
 export async function showKeys(root, { query, signal }) {

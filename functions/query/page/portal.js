@@ -26,7 +26,7 @@ export async function openLink() {
 
 /** Says in the place of the sign-in form that there is no session. */
 export function showClosed(reason) {
-  const title = el("h1", { tabindex: -1 }, "Webhooks is closed");
+  const title = el("h1", { tabindex: -1 }, "Open Webhooks again");
   fill(document.getElementById("sign-in"), title, el("p", { class: "notice", role: "alert", "data-testid": "portal-closed" }, reason), wayBack());
   document.title = titleOf("Closed");
   title.focus();

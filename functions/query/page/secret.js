@@ -1,6 +1,7 @@
 // The signing secret: shown once after its creation, and rotated with a grace period.
 
 import { call } from "./api.js";
+import { brandName } from "./brand.js";
 import { button, el } from "./dom.js";
 import { faultLine, openDialog, whileBusy } from "./dialog.js";
 import { clearErrors, field, throwUnlessShown } from "./field-errors.js";
@@ -13,7 +14,7 @@ const MAX_GRACE_HOURS = 168;
 
 /** Resolves when the user closes the dialog. */
 export const showSecret = (destination, title) => showOnce(title,
-  ["Your endpoint uses this secret to verify that a request to ", el("strong", {}, destination.name), " comes from Ringback."], "Signing secret", destination.secret);
+  ["Your endpoint uses this secret to verify that a request to ", el("strong", {}, destination.name), ` comes from ${brandName}.`], "Signing secret", destination.secret);
 
 export async function rotateSecret(destination, onRotated) {
   let rotated = null;
