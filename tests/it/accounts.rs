@@ -220,8 +220,8 @@ async fn of_a_deleted_account_no_row_is_left_but_the_one_that_says_so() {
     let listed = world.stack.invoke("Destinations", &json!({"list_accounts": {}})).await.unwrap();
     assert_eq!(listed["accounts"].as_array().unwrap().len(), 1);
     for (command, says) in [
-        ("suspend_account", "the account is deleted"),
-        ("resume_account", "the account is deleted"),
+        ("suspend_account", "the account has been deleted or is being deleted"),
+        ("resume_account", "the account has been deleted or is being deleted"),
         ("list_api_keys", "no such account"),
     ] {
         let error = world.refused(&json!({command: {"account_id": acme.account_id}})).await;

@@ -172,10 +172,13 @@ fn key_of(request: &Request) -> Result<Option<&str>, Problem> {
     key.map(Some).ok_or_else(|| Problem::bad_request(&Invalid::new("Idempotency-Key", rule)))
 }
 
-/// The digest of all that distinguishes a request from others of its account.
+/// The digest of all that distinguishes a request from others of its account. A caller must not get what another, with
+/// more scopes, was answered: such as a new API key.
 fn digest_of(request: &Request) -> String {
     let [route, path, query] = [request.route(), request.raw_path(), request.raw_query()].map(str::as_bytes);
-    hex(&digest(&[route, path, query, request.body()]))
+    let caller =
+        ["x-api-key", "authorization"].map(|name| request.header(name).unwrap_or_default().as_bytes());
+    hex(&digest(&[route, path, query, caller[0], caller[1], request.body()]))
 }
 
 fn reused() -> Problem {

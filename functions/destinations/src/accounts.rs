@@ -183,17 +183,18 @@ impl Manage {
         if let Some(state) = state {
             let is_deleted = matches!(account.state, AccountState::Deleting | AccountState::Deleted);
             if is_deleted {
-                return Err("the account is deleted".into());
-            }
-            // First nothing new can be added, then what is there is marked; and the other way round.
-            if state == AccountState::Active {
-                self.accounts.mark(id, false).await?;
+                return Err("the account has been deleted or is being deleted".into());
             }
             if self.accounts.set_state(&account, state).await? != Saved::Yes {
                 return Err("another command is changing the account's state; try again".into());
             }
-            if state == AccountState::Suspended {
-                self.accounts.mark(id, true).await?;
+            // Then what is there follows: a command that dies before this leaves keys refused, or refused soon.
+            self.accounts.mark(id, state == AccountState::Suspended).await?;
+            // A later command may have been overtaken.
+            let stored = self.accounts.account(id).await?.map(|account| account.state);
+            if stored != Some(state) {
+                self.accounts.mark(id, stored != Some(AccountState::Active)).await?;
+                return Err("another command is changing the account's state; try again".into());
             }
             account.state = state;
         }

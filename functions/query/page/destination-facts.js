@@ -1,4 +1,4 @@
-// The settings of a destination for who may not change them.
+// The settings of a destination read-only.
 
 import { el } from "./dom.js";
 import { FORMATS, RETRIES } from "./words.js";

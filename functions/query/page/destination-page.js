@@ -31,11 +31,11 @@ export async function showNewDestination(root) {
 /** What an endpoint gets, beside the form of a new one. */
 function expectations() {
   return el("section", { class: "panel" }, el("h2", {}, "What your endpoint gets"),
-    el("p", {}, "One request for each conversation that ends, with the fields ", el("code", {}, "event"), " and ", el("code", {}, "payload"), ", a JSON text: in the query of a GET, else as a form. With the format JSON, the payload is the body."),
-    el("p", {}, "Answer any 2xx within 10 seconds, then do the work. Everything else is tried again, four times in all, 10 seconds apart."),
-    el("p", {}, "Every request is signed after Standard Webhooks. You get the secret when the destination is added."),
-    el("p", {}, "The same event may arrive twice: ", el("code", {}, "webhook-id"), " tells."),
-    el("p", {}, el("a", { href: "/docs#Payload" }, "The payload, field by field")));
+    el("p", {}, "One request for each conversation that ends, with the fields ", el("code", {}, "event"), " and ", el("code", {}, "payload"), ", which is JSON: in the query string of a GET, otherwise as form data. With the format JSON, the payload is the body."),
+    el("p", {}, "Answer with any 2xx within 10 seconds, then do the work. Anything else is retried: four attempts, 10 seconds apart; with extended retries, eleven over 45 hours."),
+    el("p", {}, "Every request is signed according to Standard Webhooks. You get the secret when the destination is added."),
+    el("p", {}, "The same event may arrive twice: detect duplicates by ", el("code", {}, "webhook-id"), "."),
+    el("p", {}, el("a", { href: "/docs#Payload", target: "_blank" }, "The payload, field by field")));
 }
 
 export async function showDestination(root, { id, signal }) {

@@ -49,7 +49,7 @@ function sendPart(id, destinations) {
   const fault = faultLine();
   const sent = el("p", { class: "notice good", role: "status", hidden: true, "data-testid": "sent" });
   const to = el("select", { "aria-label": "Send to", "data-testid": "send-to" },
-    el("option", { value: "" }, "To all that want it"), ...destinations.map((destination) => el("option", { value: destination.id }, `To ${destination.name}`)));
+    el("option", { value: "" }, "To every destination that wants it"), ...destinations.map((destination) => el("option", { value: destination.id }, `To ${destination.name}`)));
   const send = button("Send again", () => whileBusy(send, fault, undefined, async () => {
     sent.hidden = true;
     const { deliveries } = await call("POST", `${eventPath(id)}/send`, { body: to.value ? { destination_id: to.value } : {} });

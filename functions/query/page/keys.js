@@ -24,7 +24,7 @@ export async function showKeys(root, { query, signal }) {
     mayManage() && button("Create key", async () => {
       if (await createKey()) await load();
     }, { class: "primary", "data-testid": "create-key" })),
-  el("p", { class: "muted" }, "Programs send a key in the header ", el("code", {}, "X-API-Key"), ". ", el("a", { href: "/docs" }, "What they can do with it")), area);
+  el("p", { class: "muted" }, "Programs send a key in the header ", el("code", {}, "X-API-Key"), ". ", el("a", { href: "/docs", target: "_blank" }, "What they can do with it")), area);
   area.querySelector("[aria-current]")?.scrollIntoView({ block: "center" });
 }
 

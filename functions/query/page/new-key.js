@@ -9,7 +9,7 @@ import { showOnce } from "./show-once.js";
 
 const DAY = 24 * 3600 * 1000;
 const LIVES = [["Never", ""], ["In 30 days", 30 * DAY], ["In 90 days", 90 * DAY], ["In a year", 365 * DAY]];
-const LABELS = { name: "Name", scopes: "A key", expires_at: "The time" };
+const LABELS = { name: "Name", scopes: "The scopes", expires_at: "The time" };
 const MEANINGS = { manage: "manage: change destinations and keys, send again", read: "read: see everything", ingest: "ingest: report that conversations end" };
 
 /** Resolves when the user closes the dialog; to whether a key was created. */
@@ -23,7 +23,7 @@ export async function createKey() {
     const submit = el("button", { type: "submit", class: "primary", "data-testid": "confirm" }, "Create key");
     const form = el("form", { novalidate: true, onsubmit: create },
       field("Name", name, { name: "name", hint: "Of the program that uses it." }),
-      fieldset("It may", "scopes", null, ...scopes.map((box) => el("label", { class: "check" }, box, MEANINGS[box.value] ?? box.value))),
+      fieldset("Scopes", "scopes", null, ...scopes.map((box) => el("label", { class: "check" }, box, MEANINGS[box.value] ?? box.value))),
       field("Expires", life, { name: "expires_at" }), fault.element,
       el("p", { class: "actions end" }, button("Cancel", close), submit));
 

@@ -52,7 +52,7 @@ export async function showRecovery(root, { id, signal }) {
   fill(root, el("p", { class: "back" }, back),
     el("div", { class: "title-row" }, el("h1", {}, "Recovery"), state, stop), fault.element,
     el("div", { class: "panel" }, bar, words, facts),
-    el("p", {}, el("a", { href: logOf(recovery) }, "Its deliveries in the Delivery Logs")));
+    el("p", {}, el("a", { href: logOf(recovery) }, "Show its deliveries in the Delivery Logs")));
 
   poll(REFRESH_EVERY, async () => {
     if (isOver(recovery)) return;

@@ -50,7 +50,7 @@ function latencyPart(stats, titleOf) {
 }
 
 function notes(stats, note) {
-  const sentences = [stats.sampled && "There are more deliveries than the chart can count; it shows the newest 10,000.", note].filter(Boolean);
+  const sentences = [stats.sampled && "The chart counts only the newest 10,000 deliveries of this period.", note].filter(Boolean);
   return sentences.length > 0 && el("span", { class: "muted small" }, sentences.join(" "));
 }
 

@@ -1,4 +1,4 @@
-// The timeline of a delivery: its event, each attempt with the wait before it, and what comes next.
+// The timeline of a delivery: its creation, each attempt with the wait before it, and what comes next.
 
 import { attemptBody, attemptFacts } from "./attempt.js";
 import { NO_ATTEMPT } from "./attempts-table.js";
@@ -17,7 +17,7 @@ export function timeline() {
 
   const show = (now) => {
     delivery = now;
-    fill(begun, time(delivery.created_at), " Event accepted");
+    fill(begun, time(delivery.created_at), " Delivery created");
     // The newest starts open; later ones are added closed, so that nothing moves.
     const isFirstShow = shown.size === 0;
     const attempts = delivery.attempt_log;

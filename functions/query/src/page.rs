@@ -134,7 +134,7 @@ impl Page {
         Self { branding, made: OnceLock::new() }
     }
 
-    /// Made for the first visit: most processes see none.
+    /// Rendered on the first visit: most processes have none.
     fn made(&self) -> &Made {
         self.made.get_or_init(|| {
             let accent = self.branding.accent_color.as_ref();
@@ -158,7 +158,7 @@ impl Page {
     }
 
     /// `GET /portal/{token}`: the same page, whatever the token, so that a preview of the link uses nothing up. Pages of the
-    /// allowed origins may frame it, and those may isolate themselves from what does not allow to be embedded.
+    /// allowed origins may frame it.
     pub(crate) fn portal(&self) -> Reply {
         self.reply(&self.made().portal_policy).with_header("cross-origin-resource-policy", "cross-origin")
     }

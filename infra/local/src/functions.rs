@@ -100,10 +100,13 @@ impl Launcher<'_> {
 
     fn asynchronous(&self, function: &template::Function) -> Result<Option<AsyncInvokeConfig>, Error> {
         let Some(settings) = &function.asynchronous else { return Ok(None) };
-        let queue = self.resources.queues.get(&settings.on_failure);
-        let queue = queue.ok_or_else(|| format!("there is no queue {}", settings.on_failure))?;
+        let url_of = |id: &String| match self.resources.queues.get(id) {
+            Some(queue) => Ok(queue.url.clone()),
+            None => Err(format!("there is no queue {id}")),
+        };
+        let on_failure = settings.on_failure.as_ref().map(url_of).transpose()?;
         let sqs = self.clients.sqs.clone();
-        Ok(Some(AsyncInvokeConfig { retries: settings.retries, on_failure: queue.url.clone(), sqs }))
+        Ok(Some(AsyncInvokeConfig { retries: settings.retries, on_failure, sqs }))
     }
 
     fn in_process(

@@ -220,8 +220,8 @@ fn each_role_has_least_privilege(template: &Template) -> Vec<String> {
         let breach = action.contains('*')
             || on.contains('*')
             || (role == "QueryRole" && !of_callers && writes.iter().any(|verb| action.contains(verb)))
-            || (action == "sqs:SendMessage" && sid != "-" && !["IngestRole", "DispatchRole"].contains(&role))
-            // SAM's own statements, for failure destinations and schedules, have no Sid.
+            || (action == "sqs:SendMessage" && !["IngestRole", "DispatchRole"].contains(&role))
+            // SAM's own statements, for the failure destination and the schedules, have no Sid.
             || (sid == "-" && !["FailedEventsQueue", "Ingest", "Destinations"].contains(&on));
         if breach {
             breaches.push(line);

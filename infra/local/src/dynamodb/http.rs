@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// A query that AWS refuses must not pass here, as one did.
+    /// A query that AWS refuses must fail here, too; one once passed.
     #[test]
     fn an_empty_string_is_no_part_of_a_key() {
         let database = Database::memory().unwrap();

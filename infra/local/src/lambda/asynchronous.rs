@@ -36,8 +36,9 @@ pub(super) async fn invoke(function: Deployed, payload: Bytes) {
 }
 
 impl AsyncInvokeConfig {
-    /// Sends a failed invocation to the failure queue, in Lambda's format for destinations.
+    /// Sends a failed invocation to the failure queue, if there is one, in Lambda's format for destinations.
     async fn send_to_failure_destination(&self, function: &Deployed, payload: &[u8], error: &InvokeError) {
+        let Some(queue) = &self.on_failure else { return log_dropped(error) };
         let record = json!({
             "version": "1.0",
             "timestamp": domain::shared::clock::Clock::now(&function.clock),
@@ -50,7 +51,7 @@ impl AsyncInvokeConfig {
             "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
             "responsePayload": error.to_json(),
         });
-        let sent = self.sqs.send_message().queue_url(&self.on_failure).message_body(record.to_string());
+        let sent = self.sqs.send_message().queue_url(queue).message_body(record.to_string());
         if let Err(failure) = sent.send().await {
             tracing::error!(error = %DisplayErrorContext(&failure), "asynchronous.not_handed_over");
             log_dropped(error);

@@ -74,8 +74,8 @@ impl InvokeError {
 pub struct AsyncInvokeConfig {
     /// The maximum number of retries after the first attempt.
     pub retries: u32,
-    /// URL of the queue for invocations that failed every time.
-    pub on_failure: String,
+    /// URL of the queue for invocations that failed every time, if there is one.
+    pub on_failure: Option<String>,
     /// The client of that queue.
     pub sqs: Client,
 }

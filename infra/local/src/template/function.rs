@@ -32,8 +32,8 @@ pub struct Function {
 pub struct AsyncInvokeConfig {
     /// The maximum number of retries after the first attempt.
     pub retries: u32,
-    /// Logical id of the queue for invocations that failed every time.
-    pub on_failure: String,
+    /// Logical id of the queue for invocations that failed every time, if there is one.
+    pub on_failure: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +58,7 @@ enum RecursiveLoop {
 #[serde(rename_all = "PascalCase")]
 struct EventInvokeConfig {
     maximum_retry_attempts: u32,
-    destination_config: DestinationConfig,
+    destination_config: Option<DestinationConfig>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +89,7 @@ impl Function {
             memory_mib: properties.memory_size,
             asynchronous: properties.event_invoke_config.map(|config| AsyncInvokeConfig {
                 retries: config.maximum_retry_attempts,
-                on_failure: config.destination_config.on_failure.destination.0,
+                on_failure: config.destination_config.map(|config| config.on_failure.destination.0),
             }),
             allows_loops: properties.recursive_loop == RecursiveLoop::Allow,
             variables: properties.environment.variables,
