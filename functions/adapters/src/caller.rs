@@ -125,7 +125,10 @@ fn bearer_token(request: &Request) -> Option<&str> {
 }
 
 fn unauthorized() -> Problem {
-    Problem::new(Code::Unauthorized, "Send a valid API key in the header X-API-Key.")
+    Problem::new(
+        Code::Unauthorized,
+        "Send a valid API key in the header X-API-Key, or a valid session token in Authorization: Bearer.",
+    )
 }
 
 fn authorize(caller: Caller, scope: Scope) -> Result<Caller, Problem> {

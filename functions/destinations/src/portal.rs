@@ -62,7 +62,7 @@ impl Manage {
         Ok(Reply::json(StatusCode::CREATED, &link))
     }
 
-    /// Makes a link. Nothing is written: its session's row is what shows that it was used.
+    /// Creates a link without storing it: the row of its session shows that it was used.
     pub(crate) fn portal_link(
         &self,
         account: &AccountId,
@@ -80,7 +80,7 @@ impl Manage {
         }
     }
 
-    /// `POST /v1/portal-sessions`: begins the session of a link, once. Every token that begins none gets the same answer.
+    /// `POST /v1/portal-sessions`: exchanges a link's token for a session, once. Every other token gets the same 401.
     pub(crate) async fn begin_session(&self, request: &Request) -> Result<Reply, Problem> {
         let fields = request.json()?;
         let token = fields.required::<String>("token", "must be a string");

@@ -22,7 +22,7 @@ const PAGE: i32 = 500;
 /// Rows that are deleted at once.
 const CONCURRENCY: usize = 25;
 
-/// What stands before the account in the partition keys of rows whose key does not begin with it.
+/// Prefixes before the account's id in some partition keys.
 const PREFIXES: [&str; 5] = ["health#", "count#", "rate#", "answer#", "recovery#"];
 
 /// The purges, and all tables.
@@ -48,7 +48,7 @@ impl PurgeTables {
     }
 }
 
-/// Whether a row is of an account, and is not the account's own. A conversation's id may hold any text, also another
+/// Whether a row belongs to an account, and is not the account's own row. A conversation's id may hold any text, also another
 /// account's id, so a key is read from its beginning.
 fn is_of(row: &Item, account: &AccountId) -> bool {
     let text = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);

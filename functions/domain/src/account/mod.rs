@@ -1,4 +1,4 @@
-//! Accounts and what opens them: API keys, portal links and sessions.
+//! Accounts and their credentials: API keys, portal links and sessions.
 
 pub mod api_key;
 pub mod portal_link;

@@ -1,6 +1,6 @@
 //! Portal links: each opens the Webhooks page for an account without an API key, once and within a minute.
 //!
-//! A link is nowhere stored. It proves itself by its authentication code, and its session's row proves that it was used.
+//! A link is not stored: a MAC authenticates its token, and the row of its session shows that it was used.
 
 use std::time::Duration;
 

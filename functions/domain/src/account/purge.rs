@@ -1,8 +1,7 @@
 //! The purge of a deleted account: its rows are deleted from all tables, a page at a time, until none is left.
 //!
-//! A page that was deleted is noted after it, so a crash repeats it. What is under way when an account is deleted writes
-//! rows behind the purge: so it passes over the tables again, after the longest that a message can wait, until a pass finds
-//! nothing.
+//! Progress is saved after each page, so a crash repeats at most one. Work in progress at the deletion may still write rows,
+//! so passes are repeated, far enough apart for every message to arrive, until one finds nothing.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,10 +16,10 @@ use crate::shared::unavailable::{Result, Saved};
 /// The time between two passes. A message waits for 15 minutes at most, and is received again within some more.
 pub const BETWEEN_PASSES: Duration = Duration::from_secs(30 * 60);
 
-/// How long a run goes on to a further page. A page takes about a second, and the function has ten.
+/// How long a run keeps starting pages. A page takes about a second, and the function has ten.
 const RUN: Duration = Duration::from_secs(5);
 
-/// How far a purge is.
+/// The progress of a purge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purge {
     /// The account.
@@ -114,7 +113,7 @@ pub async fn run(purges: &impl Purges, clock: &dyn Clock) -> Result<()> {
                 purges.finish(&purge).await?;
                 break;
             }
-            // Another run has the same page.
+            // Another run has already saved this page.
             if purges.save(&purge).await? != Saved::Yes {
                 break;
             }

@@ -15,7 +15,7 @@ use crate::shared::timestamp::Timestamp;
 const PREFIX: &str = "vs_";
 /// Random bytes in a session's id, which is also its link's.
 const ID_BYTES: usize = 16;
-/// How long a session is good: a working day of its user, and not the next one.
+/// How long a session lasts: its user needs a new link at least once a day.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a session permits.

@@ -28,17 +28,17 @@ pub struct Account {
     pub rows_deleted: Option<u64>,
 }
 
-/// Whether an account is served.
+/// The lifecycle state of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountState {
-    /// It is.
+    /// Its requests are served.
     Active,
     /// Its keys and sessions are refused, and its events are skipped, until it is resumed.
     Suspended,
     /// Its rows are being deleted.
     Deleting,
-    /// They are deleted.
+    /// Its rows have been deleted.
     Deleted,
 }
 
@@ -67,7 +67,7 @@ pub trait Accounts: Send + Sync {
     /// How far the purge of an account is; `None` if there is none.
     fn purge(&self, account: &AccountId) -> impl Future<Output = Result<Option<Purge>>> + Send;
 
-    /// Marks all keys and sessions of an account, so that one read of either tells that the account is suspended.
+    /// Copies the suspension to all keys and sessions of an account, so that one read authenticates a caller and shows it.
     fn mark(&self, account: &AccountId, is_suspended: bool) -> impl Future<Output = Result<()>> + Send;
 
     /// Stores a new key; a conflict if there is one with its id, or the account is not active.

@@ -26,7 +26,7 @@ const MAX_CONFLICTS: usize = 20;
 /// Most destinations whose unwritten failures are remembered.
 const MAX_REMEMBERED: usize = 1_000;
 
-/// A success that came so long after health was read may be of a destination that was found failing meanwhile.
+/// A success this long after the health was read: another worker may have recorded the destination as failing by then.
 const OUTDATED_AFTER: Duration = Duration::from_secs(1);
 
 /// Keeps the health of destinations.
@@ -68,8 +68,8 @@ impl<H: HealthStore, Q: NoticeQueue> Monitor<H, Q> {
         Self { store, notices, disable_after, unwritten: Mutex::default() }
     }
 
-    /// Adds the ends of deliveries to a destination's health as it was read at some time, and tells of a change. The caller
-    /// repeats what fails.
+    /// Adds the ends of deliveries to a destination's health, which was read at `at`, and sends a notice of any change. The
+    /// caller repeats what fails.
     pub async fn observe(
         &self,
         destination: &Destination,

@@ -108,7 +108,8 @@ impl Outcome {
         Self { class, http_status: None, error: Some(error.into()), duration, response: None }
     }
 
-    /// How long the destination was waited for; `None` if nothing was sent, or nobody knows.
+    /// How long the attempt took, failed connections included; `None` if it was stopped before connecting, or its result is
+    /// unknown.
     #[must_use]
     pub fn latency(&self) -> Option<Duration> {
         use OutcomeClass::{Blocked, Unknown, UrlTooLong};

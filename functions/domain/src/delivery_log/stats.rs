@@ -16,7 +16,7 @@ pub struct Attempts {
     pub succeeded: usize,
     /// Those that failed.
     pub failed: usize,
-    /// How long they took, in order of length: all but those that did not reach the destination.
+    /// Their latencies, sorted. Attempts that were stopped before connecting, or whose result is unknown, have none.
     latencies: Vec<Duration>,
 }
 
