@@ -68,6 +68,21 @@ async fn a_repeat_gets_the_same_answer_secret_included_and_creates_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_does_not_get_what_another_was_answered() {
+    let world = World::start().await;
+    let acme = world.customer("Acme").await;
+    let path = "/v1/api-keys";
+    let body = json!({"name": "CI", "scopes": ["ingest"]});
+    assert_eq!(post(&world, &acme, path, "k-1", &body).await.0, StatusCode::CREATED);
+    let manager = json!({"account_id": acme.account_id, "name": "Manager", "scopes": ["manage"]});
+    let manager = world.stack.invoke("Destinations", &json!({"create_api_key": manager})).await.unwrap();
+    let manager = Customer::with_key(world.stack.url(""), text(&manager["api_key"]));
+    let (status, replayed, problem) = post(&world, &manager, path, "k-1", &body).await;
+    assert_eq!((status, replayed), (StatusCode::UNPROCESSABLE_ENTITY, false), "{problem}");
+    assert_eq!(problem["code"], "idempotency_key_reused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_sent_again_is_sent_once_for_a_key() {
     let world = World::start().await;
     let customer = world.customer("Acme").await;
