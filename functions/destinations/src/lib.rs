@@ -137,7 +137,7 @@ impl Manage {
     }
 
     async fn route(&self, request: Request) -> Result<Reply, Problem> {
-        // Whoever has a link has no key.
+        // This route takes a link's token in place of a key.
         if request.route() == "POST /v1/portal-sessions" {
             return self.begin_session(&request).await;
         }

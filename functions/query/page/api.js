@@ -58,12 +58,22 @@ export async function listDestinations(signal) {
   return (await call("GET", "/v1/destinations", { signal })).destinations;
 }
 
-/** The delivery, or null before its first attempt starts. */
-export async function findDelivery(id, signal) {
+/** What is at this path, or null. */
+export async function find(path, signal) {
   try {
-    return await call("GET", deliveryPath(id), { signal });
+    return await call("GET", path, { signal });
   } catch (error) {
     if (error.status === 404) return null;
     throw error;
   }
 }
+
+/** What is at this path. If there is nothing, `missing` tells the user. */
+export async function findOrTell(missing, path, signal) {
+  const found = await find(path, signal);
+  if (found === null) throw new Problem(404, "not_found", missing);
+  return found;
+}
+
+/** The delivery, or null before its first attempt starts. */
+export const findDelivery = (id, signal) => find(deliveryPath(id), signal);

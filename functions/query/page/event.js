@@ -1,7 +1,7 @@
 // One event: its facts, all its deliveries, the payload, and a button that sends it again.
 
 import { mayManage } from "./account.js";
-import { Problem, call, listDestinations } from "./api.js";
+import { call, findOrTell, listDestinations } from "./api.js";
 import { copyButton } from "./copy.js";
 import { DELIVERIES, deliveryList } from "./delivery-row.js";
 import { faultLine, whileBusy } from "./dialog.js";
@@ -11,8 +11,10 @@ import { eventPath, toConversation } from "./links.js";
 import { liveLine, restartable, showLive } from "./live-log.js";
 import { payloadViews } from "./payload.js";
 
+const MISSING = "This event does not exist. It may have expired: the log keeps events for a limited time.";
+
 export async function showEvent(root, { id, signal }) {
-  const [destinations, event] = await Promise.all([listDestinations(signal), find(id, signal)]);
+  const [destinations, event] = await Promise.all([listDestinations(signal), findOrTell(MISSING, eventPath(id), signal)]);
   const names = new Map(destinations.map((destination) => [destination.id, destination.name]));
   const live = liveLine();
   const area = el("div", {});
@@ -33,15 +35,6 @@ export async function showEvent(root, { id, signal }) {
     el("section", { "aria-labelledby": "deliveries-title" }, el("div", { class: "title-row" }, el("h2", { id: "deliveries-title" }, "Deliveries"), live), area),
     payloadPart(event.payload));
   run({ event_id: id });
-}
-
-async function find(id, signal) {
-  try {
-    return await call("GET", eventPath(id), { signal });
-  } catch (error) {
-    if (error.status !== 404) throw error;
-    throw new Problem(404, "not_found", "This event does not exist. It may have expired: the log keeps events for a limited time.");
-  }
 }
 
 /** Sends the event to one destination or to all that want it; the new deliveries appear in the list. */

@@ -1,13 +1,15 @@
 // One recovery: what it sends again, its progress, and a button that stops it. Live until it is over.
 
 import { mayManage } from "./account.js";
-import { Problem, call, listDestinations } from "./api.js";
+import { call, findOrTell, listDestinations } from "./api.js";
 import { faultLine, whileBusy } from "./dialog.js";
 import { button, el, fill, say } from "./dom.js";
 import { count, fullTime, plural } from "./format.js";
 import { recoveryPath, toDestination } from "./links.js";
 import { poll } from "./poll.js";
 import { badge } from "./words.js";
+
+const MISSING = "This recovery does not exist. It may have expired.";
 
 const REFRESH_EVERY = 500;
 
@@ -23,7 +25,7 @@ const STATES = {
 export const isOver = ({ state }) => state === "done" || state === "stopped";
 
 export async function showRecovery(root, { id, signal }) {
-  const [destinations, first] = await Promise.all([listDestinations(signal), find(id, signal)]);
+  const [destinations, first] = await Promise.all([listDestinations(signal), findOrTell(MISSING, recoveryPath(id), signal)]);
   const destination = destinations.find((candidate) => candidate.id === first.destination_id);
   const fault = faultLine();
   const state = el("span", { "data-testid": "recovery-state" });
@@ -61,15 +63,6 @@ export async function showRecovery(root, { id, signal }) {
     fault.hide();
     if (isOver(recovery)) say(outcome(recovery)[1]);
   }, signal, (problem) => problem && fault.show(problem, signal));
-}
-
-async function find(id, signal) {
-  try {
-    return await call("GET", recoveryPath(id), { signal });
-  } catch (error) {
-    if (error.status !== 404) throw error;
-    throw new Problem(404, "not_found", "This recovery does not exist. It may have expired.");
-  }
 }
 
 /** The tone and the text of its result so far. */

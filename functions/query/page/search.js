@@ -1,6 +1,6 @@
 // The search box in the top bar: takes any id and opens what has it.
 
-import { call } from "./api.js";
+import { call, find } from "./api.js";
 import { deliveryPath, destinationPath, eventPath, recoveryPath, toConversation, toDelivery, toDestination, toEvent, toKey, toRecovery } from "./links.js";
 
 /** The beginning of each kind of id, what answers whether it exists, and its view. */
@@ -61,15 +61,7 @@ async function placeOf(id) {
   return await hasDeliveries(id) ? toConversation(id) : null;
 }
 
-async function exists(path) {
-  try {
-    await call("GET", path);
-    return true;
-  } catch (error) {
-    if (error.status !== 404) throw error;
-    return false;
-  }
-}
+const exists = async (path) => (await find(path)) !== null;
 
 async function hasDeliveries(conversation) {
   try {

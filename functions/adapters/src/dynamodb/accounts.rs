@@ -143,6 +143,13 @@ impl AccountTable {
     }
 }
 
+/// The account's row in another state, and the condition that the stored one is still in the state of `account`.
+fn changed(account: &Account, state: AccountState) -> Result<(Item, Condition)> {
+    let mut row = to_item(&AccountRow::of(account, state))?;
+    row.extend(key(account.id.as_str(), ACCOUNT));
+    Ok((row, Condition::Unchanged(vec![("account_state", to_attribute(&account.state)?)])))
+}
+
 /// Whether the account with this row is active.
 pub(super) fn is_active(row: &Item) -> bool {
     row.get("account_state")
@@ -223,16 +230,12 @@ impl Accounts for AccountTable {
     }
 
     async fn set_state(&self, account: &Account, state: AccountState) -> Result<Saved> {
-        let mut row = to_item(&AccountRow::of(account, state))?;
-        row.extend(key(account.id.as_str(), ACCOUNT));
-        let condition = Condition::Unchanged(vec![("account_state", to_attribute(&account.state)?)]);
+        let (row, condition) = changed(account, state)?;
         self.table.put_if("change an account's state", row, condition).await
     }
 
     async fn begin_purge(&self, account: &Account) -> Result<Saved> {
-        let mut row = to_item(&AccountRow::of(account, AccountState::Deleting))?;
-        row.extend(key(account.id.as_str(), ACCOUNT));
-        let condition = Condition::Unchanged(vec![("account_state", to_attribute(&account.state)?)]);
+        let (row, condition) = changed(account, AccountState::Deleting)?;
         self.begin(row, condition, &Purge::new(account.id.clone())).await
     }
 

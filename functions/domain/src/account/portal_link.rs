@@ -9,7 +9,7 @@ use crate::shared::authenticated::Authenticated;
 use crate::shared::ids::AccountId;
 use crate::shared::timestamp::Timestamp;
 
-/// How long a link is good: a redirect takes a second, and whoever finds the link later finds it useless.
+/// How long a link is valid: long enough for a redirect, and too short to be of use in a log or a history.
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// What the authentication code is for: a cursor of the same account is no link.

@@ -1,4 +1,4 @@
-//! The purge of a deleted account: its rows are deleted from all tables, a page at a time, until none is left.
+//! Purges a deleted account: deletes its rows from all tables, page by page.
 //!
 //! Progress is saved after each page, so a crash repeats at most one. Work in progress at the deletion may still write rows,
 //! so passes are repeated, far enough apart for every message to arrive, until one finds nothing.

@@ -42,10 +42,7 @@ async fn what_failed_is_sent_oldest_first_at_the_rate_and_a_second_run_sends_not
 #[tokio::test]
 async fn a_step_says_when_the_next_one_follows() {
     let world = World::new();
-    for ago in 1..=70 {
-        let event = world.event(ago);
-        world.record(&event, "dst_1", Exhausted);
-    }
+    world.record_failures(70);
     world.start(1, failed()).await;
     let mut waits = Vec::new();
     while world.step().await {
@@ -62,10 +59,7 @@ async fn a_worker_that_dies_at_any_call_makes_nothing_twice_and_loses_nothing() 
         for at in 1.. {
             let world = World::new();
             world.lock().destinations.push(sample::destination("dst_2"));
-            for ago in 1..=7 {
-                let event = world.event(ago);
-                world.record(&event, "dst_1", Exhausted);
-            }
+            world.record_failures(7);
             let request =
                 Request { include: vec![Include::Failed, Include::Missing], per_second: 1, ..failed() };
             let id = world.start(1, request).await;
@@ -85,10 +79,7 @@ async fn a_worker_that_dies_at_any_call_makes_nothing_twice_and_loses_nothing() 
 #[tokio::test]
 async fn a_step_that_is_repeated_does_not_queue_again_what_has_failed_again() {
     let world = World::new();
-    for ago in 1..=3 {
-        let event = world.event(ago);
-        world.record(&event, "dst_1", Exhausted);
-    }
+    world.record_failures(3);
     let id = world.start(1, failed()).await;
     world.step().await;
     let (planned, told) = (world.shown(&id), world.lock().steps[0].clone());
@@ -106,10 +97,7 @@ async fn a_step_that_is_repeated_does_not_queue_again_what_has_failed_again() {
 #[tokio::test]
 async fn every_message_twice_changes_nothing() {
     let world = World::new();
-    for ago in 1..=7 {
-        let event = world.event(ago);
-        world.record(&event, "dst_1", Exhausted);
-    }
+    world.record_failures(7);
     let id = world.start(1, Request { per_second: 1, ..failed() }).await;
     let mut taken = BTreeSet::new();
     for _ in 0..100 {
@@ -225,10 +213,7 @@ async fn a_dry_run_finds_what_is_sent_and_sends_nothing() {
 #[tokio::test]
 async fn what_was_delivered_or_deleted_before_its_turn_is_not_sent() {
     let world = World::new();
-    for ago in 1..=3 {
-        let event = world.event(ago);
-        world.record(&event, "dst_1", Exhausted);
-    }
+    world.record_failures(3);
     let id = world.start(1, failed()).await;
     world.step().await;
     assert_eq!(world.progress(&id), [3, 0, 0, 0]);
@@ -246,10 +231,7 @@ async fn what_was_delivered_or_deleted_before_its_turn_is_not_sent() {
 #[tokio::test]
 async fn a_stop_ends_it_after_the_step_that_is_being_taken() {
     let world = World::new();
-    for ago in 1..=100 {
-        let event = world.event(ago);
-        world.record(&event, "dst_1", Exhausted);
-    }
+    world.record_failures(100);
     let id = world.start(1, failed()).await;
     world.step().await;
     world.step().await;

@@ -96,6 +96,14 @@ impl World {
         made
     }
 
+    /// Events, each with a delivery that failed.
+    pub(super) fn record_failures(&self, count: u64) {
+        for ago in 1..=count {
+            let event = self.event(ago);
+            self.record(&event, "dst_1", DeliveryStatus::Exhausted);
+        }
+    }
+
     pub(super) fn note(&self, delivery: &Delivery, status: DeliveryStatus) {
         let state = DeliveryState {
             status,
