@@ -108,7 +108,7 @@ async fn a_deleted_conversation_leaves_nothing_behind_and_sends_nothing_more() {
     let sent = || ["/works", "/fails", "/off"].map(|path| receiver.received(path).len());
     let before = sent();
     announce_again(&world, &acme, "c-1").await;
-    hand.advance(RETRY_AFTER);
+    world.advance(&hand, RETRY_AFTER).await;
     world.quiet().await;
     assert_eq!(sent(), before);
     assert_eq!(kept_of(&world, &acme.account_id).await, Vec::<String>::new());

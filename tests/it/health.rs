@@ -63,18 +63,11 @@ impl Scene {
                 let ended = log.iter().filter(|attempt| !attempt["outcome"].is_null()).count();
                 delivery["status"] == status || ended == attempts
             };
-            let delivery = loop {
-                let further = self.customer.delivery(conversation, "further on", is_further);
-                match tokio::time::timeout(Duration::from_secs(3), further).await {
-                    Ok(delivery) => break delivery,
-                    // The clock had moved on before the message was hidden.
-                    Err(_) => self.hand.advance(RETRY_AFTER),
-                }
-            };
+            let delivery = self.customer.delivery(conversation, "further on", is_further).await;
             if delivery["status"] == status {
                 return delivery;
             }
-            self.hand.advance(RETRY_AFTER);
+            self.world.advance(&self.hand, RETRY_AFTER).await;
         }
         panic!("{conversation} is not {status}")
     }

@@ -35,7 +35,7 @@ impl Scene {
         self.customer.hang_up(conversation).await;
         for attempt in 1..=4 {
             self.customer.delivery_after(conversation, attempt).await;
-            self.hand.advance(Duration::from_secs(10));
+            self.world.advance(&self.hand, Duration::from_secs(10)).await;
         }
         self.world.quiet().await;
         self.world.stack.receiver.answer("/hooks", Answer::Status(200));
@@ -94,7 +94,7 @@ async fn what_cannot_be_sent_again_says_why() {
     assert_eq!(code(&path).await, (StatusCode::CONFLICT, "under_way".to_owned()));
     assert_eq!(code("/v1/deliveries/dlv_none/resend").await, (StatusCode::NOT_FOUND, "not_found".to_owned()));
     scene.customer.change_destination(&scene.destination, &json!({"status": "disabled"})).await;
-    scene.hand.advance(Duration::from_secs(10));
+    scene.world.advance(&scene.hand, Duration::from_secs(10)).await;
     scene.customer.delivery_once("c-1", "cancelled").await;
     let test = format!("/v1/destinations/{}/test", scene.destination);
     for path in [&path, &test] {

@@ -28,7 +28,7 @@ async fn a_receiver_that_always_fails_gets_four_requests_and_leaves_no_dead_lett
         let requests = world.stack.receiver.wait_for("/hooks", attempt).await;
         assert_eq!(requests[attempt - 1].headers["webhook-attempt"], attempt.to_string());
         customer.delivery_after("c-1", attempt).await;
-        hand.advance(RETRY_AFTER);
+        world.advance(&hand, RETRY_AFTER).await;
     }
     let delivery = customer.delivery_once("c-1", "exhausted").await;
     world.quiet().await;
@@ -81,7 +81,7 @@ async fn recovers_at_the_third(calls: Calls) {
     assert_eq!(customer.hang_up("c-1").await, event);
     for attempt in 1..=2 {
         customer.delivery_after("c-1", attempt).await;
-        hand.advance(RETRY_AFTER);
+        world.advance(&hand, RETRY_AFTER).await;
     }
     let delivery = customer.delivery_once("c-1", "delivered").await;
     world.quiet().await;
@@ -117,7 +117,7 @@ async fn a_destination_that_is_disabled_or_deleted_between_attempts_cancels_the_
     customer.hang_up("c-1").await;
     customer.delivery_after("c-1", 1).await;
     customer.change_destination(&disabled, &json!({"status": "disabled"})).await;
-    hand.advance(RETRY_AFTER);
+    world.advance(&hand, RETRY_AFTER).await;
     let delivery = customer.delivery_once("c-1", "cancelled").await;
     assert_eq!(delivery["error"], "The destination was disabled.");
     assert_eq!(delivery["attempts"], 1);
@@ -134,7 +134,7 @@ async fn a_destination_that_is_disabled_or_deleted_between_attempts_cancels_the_
     let path = format!("/v1/destinations/{deleted}");
     let (status, _) = customer.call(reqwest::Method::DELETE, &path, None).await;
     assert_eq!(status, 204);
-    hand.advance(RETRY_AFTER);
+    world.advance(&hand, RETRY_AFTER).await;
     world.quiet().await;
     let ends: Vec<_> = customer.deliveries_of("c-2").await.iter().map(|d| d["status"].clone()).collect();
     assert_eq!(ends.iter().filter(|end| *end == "cancelled").count(), 1, "{ends:?}");
@@ -159,7 +159,7 @@ async fn extended_retries_are_eleven_attempts_and_the_log_shows_when_the_next_is
         assert_eq!(delivery["status"], "retrying");
         let due = Timestamp::parse(delivery["next_attempt_at"].as_str().unwrap()).unwrap();
         assert_eq!(due.since(now), wait, "after attempt {attempt}");
-        hand.advance(wait);
+        world.advance(&hand, wait).await;
         now = now + wait;
     }
     let delivery = customer.delivery_once("c-1", "exhausted").await;
@@ -188,7 +188,7 @@ async fn who_has_mended_his_receiver_need_not_wait_for_an_extended_retry() {
         async || customer.recovered(customer.call(Method::POST, &recover, Some(&counted)).await).await[0];
     assert_eq!(found().await, 0);
     for attempt in 2..=4 {
-        hand.advance(RETRY_AFTER);
+        world.advance(&hand, RETRY_AFTER).await;
         customer.delivery_after("c-1", attempt).await;
     }
     world.stack.receiver.answer("/hooks", Answer::Status(200));
@@ -203,7 +203,7 @@ async fn who_has_mended_his_receiver_need_not_wait_for_an_extended_retry() {
     };
     let resent = json!(["retrying", "delivered", "delivered"]);
     eventually("both", async || (json!(statuses().await) == resent).then_some(())).await;
-    hand.advance(EXTENDED_WAITS[0]);
+    world.advance(&hand, EXTENDED_WAITS[0]).await;
     let ended = json!(["delivered", "delivered", "delivered"]);
     eventually("its own attempt", async || (json!(statuses().await) == ended).then_some(())).await;
 }
@@ -217,7 +217,7 @@ async fn a_changed_url_is_where_the_next_attempt_goes() {
     customer.hang_up("c-1").await;
     customer.delivery_after("c-1", 1).await;
     customer.change_destination(&id, &json!({"url": world.stack.receiver.url("/new")})).await;
-    hand.advance(RETRY_AFTER);
+    world.advance(&hand, RETRY_AFTER).await;
     customer.delivery_once("c-1", "delivered").await;
     assert_eq!(world.stack.receiver.received("/old").len(), 1);
     assert_eq!(world.stack.receiver.received("/new").len(), 1);

@@ -50,7 +50,7 @@ impl Log {
             let (found, delivery) =
                 self.customer.call(Method::GET, &format!("/v1/deliveries/{id}"), None).await;
             if found == StatusCode::OK && delivery["status"] == "retrying" {
-                self.hand.advance(Duration::from_secs(10));
+                self.world.advance(&self.hand, Duration::from_secs(10)).await;
             }
             (delivery["status"] == status).then_some(())
         })
@@ -172,7 +172,7 @@ async fn the_undelivered_are_exhausted_skipped_or_cancelled_and_no_tests() {
     log.customer.hang_up("c-3").await;
     let cancelled = text(&log.customer.delivery_after("c-3", 1).await["id"]);
     log.status("disabled").await;
-    log.hand.advance(Duration::from_secs(10));
+    log.world.advance(&log.hand, Duration::from_secs(10)).await;
     log.ends(&cancelled, "cancelled").await;
     let skipped = log.end("c-4", "skipped").await;
     log.status("enabled").await;

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::certificates::{Authority, read_certificate};
 use crate::clock::Clock;
-use crate::lambda::function::{AsyncInvokeConfig, Deployed, Function, Functions};
+use crate::lambda::function::{AsyncInvokeConfig, Deployed, Function, Functions, Running};
 use crate::lambda::in_process::InProcess;
 use crate::lambda::process::{Bootstrap, Processes};
 use crate::provision::Resources;
@@ -92,6 +92,7 @@ impl Launcher<'_> {
                 timeout: function.timeout,
                 clock: self.clock.clone(),
                 asynchronous: self.asynchronous(function)?,
+                running: Running::default(),
             };
             functions.insert(function.id.clone(), deployed);
         }

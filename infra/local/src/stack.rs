@@ -214,6 +214,12 @@ impl Stack {
         Ok(serde_json::from_slice(&answer)?)
     }
 
+    /// Whether no function runs, so that whatever they hide or send again is hidden or sent.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.functions.values().all(|function| function.running.is_none())
+    }
+
     /// Creates an account with one API key that has every scope. Returns the account's id and the key.
     pub async fn create_account(&self, name: &str) -> Result<(String, String), Error> {
         let account = self.invoke("Destinations", &json!({"create_account": {"name": name}})).await?;

@@ -49,7 +49,7 @@ async fn a_destination_shows_how_it_fares_beside_its_settings() {
     page.read(&test_id("timeline-end"), "in 10 s").await;
     page.check_accessibility("a timeline").await;
     receiver.answer("/hooks", Answer::Status(200));
-    hand.advance(Duration::from_secs(10));
+    world.advance(&hand, Duration::from_secs(10)).await;
     page.see(&format!("{}[data-attempt=\"2\"]", test_id("attempt"))).await;
     page.read(&test_id("timeline-end"), "Delivered").await;
     page.read(&test_id("timeline"), "waited 10 s").await;

@@ -88,7 +88,7 @@ impl Day {
     }
 
     async fn retried(&self, conversation: &str, attempt: usize) {
-        self.hand.advance(RETRY_AFTER);
+        self.world.advance(&self.hand, RETRY_AFTER).await;
         self.attempted(conversation, attempt).await;
     }
 

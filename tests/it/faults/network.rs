@@ -106,9 +106,14 @@ async fn row_15_a_name_that_leads_elsewhere_at_the_next_attempt_is_blocked() {
         let names = Answers::new(&[Ok(&own), Ok(second)]);
         let sender = sender_with(&authority, allowed.clone(), names);
         let mut rounds = Rounds::start(sender).await;
-        let fails = vec![Answer::status(500)];
-        let receiver = Receiver::https_at(own.parse().unwrap(), authority.identity(HOST), fails).await;
-        let canary = TcpListener::bind((LOOPBACK, receiver.port())).await.unwrap();
+        let (receiver, canary) = loop {
+            let fails = vec![Answer::status(500)];
+            let receiver = Receiver::https_at(own.parse().unwrap(), authority.identity(HOST), fails).await;
+            // Another test may have this port at loopback.
+            if let Ok(canary) = TcpListener::bind((LOOPBACK, receiver.port())).await {
+                break (receiver, canary);
+            }
+        };
         let destination = rounds.destination(receiver).await;
         rounds.accept("c-1").await;
         rounds.drain().await;

@@ -13,7 +13,7 @@ use local::certificates::Authority;
 use local::clock::{Clock, ClockControl};
 use local::endpoints::clients;
 use local::functions::{Egress, Launcher, RunMode};
-use local::lambda::function::{Deployed, Function, Functions};
+use local::lambda::function::{Deployed, Function, Functions, Running};
 use local::lambda::mapping::Mapping;
 use local::receiver::{Received, Receiver};
 use local::stack::{Options, mappings};
@@ -174,8 +174,15 @@ impl Site {
     /// Wraps a function to be used as Dispatch, with a timeout.
     pub(super) fn deployed(&self, function: Arc<dyn Function>, timeout: Duration) -> Deployed {
         let allows_loops = self.template.function("Dispatch").unwrap().allows_loops;
-        let clock = self.clock.clone();
-        Deployed { name: "Dispatch".to_owned(), allows_loops, function, timeout, clock, asynchronous: None }
+        Deployed {
+            name: "Dispatch".to_owned(),
+            allows_loops,
+            function,
+            timeout,
+            clock: self.clock.clone(),
+            asynchronous: None,
+            running: Running::default(),
+        }
     }
 
     /// The mapping that feeds a function from a queue, through the proxy.

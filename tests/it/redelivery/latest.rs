@@ -62,7 +62,7 @@ async fn the_latest_payload_is_the_record_when_it_is_asked_for_in_all_four_attem
     for attempts in 1..=4 {
         scene.note("third").await;
         scene.failed(&again, attempts).await;
-        scene.hand.advance(Duration::from_secs(10));
+        scene.world.advance(&scene.hand, Duration::from_secs(10)).await;
     }
     scene.world.quiet().await;
     let requests = scene.world.stack.receiver.received("/hooks");
@@ -127,7 +127,7 @@ async fn the_latest_payload_is_deleted_with_its_conversation_and_not_sent_again(
     scene.failed(&again, 1).await;
     let deleted = scene.customer.call(Method::DELETE, "/v1/conversations/c-1", None).await;
     assert_eq!(deleted.0, StatusCode::NO_CONTENT);
-    scene.hand.advance(Duration::from_secs(10));
+    scene.world.advance(&scene.hand, Duration::from_secs(10)).await;
     scene.world.quiet().await;
     assert_eq!(scene.world.stack.receiver.received("/hooks").len(), 2);
     let kept = crate::forget::kept_of(&scene.world, &scene.customer.account_id).await;

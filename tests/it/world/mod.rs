@@ -170,6 +170,13 @@ impl World {
         }
     }
 
+    /// Moves a clock forward once no function runs: an invocation that has logged its attempt has yet to hide the message
+    /// until the next one, by the clock, and would be killed if its deadline passed.
+    pub(crate) async fn advance(&self, hand: &ClockControl, by: Duration) {
+        eventually("functions at rest", async || self.stack.is_idle().then_some(())).await;
+        hand.advance(by);
+    }
+
     /// Waits until only delayed messages are left. Does not return while a message waits for its retry.
     pub(crate) async fn at_rest(&self) {
         for queue in QUEUES {

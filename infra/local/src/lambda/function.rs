@@ -95,6 +95,27 @@ pub struct Deployed {
     pub clock: Clock,
     /// Settings for asynchronous invocations, if the function has any.
     pub asynchronous: Option<AsyncInvokeConfig>,
+    /// How many of its invocations run now.
+    pub running: Running,
+}
+
+/// Counts the invocations of a function: each holds a pointer to its [`Invocation`].
+#[derive(Clone, Default)]
+pub struct Running(Arc<Arc<Invocation>>);
+
+#[derive(Default)]
+struct Invocation;
+
+impl Running {
+    fn one_more(&self) -> Arc<Invocation> {
+        Arc::clone(&*self.0)
+    }
+
+    /// Whether nothing runs.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        Arc::strong_count(&*self.0) == 1
+    }
 }
 
 impl Deployed {
@@ -116,7 +137,12 @@ impl Deployed {
         let timeout_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline_ms = self.clock.now_ms().saturating_add(timeout_ms);
         let function = Arc::clone(&self.function);
-        let invocation = async move { function.invoke(payload, deadline_ms).await };
+        let running = self.running.one_more();
+        let invocation = async move {
+            let answer = function.invoke(payload, deadline_ms).await;
+            drop(running);
+            answer
+        };
         let invocation = tokio::spawn(TRACE.scope(trace, invocation));
         invocation.await.unwrap_or_else(|error| Err(InvokeError::Crashed(error.to_string())))
     }

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::clock::Clock;
-use crate::lambda::function::Function;
+use crate::lambda::function::{Function, Running};
 use crate::lambda::invoke_api;
 use crate::template::{Parameters, Template};
 
@@ -47,6 +47,7 @@ async fn world() -> World {
         timeout: Duration::from_secs(10),
         clock,
         asynchronous: None,
+        running: Running::default(),
     };
     let functions = template.functions.iter().map(|function| (function.id.clone(), echo.clone())).collect();
     let router = router(&template.routes, &functions).unwrap().merge(invoke_api::router(functions));

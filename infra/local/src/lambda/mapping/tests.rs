@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::clock::{Clock, ClockControl};
 use crate::endpoints::Endpoints;
-use crate::lambda::function::{Function, InvokeError};
+use crate::lambda::function::{Function, InvokeError, Running};
 
 const START_MS: u64 = 1_700_000_000_000;
 const VISIBILITY: Duration = Duration::from_secs(30);
@@ -107,6 +107,7 @@ impl World {
             timeout: Duration::from_secs(5),
             clock: self.clock.clone(),
             asynchronous: None,
+            running: Running::default(),
         };
         Mapping {
             id: "WorkToFunction".to_owned(),

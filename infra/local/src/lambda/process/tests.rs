@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::ClockControl;
-use crate::lambda::function::Deployed;
+use crate::lambda::function::{Deployed, Running};
 use crate::lambda::in_process::BoxError;
 
 const START_MS: u64 = 1_700_000_000_000;
@@ -63,6 +63,7 @@ fn world() -> World {
             timeout: TIMEOUT,
             clock,
             asynchronous: None,
+            running: Running::default(),
         },
         control,
     }
