@@ -91,6 +91,7 @@ async fn row_44_a_destination_that_hangs_is_sent_a_few_new_deliveries_at_a_time(
     for conversation in &seen {
         customer.delivery_after(conversation, 1).await;
     }
+    world.idle().await; // the end of a batch tells the breaker
     for conversation in &new {
         customer.hang_up(conversation).await;
     }

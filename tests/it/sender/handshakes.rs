@@ -1,6 +1,5 @@
 //! Handshakes that real servers refuse, and certificates that people make with openssl: row 19.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::authority::Authority;
-use super::{HOST, LOOPBACK, post, sender};
+use super::{HOST, post, sender};
 use crate::tools;
 
 /// Runs openssl in a folder.
@@ -31,8 +30,7 @@ async fn send_to(certificate: &str, server: &str) -> Outcome {
     openssl(folder, SMALL_ISSUER).await;
     let make = "req -x509 -noenc -days 2 -keyout key.pem -out cert.pem -subj /CN=test";
     openssl(folder, &format!("{make} -addext subjectAltName=DNS:{HOST} {certificate}")).await;
-    let port = TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap().port();
-    let arguments = format!("s_server -accept 127.0.0.1:{port} -cert cert.pem -key key.pem -www {server}");
+    let arguments = format!("s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem -www {server}");
     let mut server = Command::new("openssl")
         .args(arguments.split_whitespace())
         .current_dir(folder)
@@ -43,7 +41,12 @@ async fn send_to(certificate: &str, server: &str) -> Outcome {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    while !lines.next_line().await.unwrap().expect("openssl has started").contains("ACCEPT") {}
+    let port = loop {
+        let line = lines.next_line().await.unwrap().expect("openssl has started");
+        if let Some(port) = line.strip_prefix("ACCEPT 127.0.0.1:") {
+            break port.to_owned();
+        }
+    };
     let url = format!("https://{HOST}:{port}/hook?token=hunter2");
     let get = WebhookRequest { method: RequestType::Get, body: "".into(), ..post(&url) };
     sender(&authority).send(get).await // of POST, openssl waits for more

@@ -170,10 +170,15 @@ impl World {
         }
     }
 
+    /// Waits until no function runs.
+    pub(crate) async fn idle(&self) {
+        eventually("idle functions", async || self.stack.is_idle().then_some(())).await;
+    }
+
     /// Moves a clock forward once no function runs: an invocation that has logged its attempt has yet to hide the message
     /// until the next one, by the clock, and would be killed if its deadline passed.
     pub(crate) async fn advance(&self, hand: &ClockControl, by: Duration) {
-        eventually("functions at rest", async || self.stack.is_idle().then_some(())).await;
+        self.idle().await;
         hand.advance(by);
     }
 
