@@ -118,6 +118,7 @@ fn samples() -> BTreeMap<String, String> {
 
 fn function_of(name: &str) -> &'static str {
     match name.split_once('/').unwrap().0 {
+        _ if name == "destinations/purge-accounts" => "Purge",
         "destinations" => "Destinations",
         "dispatch" => "Dispatch",
         "ingest" => "Ingest",

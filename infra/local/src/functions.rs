@@ -1,4 +1,4 @@
-//! The four functions of the template, in this process or as separate processes.
+//! The functions of the template, in this process or as separate processes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -46,7 +46,7 @@ fn read_by(function: &str) -> BTreeSet<String> {
     let read: Result<(), ConfigError> = telemetry::Config::read(&recorder).and_then(|_| match function {
         "Ingest" => ingest::Config::read(&recorder).map(drop),
         "Dispatch" => dispatch::Config::read(&recorder).map(drop),
-        "Destinations" => destinations::Config::read(&recorder).map(drop),
+        "Destinations" | "Purge" => destinations::Config::read(&recorder).map(drop),
         "Query" => query::Config::read(&recorder).map(drop),
         other => panic!("{other} is not a function"),
     });
@@ -96,8 +96,8 @@ fn there_is_time_for_the_work(template: &Template) -> Vec<String> {
         ),
         (given == Some(timeout("Dispatch")), "FUNCTION_TIMEOUT_SECONDS is not Dispatch's timeout"),
         (
-            ["Ingest", "Destinations"].iter().all(|id| timeout(id) == FUNCTION_TIMEOUT.as_secs()),
-            "the API's functions try until another deadline than they have",
+            ["Ingest", "Destinations", "Purge"].iter().all(|id| timeout(id) == FUNCTION_TIMEOUT.as_secs()),
+            "a function tries until another deadline than it has",
         ),
         (timeout("Ingest") > DAILY_ANSWER_SECS, "Ingest is killed before it answers Daily"),
         (
@@ -130,6 +130,7 @@ async fn timeouts_fit_the_work() {
             ("/Ingest/Properties/Timeout", json!(4)),
             ("/Query/Properties/Timeout", json!(30)),
             ("/Destinations/Properties/Timeout", json!(9)),
+            ("/Purge/Properties/Timeout", json!(30)),
             ("/DispatchNearTimeout/Properties/Threshold", json!(30_000)),
             ("/DispatchNearTimeout/Properties/Threshold", json!(11_000)),
             ("/IngestNearTimeout/Properties/Threshold", json!(10_000)),

@@ -114,12 +114,14 @@ async fn one_action_more_or_fewer_is_a_change_to_review() {
 }
 
 /// In the table with the secrets, functions may update only rows of API keys, and functions other than Destinations
-/// only the day of last use; Destinations may update counters, and Dispatch put rows of health and disable destinations.
+/// only the day of last use; Destinations may update counters, Dispatch put rows of health and disable destinations, and
+/// Purge put its progress and the rows of accounts.
 fn only_rows_of_keys_are_updated(template: &Template) -> Vec<String> {
     let keys = json!({"dynamodb:LeadingKeys": ["key#*"]});
     let counters = json!({"dynamodb:LeadingKeys": ["count#*"]});
     let health = json!({"dynamodb:LeadingKeys": ["health#*"]});
     let accounts = json!({"dynamodb:LeadingKeys": ["acc_*"]});
+    let purges = json!({"dynamodb:LeadingKeys": ["purges", "acc_*"]});
     let day = json!({"dynamodb:Attributes": ["pk", "sk", "last_used_day"]});
     let status = json!({"dynamodb:Attributes": ["pk", "sk", "status", "updated_at"]});
     statements(template)
@@ -136,6 +138,7 @@ fn only_rows_of_keys_are_updated(template: &Template) -> Vec<String> {
             let rows = &condition["ForAllValues:StringLike"];
             match *role {
                 "DestinationsRole" => *rows != keys && *rows != counters,
+                "PurgeRole" => *rows != purges,
                 "DispatchRole" if statement["Action"] == "dynamodb:PutItem" => *rows != health,
                 "DispatchRole" => *rows != accounts || condition["ForAllValues:StringEquals"] != status,
                 _ => *rows != keys || condition["ForAllValues:StringEquals"] != day,
@@ -154,6 +157,7 @@ async fn a_key_is_all_that_is_updated_among_the_secrets() {
     let counts = place_of(template, "DestinationsRole", "CountDestinations");
     let health = place_of(template, "DispatchRole", "KeepHealth");
     let disables = place_of(template, "DispatchRole", "DisableDestinations");
+    let progress = place_of(template, "PurgeRole", "KeepProgress");
     keeps(
         only_rows_of_keys_are_updated,
         &[
@@ -171,6 +175,7 @@ async fn a_key_is_all_that_is_updated_among_the_secrets() {
             (&format!("{health}/Condition/ForAllValues:StringLike/dynamodb:LeadingKeys/0"), json!("*")),
             (&format!("{disables}/Condition/ForAllValues:StringLike"), Value::Null),
             (&format!("{disables}/Condition/ForAllValues:StringEquals/dynamodb:Attributes/2"), json!("url")),
+            (&format!("{progress}/Condition/ForAllValues:StringLike/dynamodb:LeadingKeys/0"), json!("key#*")),
         ],
     )
     .await;
@@ -222,7 +227,8 @@ fn each_role_has_least_privilege(template: &Template) -> Vec<String> {
             || (role == "QueryRole" && !of_callers && writes.iter().any(|verb| action.contains(verb)))
             || (action == "sqs:SendMessage" && !["IngestRole", "DispatchRole"].contains(&role))
             // SAM's own statements, for the failure destination and the schedules, have no Sid.
-            || (sid == "-" && !["FailedEventsQueue", "Ingest", "Destinations"].contains(&on));
+            || (sid == "-" && !["FailedEventsQueue", "Ingest", "Purge"].contains(&on))
+            || (action == "dynamodb:Scan" && role != "PurgeRole");
         if breach {
             breaches.push(line);
         }
@@ -239,7 +245,7 @@ fn each_role_has_least_privilege(template: &Template) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn query_writes_nothing_else_only_ingest_and_dispatch_send_and_nothing_is_wild() {
+async fn query_writes_nothing_else_only_ingest_and_dispatch_send_only_purge_scans_and_nothing_is_wild() {
     let Some(template) = Template::expanded().await else { return };
     let query = place_of(template, "QueryRole", "ReadConversations");
     let destinations = place_of(template, "DestinationsRole", "ManageDestinations");
@@ -250,6 +256,7 @@ async fn query_writes_nothing_else_only_ingest_and_dispatch_send_and_nothing_is_
             (&format!("{query}/Action"), json!("dynamodb:*")),
             (&format!("{query}/Resource"), json!("*")),
             (&format!("{destinations}/Action"), json!("sqs:SendMessage")),
+            (&format!("{destinations}/Action"), json!("dynamodb:Scan")),
             (&format!("{destinations}/Sid"), Value::Null),
             (
                 "/QueryRole/Properties/ManagedPolicyArns/1",
@@ -323,6 +330,8 @@ fn each_role_decrypts_only_the_secrets_it_uses(template: &Template) -> Vec<Strin
         ("DispatchRole", "kms:GenerateDataKey", vec![]),
         ("DestinationsRole", "kms:Decrypt", vec![all.clone()]),
         ("DestinationsRole", "kms:GenerateDataKey", vec![all]),
+        ("PurgeRole", "kms:Decrypt", vec![]),
+        ("PurgeRole", "kms:GenerateDataKey", vec![]),
         ("QueryRole", "kms:Decrypt", vec![]),
         ("QueryRole", "kms:GenerateDataKey", vec![]),
     ]

@@ -31,7 +31,7 @@ const STACK: &str = "ringback";
 const PUBLIC_URL: &str = "https://hooks.example.com";
 
 /// The functions, as the template names them.
-const FUNCTIONS: [&str; 4] = ["Dispatch", "Ingest", "Destinations", "Query"];
+const FUNCTIONS: [&str; 5] = ["Dispatch", "Ingest", "Destinations", "Purge", "Query"];
 
 /// The size that no function's binary may exceed: each megabyte is loaded at each cold start.
 const MAX_BOOTSTRAP_BYTES: u64 = 6_300_000;

@@ -151,7 +151,7 @@ async fn a_customer_manages_and_sends_again(deployment: &Deployment) {
     assert_eq!(customer.get("/v1/destinations").await["destinations"], json!([]));
 }
 
-/// Deletes a conversation and revokes a key.
+/// Deletes a conversation, revokes a key, and deletes the account.
 async fn what_is_kept_can_be_taken_back(deployment: &Deployment) {
     let customer = deployment.customer("Gone").await;
     customer.add_destination(&deployment.receiver.url("/gone"), "POST").await;
@@ -169,6 +169,13 @@ async fn what_is_kept_can_be_taken_back(deployment: &Deployment) {
     deployment.invoke(&json!({ "revoke_api_key": key })).await;
     let (status, body) = customer.call(Method::GET, "/v1/destinations", None).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}");
+
+    deployment.invoke(&json!({ "delete_account": account })).await;
+    eventually("the purge's first rows", async || {
+        let shown = deployment.invoke(&json!({ "show_account": account })).await;
+        shown["rows_deleted"].as_u64().filter(|rows| *rows > 0)
+    })
+    .await;
 }
 
 async fn the_page_is_served(deployment: &Deployment) {

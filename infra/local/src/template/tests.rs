@@ -35,7 +35,7 @@ fn the_real_template_is_read() {
     );
     assert_eq!(
         ids(template.functions.iter().map(|function| &function.id).collect()),
-        expected(&["Ingest", "Dispatch", "Query", "Destinations"])
+        expected(&["Ingest", "Dispatch", "Query", "Destinations", "Purge"])
     );
     assert_eq!(template.keys, ["SecretsKey"]);
     assert_eq!(template.mappings.len(), 3);
