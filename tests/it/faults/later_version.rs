@@ -121,3 +121,19 @@ async fn row_36_a_provider_that_cannot_be_read_is_left_out_of_a_list_that_shows_
         listed["providers"].as_array().unwrap().iter().map(|each| &each["provider"]).collect();
     assert_eq!(listed, ["daily"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_36_a_purge_that_cannot_be_read_holds_up_no_other() {
+    let Case { site, .. } = Case::start().await;
+    let stack = &site.world.stack;
+    let other = site.world.customer("Other").await;
+    for account in [&site.customer.account_id, &other.account_id] {
+        stack.invoke("Destinations", &json!({"delete_account": {"account_id": account}})).await.unwrap();
+    }
+    let value = AttributeValue::S("many".to_owned());
+    site.world.force("DestinationsTable", ["purges", &site.customer.account_id], "pages", value).await;
+    stack.invoke("Purge", &json!({"purge_accounts": {}})).await.unwrap();
+    let shown = json!({"show_account": {"account_id": other.account_id}});
+    let shown = stack.invoke("Destinations", &shown).await.unwrap();
+    assert!(shown["rows_deleted"].as_u64().unwrap() > 0, "{shown}");
+}

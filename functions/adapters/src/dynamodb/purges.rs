@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use domain::account::purge::{Deleted, Place, Purge, Purges};
 use domain::account::store::{AccountState, Accounts};
 use domain::shared::ids::AccountId;
-use domain::shared::unavailable::{Result, Saved, Unavailable};
+use domain::shared::unavailable::{Result, Saved, Unavailable, readable};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,7 @@ impl AccountTable {
 impl Purges for PurgeTables {
     async fn pending(&self) -> Result<Vec<Purge>> {
         let rows = self.tables[0].rows("read purges", PURGES.to_owned(), "acc_", None).await?;
-        rows.into_iter().map(|item| from_item::<PurgeRow>(item).map(|row| row.purge)).collect()
+        Ok(readable(rows.into_iter().map(|item| Ok(from_item::<PurgeRow>(item)?.purge))))
     }
 
     /// No index lists the rows of an account, so this reads all rows, also those of others.

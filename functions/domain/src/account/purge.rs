@@ -6,18 +6,22 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 
 use crate::shared::clock::Clock;
 use crate::shared::ids::AccountId;
 use crate::shared::timestamp::Timestamp;
-use crate::shared::unavailable::{Result, Saved};
+use crate::shared::unavailable::{Result, Saved, Unavailable};
 
 /// The time between two passes. A message waits for 15 minutes at most, and is received again within some more.
 pub const BETWEEN_PASSES: Duration = Duration::from_secs(30 * 60);
 
 /// How long a run keeps starting pages. A page takes about a second, and the function has ten.
 const RUN: Duration = Duration::from_secs(5);
+
+/// Purges that a run goes on with at once.
+const CONCURRENCY: usize = 4;
 
 /// The progress of a purge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +62,7 @@ pub struct Deleted {
 
 /// Stores purges, and deletes the rows of accounts.
 pub trait Purges: Send + Sync {
-    /// The purges that have not ended.
+    /// The purges that have not ended, without those that cannot be read.
     fn pending(&self) -> impl Future<Output = Result<Vec<Purge>>> + Send;
 
     /// Deletes the account's rows from the page that begins at a place.
@@ -99,24 +103,39 @@ impl Purge {
     }
 }
 
-/// Goes on with all purges for a few seconds. The next run goes on from there, also after a failure.
+/// Goes on with the purges for a few seconds. The next run goes on from there, also after a failure. One that fails is
+/// logged; the others go on.
 ///
 /// # Errors
-/// A table failed.
+/// The purges cannot be listed.
 pub async fn run(purges: &impl Purges, clock: &dyn Clock) -> Result<()> {
     let began = clock.now();
-    for mut purge in purges.pending().await? {
-        while purge.not_before <= clock.now() && clock.now().since(began) < RUN {
-            let deleted = purges.delete_page(&purge.account_id, &purge.next).await?;
-            let is_over = purge.note(deleted, clock.now());
-            if is_over {
-                purges.finish(&purge).await?;
-                break;
-            }
-            // Another run has already saved this page.
-            if purges.save(&purge).await? != Saved::Yes {
-                break;
-            }
+    let mut pending = purges.pending().await?;
+    pending.retain(|purge| purge.not_before <= began);
+    // Each is the first in its turn, so none waits forever for those before it.
+    let first = usize::try_from(began.as_secs() / 60).unwrap_or_default() % pending.len().max(1);
+    pending.rotate_left(first);
+    let work = |mut purge: Purge| async move {
+        if let Err(error) = go_on(&mut purge, purges, clock, began).await {
+            let cause = format!("{}: {error}: {}", purge.account_id, error.causes());
+            Unavailable::new("purge an account", cause).log();
+        }
+    };
+    stream::iter(pending).for_each_concurrent(CONCURRENCY, work).await;
+    Ok(())
+}
+
+/// Goes on with one purge, as long as the run that `began` then has time.
+async fn go_on(purge: &mut Purge, purges: &impl Purges, clock: &dyn Clock, began: Timestamp) -> Result<()> {
+    while purge.not_before <= clock.now() && clock.now().since(began) < RUN {
+        let deleted = purges.delete_page(&purge.account_id, &purge.next).await?;
+        if purge.note(deleted, clock.now()) {
+            purges.finish(purge).await?;
+            return Ok(());
+        }
+        // Another run has already saved this page.
+        if purges.save(purge).await? != Saved::Yes {
+            return Ok(());
         }
     }
     Ok(())
@@ -130,7 +149,6 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::shared::unavailable::Unavailable;
     use crate::testing::fakes::{ManualClock, sample};
 
     /// Two tables of numbered rows, of which a page has three.
@@ -214,6 +232,58 @@ mod tests {
             finished(&tables, &clock);
             assert_eq!(tables.left(), 0, "{dies_after:?}");
         }
+    }
+
+    /// Purges that fail or hang, by the names of their accounts, beside others. Notes whose rows were deleted.
+    struct Many {
+        accounts: Vec<&'static str>,
+        deleted: Mutex<Vec<AccountId>>,
+    }
+
+    impl Many {
+        /// The accounts whose rows a run at this minute deletes.
+        fn deleted_at(accounts: &[&'static str], minute: u64) -> BTreeSet<String> {
+            let many = Self { accounts: accounts.to_vec(), deleted: Mutex::default() };
+            let _ = run(&many, &ManualClock::new(minute * 60_000)).now_or_never(); // one that hangs never ends
+            many.deleted.into_inner().unwrap().iter().map(ToString::to_string).collect()
+        }
+    }
+
+    impl Purges for Many {
+        async fn pending(&self) -> Result<Vec<Purge>> {
+            Ok(self.accounts.iter().map(|id| Purge::new(AccountId::parse(*id).unwrap())).collect())
+        }
+
+        async fn delete_page(&self, account: &AccountId, _: &Place) -> Result<Deleted> {
+            if account.as_str().contains("fails") {
+                return Err(Unavailable::new("delete", "fails"));
+            }
+            if account.as_str().contains("hangs") {
+                return std::future::pending().await;
+            }
+            self.deleted.lock().unwrap().push(account.clone());
+            Ok(Deleted { rows: 1, next: None })
+        }
+
+        async fn save(&self, _: &Purge) -> Result<Saved> {
+            Ok(Saved::Yes)
+        }
+
+        async fn finish(&self, _: &Purge) -> Result<Saved> {
+            Ok(Saved::Yes)
+        }
+    }
+
+    #[test]
+    fn a_purge_that_fails_or_hangs_holds_up_no_other() {
+        let accounts = ["acc_fails", "acc_hangs", "acc_1", "acc_2", "acc_3"];
+        for minute in 0..5 {
+            let deleted = Many::deleted_at(&accounts, minute);
+            assert_eq!(deleted, ["acc_1", "acc_2", "acc_3"].map(str::to_owned).into(), "{minute}");
+        }
+        let hanging = ["acc_hangs1", "acc_hangs2", "acc_hangs3", "acc_hangs4", "acc_hangs5", "acc_1"];
+        let all: BTreeSet<_> = (0..6).flat_map(|minute| Many::deleted_at(&hanging, minute)).collect();
+        assert_eq!(all, ["acc_1".to_owned()].into(), "its turn comes");
     }
 
     #[test]
