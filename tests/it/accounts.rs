@@ -107,7 +107,7 @@ async fn a_suspended_account_is_refused_everywhere_until_it_is_resumed() {
     for caller in [&acme, &session] {
         assert_eq!(codes(caller).await, ["account_suspended"; 4]);
     }
-    let (status, problem) = acme.trade(token_of(&link)).await;
+    let (status, problem) = acme.exchange(token_of(&link)).await;
     assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!("account_suspended")));
     assert_eq!(send(twilio.form(&ringing)).await.0, StatusCode::FORBIDDEN);
     let detail =
@@ -126,7 +126,7 @@ async fn a_suspended_account_is_refused_everywhere_until_it_is_resumed() {
     assert_eq!(world.operate("resume_account", &acme.account_id).await["state"], "active");
     assert_eq!(codes(&acme).await, before);
     session.get("/v1/destinations").await;
-    assert_eq!(acme.trade(token_of(&link)).await.0, StatusCode::CREATED, "the link is as it was");
+    assert_eq!(acme.exchange(token_of(&link)).await.0, StatusCode::CREATED, "the link is as it was");
     assert_eq!(send(twilio.form(&ringing)).await.0, StatusCode::OK);
     world.stack.invoke("Ingest", &event).await.unwrap();
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -180,6 +181,32 @@ async fn the_day_of_a_keys_last_use_is_noted_by_whatever_function_it_is_used_for
     let wrong = Customer::with_key(world.stack.url(""), wrong);
     assert_eq!(wrong.call(Method::GET, "/v1/destinations", None).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(last_used().await[1], json!("2026-09-02"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_at_most_a_hundred_keys_that_are_not_revoked_however_many_requests_run_at_once() {
+    let (world, _) = World::by_hand().await;
+    let acme = world.customer("Acme").await;
+    let body = json!({"name": "x", "scopes": ["read"]});
+    let add = async || acme.call(Method::POST, "/v1/api-keys", Some(&body)).await;
+    for _ in 0..95 {
+        assert_eq!(add().await.0, StatusCode::CREATED);
+    }
+    let answers = join_all((0..10).map(|_| add())).await;
+    let made: Vec<_> = answers.iter().filter(|(status, _)| *status == StatusCode::CREATED).collect();
+    let full: Vec<_> = answers.iter().filter(|(_, answer)| answer["code"] == "too_many_api_keys").collect();
+    assert_eq!((made.len(), full.len()), (4, 6), "{answers:?}");
+    assert_eq!(full[0].0, StatusCode::CONFLICT);
+    let create = json!({"create_api_key": {"account_id": acme.account_id, "name": "x"}});
+    let error = refused(&world, &create).await;
+    assert!(error.contains("at most 100 API keys that are not revoked"), "{error}");
+
+    let path = format!("/v1/api-keys/{}", text(&made[0].1["key_id"]));
+    for _ in 0..2 {
+        assert_eq!(acme.call(Method::DELETE, &path, None).await.0, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(add().await.0, StatusCode::CREATED);
+    assert_eq!(add().await.0, StatusCode::CONFLICT, "it was revoked twice and counts once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::world::{World, text, token_of};
+use crate::world::{Customer, World, text, token_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_begins_one_session_and_every_other_token_gets_one_and_the_same_answer() {
@@ -24,7 +24,7 @@ async fn a_link_begins_one_session_and_every_other_token_gets_one_and_the_same_a
     let token = token_of(&link).to_owned();
     assert_eq!(link["url"], world.stack.url(&format!("/portal/{token}")));
     hand.advance(Duration::from_millis(59_999));
-    let (status, session) = acme.trade(&token).await;
+    let (status, session) = acme.exchange(&token).await;
     assert_eq!(status, StatusCode::CREATED, "{session}");
     assert_eq!(
         (&session["role"], &session["expires_at"]),
@@ -61,21 +61,21 @@ async fn a_link_begins_one_session_and_every_other_token_gets_one_and_the_same_a
     }
     let mut answers = BTreeSet::new();
     for (what, token) in wrong {
-        let (status, problem) = acme.trade(&token).await;
+        let (status, problem) = acme.exchange(&token).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{what}: {problem}");
         answers.insert(problem.to_string());
     }
     assert_eq!(answers.len(), 1, "{answers:?}");
     assert!(answers.first().unwrap().contains("Open Webhooks again from your dashboard"), "{answers:?}");
-    assert_eq!(acme.trade(token_of(&fresh)).await.0, StatusCode::CREATED, "nothing has used it up");
+    assert_eq!(acme.exchange(token_of(&fresh)).await.0, StatusCode::CREATED, "nothing has used it up");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_trades_at_once_one_begins_the_session() {
+async fn of_twenty_exchanges_at_once_one_begins_the_session() {
     let world = World::start().await;
     let acme = world.customer("Acme").await;
     let link = acme.portal_link("read").await;
-    let answers = join_all((0..20).map(|_| acme.trade(token_of(&link)))).await;
+    let answers = join_all((0..20).map(|_| acme.exchange(token_of(&link)))).await;
     let begun = answers.iter().filter(|(status, _)| *status == StatusCode::CREATED).count();
     let refused = answers.iter().filter(|(status, _)| *status == StatusCode::UNAUTHORIZED).count();
     assert_eq!((begun, refused), (1, 19), "{answers:?}");
@@ -112,6 +112,44 @@ async fn a_session_says_what_it_may_do_and_ends_after_a_day() {
             assert_eq!((status, &problem["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthorized")));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_makes_no_links_and_a_key_ends_all_sessions_of_its_account() {
+    let (world, hand) = World::by_hand().await;
+    let [acme, other] = [world.customer("Acme").await, world.customer("Other").await];
+    let link = acme.portal_link("manage").await;
+    let (_, session) = acme.exchange(token_of(&link)).await;
+    let key = text(&session["session_token"]);
+    let user = Customer::of(acme.account_id.clone(), key, world.stack.url(""), world.http.clone());
+    let (reader, stranger) = (acme.in_portal("read").await, other.in_portal("read").await);
+    for (method, path) in [(Method::POST, "/v1/portal-links"), (Method::DELETE, "/v1/portal-sessions")] {
+        let body = (method == Method::POST).then(|| json!({"role": "read"}));
+        let (status, problem) = user.call(method, path, body.as_ref()).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!("forbidden")), "{path}");
+        assert!(text(&problem["detail"]).contains("API key only"), "{problem}");
+    }
+    let end = async || acme.call(Method::DELETE, "/v1/portal-sessions", None).await.0;
+    assert_eq!(end().await, StatusCode::NO_CONTENT);
+    let refused = async |of: &Customer| {
+        let (status, problem) = of.call(Method::GET, "/v1/deliveries", None).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthorized")));
+    };
+    for ended in [&user, &reader] {
+        refused(ended).await;
+    }
+    stranger.get("/v1/deliveries").await;
+    hand.advance(Duration::from_secs(1));
+    assert_eq!(acme.exchange(token_of(&link)).await.0, StatusCode::UNAUTHORIZED, "the link stays used");
+    acme.in_portal("read").await.get("/v1/deliveries").await;
+
+    // No command that comes later opens a session again.
+    assert_eq!(end().await, StatusCode::NO_CONTENT);
+    for command in ["suspend_account", "resume_account"] {
+        let command = json!({command: {"account_id": acme.account_id}});
+        world.stack.invoke("Destinations", &command).await.unwrap();
+    }
+    refused(&user).await;
 }
 
 /// A destination's URL and the requests that were sent, too, but no secret.
@@ -159,7 +197,7 @@ async fn a_preview_of_a_link_uses_nothing_up_and_the_page_is_framed_by_the_allow
     assert_eq!(get(Method::HEAD, &path).await, (framed.to_owned(), String::new()));
     assert_eq!(get(Method::GET, "/portal/x").await, (policy, page.clone()));
     assert_eq!(get(Method::GET, "/").await, ("frame-ancestors 'none'".to_owned(), page));
-    assert_eq!(acme.trade(token_of(&link)).await.0, StatusCode::CREATED);
+    assert_eq!(acme.exchange(token_of(&link)).await.0, StatusCode::CREATED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +207,7 @@ async fn an_operator_makes_links_and_a_mistake_is_named() {
     let command = |account: &str| json!({"create_portal_link": {"account_id": account, "role": "read"}});
     let link = world.stack.invoke("Destinations", &command(&acme.account_id)).await.unwrap();
     assert!(text(&link["url"]).starts_with("https://hooks.example.com/portal/"), "{link}");
-    assert_eq!(acme.trade(token_of(&link)).await.1["role"], "read");
+    assert_eq!(acme.exchange(token_of(&link)).await.1["role"], "read");
     let error = world.stack.invoke("Destinations", &command("acc_none")).await.unwrap_err().to_string();
     assert!(error.contains("no such account"), "{error}");
     for (path, body, field) in [

@@ -123,7 +123,7 @@ async fn canaries_are_in_no_line_no_metric_no_message_and_no_other_answer() {
     canaries.push(reader.key.rsplit_once('_').unwrap().1.to_owned());
     assert_eq!(acme.call(Method::GET, &format!("/portal/{}", token_of(&link)), None).await.0, 200);
     for (token, status) in [(token_of(&link), 201), (token_of(&link), 401), (&reader.key, 401)] {
-        assert_eq!(acme.trade(token).await.0, status);
+        assert_eq!(acme.exchange(token).await.0, status);
     }
     for (method, path, status) in [
         (Method::GET, "/v1/destinations", 200),

@@ -95,6 +95,16 @@ impl<A: Accounts + KeyUses + Sessions, R: RateCounter> Callers<A, R> {
 }
 
 impl Caller {
+    /// Refuses a portal session: what needs a key is for the application that holds it, not for its user.
+    pub fn require_key(&self) -> Result<(), Problem> {
+        if self.expires_at.is_none() {
+            return Ok(());
+        }
+        let detail = "This route takes an API key only, no session: the application that shows the portal creates its \
+                      links and ends its sessions.";
+        Err(Problem::new(Code::Forbidden, detail))
+    }
+
     fn of_key(key: &ApiKey) -> Self {
         Self {
             account_id: key.account_id.clone(),

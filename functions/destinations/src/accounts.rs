@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::Manage;
-use crate::keys::{KeyList, KeyView, NewKey, label};
+use crate::keys::{KeyList, KeyView, NewKey, TOO_MANY, label};
 use strum::VariantArray;
 
 /// The most accounts in a page: each is read by itself.
@@ -189,11 +189,11 @@ impl Manage {
                 return Err("another command is changing the account's state; try again".into());
             }
             // Then what is there follows: a command that dies before this leaves keys refused, or refused soon.
-            self.accounts.mark(id, state == AccountState::Suspended).await?;
+            self.accounts.set_suspended(id, state == AccountState::Suspended).await?;
             // A later command may have been overtaken.
             let stored = self.accounts.account(id).await?.map(|account| account.state);
             if stored != Some(state) {
-                self.accounts.mark(id, stored != Some(AccountState::Active)).await?;
+                self.accounts.set_suspended(id, stored != Some(AccountState::Active)).await?;
                 return Err("another command is changing the account's state; try again".into());
             }
             account.state = state;
@@ -210,7 +210,7 @@ impl Manage {
             return Err("another command is changing the account's state; try again".into());
         }
         if account.state != AccountState::Deleted {
-            self.accounts.mark(id, true).await?;
+            self.accounts.set_suspended(id, true).await?;
         }
         self.account_in(id, None).await
     }
@@ -229,7 +229,7 @@ impl Manage {
         let new = NewKey::new(&name, scopes, expires_at, self.clock.now())?;
         let account = self.active(&account_id).await?;
         let presented = PresentedKey::new(self.randomness.bytes());
-        let key = self.add_key(&account_id, account.cursor_secret, new, &presented).await?;
+        let key = self.add_key(&account_id, account.cursor_secret, new, &presented).await?.ok_or(TOO_MANY)?;
         Ok(serde_json::to_value(KeyView::new(&key).with_secret(&presented))?)
     }
 

@@ -1,11 +1,11 @@
 //! Routes for API keys: an account makes, lists and revokes its own.
 
 use adapters::caller::Caller;
-use adapters::http::problem::Problem;
+use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use domain::account::api_key::{ApiKey, KeyId, PresentedKey, Scope};
-use domain::account::store::Accounts;
+use domain::account::store::{AccountState, Accounts};
 use domain::destination::record::DestinationName;
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::{Invalid, Mistakes};
@@ -19,6 +19,9 @@ use serde::Serialize;
 use crate::Manage;
 
 const SCOPES: &str = "must be an array of at least one of ingest, manage, read";
+
+pub(crate) const TOO_MANY: &str = "An account can have at most 100 API keys that are not revoked. Revoke one first; one that \
+                                   has expired counts, too.";
 
 const EXPIRES_AT: &str = "must be a time in the future, such as 2027-01-01T00:00:00Z";
 
@@ -151,6 +154,7 @@ impl Manage {
         let new = NewKey::parse(&request.json()?, caller, self.clock.now())?;
         let presented = PresentedKey::new(seed.bytes("api key"));
         let key = self.add_key(&caller.account_id, caller.cursor_secret, new, &presented).await?;
+        let key = key.ok_or_else(|| Problem::new(Code::TooManyApiKeys, TOO_MANY))?;
         Ok(Reply::json(StatusCode::CREATED, &KeyView::new(&key).with_secret(&presented)))
     }
 
@@ -162,14 +166,15 @@ impl Manage {
         revoked.map(|_| Reply::empty(StatusCode::NO_CONTENT)).ok_or_else(not_found)
     }
 
-    /// Stores a new key. If a request is repeated because it failed, the key that it has already made.
+    /// Stores a new key. If a request is repeated because it failed, the key that it has already made. `None` if the account
+    /// has all the keys that it can have.
     pub(crate) async fn add_key(
         &self,
         account: &AccountId,
         cursor_secret: [u8; 32],
         NewKey { name, scopes, expires_at }: NewKey,
         presented: &PresentedKey,
-    ) -> Result<ApiKey, Unavailable> {
+    ) -> Result<Option<ApiKey>, Unavailable> {
         let key = ApiKey {
             id: presented.id().clone(),
             account_id: account.clone(),
@@ -184,12 +189,17 @@ impl Manage {
             is_suspended: false,
         };
         if self.accounts.add_key(&key).await? == Saved::Yes {
-            return Ok(key);
+            return Ok(Some(key));
         }
         let made = self.accounts.key(&key.id).await?.filter(|made| made.secret_hash == key.secret_hash);
-        // Or the account has just been suspended, which a repeat is told.
-        made.ok_or_else(|| {
-            Unavailable::new("write a key", "another key has its id, or its account is not active")
-        })
+        if made.is_some() {
+            return Ok(made);
+        }
+        let account = self.accounts.account(account).await?;
+        if account.is_some_and(|account| account.state == AccountState::Active) {
+            return Ok(None);
+        }
+        // It has just been suspended, which a repeat is told.
+        Err(Unavailable::new("write a key", "its account is not active"))
     }
 }

@@ -155,6 +155,7 @@ impl Manage {
             "POST /v1/api-keys" => self.create_key(caller, request, &seed).await,
             "DELETE /v1/api-keys/{key_id}" => self.revoke_key(account, request).await,
             "POST /v1/portal-links" => self.create_portal_link(caller, request, &seed),
+            "DELETE /v1/portal-sessions" => self.end_sessions(caller).await,
             "POST /v1/destinations" => self.create(account, request, &seed).await,
             "GET /v1/destinations" => self.list(account).await,
             "GET /v1/destinations/{destination_id}" => self.show(account, request).await,

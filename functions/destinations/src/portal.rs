@@ -1,5 +1,5 @@
-//! Routes of the portal: an account's own page without an API key. The account's host asks for a link, and the page that
-//! the link leads to trades it for a session.
+//! Routes of the portal: an account's own page without an API key. The application that embeds the page asks for a link,
+//! and the page exchanges it for a session.
 
 use adapters::caller::Caller;
 use adapters::http::problem::{Code, Problem};
@@ -51,6 +51,7 @@ impl Manage {
         request: &Request,
         seed: &Seed,
     ) -> Result<Reply, Problem> {
+        caller.require_key()?;
         let fields = request.json()?;
         let role = fields.required::<Role>("role", Role::RULE);
         let (role, ()) = both(role, fields.allow_only(&["role"]))?;
@@ -117,6 +118,13 @@ impl Manage {
             expires_at: session.expires_at,
         };
         Ok(begun.then(view))
+    }
+
+    /// `DELETE /v1/portal-sessions`.
+    pub(crate) async fn end_sessions(&self, caller: &Caller) -> Result<Reply, Problem> {
+        caller.require_key()?;
+        self.accounts.end_all(&caller.account_id).await?;
+        Ok(Reply::empty(StatusCode::NO_CONTENT))
     }
 
     /// `GET /v1/account`.

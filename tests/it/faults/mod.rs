@@ -5,6 +5,7 @@
 //! fail as scripted; [`rounds`] has destinations that fail as scripted; [`history`] collects what was observed.
 //! [`processes`] runs the deployed binaries, the others run the same code in this process.
 
+mod accounts;
 mod api;
 mod capacity;
 mod changes;

@@ -82,6 +82,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("DELETE /v1/api-keys/{key_id}", Key("manage"), Existing("key_id"), 204),
         with(row("POST /v1/portal-links", Key("manage"), Nothing, 201), json!({"role": "read"})),
         with(row("POST /v1/portal-sessions", Open, Nothing, 401), json!({"token": "x"})),
+        row("DELETE /v1/portal-sessions", Key("manage"), Nothing, 204),
         row("GET /v1/deliveries", Key("read"), Nothing, 200),
         Row { query: window, ..row("GET /v1/stats", Key("read"), Nothing, 200) },
         row("GET /v1/deliveries/{delivery_id}", Key("read"), Existing("delivery_id"), 200),

@@ -34,14 +34,14 @@ impl Customer {
         link
     }
 
-    /// Trades the token of a portal link for a session.
-    pub(crate) async fn trade(&self, token: &str) -> (StatusCode, Value) {
+    /// Exchanges the token of a portal link for a session.
+    pub(crate) async fn exchange(&self, token: &str) -> (StatusCode, Value) {
         self.call(Method::POST, "/v1/portal-sessions", Some(&json!({"token": token}))).await
     }
 
     /// The account's user in the portal, by a new link.
     pub(crate) async fn in_portal(&self, role: &str) -> Self {
-        let (status, session) = self.trade(token_of(&self.portal_link(role).await)).await;
+        let (status, session) = self.exchange(token_of(&self.portal_link(role).await)).await;
         assert_eq!(status, StatusCode::CREATED, "{session}");
         let token = text(&session["session_token"]);
         Self::of(self.account_id.clone(), token, self.base.clone(), self.http.clone())

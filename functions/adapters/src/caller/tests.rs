@@ -98,7 +98,7 @@ impl Accounts for OneKey {
         Ok(None)
     }
 
-    async fn mark(&self, _: &AccountId, _: bool) -> Result<()> {
+    async fn set_suspended(&self, _: &AccountId, _: bool) -> Result<()> {
         Ok(())
     }
 
@@ -134,6 +134,10 @@ impl Accounts for OneKey {
 impl Sessions for OneKey {
     async fn begin(&self, _: &Session) -> Result<Saved> {
         Ok(Saved::Yes)
+    }
+
+    async fn end_all(&self, _: &AccountId) -> Result<()> {
+        Ok(())
     }
 
     async fn session(&self, account: &AccountId, id: &SessionId) -> Result<Option<Session>> {

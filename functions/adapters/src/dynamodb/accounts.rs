@@ -4,11 +4,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
 use bytes::Bytes;
 use domain::account::api_key::{ApiKey, KeyId, Scope};
 use domain::account::purge::Purge;
-use domain::account::store::{Account, AccountState, Accounts, KeyUses};
+use domain::account::store::{Account, AccountState, Accounts, KeyUses, MAX_KEYS};
 use domain::shared::ids::AccountId;
 use domain::shared::timestamp::{Day, Timestamp};
 use domain::shared::unavailable::{Result, Saved, Unavailable, readable};
@@ -31,6 +31,9 @@ const KEY: &str = "key";
 /// Prefix of API keys' partitions, and of the sort keys of the rows that list them in their account's partition.
 /// Functions update rows only in partitions with this prefix: see `NoteWhenKeysWereUsed` in the template.
 const KEY_PREFIX: &str = "key#";
+
+/// The row that counts an account's keys that are not revoked, and its attribute.
+const KEYS: &str = "api_keys";
 
 /// The accounts and API keys in the destinations table.
 #[derive(Clone)]
@@ -243,21 +246,20 @@ impl Accounts for AccountTable {
         self.stored_purge(account).await
     }
 
-    async fn mark(&self, account: &AccountId, is_suspended: bool) -> Result<()> {
-        let keys = self.key_ids(account).await?;
-        let mark = async |id: &KeyId| {
+    async fn set_suspended(&self, account: &AccountId, is_suspended: bool) -> Result<()> {
+        let value = AttributeValue::Bool(is_suspended);
+        let set_in_key = async |id: &KeyId| {
             let update = self.update_key(id).update_expression("SET suspended = :suspended");
             let update = update.condition_expression(EXISTS);
-            let value = AttributeValue::Bool(is_suspended);
-            let marked = update.expression_attribute_values(":suspended", value).send().await;
-            match marked.map_err(SdkError::into_service_error) {
+            let set = update.expression_attribute_values(":suspended", value.clone()).send().await;
+            match set.map_err(SdkError::into_service_error) {
                 // Refused: a purge has deleted it.
                 Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                Err(error) => Err(Unavailable::new("mark a key", error)),
+                Err(error) => Err(Unavailable::new("change a key", error)),
             }
         };
-        try_join_all(keys.iter().map(mark)).await?;
-        self.mark_sessions(account, is_suspended).await
+        try_join_all(self.key_ids(account).await?.iter().map(set_in_key)).await?;
+        self.set_in_sessions(account, "suspended", &value).await
     }
 
     /// Writes the key and the row that lists it: both or neither.
@@ -280,6 +282,7 @@ impl Accounts for AccountTable {
             self.put_new(&row, key_key(&key.id))?,
             self.put_new(&listed, listed_key(key))?,
             self.check_active(&key.account_id)?,
+            self.table.count(KEYS, &key.account_id, "1", MAX_KEYS)?,
         ];
         self.add("write an account or key", writes).await
     }
@@ -295,20 +298,23 @@ impl Accounts for AccountTable {
     }
 
     async fn revoke(&self, account: &AccountId, id: &KeyId, at: Timestamp) -> Result<Option<ApiKey>> {
-        let response = self
-            .update_key(id)
-            .update_expression("SET revoked_at = if_not_exists(revoked_at, :at)")
-            .condition_expression("account_id = :account")
+        let operation = "revoke a key";
+        let update = Update::builder()
+            .table_name(&self.table.name)
+            .set_key(Some(key_key(id)))
+            .update_expression("SET revoked_at = :at")
+            .condition_expression("account_id = :account AND attribute_not_exists(revoked_at)")
             .expression_attribute_values(":at", n(at.as_millis()))
             .expression_attribute_values(":account", s(account.as_str()))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await;
-        match response.map_err(SdkError::into_service_error) {
-            Ok(response) => response.attributes.map(parse_key).transpose(),
-            Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-            Err(error) => Err(Unavailable::new("revoke a key", error)),
-        }
+            .build();
+        let update = update.map_err(|error| Unavailable::new(operation, error))?;
+        let writes = vec![
+            TransactWriteItem::builder().update(update).build(),
+            self.table.count(KEYS, account, "-1", u64::MAX)?,
+        ];
+        // Refused: it is revoked already, or not there.
+        self.add(operation, writes).await?;
+        Ok(self.key(id).await?.filter(|key| key.account_id == *account))
     }
 }
 

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use domain::destination::agents::AgentFilter;
 use domain::destination::health::Health;
 use domain::destination::record::{
@@ -35,10 +33,6 @@ const PREFIX: &str = "destination#";
 /// Prefix of the sort keys of the rows that each reserve a URL, a request type, events and agents for one
 /// destination.
 const REQUESTS: &str = "requests#";
-
-/// Prefix of the partition, and the sort key, of the row that counts an account's destinations. It has a partition of its
-/// own because functions may update no other row of theirs: see `CountDestinations` in the template.
-const COUNT: [&str; 2] = ["count#", "destinations"];
 
 /// The destinations in the destinations table.
 #[derive(Clone)]
@@ -165,18 +159,8 @@ impl Destinations for DestinationTable {
 }
 
 impl DestinationTable {
-    /// A write that changes the number of the account's destinations; refused if it was already `below`.
     fn count(&self, account: &AccountId, change: &str, below: u64) -> Result<TransactWriteItem> {
-        let [partition, row] = COUNT;
-        let update = Update::builder()
-            .table_name(&self.table.name)
-            .set_key(Some(key(format!("{partition}{account}"), row)))
-            .update_expression("ADD destinations :change")
-            .condition_expression("attribute_not_exists(destinations) OR destinations < :below")
-            .expression_attribute_values(":change", AttributeValue::N(change.to_owned()))
-            .expression_attribute_values(":below", n(below))
-            .build();
-        Ok(TransactWriteItem::builder().update(update.map_err(incomplete)?).build())
+        self.table.count("destinations", account, change, below)
     }
 
     pub(super) fn put_row(

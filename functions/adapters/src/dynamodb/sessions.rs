@@ -1,5 +1,6 @@
 //! Sessions of the portal.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use domain::account::session::{Role, Session, SessionId};
 use domain::account::store::Sessions;
@@ -16,6 +17,11 @@ use super::table::Condition;
 /// Prefix of the sort keys.
 const PREFIX: &str = "session#";
 
+const CHANGE: &str = "change a session";
+
+/// The hash in an ended session, which no token has. Its row stays until it expires, and its link used.
+const ENDED: [u8; 32] = [0; 32];
+
 #[derive(Serialize, Deserialize)]
 struct SessionRow {
     role: Role,
@@ -31,20 +37,36 @@ fn session_key(account: &AccountId, id: &SessionId) -> Item {
 }
 
 impl AccountTable {
-    /// Marks the sessions of an account. Nothing else changes a session, but one that has ended may be removed.
-    pub(super) async fn mark_sessions(&self, account: &AccountId, is_suspended: bool) -> Result<()> {
-        let operation = "mark a session";
-        let rows = self.table.rows(operation, account.to_string(), PREFIX, None).await?;
-        let suspended = to_attribute(&is_suspended)?;
-        let mark = async |mut row: Item| {
-            let there = row.get("secret_hash").cloned();
-            let there = there.ok_or_else(|| Unavailable::new(operation, "it has no secret"))?;
-            row.insert("suspended".to_owned(), suspended.clone());
-            let condition = Condition::Unchanged(vec![("secret_hash", there)]);
-            self.table.put_if(operation, row, condition).await
-        };
-        try_join_all(rows.into_iter().map(mark)).await?;
+    /// Sets an attribute of all sessions of an account.
+    pub(super) async fn set_in_sessions(
+        &self,
+        account: &AccountId,
+        name: &str,
+        value: &AttributeValue,
+    ) -> Result<()> {
+        let rows = self.table.rows(CHANGE, account.to_string(), PREFIX, None).await?;
+        try_join_all(rows.into_iter().map(|row| self.set_in_session(row, name, value))).await?;
         Ok(())
+    }
+
+    /// Sets an attribute of a session, unless the table has removed it meanwhile.
+    async fn set_in_session(&self, mut row: Item, name: &str, value: &AttributeValue) -> Result<()> {
+        loop {
+            let key: Item = ["pk", "sk"].iter().filter_map(|name| row.remove_entry(*name)).collect();
+            let there = row.get("secret_hash").cloned();
+            let there = there.ok_or_else(|| Unavailable::new(CHANGE, "it has no secret"))?;
+            row.insert(name.to_owned(), value.clone());
+            row.extend(key.clone());
+            let condition = Condition::Unchanged(vec![("secret_hash", there)]);
+            if self.table.put_if(CHANGE, row, condition).await? == Saved::Yes {
+                return Ok(());
+            }
+            // Another writer: it was removed, or ended, or a request tried to begin it once more.
+            match self.table.get(CHANGE, key).await? {
+                Some(current) => row = current,
+                None => return Ok(()),
+            }
+        }
     }
 }
 
@@ -59,6 +81,10 @@ impl Sessions for AccountTable {
         };
         let put = self.put_new(&row, session_key(&session.account_id, &session.id))?;
         self.add("begin a session", vec![put, self.check_active(&session.account_id)?]).await
+    }
+
+    async fn end_all(&self, account: &AccountId) -> Result<()> {
+        self.set_in_sessions(account, "secret_hash", &to_attribute(&Bytes::from_static(&ENDED))?).await
     }
 
     async fn session(&self, account: &AccountId, id: &SessionId) -> Result<Option<Session>> {

@@ -6,10 +6,11 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem, Update};
+use domain::shared::ids::AccountId;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 
-use super::item::{Item, n, s};
+use super::item::{Item, key, n, s};
 use super::transaction::{PAUSE, is_too_large};
 use crate::deadline::{self, RESERVE};
 
@@ -143,6 +144,27 @@ impl Table {
                 Err(error) => Err(Unavailable::new(operation, error)),
             };
         }
+    }
+
+    /// A write in a transaction that changes the number of what an account has; refused if that was already `below`. The row
+    /// has a partition of its own because functions may update no other row of theirs: see `CountAndRevoke` in the template.
+    pub(super) fn count(
+        &self,
+        what: &str,
+        account: &AccountId,
+        change: &str,
+        below: u64,
+    ) -> Result<TransactWriteItem> {
+        let update = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key(format!("count#{account}"), what)))
+            .update_expression(format!("ADD {what} :change"))
+            .condition_expression(format!("attribute_not_exists({what}) OR {what} < :below"))
+            .expression_attribute_values(":change", AttributeValue::N(change.to_owned()))
+            .expression_attribute_values(":below", n(below))
+            .build();
+        let update = update.map_err(|error| Unavailable::new("count", error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Deletes a row if the condition holds.

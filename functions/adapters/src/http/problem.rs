@@ -33,6 +33,7 @@ pub enum Code {
     IdempotencyKeyReused,
     NoDestination,
     NoRecord,
+    TooManyApiKeys,
     TooManyDestinations,
     TooManySecrets,
     UnderWay,
@@ -61,6 +62,7 @@ impl Code {
             | Self::IdempotencyKeyInUse
             | Self::NoDestination
             | Self::NoRecord
+            | Self::TooManyApiKeys
             | Self::TooManyDestinations
             | Self::TooManySecrets
             | Self::UnderWay => StatusCode::CONFLICT,

@@ -11,6 +11,9 @@ use crate::shared::ids::AccountId;
 use crate::shared::timestamp::{Day, Timestamp};
 use crate::shared::unavailable::{Result, Saved};
 
+/// Most keys of one account that are not revoked: a change of its state writes each.
+pub const MAX_KEYS: u64 = 100;
+
 /// A customer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
@@ -68,9 +71,13 @@ pub trait Accounts: Send + Sync {
     fn purge(&self, account: &AccountId) -> impl Future<Output = Result<Option<Purge>>> + Send;
 
     /// Copies the suspension to all keys and sessions of an account, so that one read authenticates a caller and shows it.
-    fn mark(&self, account: &AccountId, is_suspended: bool) -> impl Future<Output = Result<()>> + Send;
+    fn set_suspended(
+        &self,
+        account: &AccountId,
+        is_suspended: bool,
+    ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Stores a new key; a conflict if there is one with its id, or the account is not active.
+    /// Stores a new key; a conflict if there is one with its id, or the account is not active or has [`MAX_KEYS`].
     fn add_key(&self, key: &ApiKey) -> impl Future<Output = Result<Saved>> + Send;
 
     /// The key with this id, revoked or not.
@@ -100,6 +107,9 @@ pub trait Sessions: Send + Sync {
     /// Stores a new session: a conflict if its id was ever used, so that a link begins one session, or if the account is
     /// not active.
     fn begin(&self, session: &Session) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// Ends all sessions of an account. Their ids stay used.
+    fn end_all(&self, account: &AccountId) -> impl Future<Output = Result<()>> + Send;
 
     /// The account's session with this id, ended or not.
     fn session(
