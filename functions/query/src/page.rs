@@ -119,11 +119,11 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 /// The page as the operator configures it.
 pub(crate) struct Page {
     branding: Branding,
-    made: OnceLock<Made>,
+    rendered: OnceLock<Rendered>,
 }
 
 /// The page's text and the content security policies that go with it.
-struct Made {
+struct Rendered {
     html: String,
     policy: String,
     portal_policy: String,
@@ -131,17 +131,17 @@ struct Made {
 
 impl Page {
     pub(crate) const fn new(branding: Branding) -> Self {
-        Self { branding, made: OnceLock::new() }
+        Self { branding, rendered: OnceLock::new() }
     }
 
     /// Rendered on the first visit: most processes have none.
-    fn made(&self) -> &Made {
-        self.made.get_or_init(|| {
+    fn render(&self) -> &Rendered {
+        self.rendered.get_or_init(|| {
             let accent = self.branding.accent_color.as_ref();
             // After the page's own rules, so that it wins over those for dark and light.
             let style = accent.map_or(STYLE.to_owned(), |color| format!("{STYLE}:root{{--accent:{color}}}"));
             let images = self.branding.logo_origin().map(|origin| format!(" {origin}")).unwrap_or_default();
-            Made {
+            Rendered {
                 html: INDEX
                     .replace(ROOT, &ROOT.replace('>', &format!("{}>", self.branding.attributes())))
                     .replace(STYLE_LINK, &format!("<style>{style}</style>"))
@@ -154,17 +154,17 @@ impl Page {
 
     /// `GET /`.
     pub(crate) fn index(&self) -> Reply {
-        self.reply(&self.made().policy)
+        self.reply(&self.render().policy)
     }
 
     /// `GET /portal/{token}`: the same page, whatever the token, so that a preview of the link uses nothing up. Pages of the
     /// allowed origins may frame it.
     pub(crate) fn portal(&self) -> Reply {
-        self.reply(&self.made().portal_policy).with_header("cross-origin-resource-policy", "cross-origin")
+        self.reply(&self.render().portal_policy).with_header("cross-origin-resource-policy", "cross-origin")
     }
 
     fn reply(&self, policy: &str) -> Reply {
-        with_security_headers(self.made().html.clone(), "text/html; charset=utf-8")
+        with_security_headers(self.render().html.clone(), "text/html; charset=utf-8")
             .with_header("content-security-policy", policy)
             .with_header("cache-control", "no-cache")
     }
@@ -254,14 +254,14 @@ mod tests {
             MODULES.iter().map(|module| module.name).chain(["index.html", "page.css"]).map(str::to_owned);
         assert_eq!(there.collect::<BTreeSet<_>>(), known.collect());
         let bytes =
-            compressed(&page(&[]).made().html) + SERVED.iter().map(|text| compressed(text)).sum::<usize>();
+            compressed(&page(&[]).render().html) + SERVED.iter().map(|text| compressed(text)).sum::<usize>();
         assert!(bytes < MAX_BYTES, "{bytes}");
     }
 
     #[test]
     fn the_page_comes_with_its_style_and_asks_for_modules_of_its_version() {
         let page = page(&[]);
-        let html = &page.made().html;
+        let html = &page.render().html;
         assert!(html.contains("<style>") && !html.contains("stylesheet") && html.contains(ROOT));
         for Module { name, .. } in MODULES {
             assert!(
@@ -358,7 +358,7 @@ mod tests {
         let headers = docs().into_response().headers;
         let policy = headers["content-security-policy"].to_str().unwrap();
         let page = page(&[]);
-        let of_page = &page.made().policy;
+        let of_page = &page.render().policy;
         assert!(policy.contains("style-src 'sha256-") && policy != of_page, "{policy}");
     }
 

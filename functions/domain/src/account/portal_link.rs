@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::account::session::{Role, SessionId};
-use crate::shared::authenticated::Authenticated;
+use crate::shared::authenticated::AuthenticatedToken;
 use crate::shared::ids::AccountId;
 use crate::shared::timestamp::Timestamp;
 
@@ -41,7 +41,7 @@ impl PortalLink {
         let Self { account_id, session_id, role, expires_at } = self;
         let (session, role) = (session_id.as_str(), role.as_ref());
         let body = format!("{account_id}#{session}#{role}#{}", expires_at.as_millis());
-        Authenticated::encode(&body, &CONTEXT, cursor_secret)
+        AuthenticatedToken::encode(&body, &CONTEXT, cursor_secret)
     }
 
     fn parse(body: &str) -> Option<Self> {
@@ -59,14 +59,14 @@ impl PortalLink {
 /// A token as a caller presents it, which anybody may have made up.
 pub struct PresentedLink {
     account_id: AccountId,
-    text: Authenticated,
+    text: AuthenticatedToken,
 }
 
 impl PresentedLink {
     /// Reads a token; `None` if it is not in the form of one.
     #[must_use]
     pub fn parse(token: &str) -> Option<Self> {
-        let text = Authenticated::decode(token)?;
+        let text = AuthenticatedToken::decode(token)?;
         Some(Self { account_id: PortalLink::parse(text.unverified())?.account_id, text })
     }
 
@@ -116,8 +116,8 @@ mod tests {
         let made = link("acc_1", Role::Read);
         assert_eq!(verified(&made.token(&[2; 32]), SECRET, NOW), None);
         let body = format!("acc_1#{}#read#{}", "ab".repeat(16), made.expires_at.as_millis());
-        assert_eq!(Authenticated::encode(&body, &CONTEXT, &SECRET), made.token(&SECRET));
-        assert_eq!(verified(&Authenticated::encode(&body, &["cursor"], &SECRET), SECRET, NOW), None);
+        assert_eq!(AuthenticatedToken::encode(&body, &CONTEXT, &SECRET), made.token(&SECRET));
+        assert_eq!(verified(&AuthenticatedToken::encode(&body, &["cursor"], &SECRET), SECRET, NOW), None);
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
             &format!("acc_1#{session}#read#9999999999999#"),
         ] {
             assert_eq!(
-                verified(&Authenticated::encode(body, &CONTEXT, &SECRET), SECRET, NOW),
+                verified(&AuthenticatedToken::encode(body, &CONTEXT, &SECRET), SECRET, NOW),
                 None,
                 "{body}"
             );

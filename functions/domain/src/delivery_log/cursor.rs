@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use crate::delivery_log::position::Position;
-use crate::shared::authenticated::Authenticated;
+use crate::shared::authenticated::AuthenticatedToken;
 use crate::shared::ids::AccountId;
 use crate::shared::invalid::Invalid;
 
@@ -11,7 +11,7 @@ use crate::shared::invalid::Invalid;
 /// account, which comes from the API key, and to the search, as its `Debug` names it.
 #[must_use]
 pub fn encode(position: &Position, account: &AccountId, search: &impl Debug, secret: &[u8; 32]) -> String {
-    Authenticated::encode(&position.sort_key(), &["cursor", account.as_str(), &named(search)], secret)
+    AuthenticatedToken::encode(&position.sort_key(), &["cursor", account.as_str(), &named(search)], secret)
 }
 
 /// Decodes a cursor. Every error has the same text.
@@ -25,7 +25,7 @@ pub fn decode(
     secret: &[u8; 32],
 ) -> Result<Position, Invalid> {
     let context = ["cursor", account.as_str(), &named(search)];
-    let position = Authenticated::decode(cursor).and_then(|cursor| cursor.verify(&context, secret));
+    let position = AuthenticatedToken::decode(cursor).and_then(|cursor| cursor.verify(&context, secret));
     position
         .and_then(|position| Position::parse(&position))
         .ok_or_else(|| Invalid::new("cursor", "must be a next_cursor that this search returned"))

@@ -11,12 +11,12 @@ use crate::shared::ids::digest;
 const MAC_BYTES: usize = 16;
 
 /// A text that was read, whose MAC is still to be verified.
-pub struct Authenticated {
+pub struct AuthenticatedToken {
     mac: [u8; MAC_BYTES],
     body: String,
 }
 
-impl Authenticated {
+impl AuthenticatedToken {
     /// Encodes a body with its MAC. The MAC also binds the text to its context, which the text does not hold: first what
     /// it is for, so that a text for one purpose is none for another.
     #[must_use]
@@ -63,12 +63,12 @@ mod tests {
     const SECRET: [u8; 32] = [1; 32];
 
     fn verified(text: &str, context: &[&str], secret: [u8; 32]) -> Option<String> {
-        Authenticated::decode(text)?.verify(context, &secret)
+        AuthenticatedToken::decode(text)?.verify(context, &secret)
     }
 
     #[test]
     fn a_text_is_good_in_its_context_only() {
-        let text = Authenticated::encode("body", &["cursor", "acc_1"], &SECRET);
+        let text = AuthenticatedToken::encode("body", &["cursor", "acc_1"], &SECRET);
         assert_eq!(verified(&text, &["cursor", "acc_1"], SECRET).as_deref(), Some("body"));
         for context in [&["cursor", "acc_2"][..], &["link", "acc_1"], &["cursor"], &["cursor", "acc_1", ""]] {
             assert_eq!(verified(&text, context, SECRET), None, "{context:?}");
@@ -86,7 +86,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_flipped_bit_is_noticed(at in 0usize..60, bit in 0u8..8) {
-            let mut text = Authenticated::encode("1700000000000#dlv_1", &["cursor"], &SECRET).into_bytes();
+            let mut text = AuthenticatedToken::encode("1700000000000#dlv_1", &["cursor"], &SECRET).into_bytes();
             let at = at % text.len();
             text[at] ^= 1 << bit;
             let Ok(text) = String::from_utf8(text) else { return Ok(()) };

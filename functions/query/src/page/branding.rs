@@ -81,8 +81,8 @@ fn checked(
     Ok(value)
 }
 
-/// The origin of a URL: `https://host`, with its port if it is given, or `http://` of this machine, where a host's page is
-/// developed. Nothing in an origin can end its place in a content security policy or mean many hosts.
+/// The origin of a URL: `https://host`, with its port if it is given, or `http://` of this machine, where an
+/// embedding application is developed. Nothing in an origin can end its place in a content security policy or mean many hosts.
 fn origin(url: &str) -> Option<&str> {
     let after_scheme = url.find("://")? + "://".len();
     let end = url[after_scheme..].find(['/', '?', '#']).map_or(url.len(), |length| after_scheme + length);
