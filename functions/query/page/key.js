@@ -1,6 +1,6 @@
 // What this tab signs in with: an API key, or in the portal a session. It ends with the tab and never enters a URL, a cookie or a log.
 
-/** Whether a link of the account's host has opened the page, often in a frame; then there is no sign-in form. */
+/** Whether a portal link has opened the page, often in a frame of another site; then there is no sign-in form. */
 export const IN_PORTAL = location.pathname.startsWith("/portal/");
 
 const NAME = IN_PORTAL ? "ringback-session" : "ringback-api-key";

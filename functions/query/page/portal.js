@@ -1,4 +1,4 @@
-// The portal: a link of the account's host signs in once, and its session lasts for the tab.
+// The portal: a link signs in once, and its session lasts for the tab.
 
 import { call } from "./api.js";
 import { titleOf, wayBack } from "./brand.js";
@@ -9,7 +9,7 @@ const PATH = "/portal/";
 /** In the place of a token. It loads the page again, so that a reload goes on with the tab's session. */
 const OPENED = "session";
 
-/** Trades the token in the URL, and takes it out of the URL first: it is good once. Returns why it failed, or null. */
+/** Exchanges the token in the URL for a session, and takes it out of the URL first: it can be used once. Returns why it failed, or null. */
 export async function openLink() {
   const token = location.pathname.slice(PATH.length);
   if (token === OPENED) return null;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -44,7 +44,8 @@ impl Driver {
         Some(Self { port, profile: tempfile::tempdir().unwrap(), _process: process })
     }
 
-    pub(super) async fn browser(&self) -> Client {
+    /// A browser with these preferences of a user, such as which sites may store anything.
+    pub(super) async fn browser(&self, preferences: &Value) -> Client {
         let profile = format!("--user-data-dir={}", self.profile.path().display());
         // For a browser that runs as root and reaches this machine only.
         let arguments = [
@@ -60,7 +61,7 @@ impl Driver {
             "--window-size=1280,900",
             &profile,
         ];
-        let capabilities = json!({"goog:chromeOptions": {"args": arguments}});
+        let capabilities = json!({"goog:chromeOptions": {"args": arguments, "prefs": preferences}});
         ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities.as_object().unwrap().clone())
             .connect(&format!("http://127.0.0.1:{}", self.port))

@@ -28,8 +28,11 @@ pub(super) async fn foreign_origin() -> String {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let _ = stream.read(&mut [0; 4096]).await;
-            let _ = stream.write_all(PAGE).await;
+            // Each by itself: a browser opens connections in advance, and sends nothing on some.
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(PAGE).await;
+            });
         }
     });
     url

@@ -41,8 +41,13 @@ fn test_id(id: &str) -> String {
 impl Page {
     /// Opens the page; `None` without a browser.
     async fn open(url: &str) -> Option<Self> {
+        Self::open_with(url, &json!({})).await
+    }
+
+    /// Opens the page in a browser with these preferences.
+    async fn open_with(url: &str, preferences: &Value) -> Option<Self> {
         let driver = Driver::start().await?;
-        let browser = driver.browser().await;
+        let browser = driver.browser(preferences).await;
         browser.goto(url).await.unwrap();
         Some(Self { browser, axe: axe(), _driver: driver })
     }

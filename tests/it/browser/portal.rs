@@ -1,4 +1,4 @@
-//! The portal: the page by a link, in a frame of its host, and with a role that may only read.
+//! The portal: the page by a link, in a frame of another site, without storage, and with a role that may only read.
 
 use std::time::Duration;
 
@@ -56,20 +56,30 @@ impl Page {
     }
 }
 
+/// A page of another site than the stack's; returns its URL.
+async fn other_site() -> String {
+    foreign_origin().await.replace("127.0.0.1", "localhost")
+}
+
+/// A stack whose portal may be framed by the page at this URL.
+async fn framed_by(url: &str) -> World {
+    let origin = url.trim_end_matches('/');
+    World::start_as(&[("PortalFrameAncestors", origin), ("PortalName", "Acme Voice")]).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_signs_in_within_a_frame_of_its_host_and_of_nobody_else() {
-    let host = foreign_origin().await.replace("127.0.0.1", "localhost");
-    let stranger = foreign_origin().await.replace("127.0.0.1", "localhost");
-    let origin = host.trim_end_matches('/');
-    let world = World::start_as(&[("PortalFrameAncestors", origin), ("PortalName", "Acme Voice")]).await;
-    let Some(page) = Page::open(&stranger).await else { return };
+async fn a_portal_link_opens_the_page_in_a_frame_of_an_allowed_origin_alone() {
+    let allowed = other_site().await;
+    let other = other_site().await;
+    let world = framed_by(&allowed).await;
+    let Some(page) = Page::open(&other).await else { return };
     let customer = world.customer("Acme").await;
     let link = text(&customer.portal_link("manage").await["url"]);
 
-    // A stranger's frame stays empty, and uses nothing up.
+    // A frame of any other origin stays empty, and uses nothing up.
     page.open_frame(&link).await;
     assert!(page.location().await.starts_with("chrome-error:"), "{}", page.location().await);
-    page.browser.goto(&host).await.unwrap();
+    page.browser.goto(&allowed).await.unwrap();
     page.open_frame(&link).await;
 
     // The session is the customer's own: everything can be done, and nothing of the link is left in the URL.
@@ -106,7 +116,39 @@ async fn a_link_signs_in_within_a_frame_of_its_host_and_of_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_only_read_sees_everything_and_is_offered_no_change() {
+async fn without_storage_a_portal_session_lives_until_the_page_is_closed() {
+    let site = other_site().await;
+    let world = framed_by(&site).await;
+    // The user lets no site store anything.
+    let blocked = json!({"profile.default_content_setting_values.cookies": 2});
+    let Some(page) = Page::open_with(&site, &blocked).await else { return };
+    let customer = world.customer("Acme").await;
+    let link = text(&customer.portal_link("manage").await["url"]);
+    page.open_frame(&link).await;
+    let storage = "try { return typeof sessionStorage; } catch ({ name }) { return name; }";
+    assert_eq!(page.browser.execute(storage, Vec::new()).await.unwrap(), "SecurityError");
+
+    // Every view is of the session, and changes are made.
+    page.listen().await;
+    page.read(&test_id("empty"), "No destinations yet").await;
+    page.add("CRM", &world.stack.receiver.url("/crm"), "POST").await;
+    let event = customer.hang_up("c-1").await;
+    page.click(&test_id("nav-events")).await;
+    page.click(&format!("[data-event-id=\"{event}\"] {}", test_id("open"))).await;
+    page.click(&test_id("send-event")).await;
+    world.stack.receiver.wait_for("/crm", 2).await;
+    page.click(&test_id("nav-keys")).await;
+    page.see(&format!("[data-key-id=\"{}\"]", customer.key_id())).await;
+    assert_eq!(page.errors().await, Vec::<Value>::new());
+
+    // A reload ends it: nothing has kept the session.
+    page.browser.execute("location.reload()", Vec::new()).await.unwrap();
+    page.read(&test_id("portal-closed"), "Open Webhooks again").await;
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_session_shows_everything_and_offers_no_change() {
     let (world, hand) = World::by_hand_as(&[("PortalReturnUrl", RETURN_URL)]).await;
     let Some(page) = Page::open(&world.stack.url("/")).await else { return };
     let customer = world.customer("Acme").await;
