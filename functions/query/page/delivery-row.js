@@ -4,7 +4,7 @@ import { findDelivery } from "./api.js";
 import { attemptsTable } from "./attempts-table.js";
 import { button, el, fill, uniqueId } from "./dom.js";
 import { time } from "./format.js";
-import { toDelivery } from "./links.js";
+import { toDelivery, toDestination } from "./links.js";
 import { LiveList } from "./live-list.js";
 import { isOpen, resultText, statusBadge, triggerText } from "./words.js";
 
@@ -45,7 +45,7 @@ class DeliveryRow {
       [this.#changing.status],
       [this.#changing.result],
       [this.#changing.attempts],
-      [destination ?? el("span", { class: "muted" }, "Deleted destination")],
+      [destination ? el("a", { class: "shorten name", href: toDestination(summary.destination_id), title: destination }, destination) : el("span", { class: "muted" }, "Deleted destination")],
       [summary.conversation_id ? el("code", { class: "shorten", title: summary.conversation_id }, summary.conversation_id) : "–"],
     ];
     const row = el("tr", { role: "row", class: "delivery", onclick: (event) => this.#clicked(event) },

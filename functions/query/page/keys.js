@@ -39,7 +39,7 @@ function table(keys, marked, reload) {
 function row(key, columns, marked, reload) {
   const state = stateOf(key);
   const cells = [
-    key.name, el("code", {}, key.key_id), key.scopes.join(", "), el("span", { "data-testid": "key-state" }, state), fullTime(key.created_at),
+    el("span", { class: "shorten name", title: key.name }, key.name), el("code", {}, key.key_id), key.scopes.join(", "), el("span", { "data-testid": "key-state" }, state), fullTime(key.created_at),
     key.last_used_at ? day(key.last_used_at) : "Never", key.expires_at ? fullTime(key.expires_at) : "Never",
     columns.length > COLUMNS.length && !key.revoked_at && button("Revoke", () => revoke(key, reload), { class: "danger", "aria-label": `Revoke ${key.name}`, "data-testid": "revoke" }),
   ];
@@ -58,4 +58,6 @@ async function revoke(key, reload) {
   if (!revoked) return;
   announce(`Revoked ${key.name}.`);
   await reload();
+  // Its button is gone, and the focus with it.
+  document.querySelector("#view h1").focus();
 }

@@ -1,5 +1,6 @@
 //! The account's API keys on the page.
 
+use fantoccini::key::Key;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -39,9 +40,19 @@ async fn a_key_is_created_shown_once_and_revoked() {
     page.look_for(&key).await;
     page.see(&format!("{row}[aria-current]")).await;
 
+    // Escape changes nothing, and the focus is where it was.
+    page.click(&format!("{row} {}", test_id("revoke"))).await;
+    page.see("dialog").await;
+    page.browser.active_element().await.unwrap().send_keys(&Key::Escape.to_string()).await.unwrap();
+    page.wait_until_gone("dialog").await;
+    let focused = page.browser.active_element().await.unwrap().attr("aria-label").await.unwrap();
+    assert_eq!(focused.as_deref(), Some("Revoke Reports"));
+
     page.click(&format!("{row} {}", test_id("revoke"))).await;
     page.click(&test_id("confirm")).await;
     page.read(&format!("{row} {}", test_id("key-state")), "Revoked").await;
+    // The button is gone; the keyboard goes on at the heading.
+    page.see("#view h1:focus").await;
     assert_eq!(program.send(reqwest::Method::GET, "/v1/events", None).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(page.errors().await, Vec::<Value>::new());
     page.close().await;
