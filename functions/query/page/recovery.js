@@ -40,7 +40,7 @@ export async function showRecovery(root, { id, signal }) {
     // Until everything is found, the bar has no end.
     if (recovery.state !== "finding") {
       bar.max = Math.max(1, recovery.found);
-      bar.value = recovery.found === 0 ? 1 : recovery.delivered + recovery.failed;
+      bar.value = recovery.found === 0 && recovery.state === "done" ? 1 : recovery.delivered + recovery.failed;
     }
     const [tone, text] = outcome(recovery);
     words.className = `notice ${tone}`;
