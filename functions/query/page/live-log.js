@@ -32,6 +32,7 @@ export async function showLive({ area, live, list, nouns, empty, restart, signal
   area.removeAttribute("aria-busy");
   if (!loaded) {
     fill(live, "Not live");
+    live.classList.add("stopped");
     return;
   }
   pager.watch();
@@ -47,7 +48,10 @@ export async function showLive({ area, live, list, nouns, empty, restart, signal
       restart();
       return;
     }
-    if (added > 0) showList();
+    if (added > 0) {
+      showList();
+      pager.recount();
+    }
     unannounced += added;
     if (unannounced > 0 && Date.now() - announcedAt > ANNOUNCE_EVERY) {
       say(plural(unannounced, ...nouns.map((noun) => `new ${noun}`)));

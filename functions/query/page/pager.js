@@ -15,9 +15,9 @@ export function endlessPager(list, nouns, foot, showList, signal) {
   }, { rootMargin: "600px" });
   signal.addEventListener("abort", () => sight.disconnect());
 
-  const showFoot = (text) => {
+  const showFoot = (text, role) => {
     more.hidden = !list.hasMore;
-    fill(foot, text && el("p", { class: "muted small", role: "status" }, text), more);
+    fill(foot, text && el("p", { class: "muted small", role }, text), more);
   };
 
   /** Returns whether it succeeded; a failure is shown in the foot, with a button to try again. */
@@ -30,7 +30,7 @@ export function endlessPager(list, nouns, foot, showList, signal) {
       for (let pages = 0; added === 0 && (pages === 0 || list.hasMore) && pages < EMPTY_PAGES; pages += 1) added = await list.loadPage();
       more.textContent = "Load more";
       showList();
-      showFoot(footText(added));
+      showFoot(footText(added), "status");
       // The observer fires only on a change; after a short page, the end is still visible.
       if (added > 0) watch();
       return true;
@@ -55,5 +55,9 @@ export function endlessPager(list, nouns, foot, showList, signal) {
     if (list.hasMore && !signal.aborted) sight.observe(foot);
   }
 
-  return { load, watch };
+  /** Counts again after new rows, which are announced elsewhere. */
+  const recount = () => {
+    if (!list.hasMore) showFoot(footText());
+  };
+  return { load, watch, recount };
 }
