@@ -14,7 +14,7 @@ export function showOnce(title, text, label, value) {
       el("p", {}, ...text),
       field(label, secret, { name: "secret" }),
       el("p", { class: "notice wait" }, "Copy it now: it will not be shown again."),
-      el("p", { class: "actions end" }, copyButton(`Copy ${label}`, () => value, { "data-testid": "copy-secret" }),
+      el("p", { class: "actions end" }, copyButton("Copy", () => value, { "data-testid": "copy-secret" }),
         button("I have stored it", close, { class: "primary", "data-testid": "secret-close" })),
     ];
   }, { "data-testid": "secret-dialog" });
