@@ -8,6 +8,7 @@ use aws_sdk_sqs::Client;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::trace::{self, TRACE};
 use crate::clock::Clock;
@@ -99,22 +100,15 @@ pub struct Deployed {
     pub running: Running,
 }
 
-/// Counts the invocations of a function: each holds a pointer to its [`Invocation`].
+/// Counts the invocations of a function: each holds a receiver.
 #[derive(Clone, Default)]
-pub struct Running(Arc<Arc<Invocation>>);
-
-#[derive(Default)]
-struct Invocation;
+pub struct Running(watch::Sender<()>);
 
 impl Running {
-    fn one_more(&self) -> Arc<Invocation> {
-        Arc::clone(&*self.0)
-    }
-
     /// Whether nothing runs.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        Arc::strong_count(&*self.0) == 1
+        self.0.receiver_count() == 0
     }
 }
 
@@ -137,7 +131,7 @@ impl Deployed {
         let timeout_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline_ms = self.clock.now_ms().saturating_add(timeout_ms);
         let function = Arc::clone(&self.function);
-        let running = self.running.one_more();
+        let running = self.running.0.subscribe();
         let invocation = async move {
             let answer = function.invoke(payload, deadline_ms).await;
             drop(running);
