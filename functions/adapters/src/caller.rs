@@ -95,12 +95,12 @@ impl<A: Accounts + KeyUses + Sessions, R: RateCounter> Callers<A, R> {
 }
 
 impl Caller {
-    /// Refuses a portal session: what needs a key is for the application that holds it, not for its user.
+    /// Refuses a portal session: only the application that holds the key may do this, not its user.
     pub fn require_key(&self) -> Result<(), Problem> {
         if self.expires_at.is_none() {
             return Ok(());
         }
-        let detail = "This route takes an API key only, no session: the application that shows the portal creates its \
+        let detail = "This route takes an API key only, not a session: the application that shows the portal creates its \
                       links and ends its sessions.";
         Err(Problem::new(Code::Forbidden, detail))
     }

@@ -214,7 +214,7 @@ impl Stack {
         Ok(serde_json::from_slice(&answer)?)
     }
 
-    /// Whether no function runs, so that whatever they hide or send again is hidden or sent.
+    /// Whether no function runs: what they hide, send or have done with is hidden, sent or deleted.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.functions.values().all(|function| function.running.is_none())

@@ -29,7 +29,7 @@ pub(super) const ACCOUNTS: &str = "accounts";
 const KEY: &str = "key";
 
 /// Prefix of API keys' partitions, and of the sort keys of the rows that list them in their account's partition.
-/// Functions update rows only in partitions with this prefix: see `NoteWhenKeysWereUsed` in the template.
+/// Functions update rows only in these partitions and those of counters: see `CountAndRevoke` in the template.
 const KEY_PREFIX: &str = "key#";
 
 /// The row that counts an account's keys that are not revoked, and its attribute.

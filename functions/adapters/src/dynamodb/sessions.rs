@@ -7,7 +7,7 @@ use domain::account::store::Sessions;
 use domain::shared::ids::AccountId;
 use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{AccountTable, bytes32};
@@ -19,7 +19,10 @@ const PREFIX: &str = "session#";
 
 const CHANGE: &str = "change a session";
 
-/// The hash in an ended session, which no token has. Its row stays until it expires, and its link used.
+/// Sessions that are changed at once.
+const AT_ONCE: usize = 25;
+
+/// The hash in an ended session, which no token has. The row stays until it expires, so its link stays used.
 const ENDED: [u8; 32] = [0; 32];
 
 #[derive(Serialize, Deserialize)]
@@ -37,16 +40,17 @@ fn session_key(account: &AccountId, id: &SessionId) -> Item {
 }
 
 impl AccountTable {
-    /// Sets an attribute of all sessions of an account.
+    /// Sets an attribute of all sessions of an account. A repeat goes on where a failure has left off.
     pub(super) async fn set_in_sessions(
         &self,
         account: &AccountId,
         name: &str,
         value: &AttributeValue,
     ) -> Result<()> {
-        let rows = self.table.rows(CHANGE, account.to_string(), PREFIX, None).await?;
-        try_join_all(rows.into_iter().map(|row| self.set_in_session(row, name, value))).await?;
-        Ok(())
+        let mut rows = self.table.rows(CHANGE, account.to_string(), PREFIX, None).await?;
+        rows.retain(|row| row.get(name) != Some(value));
+        let changes = rows.into_iter().map(|row| self.set_in_session(row, name, value));
+        stream::iter(changes).buffer_unordered(AT_ONCE).try_collect().await
     }
 
     /// Sets an attribute of a session, unless the table has removed it meanwhile.

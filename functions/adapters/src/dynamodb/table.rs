@@ -146,22 +146,23 @@ impl Table {
         }
     }
 
-    /// A write in a transaction that changes the number of what an account has; refused if that was already `below`. The row
-    /// has a partition of its own because functions may update no other row of theirs: see `CountAndRevoke` in the template.
+    /// A write in a transaction that changes the number of what an account has; refused unless that was below `limit`. The
+    /// row has a partition of its own because functions may update no other row of the account: see `CountAndRevoke` in the
+    /// template.
     pub(super) fn count(
         &self,
         what: &str,
         account: &AccountId,
         change: &str,
-        below: u64,
+        limit: u64,
     ) -> Result<TransactWriteItem> {
         let update = Update::builder()
             .table_name(&self.name)
             .set_key(Some(key(format!("count#{account}"), what)))
             .update_expression(format!("ADD {what} :change"))
-            .condition_expression(format!("attribute_not_exists({what}) OR {what} < :below"))
+            .condition_expression(format!("attribute_not_exists({what}) OR {what} < :limit"))
             .expression_attribute_values(":change", AttributeValue::N(change.to_owned()))
-            .expression_attribute_values(":below", n(below))
+            .expression_attribute_values(":limit", n(limit))
             .build();
         let update = update.map_err(|error| Unavailable::new("count", error))?;
         Ok(TransactWriteItem::builder().update(update).build())

@@ -20,7 +20,7 @@ pub const BETWEEN_PASSES: Duration = Duration::from_secs(30 * 60);
 /// How long a run keeps starting pages. A page takes about a second, and the function has ten.
 const RUN: Duration = Duration::from_secs(5);
 
-/// Purges that a run goes on with at once.
+/// Purges that a run works on at once.
 const CONCURRENCY: usize = 4;
 
 /// The progress of a purge.
@@ -112,7 +112,7 @@ pub async fn run(purges: &impl Purges, clock: &dyn Clock) -> Result<()> {
     let began = clock.now();
     let mut pending = purges.pending().await?;
     pending.retain(|purge| purge.not_before <= began);
-    // Each is the first in its turn, so none waits forever for those before it.
+    // Starts with another one each minute, so that none waits forever.
     let first = usize::try_from(began.as_secs() / 60).unwrap_or_default() % pending.len().max(1);
     pending.rotate_left(first);
     let work = |mut purge: Purge| async move {

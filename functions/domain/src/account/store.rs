@@ -11,7 +11,7 @@ use crate::shared::ids::AccountId;
 use crate::shared::timestamp::{Day, Timestamp};
 use crate::shared::unavailable::{Result, Saved};
 
-/// Most keys of one account that are not revoked: a change of its state writes each.
+/// The most keys of one account that are not revoked.
 pub const MAX_KEYS: u64 = 100;
 
 /// A customer.

@@ -105,6 +105,11 @@ pub struct Deployed {
 pub struct Running(watch::Sender<()>);
 
 impl Running {
+    /// Counts as long as its result lives.
+    pub(super) fn one_more(&self) -> watch::Receiver<()> {
+        self.0.subscribe()
+    }
+
     /// Whether nothing runs.
     #[must_use]
     pub fn is_none(&self) -> bool {
@@ -131,7 +136,7 @@ impl Deployed {
         let timeout_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline_ms = self.clock.now_ms().saturating_add(timeout_ms);
         let function = Arc::clone(&self.function);
-        let running = self.running.0.subscribe();
+        let running = self.running.one_more();
         let invocation = async move {
             let answer = function.invoke(payload, deadline_ms).await;
             drop(running);

@@ -102,6 +102,7 @@ impl Mapping {
         let event = Bytes::from(source.event(messages).to_string());
         let name = MessageSystemAttributeName::AwsTraceHeader;
         let trace = |message: &'a Message| message.attributes()?.get(&name).map(String::as_str);
+        let _running = self.function.running.one_more(); // until its messages are deleted
         match self.function.invoke_for(event, messages.iter().filter_map(trace)).await {
             Ok(answer) => self.delete(self.done(messages, &answer)).await,
             // Nothing is deleted: the batch comes back when its visibility timeout has passed.
