@@ -54,7 +54,7 @@ const BRIEF: Size = Size {
 
 pub(crate) async fn run(is_brief: bool, earlier: Option<&str>) {
     let size = if is_brief { BRIEF } else { FULL };
-    let mut report = Report::default();
+    let mut report = Report::new(earlier);
     for destinations in [1, 10] {
         let load = Load::start(destinations).await;
         let per_second = load.closed_loop(size.closed_loop / destinations).await;
@@ -94,7 +94,7 @@ pub(crate) async fn run(is_brief: bool, earlier: Option<&str>) {
             report.add(format!("nine healthy {beside}, p99 in ms at first"), settled(false).percentile(99));
         }
     }
-    report.end(earlier);
+    report.end();
 }
 
 /// A stack with one customer and destinations at a fast receiver.

@@ -1,4 +1,4 @@
-//! The table of figures, and the file that a later run is compared with.
+//! The figures as they are measured, and the file that a later run is compared with.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,32 +6,35 @@ use std::path::Path;
 use serde_json::json;
 
 /// Figures by what they measure, with their unit.
-#[derive(Default)]
-pub(super) struct Report(BTreeMap<String, f64>);
+pub(super) struct Report {
+    figures: BTreeMap<String, f64>,
+    earlier: BTreeMap<String, f64>,
+}
 
 impl Report {
-    pub(super) fn add(&mut self, what: impl Into<String>, figure: f64) {
-        self.0.insert(what.into(), figure);
+    /// Compares with the figures of this file, if it is given.
+    pub(super) fn new(earlier: Option<&str>) -> Self {
+        let read = |file| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        Self { figures: BTreeMap::new(), earlier: earlier.map(read).unwrap_or_default() }
     }
 
-    /// Prints the figures, beside those of the earlier file and with their ratio if there is one, and keeps them.
-    pub(super) fn end(&self, earlier: Option<&str>) {
-        let earlier: BTreeMap<String, f64> = earlier
-            .map(|file| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap())
-            .unwrap_or_default();
-        for (what, figure) in &self.0 {
-            match earlier.get(what) {
-                Some(before) => {
-                    println!(
-                        "{what:<60} {figure:>9.1}   before {before:>9.1}   ratio {:>5.2}",
-                        figure / before
-                    );
-                }
-                None => println!("{what:<60} {figure:>9.1}"),
+    /// Prints a figure, beside the earlier one and with their ratio if there is one.
+    pub(super) fn add(&mut self, what: impl Into<String>, figure: f64) {
+        let what = what.into();
+        match self.earlier.get(&what) {
+            Some(before) => {
+                let ratio = figure / before;
+                println!("{what:<60} {figure:>9.1}   before {before:>9.1}   ratio {ratio:>5.2}");
             }
+            None => println!("{what:<60} {figure:>9.1}"),
         }
+        self.figures.insert(what, figure);
+    }
+
+    /// Keeps the figures for a later run.
+    pub(super) fn end(&self) {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("deliveries.json");
-        std::fs::write(&file, json!(self.0).to_string()).unwrap();
+        std::fs::write(&file, json!(self.figures).to_string()).unwrap();
         println!("to compare a later run with this one: --compare {}", file.display());
     }
 }
