@@ -1,5 +1,6 @@
 //! Conversion between rows and DynamoDB items.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,12 +10,18 @@ use domain::shared::timestamp::Timestamp;
 use domain::shared::unavailable::{Result, Unavailable};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::get_frame_content_size;
 
 /// An item in the SDK's representation.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// At this level zstd compresses JSON nearly as well as it can, in a fraction of the time.
-const COMPRESSION_LEVEL: i32 = 3;
+thread_local! {
+    /// At zstd's default level, 3, which compresses JSON nearly as well as it can, in a fraction of the time. Both are kept:
+    /// creating one takes longer than most texts do.
+    static COMPRESSOR: RefCell<Compressor<'static>> = RefCell::default();
+    static DECOMPRESSOR: RefCell<Decompressor<'static>> = RefCell::default();
+}
 
 /// An item holds 400 KB, attribute names and all other attributes included.
 const MAX_ITEM_BYTES: usize = 400 * 1024;
@@ -108,14 +115,19 @@ fn size_of(value: &AttributeValue) -> usize {
 
 /// Compresses a text; `None` if the result does not fit into an item.
 pub(super) fn compress(text: &[u8]) -> Result<Option<Vec<u8>>> {
-    let compressed = zstd::bulk::compress(text, COMPRESSION_LEVEL)
+    let compressed = COMPRESSOR
+        .with_borrow_mut(|compressor| compressor.compress(text))
         .map_err(|error| Unavailable::new("compress a record", error))?;
     Ok((compressed.len() <= MAX_COMPRESSED_BYTES).then_some(compressed))
 }
 
 /// Decompresses a text.
 pub(super) fn decompress(compressed: &[u8]) -> Result<Vec<u8>> {
-    zstd::bulk::decompress(compressed, MAX_DECOMPRESSED_BYTES)
+    // As the compressor wrote it: zstd reserves this much memory.
+    let size = get_frame_content_size(compressed).ok().flatten().and_then(|size| usize::try_from(size).ok());
+    let size = size.unwrap_or(MAX_DECOMPRESSED_BYTES).min(MAX_DECOMPRESSED_BYTES);
+    DECOMPRESSOR
+        .with_borrow_mut(|decompressor| decompressor.decompress(compressed, size))
         .map_err(|error| Unavailable::new("decompress a record", error))
 }
 
