@@ -5,7 +5,7 @@ use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use domain::account::api_key::{ApiKey, KeyId, PresentedKey, Scope};
-use domain::account::store::{AccountState, Accounts};
+use domain::account::store::{Accounts, MAX_KEYS};
 use domain::destination::record::DestinationName;
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::{Invalid, Mistakes};
@@ -195,11 +195,11 @@ impl Manage {
         if made.is_some() {
             return Ok(made);
         }
-        let account = self.accounts.account(account).await?;
-        if account.is_some_and(|account| account.state == AccountState::Active) {
+        let keys = self.accounts.keys(account).await?;
+        if keys.iter().filter(|key| key.revoked_at.is_none()).count() as u64 >= MAX_KEYS {
             return Ok(None);
         }
-        // It has just been suspended, which a repeat is told.
-        Err(Unavailable::new("write a key", "its account is not active"))
+        // The account has just been suspended, or another of its keys revoked: a repeat is told which.
+        Err(Unavailable::new("write a key", "refused"))
     }
 }

@@ -13,6 +13,7 @@ use domain::shared::ids::AccountId;
 use domain::shared::timestamp::{Day, Timestamp};
 use domain::shared::unavailable::{Result, Saved, Unavailable, readable};
 use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, from_item, key, n, s, to_attribute, to_item};
@@ -31,6 +32,9 @@ const KEY: &str = "key";
 /// Prefix of API keys' partitions, and of the sort keys of the rows that list them in their account's partition.
 /// Functions update rows only in these partitions and those of counters: see `CountAndRevoke` in the template.
 const KEY_PREFIX: &str = "key#";
+
+/// Keys or sessions that are changed at once.
+pub(super) const AT_ONCE: usize = 25;
 
 /// The row that counts an account's keys that are not revoked, and its attribute.
 const KEYS: &str = "api_keys";
@@ -258,7 +262,8 @@ impl Accounts for AccountTable {
                 Err(error) => Err(Unavailable::new("change a key", error)),
             }
         };
-        try_join_all(self.key_ids(account).await?.iter().map(set_in_key)).await?;
+        let ids = self.key_ids(account).await?;
+        stream::iter(ids.iter().map(set_in_key)).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         self.set_in_sessions(account, "suspended", &value).await
     }
 

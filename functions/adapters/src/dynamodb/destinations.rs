@@ -34,6 +34,9 @@ const PREFIX: &str = "destination#";
 /// destination.
 const REQUESTS: &str = "requests#";
 
+/// The row that counts an account's destinations, and its attribute.
+const DESTINATIONS: &str = "destinations";
+
 /// The destinations in the destinations table.
 #[derive(Clone)]
 pub struct DestinationTable {
@@ -159,10 +162,6 @@ impl Destinations for DestinationTable {
 }
 
 impl DestinationTable {
-    fn count(&self, account: &AccountId, change: &str, below: u64) -> Result<TransactWriteItem> {
-        self.table.count("destinations", account, change, below)
-    }
-
     pub(super) fn put_row(
         &self,
         put: PutBuilder,
@@ -213,7 +212,12 @@ impl DestinationStore for DestinationTable {
         }
         match loaded {
             None => {
-                writes.push(self.count(&destination.account_id, "1", MAX_DESTINATIONS)?);
+                writes.push(self.table.count(
+                    DESTINATIONS,
+                    &destination.account_id,
+                    "1",
+                    MAX_DESTINATIONS,
+                )?);
                 let (row, _) = health_row(destination, &Health::of_new(destination))?;
                 writes.push(self.put_row(Put::builder(), row, Condition::New)?);
             }
@@ -251,7 +255,7 @@ impl DestinationStore for DestinationTable {
             self.delete_row(destination, Some(unchanged(loaded)))?,
             self.delete_row(requests_key(loaded), None)?,
             self.delete_row(health_key(&loaded.account_id, &loaded.id), None)?,
-            self.count(&loaded.account_id, "-1", u64::MAX)?,
+            self.table.count(DESTINATIONS, &loaded.account_id, "-1", u64::MAX)?,
         ];
         match transact(&self.table.client, operation, writes).await? {
             Written::Yes => Ok(Saved::Yes),

@@ -10,7 +10,7 @@ use domain::shared::unavailable::{Result, Saved, Unavailable};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{AccountTable, bytes32};
+use super::accounts::{AT_ONCE, AccountTable, bytes32};
 use super::item::{Item, from_item, key, to_attribute};
 use super::table::Condition;
 
@@ -18,9 +18,6 @@ use super::table::Condition;
 const PREFIX: &str = "session#";
 
 const CHANGE: &str = "change a session";
-
-/// Sessions that are changed at once.
-const AT_ONCE: usize = 25;
 
 /// The hash in an ended session, which no token has. The row stays until it expires, so its link stays used.
 const ENDED: [u8; 32] = [0; 32];
