@@ -6,7 +6,7 @@ import { titleOf } from "./brand.js";
 import { IN_PORTAL, forgetKey, keepKey, storedKey } from "./key.js";
 import { openLink, showClosed } from "./portal.js";
 
-const EXPIRED = "Your session has expired. Open Webhooks again from where you came from.";
+const ENDED = "Your session has ended. Open Webhooks again from where you came from.";
 
 const byId = (id) => document.getElementById(id);
 
@@ -36,12 +36,12 @@ export async function startSession({ onSignedIn, onSignedOut }) {
   };
 
   window.addEventListener(KEY_REFUSED, () => {
-    if (storedKey()) leave(IN_PORTAL ? EXPIRED : "Your API key is no longer accepted. Sign in again to continue where you were.");
+    if (storedKey()) leave(IN_PORTAL ? ENDED : "Your API key is no longer accepted. Sign in again to continue where you were.");
   });
   if (IN_PORTAL) {
     byId("sign-in").hidden = true;
     const fault = await openLink();
-    if (fault || !storedKey()) leave(fault ?? EXPIRED);
+    if (fault || !storedKey()) leave(fault ?? ENDED);
     else show(true);
     return;
   }

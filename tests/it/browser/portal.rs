@@ -187,7 +187,7 @@ async fn a_read_only_session_shows_everything_and_offers_no_change() {
     // The session ends after a day, and leads back to where it came from.
     hand.advance(Duration::from_secs(25 * 3600));
     page.click(&test_id("nav-deliveries")).await;
-    page.read(&test_id("portal-closed"), "Your session has expired").await;
+    page.read(&test_id("portal-closed"), "Your session has ended").await;
     let back = page.see(&test_id("way-back")).await;
     assert_eq!(back.attr("href").await.unwrap().as_deref(), Some(RETURN_URL));
     page.check_accessibility("an expired session").await;
