@@ -30,7 +30,8 @@ export function healthPanel(destination) {
 }
 
 /** The state of a destination, since when, and why it was disabled. */
-export function healthLine({ state, since, reason }) {
+export function healthLine({ state, since, reason, last_success_at: success, last_failure_at: failure }) {
+  if (state === "healthy" && !success && !failure) return el("p", { class: "small", "data-testid": "health-state" }, healthBadge("untried"));
   return el("p", { class: "small", "data-testid": "health-state" }, healthBadge(state), " since ", fullTime(since), reason && `. ${reason}`);
 }
 

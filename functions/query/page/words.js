@@ -34,6 +34,8 @@ const HEALTH = {
   healthy: ["good", "Healthy", "Its deliveries succeed."],
   failing: ["bad", "Failing", "Five or more deliveries in a row ended without success."],
   disabled: ["none", "Disabled", "Nothing is delivered."],
+  // Not a state of the API: nothing says yet that it is healthy.
+  untried: ["none", "No result yet", "None of its deliveries has ended."],
 };
 
 export function healthBadge(state) {
