@@ -5,14 +5,14 @@ use adapters::http::problem::{Code, Problem};
 use adapters::http::reply::Reply;
 use adapters::http::request::Request;
 use domain::account::api_key::{ApiKey, KeyId, PresentedKey, Scope};
-use domain::account::store::{Accounts, MAX_KEYS};
+use domain::account::store::{Accounts, AddedKey};
 use domain::destination::record::DestinationName;
 use domain::shared::ids::AccountId;
 use domain::shared::invalid::{Invalid, Mistakes};
 use domain::shared::json::JsonObject;
 use domain::shared::randomness::Seed;
 use domain::shared::timestamp::{Day, Timestamp};
-use domain::shared::unavailable::{Saved, Unavailable};
+use domain::shared::unavailable::Unavailable;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -188,18 +188,16 @@ impl Manage {
             revoked_at: None,
             is_suspended: false,
         };
-        if self.accounts.add_key(&key).await? == Saved::Yes {
+        let added = self.accounts.add_key(&key).await?;
+        if added == AddedKey::Yes {
             return Ok(Some(key));
         }
         let made = self.accounts.key(&key.id).await?.filter(|made| made.secret_hash == key.secret_hash);
-        if made.is_some() {
-            return Ok(made);
+        match added {
+            _ if made.is_some() => Ok(made),
+            AddedKey::TooMany => Ok(None),
+            // A repeat is told that the account is suspended, or succeeds once it is resumed.
+            _ => Err(Unavailable::new("write a key", "its account is not active")),
         }
-        let keys = self.accounts.keys(account).await?;
-        if keys.iter().filter(|key| key.revoked_at.is_none()).count() as u64 >= MAX_KEYS {
-            return Ok(None);
-        }
-        // The account has just been suspended, or another of its keys revoked: a repeat is told which.
-        Err(Unavailable::new("write a key", "refused"))
     }
 }

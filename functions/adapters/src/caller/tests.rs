@@ -4,7 +4,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use domain::account::api_key::KeyId;
 use domain::account::purge::Purge;
 use domain::account::session::{Role, SessionId};
-use domain::account::store::{Account, AccountState};
+use domain::account::store::{Account, AccountState, AddedKey};
 use domain::shared::timestamp::Day;
 use domain::shared::unavailable::{Result, Saved};
 use domain::testing::fakes::{ManualClock, MemoryRates};
@@ -102,8 +102,8 @@ impl Accounts for OneKey {
         Ok(())
     }
 
-    async fn add_key(&self, _: &ApiKey) -> Result<Saved> {
-        Ok(Saved::Yes)
+    async fn add_key(&self, _: &ApiKey) -> Result<AddedKey> {
+        Ok(AddedKey::Yes)
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>> {

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWrite
 use bytes::Bytes;
 use domain::account::api_key::{ApiKey, KeyId, Scope};
 use domain::account::purge::Purge;
-use domain::account::store::{Account, AccountState, Accounts, KeyUses, MAX_KEYS};
+use domain::account::store::{Account, AccountState, Accounts, AddedKey, KeyUses, MAX_KEYS};
 use domain::shared::ids::AccountId;
 use domain::shared::timestamp::{Day, Timestamp};
 use domain::shared::unavailable::{Result, Saved, Unavailable, readable};
@@ -33,7 +33,7 @@ const KEY: &str = "key";
 /// Functions update rows only in these partitions and those of counters: see `CountAndRevoke` in the template.
 const KEY_PREFIX: &str = "key#";
 
-/// Keys or sessions that are changed at once.
+/// How many keys or sessions are changed at once.
 pub(super) const AT_ONCE: usize = 25;
 
 /// The row that counts an account's keys that are not revoked, and its attribute.
@@ -268,7 +268,7 @@ impl Accounts for AccountTable {
     }
 
     /// Writes the key and the row that lists it: both or neither.
-    async fn add_key(&self, key: &ApiKey) -> Result<Saved> {
+    async fn add_key(&self, key: &ApiKey) -> Result<AddedKey> {
         let row = KeyRow {
             id: key.id.as_str().to_owned(),
             account_id: key.account_id.clone(),
@@ -284,12 +284,17 @@ impl Accounts for AccountTable {
         };
         let listed = ListedKeyRow { key_id: key.id.as_str().to_owned() };
         let writes = vec![
+            // The first write: if it is refused, the answer has the stored count.
+            self.table.count(KEYS, &key.account_id, "1", MAX_KEYS)?,
             self.put_new(&row, key_key(&key.id))?,
             self.put_new(&listed, listed_key(key))?,
             self.check_active(&key.account_id)?,
-            self.table.count(KEYS, &key.account_id, "1", MAX_KEYS)?,
         ];
-        self.add("write an account or key", writes).await
+        Ok(match transact(&self.table.client, "write an account or key", writes).await? {
+            Written::Yes => AddedKey::Yes,
+            Written::Refused(count) if !count.is_empty() => AddedKey::TooMany,
+            Written::Refused(_) | Written::TooLarge => AddedKey::Conflict,
+        })
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>> {

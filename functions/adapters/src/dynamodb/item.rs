@@ -17,9 +17,10 @@ use zstd::zstd_safe::get_frame_content_size;
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 thread_local! {
-    /// At zstd's default level, 3, which compresses JSON nearly as well as it can, in a fraction of the time. Both are kept:
-    /// creating one takes longer than most texts do.
+    /// At zstd's default level, 3, which compresses JSON nearly as well as it can, in a fraction of the time. Kept, because
+    /// creating one takes longer than compressing most texts.
     static COMPRESSOR: RefCell<Compressor<'static>> = RefCell::default();
+    /// Kept for the same reason.
     static DECOMPRESSOR: RefCell<Decompressor<'static>> = RefCell::default();
 }
 
@@ -123,7 +124,7 @@ pub(super) fn compress(text: &[u8]) -> Result<Option<Vec<u8>>> {
 
 /// Decompresses a text.
 pub(super) fn decompress(compressed: &[u8]) -> Result<Vec<u8>> {
-    // As the compressor wrote it: zstd reserves this much memory.
+    // Without this, zstd would reserve the maximum for every text.
     let size = get_frame_content_size(compressed).ok().flatten().and_then(|size| usize::try_from(size).ok());
     let size = size.unwrap_or(MAX_DECOMPRESSED_BYTES).min(MAX_DECOMPRESSED_BYTES);
     DECOMPRESSOR

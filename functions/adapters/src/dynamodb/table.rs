@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use domain::shared::ids::AccountId;
 use domain::shared::unavailable::{Result, Saved, Unavailable};
 
@@ -163,6 +165,7 @@ impl Table {
             .condition_expression(format!("attribute_not_exists({what}) OR {what} < :limit"))
             .expression_attribute_values(":change", AttributeValue::N(change.to_owned()))
             .expression_attribute_values(":limit", n(limit))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let update = update.map_err(|error| Unavailable::new("count", error))?;
         Ok(TransactWriteItem::builder().update(update).build())

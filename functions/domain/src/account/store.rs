@@ -45,6 +45,17 @@ pub enum AccountState {
     Deleted,
 }
 
+/// The result of storing a new key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddedKey {
+    /// The key is stored.
+    Yes,
+    /// The account has [`MAX_KEYS`].
+    TooMany,
+    /// There is a key with its id, or the account is not active.
+    Conflict,
+}
+
 /// Stores accounts and their API keys.
 pub trait Accounts: Send + Sync {
     /// Stores a new account.
@@ -77,8 +88,8 @@ pub trait Accounts: Send + Sync {
         is_suspended: bool,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Stores a new key; a conflict if there is one with its id, or the account is not active or has [`MAX_KEYS`].
-    fn add_key(&self, key: &ApiKey) -> impl Future<Output = Result<Saved>> + Send;
+    /// Stores a new key.
+    fn add_key(&self, key: &ApiKey) -> impl Future<Output = Result<AddedKey>> + Send;
 
     /// The key with this id, revoked or not.
     fn key(&self, id: &KeyId) -> impl Future<Output = Result<Option<ApiKey>>> + Send;
