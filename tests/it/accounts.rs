@@ -99,7 +99,8 @@ async fn a_suspended_account_is_refused_everywhere_until_it_is_resumed() {
     let twilio = Twilio::of(&world, &acme, "").await;
     let ringing = [("CallSid", "CA0123456789abcdef0123456789abcdef"), ("CallStatus", "ringing")];
     let before = codes(&acme).await;
-    let link = acme.portal_link("read").await;
+    let [link, used] = [acme.portal_link("read").await, acme.portal_link("read").await];
+    assert_eq!(acme.exchange(token_of(&used)).await.0, StatusCode::CREATED);
     for _ in 0..2 {
         assert_eq!(world.operate("suspend_account", &acme.account_id).await["state"], "suspended");
     }
@@ -109,6 +110,7 @@ async fn a_suspended_account_is_refused_everywhere_until_it_is_resumed() {
     }
     let (status, problem) = acme.exchange(token_of(&link)).await;
     assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!("account_suspended")));
+    assert_eq!(acme.exchange(token_of(&used)).await.0, StatusCode::UNAUTHORIZED, "whatever its account");
     assert_eq!(send(twilio.form(&ringing)).await.0, StatusCode::FORBIDDEN);
     let detail =
         json!({"account_id": acme.account_id, "conversation_id": "c-1", "conversation_status": "FAILED"});

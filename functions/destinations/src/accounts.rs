@@ -282,12 +282,31 @@ impl Manage {
     }
 }
 
-/// Parses a command. The parser's own message quotes values, which may be secrets, and an invocation's error is logged.
+/// Parses a command. The parser's own message quotes values, which may be secrets, and an invocation's error is logged; so
+/// the error names only the field.
 fn read(event: &RawValue) -> Result<Command, Error> {
-    serde_json::from_str(event.get()).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        format!("this is not a command, or a field is unknown, missing or of the wrong type (line {line}, column {column})")
-            .into()
+    let mut parser = serde_json::Deserializer::from_str(event.get());
+    serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+        let message = error.inner().to_string();
+        let quoted = message.split('`').nth(1).unwrap_or_default();
+        let mut path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
+        let is_unknown = message.starts_with("unknown ");
+        // A name that is unknown may be a secret, too; all names before it are known.
+        if is_unknown && path.last().is_some_and(|name| name == quoted) {
+            path.pop();
+        }
+        let rule = if message.starts_with("missing field") {
+            path.push(quoted.to_owned());
+            "is missing"
+        } else if is_unknown {
+            "has an unknown name or value"
+        } else {
+            "has the wrong type, or a value that it cannot have"
+        };
+        let place =
+            if path.is_empty() { "the command".to_owned() } else { path.join(".").replace(".[", "[") };
+        let (line, column) = (error.inner().line(), error.inner().column());
+        format!("{place} {rule} (line {line}, column {column})").into()
     })
 }
 
@@ -307,6 +326,34 @@ mod tests {
             let event = RawValue::from_string(event.to_owned()).unwrap();
             let error = read(&event).err().unwrap();
             assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_field() {
+        for (event, named) in [
+            (r#"{"create_account": {}}"#, "create_account.name is missing"),
+            (r#"{"create_account": {"name": 5}}"#, "create_account.name has the wrong type"),
+            (r#"{"create_account": {"name": "A", "nam": 5}}"#, "create_account has an unknown name"),
+            (r#"{"create_acount": {}}"#, "the command has an unknown name"),
+            (r#"{"list_accounts": {"limit": "ten"}}"#, "list_accounts.limit has the"),
+            (
+                r#"{"create_api_key": {"account_id": "acc_1", "name": "A", "scopes": ["red"]}}"#,
+                "create_api_key.scopes[0] has",
+            ),
+            (
+                r#"{"create_api_key": {"account_id": "acc_1", "name": "A", "expires_at": "tomorrow"}}"#,
+                "create_api_key.expires_at has the",
+            ),
+            (r#"{"show_account": {"account_id": 5}}"#, "show_account.account_id has the"),
+            (
+                r#"{"create_portal_link": {"account_id": "acc_1", "role": "owner"}}"#,
+                "create_portal_link.role has",
+            ),
+        ] {
+            let event = RawValue::from_string(event.to_owned()).unwrap();
+            let error = read(&event).err().unwrap().to_string();
+            assert!(error.starts_with(named), "{error}");
         }
     }
 }

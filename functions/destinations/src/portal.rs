@@ -100,7 +100,10 @@ impl Manage {
         let Some(link) = presented.verify(&account.cursor_secret, now) else { return Ok(None) };
         match account.state {
             AccountState::Active => {}
-            AccountState::Suspended => return Err(Problem::suspended()),
+            AccountState::Suspended => {
+                let used = self.accounts.session(&link.account_id, &link.session_id).await?;
+                return if used.is_some() { Ok(None) } else { Err(Problem::suspended()) };
+            }
             AccountState::Deleting | AccountState::Deleted => return Ok(None),
         }
         let token = PresentedSession::new(link.account_id, link.session_id, self.randomness.bytes());
