@@ -4,10 +4,11 @@
 export const IN_PORTAL = location.pathname.startsWith("/portal/");
 
 const NAME = IN_PORTAL ? "ringback-session" : "ringback-api-key";
-// A browser may deny storage to a frame of another site. Then the session ends with the page.
+// A browser may deny storage to a frame of another site. Then the session lasts for the page.
 let inMemory = null;
 
-export const storedKey = () => withStorage((storage) => storage.getItem(NAME)) ?? inMemory;
+// First its own: another frame of this tab may keep the session of another account in the same place.
+export const storedKey = () => inMemory ?? withStorage((storage) => storage.getItem(NAME));
 
 export function keepKey(key) {
   inMemory = key;

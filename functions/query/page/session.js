@@ -7,30 +7,31 @@ import { IN_PORTAL, forgetKey, keepKey, storedKey } from "./key.js";
 import { openLink, showClosed } from "./portal.js";
 
 const ENDED = "Your session has ended. Open Webhooks again from where you came from.";
+const NO_SESSION = "This tab has no session. Open Webhooks again from where you came from.";
 
 const byId = (id) => document.getElementById(id);
 
 /** Calls `onSignedIn` or `onSignedOut` on every change, and once at the start. */
 export async function startSession({ onSignedIn, onSignedOut }) {
-  const show = (signedIn, notice = "") => {
+  const show = (signedIn) => {
     byId("sign-in").hidden = signedIn;
     for (const id of ["nav", "search", "view"]) byId(id).hidden = !signedIn;
     byId("sign-out").hidden = !signedIn || IN_PORTAL;
-    byId("sign-in-notice").textContent = notice;
-    byId("sign-in-notice").hidden = notice === "";
     if (signedIn) onSignedIn();
     else onSignedOut();
   };
-  const leave = (notice) => {
+  const leave = (notice, again) => {
     forgetKey();
     forgetAccount();
     // An open dialog would cover the sign-in form.
     for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
-    show(false, notice);
+    show(false);
     if (IN_PORTAL) {
-      showClosed(notice);
+      showClosed(notice, again);
       return;
     }
+    byId("sign-in-notice").textContent = notice;
+    byId("sign-in-notice").hidden = false;
     document.title = titleOf("Sign in");
     byId("api-key").focus();
   };
@@ -39,10 +40,13 @@ export async function startSession({ onSignedIn, onSignedOut }) {
     if (storedKey()) leave(IN_PORTAL ? ENDED : "Your API key is no longer accepted. Sign in again to continue where you were.");
   });
   if (IN_PORTAL) {
-    byId("sign-in").hidden = true;
-    const fault = await openLink();
-    if (fault || !storedKey()) leave(fault ?? ENDED);
-    else show(true);
+    const open = async (exchange) => {
+      const fault = await exchange();
+      if (fault) leave(fault.reason, fault.again && (() => open(fault.again)));
+      else if (storedKey()) show(true);
+      else leave(NO_SESSION);
+    };
+    await open(openLink);
     return;
   }
   byId("sign-out").addEventListener("click", () => leave("You are signed out."));
@@ -60,6 +64,7 @@ export async function startSession({ onSignedIn, onSignedOut }) {
     show(true);
   });
   show(storedKey() !== null);
+  if (!storedKey()) byId("api-key").focus();
 }
 
 /** Why this key cannot sign in, or null. */

@@ -19,8 +19,8 @@ export const STATUSES = {
   retrying: ["wait", "Retrying", "The last attempt failed; another follows."],
   delivered: ["good", "Delivered", "The destination answered with a 2xx status."],
   exhausted: ["bad", "Exhausted", "Every attempt failed; no more follow."],
-  skipped: ["none", "Skipped", "Nothing was sent because the destination was disabled."],
-  cancelled: ["none", "Cancelled", "Ended without success because the destination was disabled or deleted."],
+  skipped: ["none", "Skipped", "Nothing was sent because the destination was disabled or the account suspended."],
+  cancelled: ["none", "Cancelled", "Ended without success: nothing was left to send, or nowhere to send it."],
 };
 
 /** Filters of several statuses at once, each with its text and its parameters of the API. */
@@ -34,8 +34,8 @@ const HEALTH = {
   healthy: ["good", "Healthy", "Its deliveries succeed."],
   failing: ["bad", "Failing", "Five or more deliveries in a row ended without success."],
   disabled: ["none", "Disabled", "Nothing is delivered."],
-  // Not a state of the API: nothing says yet that it is healthy.
-  untried: ["none", "No result yet", "None of its deliveries has ended."],
+  // Not a state of the API, which calls such a destination healthy.
+  untried: ["none", "Health not known yet", "No delivery of an event has been given up or has succeeded yet. Tests do not count."],
 };
 
 export function healthBadge(state) {

@@ -142,10 +142,11 @@ impl Page {
             let style = accent.map_or(STYLE.to_owned(), |color| format!("{STYLE}:root{{--accent:{color}}}"));
             let images = self.branding.logo_origin().map(|origin| format!(" {origin}")).unwrap_or_default();
             Rendered {
+                // The operator's settings last: nothing in them is replaced.
                 html: INDEX
-                    .replace(ROOT, &ROOT.replace('>', &format!("{}>", self.branding.attributes())))
                     .replace(STYLE_LINK, &format!("<style>{style}</style>"))
-                    .replace(ASSETS, &format!("{ASSETS}{}/", *VERSION)),
+                    .replace(ASSETS, &format!("{ASSETS}{}/", *VERSION))
+                    .replace(ROOT, &ROOT.replace('>', &format!("{}>", self.branding.attributes()))),
                 policy: policy(&style, &images, "'none'"),
                 portal_policy: policy(&style, &images, &self.branding.frame_ancestors),
             }
@@ -320,7 +321,7 @@ mod tests {
     fn the_portal_is_the_same_page_as_the_operator_wants_it_and_where() {
         let page = page(&[
             ("PORTAL_NAME", "Acme"),
-            ("PORTAL_LOGO_URL", "https://cdn.example.com/logo.svg"),
+            ("PORTAL_LOGO_URL", "https://cdn.example.com/assets/logo.svg"),
             ("PORTAL_ACCENT_COLOR", "#aa0000"),
             ("PORTAL_RETURN_URL", "https://app.example.com/webhooks"),
             ("PORTAL_FRAME_ANCESTORS", "https://app.example.com https://b.example.com:8443"),
@@ -328,7 +329,7 @@ mod tests {
         let [index, portal] = [page.index(), page.portal()];
         assert_eq!(index.body(), portal.body());
         let root = concat!(
-            r#"<html lang="en" data-name="Acme" data-logo="https://cdn.example.com/logo.svg" "#,
+            r#"<html lang="en" data-name="Acme" data-logo="https://cdn.example.com/assets/logo.svg" "#,
             r#"data-return="https://app.example.com/webhooks">"#
         );
         assert!(portal.body().contains(root));

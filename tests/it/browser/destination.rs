@@ -22,7 +22,7 @@ async fn a_destination_shows_how_it_fares_beside_its_settings() {
     page.click(&test_id("edit")).await;
 
     // Nothing yet, and the command that changes it.
-    page.read(&test_id("health-state"), "No result yet").await;
+    page.read(&test_id("health-state"), "Health not known yet").await;
     page.read(&test_id("chart"), "No attempts in this period.").await;
     page.read(&test_id("empty"), "Nothing delivered yet").await;
     page.read(&test_id("command"), &format!("/v1/destinations/{destination}/test")).await;

@@ -68,4 +68,16 @@ impl Driver {
             .await
             .unwrap()
     }
+
+    /// Lets no request of a browser reach URLs that match these patterns.
+    pub(super) async fn block(&self, browser: &Client, urls: &[&str]) {
+        let session = browser.session_id().await.unwrap().unwrap();
+        let devtools = format!("http://127.0.0.1:{}/session/{session}/goog/cdp/execute", self.port);
+        for (cmd, params) in
+            [("Network.enable", json!({})), ("Network.setBlockedURLs", json!({"urls": urls}))]
+        {
+            let request = reqwest::Client::new().post(&devtools).json(&json!({"cmd": cmd, "params": params}));
+            request.send().await.unwrap().error_for_status().unwrap();
+        }
+    }
 }

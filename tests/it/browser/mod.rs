@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(45);
 struct Page {
     browser: Client,
     axe: Option<String>,
-    _driver: Driver,
+    driver: Driver,
 }
 
 fn test_id(id: &str) -> String {
@@ -49,7 +49,7 @@ impl Page {
         let driver = Driver::start().await?;
         let browser = driver.browser(preferences).await;
         browser.goto(url).await.unwrap();
-        Some(Self { browser, axe: axe(), _driver: driver })
+        Some(Self { browser, axe: axe(), driver })
     }
 
     /// Waits for a displayed element that matches the selector.

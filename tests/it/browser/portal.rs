@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::foreign::foreign_origin;
@@ -28,17 +29,23 @@ const CONTROLS: [&str; 13] = [
 ];
 
 impl Page {
-    /// Puts a frame with this address into the page, waits until it has loaded, and goes into it.
+    /// Puts a frame with this address into the page in place of all others, waits until it has loaded, and goes into it.
     async fn open_frame(&self, url: &str) {
+        self.browser.execute("document.body.replaceChildren()", Vec::new()).await.unwrap();
+        self.add_frame(url).await;
+        self.browser.enter_frame(0).await.unwrap();
+    }
+
+    /// Adds a frame to the page, and waits until it has loaded.
+    async fn add_frame(&self, url: &str) {
         let open = "const [url, done] = arguments;
             const frame = document.createElement('iframe');
             frame.width = 1200;
             frame.height = 800;
             frame.src = url;
             frame.addEventListener('load', () => done(null));
-            document.body.replaceChildren(frame);";
+            document.body.append(frame);";
         self.browser.execute_async(open, vec![json!(url)]).await.unwrap();
-        self.browser.enter_frame(0).await.unwrap();
     }
 
     async fn location(&self) -> String {
@@ -116,6 +123,44 @@ async fn a_portal_link_opens_the_page_in_a_frame_of_an_allowed_origin_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_frames_of_one_tab_keep_their_accounts_apart() {
+    let site = other_site().await;
+    let world = framed_by(&site).await;
+    let Some(page) = Page::open(&site).await else { return };
+    for name in ["Acme", "Other"] {
+        let customer = world.customer(name).await;
+        let fields = json!({"name": name, "url": world.stack.receiver.url("/hooks"), "request_type": "POST"});
+        customer.call(Method::POST, "/v1/destinations", Some(&fields)).await;
+        page.add_frame(&text(&customer.portal_link("manage").await["url"])).await;
+    }
+    for (frame, name) in [(0, "Acme"), (1, "Other"), (0, "Acme")] {
+        page.browser.enter_frame(frame).await.unwrap();
+        page.click(&test_id("nav-keys")).await;
+        page.click(&test_id("nav-destinations")).await;
+        page.read(&test_id("destination"), name).await;
+        page.browser.enter_parent_frame().await.unwrap();
+    }
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_could_not_be_exchanged_is_tried_again() {
+    let world = World::start().await;
+    let Some(page) = Page::open(&world.stack.url("/")).await else { return };
+    let customer = world.customer("Acme").await;
+    page.driver.block(&page.browser, &["*/v1/portal-sessions"]).await;
+    page.browser.goto(&text(&customer.portal_link("manage").await["url"])).await.unwrap();
+    page.read(&test_id("portal-closed"), "The server cannot be reached.").await;
+    page.check_accessibility("a link that could not be exchanged").await;
+    page.click(&test_id("try-again")).await;
+    page.read(&test_id("portal-closed"), "The server cannot be reached.").await;
+    page.driver.block(&page.browser, &[]).await;
+    page.click(&test_id("try-again")).await;
+    page.read(&test_id("empty"), "No destinations yet").await;
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_storage_a_portal_session_lives_until_the_page_is_closed() {
     let site = other_site().await;
     let world = framed_by(&site).await;
@@ -143,7 +188,7 @@ async fn without_storage_a_portal_session_lives_until_the_page_is_closed() {
 
     // A reload ends it: nothing has kept the session.
     page.browser.execute("location.reload()", Vec::new()).await.unwrap();
-    page.read(&test_id("portal-closed"), "Open Webhooks again").await;
+    page.read(&test_id("portal-closed"), "This tab has no session").await;
     page.close().await;
 }
 
