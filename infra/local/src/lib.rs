@@ -22,6 +22,6 @@ pub mod sqs;
 pub mod stack;
 pub mod template;
 
-/// A third more deliveries a second than with glibc's: see tests/README.md.
+/// Delivers a third more in a second than with glibc's allocator: see tests/README.md.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
