@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-/// Figures by what they measure, with their unit.
+/// The figures of this run and of an earlier one, each by what it measures, with its unit.
 pub(super) struct Report {
     figures: BTreeMap<String, f64>,
     earlier: BTreeMap<String, f64>,
